@@ -1,0 +1,1 @@
+"""Repair tracked hand-object motion: contact fields, a denoiser, a trajectory fit."""

@@ -1,0 +1,120 @@
+"""The hand: a skinned mesh with shape and pose, in MANO's interface (Romero et al. 2017)."""
+
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import jaxlie
+from flax import struct
+from jaxtyping import Array, Float, Int
+
+Side = Literal["right", "left"]
+
+# Tips follow the 16 skeleton joints inside; OpenPose's order is used in files only (sequence/file.py).
+N_SKELETON_JOINTS = 16
+N_JOINTS = 21
+
+
+@struct.dataclass
+class HandParams:
+    """The state of a hand; leading axes are free (frames, hands, batch).
+
+    Rotations are axis-angle in radians and absolute: no mean pose is added. Vertices are skinned about the model's own
+    wrist joint, then moved by `transl` (metres), so the wrist is at joint 0 of the shaped template + transl.
+    """
+
+    global_orient: Float[Array, "*batch 3"]
+    pose: Float[Array, "*batch 45"]
+    betas: Float[Array, "*batch S"]
+    transl: Float[Array, "*batch 3"]
+
+
+@struct.dataclass
+class HandModel:
+    """A hand model's constants. Metres. The mesh may be open at the wrist: see hand/mesh.py for closing it."""
+
+    v_template: Float[Array, "V 3"]
+    shapedirs: Float[Array, "V 3 S"]
+    posedirs: Float[Array, "V 3 135"]
+    joint_regressor: Float[Array, "16 V"]
+    weights: Float[Array, "V 16"]
+    faces: Int[Array, "F 3"]
+    tips: Int[Array, "5"]
+    """Vertices at the tips of thumb, index, middle, ring, pinky."""
+    wrist_ring: Int[Array, "R"]
+    """The boundary loop at the wrist, in order; empty where the mesh is closed already."""
+    pose_mean: Float[Array, "45"]
+    pose_components: Float[Array, "45 45"]
+    """Rows: orthonormal directions of pose space, the strongest first."""
+    parents: tuple[int, ...] = struct.field(pytree_node=False)
+    side: Side = struct.field(pytree_node=False)
+    name: str = struct.field(pytree_node=False)
+
+
+def rest_joints(model: HandModel, betas: Float[Array, "*batch S"]) -> Float[Array, "*batch 16 3"]:
+    """Skeleton joints of the shaped, unposed hand, metres."""
+    template = jnp.einsum("jv,vc->jc", model.joint_regressor, model.v_template)
+    directions = jnp.einsum("jv,vcs->jcs", model.joint_regressor, model.shapedirs)
+    return template + jnp.einsum("jcs,...s->...jc", directions, betas)
+
+
+def _depths(parents: tuple[int, ...]) -> list[int]:
+    depths = [0]
+    for parent in parents[1:]:
+        depths.append(depths[parent] + 1)
+    return depths
+
+
+def _forward_kinematics(
+    parents: tuple[int, ...], rotations: Float[Array, "*batch 16 3 3"], rest: Float[Array, "*batch 16 3"]
+) -> tuple[Float[Array, "*batch 16 3 3"], Float[Array, "*batch 16 3"]]:
+    """World rotation and position of each joint; one product per depth of the tree, all its joints at once."""
+    depths = jnp.asarray(_depths(parents))
+    parent = jnp.asarray((0, *parents[1:]))
+    rotation, position = rotations, rest
+    for depth in range(1, max(_depths(parents)) + 1):
+        of_parent, at_parent = rotation[..., parent, :, :], position[..., parent, :]
+        here = depths == depth
+        turned = of_parent @ rotations
+        moved = at_parent + jnp.einsum("...jab,...jb->...ja", of_parent, rest - rest[..., parent, :])
+        rotation = jnp.where(here[:, None, None], turned, rotation)
+        position = jnp.where(here[:, None], moved, position)
+    return rotation, position
+
+
+def skin(model: HandModel, params: HandParams) -> tuple[Float[Array, "*batch V 3"], Float[Array, "*batch 21 3"]]:
+    """Vertices and joints (16 of the skeleton, then the tips thumb to pinky), metres.
+
+    Linear blend skinning with shape and pose correctives, as in smplx's `lbs` (Loper et al. 2015, eq. 2-7).
+    """
+    batch = params.pose.shape[:-1]
+    angles = jnp.concatenate([params.global_orient[..., None, :], params.pose.reshape(*batch, 15, 3)], axis=-2)
+    rotations = jaxlie.SO3.exp(angles).as_matrix()
+    return skin_rotations(model, rotations, params.betas, params.transl)
+
+
+def skin_rotations(
+    model: HandModel,
+    rotations: Float[Array, "*batch 16 3 3"],
+    betas: Float[Array, "*#batch S"],
+    transl: Float[Array, "*batch 3"],
+) -> tuple[Float[Array, "*batch V 3"], Float[Array, "*batch 21 3"]]:
+    """`skin`, from rotation matrices (the wrist's first, each relative to its parent)."""
+    rest = jnp.broadcast_to(rest_joints(model, betas), (*rotations.shape[:-3], N_SKELETON_JOINTS, 3))
+    shaped = model.v_template + jnp.einsum("vcs,...s->...vc", model.shapedirs, betas)
+    bend = (rotations[..., 1:, :, :] - jnp.eye(3)).reshape(*rotations.shape[:-3], 135)
+    shaped = shaped + jnp.einsum("vcq,...q->...vc", model.posedirs, bend)
+    rotation, position = _forward_kinematics(model.parents, rotations, rest)
+    offset = position - jnp.einsum("...jab,...jb->...ja", rotation, rest)
+    blended_rotation = jnp.einsum("vj,...jab->...vab", model.weights, rotation)
+    blended_offset = jnp.einsum("vj,...ja->...va", model.weights, offset)
+    vertices = jnp.einsum("...vab,...vb->...va", blended_rotation, shaped) + blended_offset
+    vertices = vertices + transl[..., None, :]
+    joints = jnp.concatenate([position + transl[..., None, :], vertices[..., model.tips, :]], axis=-2)
+    return vertices, joints
+
+
+@jax.jit
+def skin_frames(model: HandModel, params: HandParams) -> tuple[Float[Array, "*batch V 3"], Float[Array, "*batch 21 3"]]:
+    """`skin`, compiled; for callers outside a jitted function."""
+    return skin(model, params)

@@ -1,0 +1,43 @@
+"""The object: a mesh in parts, its surface samples, its signed distance, and its motion."""
+
+from flax import struct
+from jaxtyping import Array, Float, Int
+
+
+@struct.dataclass
+class ObjectModel:
+    """An object at rest; every array is in the frame of the part that it belongs to. Metres.
+
+    A rigid object is one part (P = 1); a hinged one has a part for each side of the hinge.
+    """
+
+    vertices: Float[Array, "Vo 3"]
+    faces: Int[Array, "Fo 3"]
+    vertex_part: Int[Array, "Vo"]
+    points: Float[Array, "N 3"]
+    """Area-weighted samples of the surface."""
+    normals: Float[Array, "N 3"]
+    """Their unit normals, outward."""
+    point_part: Int[Array, "N"]
+    clearance_out: Float[Array, "N"]
+    """How far the same part's surface lies from each sample along +n; inf where the line is free."""
+    clearance_in: Float[Array, "N"]
+    """The same along -n."""
+    sdf: Float[Array, "P G G G"]
+    """Signed distance on a cubic grid around each part, negative inside."""
+    sdf_origin: Float[Array, "P 3"]
+    """Position of grid node (0, 0, 0)."""
+    sdf_spacing: Float[Array, "P"]
+    """Metres between neighbouring nodes, the same along the three axes."""
+
+    @property
+    def n_parts(self) -> int:
+        return self.sdf.shape[0]
+
+
+@struct.dataclass
+class ObjectMotion:
+    """Each part's pose in the world, frame by frame: world = rotation v + translation. Metres."""
+
+    rotation: Float[Array, "P T 3 3"]
+    translation: Float[Array, "P T 3"]
