@@ -1,0 +1,46 @@
+"""Reading prepared data sets: clips come back as Sequences, without TensorFlow."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import platformdirs
+import tensorflow_datasets as tfds
+
+from toch_jax.datasets.features import Example, example_to_sequence
+from toch_jax.datasets.spec import load_spec
+from toch_jax.errors import bad_input
+from toch_jax.sequence.types import Sequence
+
+
+def default_data_dir() -> Path:
+    """$TOCH_DATA, or the user's data folder."""
+    chosen = os.environ.get("TOCH_DATA")
+    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("toch_jax", appauthor=False))
+
+
+def dataset_dir(name: str, data_dir: str | Path | None = None) -> Path:
+    """Where the prepared files of `name` lie (whether they are there yet or not)."""
+    return Path(data_dir or default_data_dir()) / name / load_spec(name).version
+
+
+def read_examples(name: str, split: str, data_dir: str | Path | None = None) -> Iterator[Example]:
+    """The clips of one split in stored order; raises InputError where the data set or split isn't there.
+
+    `split` is "train", "val", "test", or a TFDS slice such as "train[:10]".
+    """
+    folder = dataset_dir(name, data_dir)
+    if not (folder / "dataset_info.json").is_file():
+        raise bad_input(folder, "data set", f"a prepared data set: run `toch prepare {name}`", "none")
+    builder = tfds.builder_from_directory(folder)
+    if split.split("[")[0] not in builder.info.splits:
+        raise bad_input(folder, "split", "one of " + ", ".join(builder.info.splits), repr(split))
+    for raw in builder.as_data_source(split):
+        yield {key: value.decode() if isinstance(value, bytes) else value for key, value in raw.items()}
+
+
+def read_sequences(name: str, split: str, data_dir: str | Path | None = None) -> Iterator[tuple[str, Sequence]]:
+    """(id, clean clip) for each clip of one split; arguments and errors as in `read_examples`."""
+    spec = load_spec(name)
+    for example in read_examples(name, split, data_dir):
+        yield example["id"], example_to_sequence(spec, example)
