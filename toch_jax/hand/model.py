@@ -65,7 +65,7 @@ def _depths(parents: tuple[int, ...]) -> list[int]:
     return depths
 
 
-def _forward_kinematics(
+def forward_kinematics(
     parents: tuple[int, ...], rotations: Float[Array, "*batch 16 3 3"], rest: Float[Array, "*batch 16 3"]
 ) -> tuple[Float[Array, "*batch 16 3 3"], Float[Array, "*batch 16 3"]]:
     """World rotation and position of each joint; one product per depth of the tree, all its joints at once."""
@@ -104,7 +104,7 @@ def skin_rotations(
     shaped = model.v_template + jnp.einsum("vcs,...s->...vc", model.shapedirs, betas)
     bend = (rotations[..., 1:, :, :] - jnp.eye(3)).reshape(*rotations.shape[:-3], 135)
     shaped = shaped + jnp.einsum("vcq,...q->...vc", model.posedirs, bend)
-    rotation, position = _forward_kinematics(model.parents, rotations, rest)
+    rotation, position = forward_kinematics(model.parents, rotations, rest)
     offset = position - jnp.einsum("...jab,...jb->...ja", rotation, rest)
     blended_rotation = jnp.einsum("vj,...jab->...vab", model.weights, rotation)
     blended_offset = jnp.einsum("vj,...ja->...va", model.weights, offset)

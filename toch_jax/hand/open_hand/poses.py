@@ -1,0 +1,76 @@
+"""Poses that a hand can take: flexion, spread and twist of each joint within anatomical limits.
+
+Ranges of motion after Kapandji, The Physiology of the Joints, vol. 1, rounded; degrees. They are for a right hand laid
+flat in MANO's frame: fingers along -x, back of the hand +y, thumb side +z.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+
+@dataclass(frozen=True)
+class Range:
+    """Limits in degrees: flexion towards the palm, spread (about the back of the hand), twist about the bone."""
+
+    flexion: tuple[float, float]
+    spread: tuple[float, float] = (-2, 2)
+    twist: tuple[float, float] = (-3, 3)
+
+
+# MANO's order: index, middle, pinky, ring, thumb; positive spread turns a finger towards the little finger's side
+_KNUCKLE = {
+    "index": Range((-20, 90), (-15, 12), (-8, 8)),
+    "middle": Range((-20, 90), (-10, 10), (-8, 8)),
+    "pinky": Range((-20, 95), (-22, 15), (-12, 12)),
+    "ring": Range((-20, 92), (-14, 10), (-8, 8)),
+}
+RANGES = (
+    *(r for knuckle in _KNUCKLE.values() for r in (knuckle, Range((-3, 105)), Range((-8, 75)))),
+    Range((-20, 35), (-30, 40), (-20, 30)),  # thumb: spread is positive into the palm
+    Range((-10, 60), (-10, 10), (-8, 8)),
+    Range((-15, 80)),
+)
+CLOSURE = 0.6
+"""How much of each joint's bend is shared by the whole hand."""
+
+
+def bend_axes(bones: np.ndarray, thumb_flexion: np.ndarray) -> np.ndarray:
+    """Flexion, spread and twist axes of the 15 finger joints, (15, 3, 3), of a hand laid flat.
+
+    `bones` (15, 3) are unit directions of the bones; `thumb_flexion` (3,) is the axis about which the thumb bends.
+    """
+    flexion = np.cross([0.0, 1.0, 0.0], bones)
+    flexion[12:] = thumb_flexion - bones[12:] * (bones[12:] @ thumb_flexion)[:, None]
+    flexion /= np.linalg.norm(flexion, axis=-1, keepdims=True)
+    return np.stack([flexion, np.cross(bones, flexion), bones], axis=1)
+
+
+def _to_axis_angle(axes: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """(n, 15, 3) flexion, spread, twist in radians to (n, 45) axis-angle: twist first, then flexion, then spread."""
+    flexion, spread, twist = (
+        Rotation.from_rotvec((axes[:, k] * angles[..., k, None]).reshape(-1, 3)) for k in range(3)
+    )
+    return (spread * flexion * twist).as_rotvec().reshape(len(angles), 45)
+
+
+def sample_poses(axes: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """(n, 45) axis-angle poses; all joints bend by a shared closure and something of their own."""
+    low, high = (np.deg2rad([[pair[side] for pair in vars(r).values()] for r in RANGES]) for side in (0, 1))
+    closure = rng.uniform(0, 1, (n, 1))
+    finger = np.repeat(rng.uniform(0, 1, (n, 5)), 3, axis=1)
+    amount = rng.beta(2, 2, (n, 15, 3))
+    amount[..., 0] = CLOSURE * closure + (1 - CLOSURE) * (0.7 * finger + 0.3 * rng.uniform(0, 1, (n, 15)))
+    angles = low + (high - low) * amount
+    # the end joint follows the middle one by its tendon; a bent knuckle hardly spreads
+    angles[:, 2:12:3, 0] = 0.5 * angles[:, 2:12:3, 0] + 0.5 * 0.67 * angles[:, 1:12:3, 0]
+    angles[:, 0:12:3, 1] *= 1 - 0.8 * np.clip(angles[:, 0:12:3, 0] / np.deg2rad(90), 0, 1)
+    return _to_axis_angle(axes, angles)
+
+
+def pose_limits(axes: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """(2, 45): the least and the greatest of each axis-angle component over the whole of every joint's range."""
+    low, high = (np.deg2rad([[pair[side] for pair in vars(r).values()] for r in RANGES]) for side in (0, 1))
+    poses = _to_axis_angle(axes, low + (high - low) * rng.uniform(0, 1, (n, 15, 3)))
+    return np.stack([poses.min(axis=0), poses.max(axis=0)])
