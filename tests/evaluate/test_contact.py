@@ -1,0 +1,81 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import trimesh
+
+from toch_jax.evaluate import contact
+from toch_jax.field.types import ContactField
+
+R = 0.05
+BALL = trimesh.creation.icosphere(subdivisions=4, radius=R)
+FACES = np.asarray(BALL.faces)
+PART = contact.mesh(BALL.vertices, FACES)
+SHIFTS = np.array([0.2, 0.104, 0.09, 0.06])[:, None, None] * np.array([1.0, 0.0, 0.0])
+HAND = np.asarray(BALL.vertices) + SHIFTS
+
+
+def lens_cm3(apart: float) -> float:
+    """Volume shared by two balls of radius R."""
+    return np.pi * (4 * R + apart) * (2 * R - apart) ** 2 / 12 * 1e6
+
+
+def test_depth_and_contact_of_two_balls() -> None:
+    distance = contact.signed_distances(HAND, PART)
+    np.testing.assert_allclose(contact.penetration_depths_mm(distance), [0, 0, 10, 40], atol=0.2)
+    np.testing.assert_array_equal(contact.contact_frames(distance), [False, True, True, True])
+
+
+def test_signed_distance_is_exact_for_a_box() -> None:
+    box = trimesh.creation.box(extents=(0.1, 0.1, 0.1))
+    part = contact.mesh(box.vertices, box.faces)
+    points = np.array([[0.0, 0.0, 0.04], [0.053, 0.0, 0.0], [0.053, 0.054, 0.0], [1.0, 0.0, 0.0]])
+    np.testing.assert_allclose(contact.signed_distances(points, part), [-0.01, 0.003, 0.005, np.inf], atol=1e-8)
+
+
+def test_a_hole_in_the_object_does_not_turn_it_inside_out() -> None:
+    part = contact.mesh(BALL.vertices, FACES[20:])
+    distance = contact.signed_distances(np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.052]]), part)
+    assert distance[0] < 0 < distance[1]
+
+
+@pytest.mark.parametrize(("drop", "relative"), [(0, 0.02), (1, 0.06)])
+def test_intersection_volume_of_two_balls(drop: int, relative: float) -> None:
+    """With one face missing neither is a manifold, and voxels count instead."""
+    part = contact.mesh(BALL.vertices, FACES[drop:])
+    touching = np.array([False, True, True, True])
+    volumes, exact = contact.intersection_volumes_cm3(HAND, FACES[drop:], part, touching)
+    assert exact == (drop == 0)
+    np.testing.assert_allclose(volumes[:2], 0, atol=1e-9)
+    np.testing.assert_allclose(volumes[2:], [lens_cm3(0.09), lens_cm3(0.06)], rtol=relative)
+
+
+def test_solid_voxels_fill_the_ball() -> None:
+    assert len(contact.solid_voxels(PART)) * contact.VOXEL_PITCH_M**3 == pytest.approx(BALL.volume, rel=0.01)
+
+
+def test_part_meshes() -> None:
+    two = trimesh.util.concatenate([BALL, BALL.copy().apply_translation([0.3, 0, 0])])
+    vertex_part = np.repeat([0, 1], len(BALL.vertices))
+    first, second = contact.part_meshes(np.asarray(two.vertices), np.asarray(two.faces), vertex_part)
+    np.testing.assert_allclose(
+        second.vertices[second.faces] - first.vertices[first.faces],
+        np.broadcast_to([0.3, 0, 0], (len(FACES), 3, 3)),
+        atol=1e-9,
+    )
+
+
+def field(mask: list[bool], distance: list[float]) -> ContactField:
+    return ContactField(
+        mask=jnp.asarray(mask), distance=jnp.asarray(distance), correspondence=jnp.zeros((len(mask), 3))
+    )
+
+
+def test_contact_iou_by_hand() -> None:
+    truth = field([True, True, True, False], [0.001, -0.0019, 0.03, 0.0])
+    mine = field([True, False, True, True], [0.0015, 0.0, 0.0005, -0.004])
+    assert contact.contact_iou(mine, truth) == pytest.approx(1 / 3)
+    assert contact.contact_iou(truth, truth) == 1.0
+    assert contact.contact_ratio(truth) == 0.5
+    nothing = field([False] * 4, [0.0] * 4)
+    assert np.isnan(contact.contact_iou(nothing, nothing))
+    assert contact.contact_iou(nothing, truth) == 0.0
