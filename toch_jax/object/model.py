@@ -1,5 +1,6 @@
 """The object: a mesh in parts, its surface samples, its signed distance, and its motion."""
 
+import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, Int
 
@@ -29,6 +30,12 @@ class ObjectModel:
     """Position of grid node (0, 0, 0)."""
     sdf_spacing: Float[Array, "P"]
     """Metres between neighbouring nodes, the same along the three axes."""
+
+    def without_mesh(self) -> "ObjectModel":
+        """The same without its mesh, whose size would have code compiled anew for each object."""
+        nothing = jnp.zeros((0, 3), self.vertices.dtype)
+        faces = jnp.zeros((0, 3), self.faces.dtype)
+        return self.replace(vertices=nothing, faces=faces, vertex_part=jnp.zeros(0, self.vertex_part.dtype))
 
     @property
     def n_parts(self) -> int:

@@ -1,0 +1,113 @@
+"""Symmetric block systems whose blocks couple only to the next two, with one dense border (the shape).
+
+Two neighbouring frames make one block, which turns the five diagonals of second differences into three; these are
+eliminated front to back and substituted back (a Kalman smoother's two passes), with the border by Schur complement.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax.scipy.linalg import cho_solve, solve_triangular
+from jaxtyping import Array, Float
+
+
+@struct.dataclass
+class BandedSystem:
+    """The matrix [[A, C], [C', D]] of T frames with n unknowns each and S shared ones."""
+
+    diagonal: Float[Array, "T n n"]
+    next_one: Float[Array, "T n n"]
+    """Rows of frame t, columns of frame t + 1; the last is unused."""
+    next_two: Float[Array, "T n n"]
+    """Rows of frame t, columns of frame t + 2; the last two are unused."""
+    border: Float[Array, "T n S"]
+    corner: Float[Array, "S S"]
+
+
+@struct.dataclass
+class Factor:
+    """The eliminated system."""
+
+    lower: Float[Array, "T2 m m"]
+    """Cholesky factors of the pivots."""
+    coupling: Float[Array, "T2 m m"]
+    """pivot^-1 times the block to the right."""
+    shared: Float[Array, "T n S"]
+    """A^-1 C."""
+    corner_lower: Float[Array, "S S"]
+    """Cholesky factor of D - C' A^-1 C."""
+
+
+def _pairs(system: BandedSystem) -> tuple[Float[Array, "T2 m m"], Float[Array, "T2 m m"]]:
+    even, odd = slice(0, None, 2), slice(1, None, 2)
+    a, b = system.diagonal[even], system.diagonal[odd]
+    within, across = system.next_one[even], system.next_one[odd]
+    even_two, odd_two = system.next_two[even], system.next_two[odd]
+    diagonal = jnp.block([[a, within], [jnp.swapaxes(within, 1, 2), b]])
+    right = jnp.block([[even_two, jnp.zeros_like(a)], [across, odd_two]])
+    return diagonal, right
+
+
+def _substitute(
+    lower: Float[Array, "T2 m m"], coupling: Float[Array, "T2 m m"], value: Float[Array, "T2 m K"]
+) -> Float[Array, "T2 m K"]:
+    def forward(above: Array, row: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+        pivot, link, here = row
+        here = here - above
+        return link.T @ here, cho_solve((pivot, True), here)
+
+    _, reduced = jax.lax.scan(forward, jnp.zeros_like(value[0]), (lower, coupling, value))
+
+    def backward(after: Array, row: tuple[Array, Array]) -> tuple[Array, Array]:
+        link, here = row
+        here = here - link @ after
+        return here, here
+
+    _, solution = jax.lax.scan(backward, jnp.zeros_like(value[0]), (coupling, reduced), reverse=True)
+    return solution
+
+
+def factor(system: BandedSystem) -> Factor:
+    """Eliminate. T must be even; the system positive definite (a NaN comes out where it is not)."""
+    diagonal, right = _pairs(system)
+
+    def eliminate(carried: Array, row: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
+        here, link = row
+        lower = jnp.linalg.cholesky(here - carried)
+        half = solve_triangular(lower, link, lower=True)
+        return half.T @ half, (lower, solve_triangular(lower.T, half, lower=False))
+
+    _, (lower, coupling) = jax.lax.scan(eliminate, jnp.zeros_like(diagonal[0]), (diagonal, right))
+    n_pairs, width = diagonal.shape[:2]
+    shared = _substitute(lower, coupling, system.border.reshape(n_pairs, width, -1)).reshape(system.border.shape)
+    corner = system.corner - jnp.einsum("tns,tnu->su", system.border, shared)
+    return Factor(lower, coupling, shared, jnp.linalg.cholesky(corner))
+
+
+def solve(
+    system: BandedSystem, factors: Factor, frames: Float[Array, "T n"], shape: Float[Array, "S"]
+) -> tuple[Float[Array, "T n"], Float[Array, "S"]]:
+    """The solution for one right-hand side."""
+    n_pairs, width = factors.lower.shape[:2]
+    alone = _substitute(factors.lower, factors.coupling, frames.reshape(n_pairs, width, 1)).reshape(frames.shape)
+    by_shape = cho_solve((factors.corner_lower, True), shape - jnp.einsum("tns,tn->s", system.border, alone))
+    return alone - factors.shared @ by_shape, by_shape
+
+
+def frame_covariance(factors: Factor) -> Float[Array, "T n n"]:
+    """Each frame's own block of the inverse (Rauch-Tung-Striebel's backward pass), the shape's share included."""
+
+    def backward(after: Array, row: tuple[Array, Array]) -> tuple[Array, Array]:
+        lower, link = row
+        inverse = cho_solve((lower, True), jnp.eye(lower.shape[0]))
+        here = inverse + link @ after @ link.T
+        return here, here
+
+    start = jnp.zeros_like(factors.lower[0])
+    _, pairs = jax.lax.scan(backward, start, (factors.lower, factors.coupling), reverse=True)
+    n = factors.shared.shape[1]
+    blocks = jnp.stack([pairs[:, :n, :n], pairs[:, n:, n:]], axis=1).reshape(-1, n, n)
+    n_shared = factors.corner_lower.shape[0]
+    spread = cho_solve((factors.corner_lower, True), factors.shared.reshape(-1, n_shared).T)
+    spread = spread.reshape(n_shared, -1, n)
+    return blocks + jnp.einsum("tns,stm->tnm", factors.shared, spread)

@@ -1,0 +1,54 @@
+"""How noisy a tracked trajectory is, told from its differences in time.
+
+White noise of variance s grows in the k-th difference as the sum of squared binomials: 6 s, 20 s, 70 s for k = 2, 3, 4,
+while accelerations that are themselves white, of variance q, grow as q, 2 q, 6 q. Second and fourth differences tell
+the two apart. Slow errors (bias, drift) can't be told so: they look like motion.
+"""
+
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Bool, Float
+
+from toch_jax.fit.state import HandState
+from toch_jax.fit.terms import turns
+
+N_LEAST = 6
+"""Fewer neighbouring differences than this tell nothing: the assumed values stay."""
+
+
+@struct.dataclass
+class NoiseLevels:
+    """Standard deviations of one coordinate: radians for the wrist's and the fingers' rotations, metres for the wrist."""
+
+    orient: Float[Array, ""]
+    fingers: Float[Array, ""]
+    wrist: Float[Array, ""]
+
+
+def _spread(values: Float[Array, "T K"], valid: Bool[Array, "T"]) -> Float[Array, ""]:
+    """Variance by the median of squares over frames (of each frame's mean over coordinates), so that bursts don't count."""
+    square = jnp.mean(values**2, axis=-1)
+    count = values.shape[-1]
+    # The median of a chi-square of k degrees of freedom, Wilson and Hilferty 1931.
+    return jnp.nanmedian(jnp.where(valid, square, jnp.nan)) / (1 - 2 / (9 * count)) ** 3
+
+
+def _level(second: Float[Array, "T2 K"], valid: Bool[Array, "T2"], assumed: Float[Array, ""]) -> Float[Array, ""]:
+    fourth = second[2:] - 2 * second[1:-1] + second[:-2]
+    whole = valid[2:] & valid[1:-1] & valid[:-2]
+    bend, wiggle = _spread(second, valid), _spread(fourth, whole)
+    variance = jnp.clip((wiggle - 6 * bend) / 34, wiggle / 700, wiggle / 70)
+    return jnp.where(whole.sum() >= N_LEAST, jnp.sqrt(variance), assumed)
+
+
+def estimate_noise(state: HandState, valid: Bool[Array, "T"], assumed: NoiseLevels) -> NoiseLevels:
+    """Noise levels of a tracked trajectory; `assumed` where it is too short to tell."""
+    turn = turns(jnp.swapaxes(state.rotations[:-1], -1, -2) @ state.rotations[1:])
+    spin = turn[1:] - turn[:-1]
+    bend = jnp.diff(state.wrist, n=2, axis=0)
+    whole = valid[2:] & valid[1:-1] & valid[:-2]
+    return NoiseLevels(
+        orient=_level(spin[:, 0], whole, assumed.orient),
+        fingers=_level(spin[:, 1:].reshape(-1, 45), whole, assumed.fingers),
+        wrist=_level(bend, whole, assumed.wrist),
+    )

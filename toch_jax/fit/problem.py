@@ -1,0 +1,98 @@
+"""What a trajectory is fitted to. Every term is data with weights, so one compiled solver serves every use of it.
+
+Weights are 1 / variance (1/m2 or 1/rad2); a weight of 0 switches a row off. Everything lives in one reference frame,
+usually that of the object's part which the hand holds.
+"""
+
+from flax import struct
+from jaxtyping import Array, Bool, Float, Int
+
+from toch_jax.fit.state import HandState
+from toch_jax.object.model import ObjectModel, ObjectMotion
+
+
+@struct.dataclass
+class SurfaceTerm:
+    """Points of the skin that should be at targets: correspondences of a field, or of a tracker's surface points."""
+
+    face: Int[Array, "T M"]
+    barycentric: Float[Array, "T M 3"]
+    target: Float[Array, "T M 3"]
+    normal: Float[Array, "T M 3"]
+    """Unit direction whose weight differs from that of the two across it."""
+    weight_along: Float[Array, "T M"]
+    weight_across: Float[Array, "T M"]
+
+
+@struct.dataclass
+class JointTerm:
+    """Joints (16 + tips) that should be at targets."""
+
+    target: Float[Array, "T 21 3"]
+    weight: Float[Array, "T 21"]
+
+
+@struct.dataclass
+class TrackedTerm:
+    """The tracked hand as an observation, with Student's t errors: a gross error counts little."""
+
+    state: HandState
+    rotation_weight: Float[Array, "T 16"]
+    wrist_weight: Float[Array, "T"]
+    shape_weight: Float[Array, ""]
+    freedom: Float[Array, ""]
+    """Student's degrees of freedom."""
+
+
+@struct.dataclass
+class SmoothTerm:
+    """Motion: velocity and acceleration of each of 16 rotations and of the wrist, with Student's t spread.
+
+    Most frames of a grasp are still and a few are quick: few degrees of freedom hold the still ones still, many make
+    the term plain least squares. Weights are per frame, not per second: the caller scales by the frame rate.
+    """
+
+    velocity_weight: Float[Array, "17"]
+    acceleration_weight: Float[Array, "17"]
+    freedom: Float[Array, ""]
+
+
+@struct.dataclass
+class PriorTerm:
+    """Plausible hands."""
+
+    pose_mean: Float[Array, "45"]
+    pose_precision: Float[Array, "45 45"]
+    lower: Float[Array, "45"]
+    upper: Float[Array, "45"]
+    limit_weight: Float[Array, ""]
+    shape_weight: Float[Array, ""]
+
+
+@struct.dataclass
+class ContactTerm:
+    """The skin stays out of the object."""
+
+    object: ObjectModel
+    motion: ObjectMotion
+    """Each part relative to the reference frame."""
+    vertices: Int[Array, "M"]
+    """Vertices of the hand that are watched."""
+    weight: Float[Array, "T"]
+    """Of each watched vertex's depth inside the object."""
+    margin: Float[Array, ""]
+    """Depth that costs nothing, metres: skin gives way."""
+
+
+@struct.dataclass
+class Problem:
+    """All terms of one hand's trajectory over T frames (T even)."""
+
+    surface: SurfaceTerm
+    joints: JointTerm
+    tracked: TrackedTerm
+    smooth: SmoothTerm
+    prior: PriorTerm
+    contact: ContactTerm
+    frame_valid: Bool[Array, "T"]
+    """False for the frames that pad the clip to its bucket."""

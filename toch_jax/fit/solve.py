@@ -1,0 +1,74 @@
+"""Damped Gauss-Newton (Levenberg-Marquardt) on a hand's trajectory, and the spread of what it finds."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Float
+
+from toch_jax.fit.banded import factor, frame_covariance, solve
+from toch_jax.fit.kinematics import joint_points, pose_bones, project
+from toch_jax.fit.problem import Problem
+from toch_jax.fit.state import N_UNKNOWNS, HandState, step_state
+from toch_jax.fit.terms import Linear, linearize
+from toch_jax.hand.model import HandModel
+
+DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-4, 0.1, 10.0
+DAMPING_FLOOR = 1e-7
+
+
+@struct.dataclass
+class Solution:
+    """Where the solver stopped."""
+
+    state: HandState
+    costs: Float[Array, "iterations"]
+    """The cost after each step; it never rises: a step that would raise it is not taken."""
+
+
+def _damped(linear: Linear, damping: Float[Array, ""]) -> Linear:
+    """The normal equations with their diagonal raised: a share of itself, and a little of its mean."""
+    system = linear.system
+    diagonal = jnp.diagonal(system.diagonal, axis1=1, axis2=2)
+    raised = damping * (diagonal + 1e-3 * diagonal.mean())
+    corner = jnp.diagonal(system.corner)
+    return linear.replace(
+        system=system.replace(
+            diagonal=system.diagonal + jnp.eye(N_UNKNOWNS) * raised[:, :, None],
+            corner=system.corner + jnp.diag(damping * corner + 1e-6),
+        )
+    )
+
+
+@partial(jax.jit, static_argnames="iterations")
+def solve_trajectory(model: HandModel, problem: Problem, start: HandState, iterations: int) -> Solution:
+    """Descend from `start`; a fixed number of steps, each taken only where the cost does not rise."""
+
+    def step(carry: tuple[HandState, Linear, Array], _: None) -> tuple[tuple[HandState, Linear, Array], Array]:
+        state, linear, damping = carry
+        damped = _damped(linear, damping)
+        frames, shape = solve(damped.system, factor(damped.system), damped.frames, damped.shape)
+        proposed = step_state(state, frames, shape)
+        there = linearize(model, problem, proposed)
+        better = there.cost < linear.cost  # False for NaN, which float32 gives where damping is too small
+        keep = partial(jax.tree.map, partial(jnp.where, better))
+        damping = jnp.where(better, jnp.maximum(damping * DAMPING_DOWN, DAMPING_FLOOR), damping * DAMPING_UP)
+        state, linear = keep(proposed, state), keep(there, linear)
+        return (state, linear, damping), linear.cost
+
+    first = linearize(model, problem, start)
+    (state, _, _), costs = jax.lax.scan(step, (start, first, jnp.asarray(DAMPING_START)), None, length=iterations)
+    return Solution(state, jnp.concatenate([first.cost[None], costs]))
+
+
+@jax.jit
+def joint_sigma(model: HandModel, problem: Problem, state: HandState) -> Float[Array, "T 21"]:
+    """One standard deviation of each joint's coordinates (mean of the three), metres, from the normal equations."""
+    linear = _damped(linearize(model, problem, state), jnp.asarray(DAMPING_FLOOR))
+    covariance = frame_covariance(factor(linear.system))
+    bones = pose_bones(model, state)
+    axes = jnp.broadcast_to(jnp.eye(3), (state.wrist.shape[0], 21, 3, 3))
+    by_frame, _ = project(bones, joint_points(model, bones), axes)
+    variance = jnp.einsum("tri,tij,trj->tr", by_frame, covariance, by_frame)
+    return jnp.sqrt(variance.reshape(-1, 21, 3).mean(axis=-1))

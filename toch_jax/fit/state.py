@@ -1,0 +1,53 @@
+"""The unknowns of the fit: rotations, wrist and shape, and how a step moves them."""
+
+import jax.numpy as jnp
+import jaxlie
+from flax import struct
+from jaxtyping import Array, Float
+
+from toch_jax.hand.model import HandModel, HandParams, rest_joints
+
+WRIST_SCALE = 0.05
+"""Metres in one unit of the wrist's unknowns: about what a radian of a finger moves, so that one damping suits all."""
+N_UNKNOWNS = 51
+"""For each frame: 16 rotations of 3, then the wrist."""
+
+
+@struct.dataclass
+class HandState:
+    """A trajectory of T frames. The wrist's position stands for `transl`, so that shape does not move the hand."""
+
+    rotations: Float[Array, "T 16 3 3"]
+    """The wrist's, then each joint's relative to its parent."""
+    wrist: Float[Array, "T 3"]
+    betas: Float[Array, "S"]
+    """One shape for the clip."""
+
+
+def state_from_params(model: HandModel, params: HandParams) -> HandState:
+    """From parameters with (T, ...) axes and betas (S,)."""
+    n_frames = params.pose.shape[0]
+    angles = jnp.concatenate([params.global_orient[:, None], params.pose.reshape(n_frames, 15, 3)], axis=1)
+    wrist = params.transl + rest_joints(model, params.betas)[0]
+    return HandState(jaxlie.SO3.exp(angles).as_matrix(), wrist, params.betas)
+
+
+def params_from_state(model: HandModel, state: HandState) -> HandParams:
+    """The same trajectory as parameters: global_orient (T,3), pose (T,45), betas (S,), transl (T,3)."""
+    angles = jaxlie.SO3.from_matrix(state.rotations).log()
+    return HandParams(
+        global_orient=angles[:, 0],
+        pose=angles[:, 1:].reshape(-1, 45),
+        betas=state.betas,
+        transl=state.wrist - rest_joints(model, state.betas)[0],
+    )
+
+
+def step_state(state: HandState, frame_step: Float[Array, "T 51"], shape_step: Float[Array, "S"]) -> HandState:
+    """Turn each rotation by its step in its own frame (R exp(d)), move the wrist and the shape."""
+    turns = jaxlie.SO3.exp(frame_step[:, :48].reshape(-1, 16, 3)).as_matrix()
+    return HandState(
+        rotations=state.rotations @ turns,
+        wrist=state.wrist + WRIST_SCALE * frame_step[:, 48:],
+        betas=state.betas + shape_step,
+    )

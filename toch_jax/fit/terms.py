@@ -1,0 +1,245 @@
+"""Each term of the problem, linearised: its cost, and its share of the normal equations.
+
+Costs are negative log likelihoods up to a constant, so the terms weigh against each other as probabilities do.
+"""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import jaxlie
+from flax import struct
+from jaxtyping import Array, Bool, Float
+
+from toch_jax.fit.banded import BandedSystem
+from toch_jax.fit.kinematics import Bones, joint_points, pose_bones, project, skin_points, surface_points
+from toch_jax.fit.problem import ContactTerm, JointTerm, PriorTerm, Problem, SmoothTerm, SurfaceTerm, TrackedTerm
+from toch_jax.fit.state import N_UNKNOWNS, WRIST_SCALE, HandState
+from toch_jax.hand.model import HandModel
+from toch_jax.object.motion import to_part
+from toch_jax.object.sdf import signed_distance_gradient
+
+N_GROUPS = 17
+"""16 rotations and the wrist: three unknowns each."""
+
+
+@struct.dataclass
+class Linear:
+    """The problem around one state: its cost, the normal equations and their right-hand side."""
+
+    cost: Float[Array, ""]
+    system: BandedSystem
+    frames: Float[Array, "T 51"]
+    shape: Float[Array, "S"]
+
+
+@struct.dataclass
+class Rows:
+    """Whitened residuals of each frame, with derivatives."""
+
+    residual: Float[Array, "T R"]
+    by_frame: Float[Array, "T R 51"]
+    by_shape: Float[Array, "T R S"]
+
+
+def _inverse_right_jacobian(e: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3 3"]:
+    """log(R exp(d)) = e + this d, for e = log R (Sola et al. 2018, eq. 144), to second order in e beyond a radian."""
+    cross = jnp.cross(e[..., None, :], -jnp.eye(3))
+    square = jnp.sum(e * e, axis=-1)
+    angle = jnp.sqrt(jnp.maximum(square, 1e-6))
+    exact = 1 / angle**2 - (1 + jnp.cos(angle)) / (2 * angle * jnp.sin(angle))
+    factor = jnp.where(square < 1e-2, 1 / 12 + square / 720, jnp.where(angle < 3.0, exact, 1 / 12))
+    return jnp.eye(3) + 0.5 * cross + factor[..., None, None] * (cross @ cross)
+
+
+def _student(square: Float[Array, "*batch"], freedom: Float[Array, ""]) -> tuple[Array, Array]:
+    """Cost of a whitened three-vector of this squared length, and the weight that it leaves it in least squares.
+
+    Scaled so that a small error weighs 1: `freedom` sets where errors start to count less, not what they cost.
+    """
+    return 0.5 * freedom * jnp.log1p(square / freedom), 1 / (1 + square / freedom)
+
+
+def _surface_rows(model: HandModel, bones: Bones, term: SurfaceTerm) -> Rows:
+    points = surface_points(model, bones, term.face, term.barycentric)
+    across = jnp.sqrt(term.weight_across)[..., None, None]
+    along = jnp.sqrt(term.weight_along)[..., None, None]
+    outer = term.normal[..., :, None] * term.normal[..., None, :]
+    whiten = across * jnp.eye(3) + (along - across) * outer
+    residual = jnp.einsum("tmra,tma->tmr", whiten, points.position - term.target)
+    by_frame, by_shape = project(bones, points, whiten)
+    return Rows(residual.reshape(residual.shape[0], -1), by_frame, by_shape)
+
+
+def _joint_rows(model: HandModel, bones: Bones, term: JointTerm) -> Rows:
+    points = joint_points(model, bones)
+    whiten = jnp.sqrt(term.weight)[..., None, None] * jnp.eye(3)
+    residual = jnp.sqrt(term.weight)[..., None] * (points.position - term.target)
+    by_frame, by_shape = project(bones, points, whiten)
+    return Rows(residual.reshape(residual.shape[0], -1), by_frame, by_shape)
+
+
+def _contact_rows(model: HandModel, bones: Bones, term: ContactTerm) -> Rows:
+    n_frames = bones.position.shape[0]
+    points = skin_points(model, bones, jnp.broadcast_to(term.vertices, (n_frames, term.vertices.shape[0])))
+    parts = jnp.arange(term.object.n_parts)
+    local = jax.vmap(lambda part: to_part(term.motion, part, points.position))(parts)
+    distance, gradient = signed_distance_gradient(term.object, parts[:, None, None], local)
+    gradient = jnp.einsum("ptab,ptmb->ptma", term.motion.rotation, gradient)
+    nearest = jnp.argmin(distance, axis=0)[None]
+    distance = jnp.take_along_axis(distance, nearest, axis=0)[0]
+    gradient = jnp.take_along_axis(gradient, nearest[..., None], axis=0)[0]
+    root = jnp.sqrt(term.weight)[:, None]
+    inside = distance < -term.margin
+    direction = jnp.where(inside[..., None], root[..., None] * gradient, 0.0)
+    by_frame, by_shape = project(bones, points, direction[:, :, None])
+    return Rows(jnp.where(inside, root * (distance + term.margin), 0.0), by_frame, by_shape)
+
+
+def _add_rows(linear: Linear, rows: Rows) -> Linear:
+    system = linear.system
+    return Linear(
+        cost=linear.cost + 0.5 * jnp.sum(rows.residual**2),
+        system=system.replace(
+            diagonal=system.diagonal + jnp.einsum("tri,trj->tij", rows.by_frame, rows.by_frame),
+            border=system.border + jnp.einsum("tri,trs->tis", rows.by_frame, rows.by_shape),
+            corner=system.corner + jnp.einsum("trs,tru->su", rows.by_shape, rows.by_shape),
+        ),
+        frames=linear.frames - jnp.einsum("tri,tr->ti", rows.by_frame, rows.residual),
+        shape=linear.shape - jnp.einsum("trs,tr->s", rows.by_shape, rows.residual),
+    )
+
+
+def _spread(blocks: Float[Array, "T 17 3 3"]) -> Float[Array, "T 51 51"]:
+    """Block-diagonal matrices from their blocks."""
+    wide = jnp.einsum("tgij,gh->tgihj", blocks, jnp.eye(N_GROUPS))
+    return wide.reshape(-1, N_UNKNOWNS, N_UNKNOWNS)
+
+
+def turns(rotations: Float[Array, "*batch 3 3"]) -> Float[Array, "*batch 3"]:
+    return jaxlie.SO3.from_matrix(rotations).log()
+
+
+def _add_tracked(linear: Linear, term: TrackedTerm, state: HandState) -> Linear:
+    turn = turns(jnp.swapaxes(term.state.rotations, -1, -2) @ state.rotations)
+    moved = state.wrist - term.state.wrist
+    residual = jnp.concatenate([turn, moved[:, None]], axis=1)
+    derivative = jnp.concatenate(
+        [_inverse_right_jacobian(turn), jnp.broadcast_to(WRIST_SCALE * jnp.eye(3), (len(moved), 1, 3, 3))], axis=1
+    )
+    weight = jnp.concatenate([term.rotation_weight, term.wrist_weight[:, None]], axis=1)
+    cost, trust = _student(weight * jnp.sum(residual**2, axis=-1), term.freedom)
+    weight = weight * trust
+    blocks = jnp.einsum("tg,tgai,tgaj->tgij", weight, derivative, derivative)
+    shape = state.betas - term.state.betas
+    system = linear.system
+    return Linear(
+        cost=linear.cost + cost.sum() + 0.5 * term.shape_weight * jnp.sum(shape**2),
+        system=system.replace(
+            diagonal=system.diagonal + _spread(blocks),
+            corner=system.corner + term.shape_weight * jnp.eye(shape.shape[0]),
+        ),
+        frames=linear.frames - jnp.einsum("tg,tgai,tga->tgi", weight, derivative, residual).reshape(-1, N_UNKNOWNS),
+        shape=linear.shape - term.shape_weight * shape,
+    )
+
+
+def _add_smooth(linear: Linear, term: SmoothTerm, state: HandState, frame_valid: Bool[Array, "T"]) -> Linear:
+    """First and second differences; derivatives are by this frame, the next, and the one after."""
+    n_frames = state.wrist.shape[0]
+    turn = turns(jnp.swapaxes(state.rotations[:-1], -1, -2) @ state.rotations[1:])
+    step = jnp.concatenate([turn, jnp.diff(state.wrist, axis=0)[:, None]], axis=1)
+    unit = jnp.broadcast_to(WRIST_SCALE * jnp.eye(3), (n_frames - 1, 1, 3, 3))
+    by_here = -jnp.concatenate([_inverse_right_jacobian(-turn), unit], axis=1)
+    by_next = jnp.concatenate([_inverse_right_jacobian(turn), unit], axis=1)
+    linked = frame_valid[:-1] & frame_valid[1:]
+
+    diagonal = jnp.zeros((n_frames, N_GROUPS, 3, 3))
+    next_one, next_two = jnp.zeros_like(diagonal), jnp.zeros_like(diagonal)
+    gradient = jnp.zeros((n_frames, N_GROUPS, 3))
+
+    weight = term.velocity_weight * linked[:, None]
+    cost, trust = _student(weight * jnp.sum(step**2, axis=-1), term.freedom)
+    total = cost.sum()
+    weight = weight * trust
+    parts = (by_here, by_next)
+    for i, a in enumerate(parts):
+        gradient = gradient.at[i : n_frames - 1 + i].add(jnp.einsum("tg,tgai,tga->tgi", weight, a, step))
+        diagonal = diagonal.at[i : n_frames - 1 + i].add(jnp.einsum("tg,tgai,tgaj->tgij", weight, a, a))
+    next_one = next_one.at[:-1].add(jnp.einsum("tg,tgai,tgaj->tgij", weight, by_here, by_next))
+
+    bend = step[1:] - step[:-1]
+    weight = term.acceleration_weight * (linked[:-1] & linked[1:])[:, None]
+    cost, trust = _student(weight * jnp.sum(bend**2, axis=-1), term.freedom)
+    total = total + cost.sum()
+    weight = weight * trust
+    pieces = (-by_here[:-1], by_here[1:] - by_next[:-1], by_next[1:])
+    for i, a in enumerate(pieces):
+        gradient = gradient.at[i : n_frames - 2 + i].add(jnp.einsum("tg,tgai,tga->tgi", weight, a, bend))
+        diagonal = diagonal.at[i : n_frames - 2 + i].add(jnp.einsum("tg,tgai,tgaj->tgij", weight, a, a))
+    for i, (a, b) in enumerate(itertools.pairwise(pieces)):
+        next_one = next_one.at[i : n_frames - 2 + i].add(jnp.einsum("tg,tgai,tgaj->tgij", weight, a, b))
+    next_two = next_two.at[:-2].add(jnp.einsum("tg,tgai,tgaj->tgij", weight, pieces[0], pieces[2]))
+
+    system = linear.system
+    return linear.replace(
+        cost=linear.cost + total,
+        system=system.replace(
+            diagonal=system.diagonal + _spread(diagonal),
+            next_one=system.next_one + _spread(next_one),
+            next_two=system.next_two + _spread(next_two),
+        ),
+        frames=linear.frames - gradient.reshape(n_frames, N_UNKNOWNS),
+    )
+
+
+def _add_prior(linear: Linear, term: PriorTerm, state: HandState, frame_valid: Bool[Array, "T"]) -> Linear:
+    n_frames = state.wrist.shape[0]
+    angles = turns(state.rotations[:, 1:])
+    by_turn = _inverse_right_jacobian(angles)
+    pose = angles.reshape(n_frames, 45)
+    valid = frame_valid[:, None].astype(pose.dtype)
+    offset = (pose - term.pose_mean) * valid
+    beyond = (jnp.minimum(pose - term.lower, 0) + jnp.maximum(pose - term.upper, 0)) * valid
+    pull = offset @ term.pose_precision + term.limit_weight * beyond
+    stiffness = valid[..., None] * term.pose_precision + jnp.eye(45) * (term.limit_weight * (beyond != 0))[:, :, None]
+    stiffness = stiffness.reshape(n_frames, 15, 3, 15, 3)
+    stiffness = jnp.einsum("tgai,tgahb,thbj->tgihj", by_turn, stiffness, by_turn).reshape(n_frames, 45, 45)
+    gradient = jnp.einsum("tgai,tga->tgi", by_turn, pull.reshape(n_frames, 15, 3)).reshape(n_frames, 45)
+    system = linear.system
+    fingers = slice(3, 48)
+    return Linear(
+        cost=linear.cost
+        + 0.5 * jnp.einsum("ti,ij,tj->", offset, term.pose_precision, offset)
+        + 0.5 * term.limit_weight * jnp.sum(beyond**2)
+        + 0.5 * term.shape_weight * jnp.sum(state.betas**2),
+        system=system.replace(
+            diagonal=system.diagonal.at[:, fingers, fingers].add(stiffness),
+            corner=system.corner + term.shape_weight * jnp.eye(state.betas.shape[0]),
+        ),
+        frames=linear.frames.at[:, fingers].add(-gradient),
+        shape=linear.shape - term.shape_weight * state.betas,
+    )
+
+
+def linearize(model: HandModel, problem: Problem, state: HandState) -> Linear:
+    """Gauss-Newton's view of the problem around `state`."""
+    n_frames, n_shape = state.wrist.shape[0], state.betas.shape[0]
+    square = jnp.zeros((n_frames, N_UNKNOWNS, N_UNKNOWNS))
+    # Padding frames have no terms: a unit diagonal keeps them where they are.
+    idle = jnp.eye(N_UNKNOWNS) * ~problem.frame_valid[:, None, None]
+    linear = Linear(
+        cost=jnp.zeros(()),
+        system=BandedSystem(
+            square + idle, square, square, jnp.zeros((n_frames, N_UNKNOWNS, n_shape)), jnp.zeros((n_shape, n_shape))
+        ),
+        frames=jnp.zeros((n_frames, N_UNKNOWNS)),
+        shape=jnp.zeros(n_shape),
+    )
+    bones = pose_bones(model, state)
+    linear = _add_rows(linear, _surface_rows(model, bones, problem.surface))
+    linear = _add_rows(linear, _joint_rows(model, bones, problem.joints))
+    linear = _add_rows(linear, _contact_rows(model, bones, problem.contact))
+    linear = _add_tracked(linear, problem.tracked, state)
+    linear = _add_smooth(linear, problem.smooth, state, problem.frame_valid)
+    return _add_prior(linear, problem.prior, state, problem.frame_valid)
