@@ -42,8 +42,7 @@ def test_a_hole_in_the_object_does_not_turn_it_inside_out() -> None:
 def test_intersection_volume_of_two_balls(drop: int, relative: float) -> None:
     """With one face missing neither is a manifold, and voxels count instead."""
     part = contact.mesh(BALL.vertices, FACES[drop:])
-    touching = np.array([False, True, True, True])
-    volumes, exact = contact.intersection_volumes_cm3(HAND, FACES[drop:], part, touching)
+    volumes, exact = contact.intersection_volumes_cm3(HAND, FACES[drop:], part)
     assert exact == (drop == 0)
     np.testing.assert_allclose(volumes[:2], 0, atol=1e-9)
     np.testing.assert_allclose(volumes[2:], [lens_cm3(0.09), lens_cm3(0.06)], rtol=relative)

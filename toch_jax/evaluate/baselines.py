@@ -57,16 +57,17 @@ class Kalman:
 
 Setting = Gaussian | SavitzkyGolay | OneEuro | Kalman
 
-FILTERS: dict[str, list[Setting]] = {
-    f"{name} ({frame})": settings
-    for frame in ("world", "object")
-    for name, settings in (
-        ("Gaussian", [Gaussian(frame, sigma) for sigma in (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)]),
-        ("Savitzky-Golay", [SavitzkyGolay(frame, window) for window in (5, 7, 9, 13, 17, 25)]),
-        ("One-Euro", [OneEuro(frame, cutoff, beta) for cutoff in (0.5, 1.0, 2.0, 4.0) for beta in (1.0, 5.0, 20.0)]),
-        ("Kalman smoother", [Kalman(frame, ratio) for ratio in (0.01, 0.03, 0.1, 0.3, 1.0)]),
-    )
-}
+
+def _settings(frame: Frame) -> dict[str, list[Setting]]:
+    return {
+        f"Gaussian ({frame})": [Gaussian(frame, sigma) for sigma in (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)],
+        f"Savitzky-Golay ({frame})": [SavitzkyGolay(frame, window) for window in (5, 7, 9, 13, 17, 25)],
+        f"One-Euro ({frame})": [OneEuro(frame, cut, beta) for cut in (0.5, 1.0, 2.0, 4.0) for beta in (1.0, 5.0, 20.0)],
+        f"Kalman smoother ({frame})": [Kalman(frame, ratio) for ratio in (0.01, 0.03, 0.1, 0.3, 1.0)],
+    }
+
+
+FILTERS: dict[str, list[Setting]] = _settings("world") | _settings("object")
 """For each filter in each frame, the settings to choose from on validation clips."""
 
 

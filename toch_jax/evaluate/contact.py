@@ -97,18 +97,17 @@ def intersection_volumes_cm3(
     hand_vertices: Float[np.ndarray, "T V 3"],
     hand_faces: Int[np.ndarray, "F 3"],
     part: Mesh,
-    touching: Bool[np.ndarray, "T"],
     pitch: float = VOXEL_PITCH_M,
 ) -> tuple[Float[np.ndarray, "T"], bool]:
-    """Volume shared by the solid hand and the solid part in each frame that is `touching`, 0 in the others.
+    """Volume shared by the solid hand and the solid part in each frame.
 
     Exact (mesh boolean) where both are closed manifolds; else the count of the part's solid voxels of side `pitch`
     that lie inside the hand. The second value says whether all are exact. The hand's mesh should be sealed.
     """
     volumes = np.zeros(len(hand_vertices))
     solid, voxels, exact = _manifold(part), None, True
-    for frame in np.flatnonzero(touching):
-        hand = mesh(hand_vertices[frame], hand_faces)
+    for frame, vertices in enumerate(hand_vertices):
+        hand = mesh(vertices, hand_faces)
         hand_solid = _manifold(hand) if solid is not None else None
         if solid is not None and hand_solid is not None:
             volumes[frame] = (hand_solid ^ solid).volume() * 1e6

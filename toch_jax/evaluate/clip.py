@@ -1,0 +1,143 @@
+"""All the metrics of one clip, and the small table that `denoise` prints."""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float
+
+from toch_jax.evaluate.contact import (
+    Mesh,
+    contact_frames,
+    intersection_volumes_cm3,
+    part_meshes,
+    penetration_depths_mm,
+    signed_distances,
+)
+from toch_jax.evaluate.joints import mpjpe_mm
+from toch_jax.evaluate.motion import acceleration_error_m_s2, acceleration_m_s2
+from toch_jax.evaluate.pose import PosedHand
+from toch_jax.object.motion import to_part
+from toch_jax.sequence.types import Sequence
+
+MAX_VOLUME_FRAMES = 60
+"""Booleans take some 10 ms each: of more frames in contact than this, that many are measured, evenly spread."""
+
+
+@dataclass(frozen=True)
+class Touch:
+    """How one hand meets the object, frame by frame; frames where the hand is not valid touch nothing."""
+
+    contact: Bool[np.ndarray, "T"]
+    depth_mm: Float[np.ndarray, "T"]
+    volume_cm3: Float[np.ndarray, "T"] | None
+    """nan in frames that were left out; None for a hand without a mesh."""
+    volume_is_exact: bool
+    """By mesh boolean; else by solid voxels."""
+
+
+def object_distances(sequence: Sequence, points: Float[np.ndarray, "T K 3"]) -> Float[np.ndarray, "T K"]:
+    """Signed distance (metres) of world points to the object, negative inside; inf where far from every part."""
+    distances = [
+        signed_distances(np.asarray(to_part(sequence.object_motion, part, jnp.asarray(points))), mesh)
+        for part, mesh in enumerate(_parts(sequence))
+    ]
+    return np.min(distances, axis=0)
+
+
+def touch(sequence: Sequence, hand: PosedHand) -> Touch:
+    """Contact, depth and volume (all parts of the object together); a hand without skin is measured by its joints."""
+    distance = object_distances(sequence, hand.points)
+    contact, depth = contact_frames(distance) & hand.valid, penetration_depths_mm(distance) * hand.valid
+    if hand.vertices is None or hand.faces is None:
+        return Touch(contact, depth, None, False)
+    chosen = np.flatnonzero(contact)
+    chosen = chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), MAX_VOLUME_FRAMES)).round().astype(int)]
+    volume, exact = np.where(contact, np.nan, 0.0), True
+    volume[chosen] = 0.0
+    for part, mesh in enumerate(_parts(sequence)):
+        here = np.asarray(to_part(sequence.object_motion, part, jnp.asarray(hand.vertices)))
+        shared, is_exact = intersection_volumes_cm3(here[chosen], hand.faces, mesh)
+        volume[chosen] += shared
+        exact &= is_exact
+    return Touch(contact, depth, volume, exact)
+
+
+def _parts(sequence: Sequence) -> list[Mesh]:
+    return part_meshes(
+        np.asarray(sequence.object_vertices), np.asarray(sequence.object_faces), np.asarray(sequence.object_vertex_part)
+    )
+
+
+def measure(sequence: Sequence, hands: list[PosedHand], truth: list[PosedHand] | None = None) -> dict[str, float]:
+    """The clip's metrics by name, units in the names; nan where there is nothing to measure.
+
+    Several hands: means are over all their frames, counts are summed, the maximum is the worst. Depth and volume are
+    means over the hand's own frames in contact.
+    """
+    touches = [touch(sequence, hand) for hand in hands]
+    contact = np.concatenate([t.contact for t in touches])
+    depth = np.concatenate([t.depth_mm for t in touches])
+    metrics = {
+        "penetration_depth_mean_mm": _mean(depth[contact]),
+        "penetration_depth_max_mm": float(depth.max(initial=0.0)),
+        "intersection_volume_cm3": _mean(
+            np.concatenate([t.volume_cm3[t.contact] for t in touches if t.volume_cm3 is not None] or [np.zeros(0)])
+        ),
+        "intersection_volume_is_exact": float(all(t.volume_is_exact for t in touches)),
+        "contact_frames": float(contact.sum()),
+        "frames": float(sum(hand.valid.sum() for hand in hands)),
+        "acceleration_m_s2": _mean(
+            [acceleration_m_s2(hand.joints, sequence.fps, hand.valid) for hand in hands if hand.joints is not None]
+        ),
+    }
+    pairs = list(zip(hands, truth, strict=True)) if truth is not None else []
+    joints = [
+        (h.joints, t.joints, h.valid & t.valid) for h, t in pairs if h.joints is not None and t.joints is not None
+    ]
+    skins = [
+        (h.vertices, t.vertices, h.valid & t.valid)
+        for h, t in pairs
+        if h.vertices is not None and t.vertices is not None and h.vertices.shape == t.vertices.shape
+    ]
+    metrics["mpjpe_mm"] = _mean([mpjpe_mm(mine[ok], true[ok]) for mine, true, ok in joints if ok.any()])
+    metrics["mpvpe_mm"] = _mean([mpjpe_mm(mine[ok], true[ok]) for mine, true, ok in skins if ok.any()])
+    metrics["acceleration_error_m_s2"] = _mean(
+        [acceleration_error_m_s2(mine, true, sequence.fps, ok) for mine, true, ok in joints]
+    )
+    return metrics
+
+
+def _mean(values: list[float] | Float[np.ndarray, "n"]) -> float:
+    """Without nan; nan of nothing."""
+    kept = np.asarray(values)[~np.isnan(values)]
+    return float(kept.mean()) if kept.size else float("nan")
+
+
+TABLE = {
+    "penetration_depth_mean_mm": "penetration depth, mean in contact (mm)",
+    "penetration_depth_max_mm": "penetration depth, worst (mm)",
+    "intersection_volume_cm3": "intersection volume, mean in contact (cm3)",
+    "contact_frames": "frames in contact",
+    "acceleration_m_s2": "acceleration of the joints, mean (m/s2)",
+    "mpjpe_mm": "joint error, MPJPE (mm)",
+    "mpvpe_mm": "vertex error, MPVPE (mm)",
+}
+
+
+def before_after_table(before: dict[str, float], after: dict[str, float]) -> str:
+    """What `denoise` prints; metrics that neither has are left out."""
+
+    def cell(metrics: dict[str, float], name: str) -> str:
+        if np.isnan(metrics[name]):
+            return "-"
+        return f"{metrics[name]:.0f} of {metrics['frames']:.0f}" if name == "contact_frames" else f"{metrics[name]:.2f}"
+
+    rows = [
+        (label, cell(before, name), cell(after, name))
+        for name, label in TABLE.items()
+        if not (np.isnan(before[name]) and np.isnan(after[name]))
+    ]
+    rows.insert(0, ("", "before", "after"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows)

@@ -1,0 +1,58 @@
+"""A sequence's hands as plain arrays: what metrics, baselines and pictures work on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from toch_jax.hand.model import HandModel, Side, skin_frames
+from toch_jax.sequence.types import Hands, Sequence
+
+
+@dataclass(frozen=True)
+class PosedHand:
+    """One hand over a clip, in the world. Metres. Joints or vertices are there, or both."""
+
+    joints: Float[np.ndarray, "T 21 3"] | None
+    """16 skeleton joints, then tips thumb to pinky."""
+    vertices: Float[np.ndarray, "T K 3"] | None
+    """The mesh's where `faces` is there, else points on the skin."""
+    faces: Int[np.ndarray, "F 3"] | None
+    valid: Bool[np.ndarray, "T"]
+
+    @property
+    def points(self) -> Float[np.ndarray, "T K 3"]:
+        """The skin, or the joints where there is none."""
+        points = self.joints if self.vertices is None else self.vertices
+        assert points is not None, "a hand has joints or vertices"
+        return points
+
+
+def pose_hands(sequence: Sequence, models: Mapping[Side, HandModel]) -> list[PosedHand]:
+    """The sequence's hands, skinned where they have parameters, else as they came.
+
+    Points in no known order, or of another mesh than the model's, have no faces.
+    """
+    return _posed(sequence.hands, np.asarray(sequence.hand_valid), [models[side] for side in sequence.hand_side])
+
+
+def pose_truth(sequence: Sequence, models: Mapping[Side, HandModel]) -> list[PosedHand] | None:
+    """The true hands, which are there in every frame; None where the sequence has none."""
+    if sequence.truth is None:
+        return None
+    valid = np.ones(sequence.hand_valid.shape, dtype=bool)
+    return _posed(sequence.truth, valid, [models[side] for side in sequence.hand_side])
+
+
+def _posed(hands: Hands, valid: Bool[np.ndarray, "H T"], models: list[HandModel]) -> list[PosedHand]:
+    posed = []
+    for hand, model in enumerate(models):
+        joints = None if hands.joints is None else np.asarray(hands.joints[hand])
+        vertices = None if hands.vertices is None else np.asarray(hands.vertices[hand])
+        if hands.params is not None:
+            vertices, joints = map(np.asarray, skin_frames(model, jax.tree.map(lambda x, h=hand: x[h], hands.params)))
+        has_mesh = hands.params is not None or hands.vertex_order == model.name
+        posed.append(PosedHand(joints, vertices, np.asarray(model.faces) if has_mesh else None, valid[hand]))
+    return posed
