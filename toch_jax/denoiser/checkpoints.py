@@ -1,0 +1,110 @@
+"""A denoiser in one file: its configuration and weights, arrays only."""
+
+import json
+import zipfile
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float
+
+from toch_jax.denoiser.light import LightConfig, LightDenoiser
+from toch_jax.denoiser.toch import TochConfig, TochDenoiser
+from toch_jax.denoiser.window import Estimate, Target, Window
+from toch_jax.errors import bad_input
+
+FORMAT, VERSION = "toch-denoiser", 1
+DenoiserConfig = LightConfig | TochConfig
+_CONFIGS: dict[str, type[LightConfig] | type[TochConfig]] = {"light": LightConfig, "toch": TochConfig}
+
+
+class Denoiser(Protocol):
+    """What every network is: a pytree (pass it through jax.jit) that can be called and trained."""
+
+    def __call__(self, window: Window) -> Estimate: ...
+
+    def loss(self, window: Window, target: Target) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+        """What training makes small, and its parts."""
+        ...
+
+
+def create_denoiser(config: DenoiserConfig, seed: int) -> LightDenoiser | TochDenoiser:
+    """An untrained network."""
+    rngs = nnx.Rngs(seed)
+    return LightDenoiser(config, rngs) if isinstance(config, LightConfig) else TochDenoiser(config, rngs)
+
+
+def weights(denoiser: LightDenoiser | TochDenoiser) -> dict[str, jax.Array]:
+    """Its arrays by name, such as "encoder/0/first/kernel"."""
+    flat = nnx.to_flat_state(nnx.state(denoiser, nnx.Param))
+    return {"/".join(map(str, path)): leaf.get_value() for path, leaf in flat}
+
+
+def with_weights(denoiser: LightDenoiser | TochDenoiser, arrays: dict[str, Any]) -> LightDenoiser | TochDenoiser:
+    """The same network with other arrays; the names and shapes must be `weights`'."""
+    graph, state = nnx.split(denoiser)
+    flat = [(path, leaf.replace(jnp.asarray(arrays["/".join(map(str, path))]))) for path, leaf in nnx.to_flat_state(state)]
+    return nnx.merge(graph, nnx.from_flat_state(flat))
+
+
+def save_denoiser(denoiser: LightDenoiser | TochDenoiser, path: str | Path) -> None:
+    """Writes one .npz; a file that was there is replaced only when the new one is whole."""
+    path = Path(path)
+    architecture = next(name for name, kind in _CONFIGS.items() if isinstance(denoiser.config, kind))
+    arrays = {f"weights/{name}": np.asarray(array) for name, array in weights(denoiser).items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        np.savez_compressed(
+            file,
+            format=FORMAT,
+            version=VERSION,
+            architecture=architecture,
+            config=json.dumps(asdict(denoiser.config)),
+            **arrays,
+        )
+    part.replace(path)
+
+
+def load_denoiser(path: str | Path = "default") -> LightDenoiser | TochDenoiser:
+    """The network in a file written by `save_denoiser`; "default" is the one that comes with the package.
+
+    Raises InputError where the file is missing, cut short, of another format, or holds other weights than its
+    architecture has.
+    """
+    path = Path(str(files("toch_jax.denoiser") / "weights" / "default.npz")) if path == "default" else Path(path)
+    if not path.is_file():
+        raise bad_input(path, "denoiser", "a file written by `toch train`", "no file")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files}
+    except (zipfile.BadZipFile, EOFError, ValueError, OSError) as error:
+        raise bad_input(path, "denoiser", "a whole .npz file", str(error).splitlines()[0]) from None
+    header = {key: str(arrays.pop(key, "nothing")) for key in ("format", "version", "architecture", "config")}
+    if (header["format"], header["version"]) != (FORMAT, str(VERSION)):
+        found = f"{header['format']} {header['version']}"
+        raise bad_input(path, "format", f"{FORMAT} {VERSION}", found)
+    if header["architecture"] not in _CONFIGS:
+        raise bad_input(path, "architecture", " or ".join(_CONFIGS), header["architecture"])
+    config = _read_config(path, header["architecture"], header["config"])
+    blank = nnx.eval_shape(lambda: create_denoiser(config, 0))
+    wanted = {f"weights/{name}": leaf.shape for name, leaf in weights(blank).items()}
+    found = {name: array.shape for name, array in arrays.items()}
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            raise bad_input(path, name, f"{wanted.get(name, 'nothing')}", f"{found.get(name, 'nothing')}")
+    return with_weights(blank, {name.removeprefix("weights/"): array for name, array in arrays.items()})
+
+
+def _read_config(path: Path, architecture: str, text: str) -> DenoiserConfig:
+    kind = _CONFIGS[architecture]
+    try:
+        values = json.loads(text)
+        return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    except (TypeError, ValueError) as error:
+        raise bad_input(path, "config", f"the fields of {kind.__name__}", str(error).splitlines()[0]) from None

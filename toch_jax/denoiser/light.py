@@ -1,0 +1,265 @@
+"""The light denoiser: little arithmetic for each sample and frame, most of it for each frame, shape once a window.
+
+It works in the palm's mean frame, so that it need not learn directions in space; starts from what filters of the
+tracked joints can tell; and reads the field at each sample as geometry against the corrected joints.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jaxtyping import Array, Bool, Float
+
+from toch_jax.denoiser.canonical import Centre
+from toch_jax.denoiser.skeleton import nearness, palm_frame, smooth_paths
+from toch_jax.denoiser.window import Estimate, JointEstimate, Target, Window, blank_lost
+from toch_jax.field.types import FieldEstimate
+
+_UNIT = 10.0
+"""Inside, lengths are in decimetres, so that features are about 1; corrections and distances in centimetres."""
+_FINE = 100.0
+
+
+@dataclass(frozen=True)
+class LightConfig:
+    """Sizes of the light denoiser, and the weights of its losses."""
+
+    canonical_scale: float
+    canonical_offset: Centre
+    point_width: int = 64
+    frame_width: int = 192
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4)
+    smoothing: tuple[float, ...] = (1.0, 2.0, 4.0)
+    """Widths in frames of the Gaussians that, beside the window's mean, the joints' correction may start from."""
+    taps: int = 5
+    """Frames that one sample's own filter sees."""
+    joint_width: float = 0.015
+    """How local a point's choice of joints is, metres."""
+    sigma_bounds: tuple[float, float] = (0.0003, 0.1)
+    near: float = 0.02
+    """Samples count in the loss by exp(-distance / near), and never less than a tenth. Metres."""
+    mask_weight: float = 2.0
+    """How much more a missed sample counts than a false one."""
+
+
+class TemporalBlock(nnx.Module):
+    """A residual convolution over frames, 3 taps apart by `dilation`; frames that are not valid are not read."""
+
+    def __init__(self, width: int, dilation: int, *, rngs: nnx.Rngs) -> None:
+        self.dilation = dilation
+        self.norm = nnx.LayerNorm(width, rngs=rngs)
+        self.taps = nnx.Linear(3 * width, width, rngs=rngs)
+        self.out = nnx.Linear(width, width, kernel_init=nnx.initializers.normal(1e-2), rngs=rngs)
+
+    def __call__(self, frames: Float[Array, "B W C"], valid: Bool[Array, "B W"]) -> Float[Array, "B W C"]:
+        normal = self.norm(frames)
+        seen = jnp.where(valid[..., None], normal, 0.0)
+        around = [_shift(seen, -self.dilation), normal, _shift(seen, self.dilation)]
+        return frames + self.out(jax.nn.silu(self.taps(jnp.concatenate(around, axis=-1))))
+
+
+class LightDenoiser(nnx.Module):
+    """A window of noisy field and joints to the clean field and joints, each with its sigma."""
+
+    def __init__(self, config: LightConfig, rngs: nnx.Rngs) -> None:
+        self.config = config
+        point, frame = config.point_width, config.frame_width
+        paths = len(config.smoothing) + 1
+        small = nnx.initializers.normal(1e-3)
+        self.shape_in = nnx.Linear(6, point, rngs=rngs)
+        self.shape_out = nnx.Linear(point, point, rngs=rngs)
+        self.point_in = nnx.Linear(18, point, rngs=rngs)
+        self.point_out = nnx.Linear(point, point, rngs=rngs)
+        self.frame_in = nnx.Linear(3 * point + 63 * (2 + paths) + 1, frame, rngs=rngs)
+        self.blocks = nnx.List([TemporalBlock(frame, dilation, rngs=rngs) for dilation in config.dilations])
+        self.frame_norm = nnx.LayerNorm(frame, rngs=rngs)
+        self.to_joints = nnx.Linear(frame, 21 * (paths + 3 + 1), kernel_init=small, rngs=rngs)
+        self.answer_shape = nnx.Linear(point, point, use_bias=False, rngs=rngs)
+        self.answer_frame = nnx.Linear(frame, point, use_bias=False, rngs=rngs)
+        self.answer_in = nnx.Linear(point + 22, point, rngs=rngs)
+        self.answer_taps = nnx.Param(small(rngs.params(), (config.taps, point)))
+        self.answer_mid = nnx.Linear(point, point, rngs=rngs)
+        self.answer_out = nnx.Linear(point, 7, kernel_init=small, rngs=rngs)
+
+    def __call__(self, window: Window) -> Estimate:
+        """Any number of frames and of samples; lost frames are filled in."""
+        config = self.config
+        window = blank_lost(window)
+        valid = window.valid
+
+        # into the palm's mean frame, decimetres
+        mean = smooth_paths(window.joints, valid, (float("inf"),))[0, :, 0]
+        rotation, origin = palm_frame(mean)
+        points = _UNIT * jnp.einsum("bnc,bcd->bnd", window.points - origin[:, None], rotation)
+        normals = jnp.einsum("bnc,bcd->bnd", window.normals, rotation)
+        joints = _UNIT * jnp.einsum("bwjc,bcd->bwjd", window.joints - origin[:, None, None], rotation)
+        mask = window.field.mask[..., None].astype(jnp.float32)
+        distance = _UNIT * window.field.distance[..., None]
+        correspondence = self._canonical(window.field.correspondence, window.field.mask)
+
+        paths = smooth_paths(joints, valid, (*config.smoothing, float("inf")))
+        joints = jnp.where(valid[..., None, None], joints, paths[0])
+        filtered = jnp.moveaxis(paths - joints, 0, -1) * _FINE / _UNIT
+
+        # the object's shape, once a window
+        shape = jax.nn.silu(self.shape_in(jnp.concatenate([points, normals], axis=-1)))
+        shape = jax.nn.silu(self.shape_out(shape))
+
+        # what each sample sees of the tracked hand, and its digest a frame
+        hits = points[:, None] + distance * normals[:, None]
+        noisy = jnp.concatenate([mask, distance * 5.0, distance * 5.0 * normals[:, None], correspondence], axis=-1)
+        seen, near = self._geometry(hits, points, normals, joints)
+        point = jax.nn.silu(self.point_in(jnp.concatenate([noisy, seen], axis=-1)) + shape[:, None])
+        point = jax.nn.silu(self.point_out(point))
+        touched = jnp.sum(point * mask, axis=2) / (jnp.sum(mask, axis=2) + 1.0)
+        frame = self.frame_in(
+            jnp.concatenate(
+                [
+                    jnp.max(point, axis=2),
+                    touched,
+                    jnp.broadcast_to(jnp.max(shape, axis=1)[:, None], touched.shape),
+                    _flat(joints),
+                    _flat(_to_palm(joints, joints)),
+                    _flat(filtered),
+                    valid[..., None],
+                ],
+                axis=-1,
+            )
+        )
+        for block in self.blocks:
+            frame = block(frame, valid)
+        frame = self.frame_norm(frame)
+
+        # the joints: a mixture of filters and a correction in the palm's frame
+        by_joint = self.to_joints(frame).reshape(*valid.shape, 21, -1)
+        mixed = jnp.einsum("bwjck,bwjk->bwjc", filtered, by_joint[..., :-4])
+        turn, _ = palm_frame(joints)
+        correction = (mixed + jnp.einsum("bwdc,bwjc->bwjd", turn, by_joint[..., -4:-1])) / _FINE * _UNIT
+        clean = joints + correction
+
+        # the field: geometry against the corrected joints
+        moved = jnp.einsum("bwnj,bwjc->bwnc", near, correction)
+        along = jnp.sum(moved * normals[:, None], axis=-1, keepdims=True)
+        reached = hits + mask * along * normals[:, None]
+        seen, _ = self._geometry(reached, points, normals, clean)
+        in_palm = jnp.einsum("bwnc,bwcd->bwnd", moved, turn)
+        local = jnp.concatenate([point, noisy, seen, 5.0 * along, 5.0 * in_palm], axis=-1)
+        answer = self.answer_in(local) + self.answer_shape(shape)[:, None] + self.answer_frame(frame)[:, :, None]
+        answer = jax.nn.silu(answer)
+        answer = answer + _filter(answer, self.answer_taps[...], valid)
+        answer = self.answer_out(jax.nn.silu(self.answer_mid(answer)))
+
+        return Estimate(
+            field=FieldEstimate(
+                mask_logit=answer[..., 0],
+                distance=((distance + along) * mask)[..., 0] / _UNIT + answer[..., 1] / _FINE,
+                correspondence=self._metres(correspondence + answer[..., 2:5]),
+                distance_sigma=self._sigma(answer[..., 5]),
+                correspondence_sigma=self._sigma(answer[..., 6]),
+            ),
+            joints=JointEstimate(
+                joints=jnp.einsum("bwjd,bcd->bwjc", clean, rotation) / _UNIT + origin[:, None, None],
+                sigma=self._sigma(by_joint[..., -1]),
+            ),
+        )
+
+    def loss(self, window: Window, target: Target) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+        """Cross entropy of the mask; for distance, correspondence and joints the absolute error in centimetres.
+
+        Sigmas have a loss of their own (Laplace's likelihood of errors held fixed): a hard sample can't be paid off by
+        doubting it, and its error keeps its weight.
+        """
+        estimate = self(window)
+        field, truth = estimate.field, target.field
+        assert estimate.joints is not None
+        known = jnp.broadcast_to(target.known[..., None], truth.mask.shape).astype(jnp.float32)
+        weight = truth.mask * known * jnp.maximum(jnp.exp(-jnp.abs(truth.distance) / self.config.near), 0.1)
+        cross_entropy = optax.sigmoid_binary_cross_entropy(field.mask_logit, truth.mask.astype(jnp.float32))
+        distance = _FINE * jnp.abs(field.distance - truth.distance)
+        correspondence = _FINE * _length(field.correspondence - truth.correspondence)
+        joints = _FINE * _length(estimate.joints.joints - target.joints)
+        seen = jnp.broadcast_to(target.known[..., None], joints.shape).astype(jnp.float32)
+        terms = {
+            "mask": _mean(cross_entropy * jnp.where(truth.mask, self.config.mask_weight, 1.0), known),
+            "distance": _mean(distance, weight),
+            "correspondence": _mean(correspondence, weight),
+            "joints": _mean(joints, seen),
+            # the root mean square of three coordinates is a length's over sqrt(3)
+            "sigma": _mean(_doubt(field.distance_sigma, distance), weight)
+            + _mean(_doubt(field.correspondence_sigma, correspondence / 3**0.5), weight)
+            + _mean(_doubt(estimate.joints.sigma, joints / 3**0.5), seen),
+        }
+        total = 2.0 * terms["mask"] + 2.0 * terms["distance"] + terms["correspondence"] + terms["joints"]
+        return total + 0.1 * terms["sigma"], terms
+
+    def _geometry(
+        self,
+        hits: Float[Array, "B W N 3"],
+        points: Float[Array, "B N 3"],
+        normals: Float[Array, "B N 3"],
+        joints: Float[Array, "B W 21 3"],
+    ) -> tuple[Float[Array, "B W N 10"], Float[Array, "B W N 21"]]:
+        """Sample, normal and way from the near joints to the hit in the palm's frame, and how near; joint weights."""
+        turn, wrist = palm_frame(joints)
+        near, least = nearness(hits, joints, _UNIT * self.config.joint_width)
+        away = hits - jnp.einsum("bwnj,bwjc->bwnc", near, joints)
+        position = jnp.einsum("bnc,bwcd->bwnd", points, turn) - jnp.einsum("bwc,bwcd->bwd", wrist, turn)[:, :, None]
+        normal = jnp.einsum("bnc,bwcd->bwnd", normals, turn)
+        away = jnp.einsum("bwnc,bwcd->bwnd", away, turn)
+        return jnp.concatenate([position, normal, 3.0 * away, 3.0 * least], axis=-1), near
+
+    def _canonical(self, points: Float[Array, "*batch 3"], mask: Bool[Array, "*batch"]) -> Float[Array, "*batch 3"]:
+        scaled = points * self.config.canonical_scale + jnp.asarray(self.config.canonical_offset)
+        return jnp.where(mask[..., None], scaled, 0.0)
+
+    def _metres(self, canonical: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3"]:
+        return (canonical - jnp.asarray(self.config.canonical_offset)) / self.config.canonical_scale
+
+    def _sigma(self, raw: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+        """Between the bounds, on a log scale."""
+        low, high = self.config.sigma_bounds
+        return low * (high / low) ** jax.nn.sigmoid(raw)
+
+
+def _shift(frames: Float[Array, "B W C"], by: int) -> Float[Array, "B W C"]:
+    """Frame t of the result is frame t + by; zeros outside."""
+    size = frames.shape[1]
+    if abs(by) >= size:
+        return jnp.zeros_like(frames)
+    pad = ((0, 0), (max(-by, 0), max(by, 0)), (0, 0))
+    return jnp.pad(frames, pad)[:, max(by, 0) : max(by, 0) + size]
+
+
+def _filter(
+    samples: Float[Array, "B W N C"], taps: Float[Array, "taps C"], valid: Bool[Array, "B W"]
+) -> Float[Array, "B W N C"]:
+    """Each channel of each sample filtered over frames, lost ones left out."""
+    size, reach = samples.shape[1], taps.shape[0] // 2
+    seen = jnp.where(valid[:, :, None, None], samples, 0.0)
+    padded = jnp.pad(seen, ((0, 0), (reach, reach), (0, 0), (0, 0)))
+    return sum(padded[:, k : k + size] * taps[k] for k in range(taps.shape[0]))
+
+
+def _to_palm(points: Float[Array, "B W 21 3"], joints: Float[Array, "B W 21 3"]) -> Float[Array, "B W 21 3"]:
+    turn, wrist = palm_frame(joints)
+    return jnp.einsum("bwjc,bwcd->bwjd", points - wrist[:, :, None], turn)
+
+
+def _flat(paths: Float[Array, "B W ..."]) -> Float[Array, "B W C"]:
+    return paths.reshape(*paths.shape[:2], -1)
+
+
+def _length(vectors: Float[Array, "*batch 3"]) -> Float[Array, "*batch"]:
+    return jnp.sqrt(jnp.sum(vectors**2, axis=-1) + 1e-10)
+
+
+def _doubt(sigma: Float[Array, "*batch"], error: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+    """Negative log likelihood of a Laplace distribution with this standard deviation (m), the error (cm) held fixed."""
+    sigma = _FINE * sigma
+    return jnp.log(sigma) + 2**0.5 * jax.lax.stop_gradient(error) / sigma
+
+
+def _mean(values: Float[Array, "*batch"], weights: Float[Array, "*batch"]) -> Float[Array, ""]:
+    return jnp.sum(values * weights) / jnp.maximum(jnp.sum(weights), 1.0)

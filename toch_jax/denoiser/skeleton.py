@@ -1,0 +1,68 @@
+"""Geometry on joints that a network reads: the palm's frame, smooth paths through gaps, what is nearest to a point."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+_WRIST, _INDEX, _MIDDLE, _PINKY = 0, 1, 4, 7
+
+
+def palm_frame(
+    joints: Float[Array, "*batch 21 3"],
+) -> tuple[Float[Array, "*batch 3 3"], Float[Array, "*batch 3"]]:
+    """Rotation (columns are the palm's axes) and origin (the wrist).
+
+    The axes are those of a flat right hand in MANO's frame: x against the fingers, y out of the back, z to the thumb.
+    Joints that span no plane (a hand never seen) give the identity.
+    """
+    wrist = joints[..., _WRIST, :]
+    along = wrist - joints[..., _MIDDLE, :]
+    across = joints[..., _INDEX, :] - joints[..., _PINKY, :]
+    back = jnp.cross(across, along)
+    squared = jnp.sum(back**2, axis=-1, keepdims=True)
+    # a where on the input, not only on the result: the gradient of normalising nothing is NaN
+    flat = squared < 1e-12
+    x = _unit(jnp.where(flat, jnp.asarray([1.0, 0.0, 0.0]), along))
+    y = _unit(jnp.where(flat, jnp.asarray([0.0, 1.0, 0.0]), back))
+    return jnp.stack([x, y, jnp.cross(x, y)], axis=-1), wrist
+
+
+def smooth_paths(
+    joints: Float[Array, "B W 21 3"], valid: Bool[Array, "B W"], widths: tuple[float, ...]
+) -> Float[Array, "K B W 21 3"]:
+    """The joints' paths smoothed by Gaussians of some widths (frames; inf is the window's mean) over valid frames only.
+
+    In a long gap the nearest valid frame is what counts; with no valid frame at all the result is 0.
+    """
+    frames = jnp.arange(valid.shape[1])
+    squared = (frames[:, None] - frames[None]).astype(jnp.float32) ** 2
+    any_valid = valid.any(axis=1)[:, None, None]
+    seen = jnp.where(valid[..., None, None], joints, 0.0)
+
+    def smoothed(width: float) -> Float[Array, "B W 21 3"]:
+        logits = jnp.where(valid[:, None], -squared / (2.0 * width**2), -jnp.inf)
+        weights = jax.nn.softmax(jnp.where(any_valid, logits, 0.0), axis=-1)
+        return jnp.einsum("bij,bjkc->bikc", weights, seen)
+
+    return jnp.stack([smoothed(width) for width in widths])
+
+
+def nearness(
+    points: Float[Array, "B W N 3"], joints: Float[Array, "B W 21 3"], width: float
+) -> tuple[Float[Array, "B W N 21"], Float[Array, "B W N 1"]]:
+    """Weights of the joints near each point (a softmax of -squared distance / 2 width^2), and the soft least distance.
+
+    Squared distances are expanded into a product: the difference of every point and joint is never formed.
+    """
+    squared = (
+        jnp.sum(points**2, axis=-1)[..., None]
+        + jnp.sum(joints**2, axis=-1)[:, :, None]
+        - 2.0 * jnp.einsum("bwnc,bwjc->bwnj", points, joints)
+    )
+    weights = jax.nn.softmax(-squared / (2.0 * width**2), axis=-1)
+    least = jnp.sum(weights * squared, axis=-1, keepdims=True)
+    return weights, jnp.sqrt(jnp.maximum(least, 1e-6))
+
+
+def _unit(vectors: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3"]:
+    return vectors / jnp.linalg.norm(vectors, axis=-1, keepdims=True)

@@ -1,0 +1,199 @@
+"""TOCH's own network and losses (Zhou et al., ECCV 2022; layer sizes as in the authors' code, kzhou23/toch).
+
+What is the same for all samples of a frame, or for all frames of a sample, is multiplied once and then added: the same
+function of the same weights for less work.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jaxtyping import Array, Bool, Float
+
+from toch_jax.denoiser.canonical import MANO_OFFSET, MANO_SCALE, Centre
+from toch_jax.denoiser.recurrent import BidirectionalGRU, torch_linear
+from toch_jax.denoiser.window import Estimate, Target, Window, blank_lost
+from toch_jax.field.types import FieldEstimate
+
+_DISTANCE_UNIT = 10.0
+"""The network's distances are in decimetres."""
+
+
+@dataclass(frozen=True)
+class TochConfig:
+    """The paper's network; the defaults are the authors'. Metres."""
+
+    canonical_scale: float = MANO_SCALE
+    canonical_offset: Centre = MANO_OFFSET
+    latent: int = 64
+    encoder_widths: tuple[int, int, int, int] = (32, 64, 128, 256)
+    decoder_widths: tuple[int, int, int, int] = (128, 64, 32, 16)
+    encoder_state: int = 256
+    decoder_state: int = 128
+    distance_sigma: float = 0.005
+    """The network says nothing of its uncertainty: one standard deviation is the same for all it says, about what its
+    validation errors were."""
+    correspondence_sigma: float = 0.01
+    mask_weight: float = 6.0
+    """How much more a missed sample counts than a false one."""
+
+
+def _normalise(features: Float[Array, "*batch C"]) -> Float[Array, "*batch C"]:
+    """Layer norm without scale and shift, with the unbiased variance, as torch's `var` has it."""
+    centred = features - features.mean(axis=-1, keepdims=True)
+    return centred / jnp.sqrt(features.var(axis=-1, keepdims=True, ddof=1) + 1e-5)
+
+
+class PointBlock(nnx.Module):
+    """Three pointwise layers, the frame's maximum beside each sample's first-layer features, one residual layer."""
+
+    def __init__(self, inputs: int, width: int, *, rngs: nnx.Rngs) -> None:
+        self.first = torch_linear(inputs, width, rngs)
+        self.second = torch_linear(width, width, rngs)
+        self.third = torch_linear(width, width, rngs)
+        self.last = torch_linear(2 * width, 2 * width, rngs)
+
+    def __call__(self, hidden: Float[Array, "B W N C"]) -> Float[Array, "B W N D"]:
+        """From the first layer's output before its ReLU (the caller may build it of parts) to 2 x width features."""
+        local = jax.nn.relu(hidden)
+        shared = jnp.max(self.third(jax.nn.relu(self.second(local))), axis=2, keepdims=True)
+        width = local.shape[-1]
+        kernel = self.last.kernel[...]
+        mixed = shared @ kernel[:width] + local @ kernel[width:] + self.last.bias[...]
+        both = jnp.concatenate([jnp.broadcast_to(shared, local.shape), local], axis=-1)
+        return jax.nn.relu(_normalise(both + mixed))
+
+
+class PoolBlock(nnx.Module):
+    """The encoder's last block: three pointwise layers, then the frame's maximum."""
+
+    def __init__(self, inputs: int, width: int, *, rngs: nnx.Rngs) -> None:
+        self.first = torch_linear(inputs, width, rngs)
+        self.second = torch_linear(width, width, rngs)
+        self.third = torch_linear(width, width, rngs)
+
+    def __call__(self, features: Float[Array, "B W N C"]) -> Float[Array, "B W D"]:
+        hidden = self.third(jax.nn.relu(self.second(jax.nn.relu(self.first(features)))))
+        return jax.nn.relu(_normalise(jnp.max(hidden, axis=2)))
+
+
+class TochDenoiser(nnx.Module):
+    """The temporal point autoencoder: 1,506,693 parameters at its default sizes."""
+
+    def __init__(self, config: TochConfig, rngs: nnx.Rngs) -> None:
+        self.config = config
+        one, two, three, four = config.encoder_widths
+        self.encoder = nnx.List(
+            [PointBlock(11, one, rngs=rngs), PointBlock(2 * one, two, rngs=rngs), PointBlock(2 * two, three, rngs=rngs)]
+        )
+        self.pool = PoolBlock(2 * three, four, rngs=rngs)
+        self.encoder_rnn = BidirectionalGRU(four, config.encoder_state, rngs=rngs)
+        self.to_latent = torch_linear(2 * config.encoder_state, config.latent, rngs)
+        self.decoder_rnn = BidirectionalGRU(config.latent, config.decoder_state, rngs=rngs)
+        one, two, three, four = config.decoder_widths
+        self.decoder = nnx.List(
+            [
+                PointBlock(2 * config.decoder_state + 6, one, rngs=rngs),
+                PointBlock(2 * one, two, rngs=rngs),
+                PointBlock(2 * two, three, rngs=rngs),
+                PointBlock(2 * three + 1, four, rngs=rngs),
+            ]
+        )
+        self.to_mask = torch_linear(2 * three, 1, rngs)
+        self.to_correspondence = torch_linear(2 * four, 3, rngs)
+        self.to_distance = torch_linear(2 * four, 1, rngs)
+
+    def __call__(self, window: Window) -> Estimate:
+        """The clean field at the window's own samples."""
+        points = _unit_points(window.points)
+        mask_logit, correspondence, distance = self.decode(self.encode(window, points), points, window.normals)
+        return Estimate(
+            FieldEstimate(
+                mask_logit=mask_logit,
+                distance=distance / _DISTANCE_UNIT,
+                correspondence=(correspondence - jnp.asarray(self.config.canonical_offset))
+                / self.config.canonical_scale,
+                distance_sigma=jnp.full_like(distance, self.config.distance_sigma),
+                correspondence_sigma=jnp.full_like(distance, self.config.correspondence_sigma),
+            )
+        )
+
+    def encode(self, window: Window, points: Float[Array, "B N 3"]) -> Float[Array, "B W L"]:
+        """One latent code a frame; `points` are the window's, as `_unit_points` has them."""
+        window = blank_lost(window)
+        field = window.field
+        frames = (*field.mask.shape, 3)
+        features = jnp.concatenate(
+            [
+                jnp.broadcast_to(points[:, None], frames),
+                field.mask[..., None].astype(jnp.float32),
+                self._canonical(field.correspondence, field.mask),
+                _DISTANCE_UNIT * field.distance[..., None],
+                jnp.broadcast_to(window.normals[:, None], frames),
+            ],
+            axis=-1,
+        )
+        for block in self.encoder:
+            features = block(block.first(features))
+        return self.to_latent(self.encoder_rnn(self.pool(features)))
+
+    def decode(
+        self, latent: Float[Array, "B W L"], points: Float[Array, "B N 3"], normals: Float[Array, "B N 3"]
+    ) -> tuple[Float[Array, "B W N"], Float[Array, "B W N 3"], Float[Array, "B W N"]]:
+        """Mask logit, canonical point and distance, in the network's units, at any samples (unit points, normals)."""
+        states = self.decoder_rnn(latent)
+        first = self.decoder[0].first
+        kernel, split = first.kernel[...], states.shape[-1]
+        of_sample = jnp.concatenate([points, normals], axis=-1) @ kernel[split:] + first.bias[...]
+        features = self.decoder[0]((states @ kernel[:split])[:, :, None] + of_sample[:, None])
+        for block in self.decoder[1:3]:
+            features = block(block.first(features))
+        mask_logit = self.to_mask(features)
+        last = self.decoder[3]
+        features = last(last.first(jnp.concatenate([features, jax.nn.sigmoid(mask_logit)], axis=-1)))
+        return mask_logit[..., 0], self.to_correspondence(features), self.to_distance(features)[..., 0]
+
+    def loss(self, window: Window, target: Target) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+        """The authors' loss: half of the samples are read, the field is asked for at the other half."""
+        half = window.points.shape[1] // 2
+        read = window.replace(
+            field=jax.tree.map(lambda leaf: leaf[:, :, :half], window.field),
+            points=window.points[:, :half],
+            normals=window.normals[:, :half],
+        )
+        points = _unit_points(window.points)
+        truth = jax.tree.map(lambda leaf: leaf[:, :, half:], target.field)
+        mask_logit, correspondence, distance = self.decode(
+            self.encode(read, points[:, :half]), points[:, half:], window.normals[:, half:]
+        )
+
+        known = jnp.broadcast_to(target.known[..., None], truth.mask.shape).astype(jnp.float32)
+        hit = truth.mask * known
+        cross_entropy = optax.sigmoid_binary_cross_entropy(mask_logit, truth.mask.astype(jnp.float32))
+        mask_loss = _mean(cross_entropy * jnp.where(truth.mask, self.config.mask_weight, 1.0), known)
+        correspondence_error = correspondence - self._canonical(truth.correspondence, truth.mask)
+        correspondence_loss = _mean(jnp.mean(correspondence_error**2, axis=-1), hit)
+        # nearer samples count for more; the weights of a frame sum to its number of hits
+        near = jnp.exp(-jnp.abs(_DISTANCE_UNIT * truth.distance)) * hit
+        near = near / jnp.maximum(near.sum(-1, keepdims=True), 1e-9) * hit.sum(-1, keepdims=True)
+        distance_loss = _mean(near * (distance - _DISTANCE_UNIT * truth.distance) ** 2, hit)
+        total = mask_loss + 20.0 * correspondence_loss + 5.0 * distance_loss
+        return total, {"mask": mask_loss, "correspondence": correspondence_loss, "distance": distance_loss}
+
+    def _canonical(
+        self, points: Float[Array, "*batch 3"], mask: Bool[Array, "*batch"]
+    ) -> Float[Array, "*batch 3"]:
+        scaled = points * self.config.canonical_scale + jnp.asarray(self.config.canonical_offset)
+        return jnp.where(mask[..., None], scaled, 0.0)
+
+
+def _unit_points(points: Float[Array, "B N 3"]) -> Float[Array, "B N 3"]:
+    """Centred, the farthest sample at distance 1."""
+    centred = points - points.mean(axis=1, keepdims=True)
+    return centred / jnp.max(jnp.linalg.norm(centred, axis=-1), axis=-1)[:, None, None]
+
+
+def _mean(values: Float[Array, "*batch"], weights: Float[Array, "*batch"]) -> Float[Array, ""]:
+    return jnp.sum(values * weights) / jnp.maximum(jnp.sum(weights), 1.0)

@@ -1,0 +1,131 @@
+"""What a denoiser reads and what it answers: a window of frames of one hand on one part of an object."""
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Bool, Float
+
+from toch_jax.field.types import ContactField, FieldEstimate
+
+_MIRROR = (-1.0, 1.0, 1.0)
+
+
+@struct.dataclass
+class Window:
+    """W frames of a right hand (mirror a left one: `mirror`) in the object's frame; metres."""
+
+    field: ContactField
+    """Axes (B, W, N)."""
+    points: Float[Array, "B N 3"]
+    """The object's samples; they do not move in their own frame."""
+    normals: Float[Array, "B N 3"]
+    joints: Float[Array, "B W 21 3"]
+    """The tracked hand's joints (16 of the skeleton, then tips thumb to pinky)."""
+    valid: Bool[Array, "B W"]
+    """False where the tracker lost the hand and in padding: nothing of such a frame is read."""
+
+
+@struct.dataclass
+class JointEstimate:
+    """Where the hand's joints are; metres."""
+
+    joints: Float[Array, "*batch 21 3"]
+    sigma: Float[Array, "*batch 21"]
+    """One standard deviation of each coordinate."""
+
+
+@struct.dataclass
+class Estimate:
+    """What a denoiser answers: axes as in Window. A network that has no opinion on the joints leaves them None."""
+
+    field: FieldEstimate
+    joints: JointEstimate | None = None
+
+
+@struct.dataclass
+class Target:
+    """What the estimate of a Window should have been; metres."""
+
+    field: ContactField
+    """Axes (B, W, N)."""
+    joints: Float[Array, "B W 21 3"]
+    known: Bool[Array, "B W"]
+    """False in padding. A lost frame is known: its target is what was there to be seen."""
+
+
+def mirror(window: Window) -> Window:
+    """The window of the other hand: x negated, as between a left and a right hand model. Its own inverse."""
+    flip = jnp.asarray(_MIRROR)
+    return window.replace(
+        field=window.field.replace(correspondence=window.field.correspondence * flip),
+        points=window.points * flip,
+        normals=window.normals * flip,
+        joints=window.joints * flip,
+    )
+
+
+def mirror_estimate(estimate: Estimate) -> Estimate:
+    """`mirror`, for what comes back."""
+    flip = jnp.asarray(_MIRROR)
+    joints = estimate.joints
+    return Estimate(
+        field=estimate.field.replace(correspondence=estimate.field.correspondence * flip),
+        joints=None if joints is None else joints.replace(joints=joints.joints * flip),
+    )
+
+
+def blank_lost(window: Window) -> Window:
+    """The window with the field of lost frames emptied: a field measured on a lost hand means nothing."""
+    seen = window.valid[..., None]
+    field = window.field
+    mask = field.mask & seen
+    return window.replace(
+        field=ContactField(
+            mask=mask,
+            distance=jnp.where(mask, field.distance, 0.0),
+            correspondence=jnp.where(mask[..., None], field.correspondence, 0.0),
+        )
+    )
+
+
+def rotate(window: Window, rotation: Float[Array, "B 3 3"], centre: Float[Array, "B 3"]) -> Window:
+    """The scene turned about `centre` (metres); the field itself knows of no direction in space."""
+
+    def turned(points: Float[Array, "B *axes 3"], about: Float[Array, "B 3"]) -> Float[Array, "B *axes 3"]:
+        about = about.reshape(about.shape[0], *(1,) * (points.ndim - 2), 3)
+        return jnp.einsum("bij,b...j->b...i", rotation, points - about) + about
+
+    return window.replace(
+        points=turned(window.points, centre),
+        normals=turned(window.normals, jnp.zeros_like(centre)),
+        joints=turned(window.joints, centre),
+    )
+
+
+def scale(window: Window, factor: Float[Array, "B"]) -> Window:
+    """The scene grown about its origin. Contact stays contact; the canonical hand keeps its size."""
+    return window.replace(
+        field=window.field.replace(distance=window.field.distance * factor[:, None, None]),
+        points=window.points * factor[:, None, None],
+        joints=window.joints * factor[:, None, None, None],
+    )
+
+
+def near_samples(
+    key: jax.Array,
+    points: Float[Array, "N 3"],
+    joints: Float[Array, "W 21 3"],
+    valid: Bool[Array, "W"],
+    count: int,
+    radius: float = 0.06,
+) -> jax.Array:
+    """Indices (count,) of samples drawn without replacement, the likelier the nearer the tracked hand comes to them.
+
+    A sample within `radius` metres of a joint weighs 1, one far off exp(-distance/radius): the network's arithmetic
+    goes where the hand is, and a big object costs what a small one does. `count` is at most N.
+    """
+    squared = jnp.sum((points[:, None, None] - joints[None]) ** 2, axis=-1)
+    nearest = jnp.sqrt(jnp.min(jnp.where(valid[None, :, None], squared, jnp.inf), axis=(1, 2)))
+    nearest = jnp.where(jnp.isfinite(nearest), nearest, 0.0)
+    log_weight = -jnp.maximum(nearest - radius, 0.0) / radius
+    return jax.lax.top_k(log_weight + jax.random.gumbel(key, log_weight.shape), count)[1]
