@@ -1,4 +1,4 @@
-"""Makes open_hand.npz, a hand in MANO's interface cut from MakeHuman's CC0 body: `python -m toch_jax.hand.open_hand.build`.
+"""Makes open_hand.npz, a hand in MANO's interface: `python -m toch_jax.hand.open_hand.build`.
 
 Grown-ups are sampled from MakeHuman's phenotypes, their right hands cut off, aligned, laid flat and scaled to measured
 hand lengths; shape space is the principal components of what is left. Same bytes on every run.
@@ -187,5 +187,5 @@ def build(say: Callable[[str], None] = print) -> dict[str, Array]:
 
 if __name__ == "__main__":
     path = Path(__file__).with_name("open_hand.npz")
-    np.savez_compressed(path, **build())
+    np.savez_compressed(path, allow_pickle=False, **build())
     print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
