@@ -1,5 +1,7 @@
 """The object: a mesh in parts, its surface samples, its signed distance, and its motion."""
 
+import dataclasses
+
 import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, Int
@@ -35,7 +37,9 @@ class ObjectModel:
         """The same without its mesh, whose size would have code compiled anew for each object."""
         nothing = jnp.zeros((0, 3), self.vertices.dtype)
         faces = jnp.zeros((0, 3), self.faces.dtype)
-        return self.replace(vertices=nothing, faces=faces, vertex_part=jnp.zeros(0, self.vertex_part.dtype))
+        return dataclasses.replace(
+            self, vertices=nothing, faces=faces, vertex_part=jnp.zeros(0, self.vertex_part.dtype)
+        )
 
     @property
     def n_parts(self) -> int:

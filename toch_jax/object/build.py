@@ -1,0 +1,155 @@
+"""What is computed once for each object: samples of its surface, what hides them, and its signed distance."""
+
+from pathlib import Path
+
+import igl
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, Int, Int64
+
+from toch_jax.errors import bad_input
+from toch_jax.object.mesh import check_mesh
+from toch_jax.object.model import ObjectModel
+from toch_jax.object.orient import RAY_OFFSET, first_hits, orient_outward
+
+# How far the distance grid reaches beyond the part, metres: a finger is thinner.
+GRID_MARGIN = 0.03
+# Candidates for each sample that is kept.
+OVERSAMPLING = 4
+
+
+def build_object(
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    vertex_part: np.ndarray | None = None,
+    n_samples: int = 2000,
+    sdf_resolution: int = 64,
+    seed: int = 0,
+    where: str | Path = "object",
+) -> ObjectModel:
+    """The object of a mesh (metres; each vertex in the frame of its part), watertight or not; a second or so.
+
+    A face that spans parts goes with the part of two of its corners. The same input gives the same object.
+    Raises InputError, naming `where`, for a mesh that `check_mesh` refuses and for parts that don't fit the vertices.
+    """
+    vertices, faces = check_mesh(where, vertices, faces)
+    vertex_part = check_parts(where, len(vertices), vertex_part)
+    face_part = np.sort(vertex_part[faces], axis=1)[:, 1]
+    n_parts = int(vertex_part.max()) + 1
+    if len(np.unique(face_part)) != n_parts:
+        found = f"faces of parts {np.unique(face_part).tolist()}"
+        raise bad_input(where, "object_vertex_part", f"faces for each part 0..{n_parts - 1}", found)
+
+    pieces = [orient_outward(vertices, faces[face_part == part], seed) for part in range(n_parts)]
+    areas = np.array([_areas(vertices[piece]).sum() for piece in pieces])
+    counts = _shares(areas, n_samples)
+    parts: dict[str, list[np.ndarray]] = {"points": [], "normals": [], "out": [], "in": [], "sdf": [], "origin": []}
+    spacings = []
+    for piece, count in zip(pieces, counts, strict=True):
+        triangles = vertices[piece].astype(np.float64)
+        points, normals = sample_surface(triangles, int(count), seed)
+        sdf, origin, spacing = _distance_grid(triangles, sdf_resolution)
+        parts["points"].append(points)
+        parts["normals"].append(normals)
+        parts["out"].append(first_hits(triangles, points, normals))
+        parts["in"].append(first_hits(triangles, points, -normals))
+        parts["sdf"].append(sdf)
+        parts["origin"].append(origin)
+        spacings.append(spacing)
+    return ObjectModel(
+        vertices=jnp.asarray(vertices),
+        faces=jnp.asarray(np.concatenate(pieces)),
+        vertex_part=jnp.asarray(vertex_part),
+        points=jnp.asarray(np.concatenate(parts["points"]), jnp.float32),
+        normals=jnp.asarray(np.concatenate(parts["normals"]), jnp.float32),
+        point_part=jnp.asarray(np.repeat(np.arange(n_parts), counts), jnp.int32),
+        clearance_out=jnp.asarray(np.concatenate(parts["out"])),
+        clearance_in=jnp.asarray(np.concatenate(parts["in"])),
+        sdf=jnp.asarray(np.stack(parts["sdf"]), jnp.float32),
+        sdf_origin=jnp.asarray(np.stack(parts["origin"]), jnp.float32),
+        sdf_spacing=jnp.asarray(spacings, jnp.float32),
+    )
+
+
+def check_parts(where: str | Path, n_vertices: int, vertex_part: np.ndarray | None) -> Int[np.ndarray, "Vo"]:
+    """The part of each vertex as int32; all of part 0 where there is none. Raises InputError."""
+    if vertex_part is None:
+        return np.zeros(n_vertices, np.int32)
+    vertex_part = np.asarray(vertex_part)
+    if vertex_part.shape != (n_vertices,) or vertex_part.dtype.kind not in "iu":
+        found = f"{vertex_part.dtype} {vertex_part.shape}"
+        raise bad_input(where, "object_vertex_part", f"whole numbers of shape ({n_vertices},)", found)
+    present = np.unique(vertex_part)
+    if not np.array_equal(present, np.arange(len(present))):
+        raise bad_input(where, "object_vertex_part", "parts 0, 1, ... without a gap", f"{present.tolist()[:10]}")
+    return vertex_part.astype(np.int32)
+
+
+def sample_surface(
+    triangles: Float[np.ndarray, "F 3 3"], count: int, seed: int
+) -> tuple[Float[np.ndarray, "N 3"], Float[np.ndarray, "N 3"]]:
+    """Points spread evenly over the surface, and the unit normals of their faces.
+
+    Random points are thinned by taking, again and again, the one farthest from those taken; a turned normal counts as
+    distance, so that the two sides of a thin wall don't share their points. What lies inside the solid (where shells
+    overlap) gets none.
+    """
+    rng = np.random.default_rng(seed)
+    area = _areas(triangles)
+    face = rng.choice(len(triangles), OVERSAMPLING * count, p=area / area.sum())
+    points = np.einsum("nk,nkc->nc", rng.dirichlet(np.ones(3), len(face)), triangles[face])
+    cross = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])[face]
+    normals = cross / np.linalg.norm(cross, axis=1, keepdims=True)
+    free = _is_free(triangles, points + RAY_OFFSET * normals)
+    if np.count_nonzero(free) >= count:
+        points, normals = points[free], normals[free]
+    spread = np.hstack([points, normals * np.sqrt(area.sum() / count)])
+    kept = _farthest_first(spread, count)
+    return points[kept], normals[kept]
+
+
+def _is_free(triangles: Float[np.ndarray, "F 3 3"], points: Float[np.ndarray, "M 3"]) -> Bool[np.ndarray, "M"]:
+    corners = triangles.reshape(-1, 3)
+    return igl.fast_winding_number(corners, np.arange(len(corners)).reshape(-1, 3), points) < 0.5
+
+
+def _farthest_first(points: Float[np.ndarray, "M D"], count: int) -> Int64[np.ndarray, "N"]:
+    kept = np.zeros(count, np.int64)
+    nearest = np.full(len(points), np.inf)
+    for i in range(1, count):
+        np.minimum(nearest, ((points - points[kept[i - 1]]) ** 2).sum(axis=1), out=nearest)
+        kept[i] = nearest.argmax()
+    return kept
+
+
+def _areas(triangles: Float[np.ndarray, "F 3 3"]) -> Float[np.ndarray, "F"]:
+    cross = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    return np.linalg.norm(cross, axis=1).astype(np.float64) / 2
+
+
+def _shares(weights: Float[np.ndarray, "P"], total: int) -> Int64[np.ndarray, "P"]:
+    """`total` in whole numbers by weight (largest remainder), at least one each."""
+    exact = np.maximum(weights / weights.sum() * total, 1.0)
+    exact *= total / exact.sum()
+    shares = np.maximum(np.floor(exact), 1).astype(np.int64)
+    for i in np.argsort(shares - exact)[: total - shares.sum()]:
+        shares[i] += 1
+    return shares
+
+
+def _distance_grid(
+    triangles: Float[np.ndarray, "F 3 3"], resolution: int
+) -> tuple[Float[np.ndarray, "G G G"], Float[np.ndarray, "3"], float]:
+    """Signed distance (metres, negative inside) on a cube about the part, its first node and its spacing.
+
+    The sign is the winding number's, which holds for surfaces with holes.
+    """
+    corners = triangles.reshape(-1, 3)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    side = float((high - low).max()) + 2 * GRID_MARGIN
+    origin = (low + high - side) / 2
+    axes = [start + side / (resolution - 1) * np.arange(resolution) for start in origin]
+    nodes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    indices = np.arange(len(corners)).reshape(-1, 3)
+    distance = igl.signed_distance(nodes, corners, indices, igl.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER)[0]
+    return distance.reshape(resolution, resolution, resolution), origin, side / (resolution - 1)

@@ -1,0 +1,82 @@
+"""Object meshes from files, and what a mesh must be to be used."""
+
+import logging
+import math
+from pathlib import Path
+
+import numpy as np
+import trimesh
+from jaxtyping import Float, Int32
+
+from toch_jax.errors import bad_input
+
+logger = logging.getLogger(__name__)
+
+# The largest extent of something that a hand can hold and move, metres.
+SMALLEST, LARGEST = 0.005, 3.0
+
+
+def load_mesh(path: str | Path) -> tuple[Float[np.ndarray, "Vo 3"], Int32[np.ndarray, "Fo 3"]]:
+    """Vertices (metres) and triangles of any mesh that trimesh reads, watertight or not; a scene becomes one mesh.
+
+    Raises InputError: see `check_mesh`, and for files that can't be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise bad_input(path, "object mesh", "a mesh file", "no such file")
+    try:
+        # process=False keeps the vertices as they came, so that a label for each vertex still fits.
+        scene = trimesh.load_scene(path, process=False, maintain_order=True, skip_materials=True)
+        mesh = scene.to_mesh()
+    except Exception as error:  # trimesh's readers raise whatever their format's parser does
+        found = " ".join(f"{type(error).__name__}: {error}".split())
+        raise bad_input(path, "object mesh", "a mesh that trimesh reads (obj, ply, stl, glb, off)", found) from error
+    return check_mesh(path, mesh.vertices, mesh.faces)
+
+
+def check_mesh(
+    where: str | Path, vertices: np.ndarray, faces: np.ndarray, field: str = "object mesh"
+) -> tuple[Float[np.ndarray, "Vo 3"], Int32[np.ndarray, "Fo 3"]]:
+    """The mesh as float32 and int32, its faces without area dropped with a warning.
+
+    Raises InputError where it has no faces, no area, numbers that are not finite, corners that don't exist, or a size
+    that no hand holds (`where` and `field` name it).
+    """
+    vertices, faces = np.asarray(vertices), np.asarray(faces)
+    if vertices.ndim != 2 or vertices.shape[1] != 3 or vertices.dtype.kind not in "fiu":
+        raise bad_input(where, f"{field} vertices", "numbers of shape (Vo, 3)", f"{vertices.dtype} {vertices.shape}")
+    if faces.size == 0:
+        raise bad_input(where, f"{field} faces", "triangles", f"none, with {len(vertices)} vertices")
+    if faces.ndim != 2 or faces.shape[1] != 3 or faces.dtype.kind not in "iu":
+        raise bad_input(where, f"{field} faces", "whole numbers of shape (Fo, 3)", f"{faces.dtype} {faces.shape}")
+    if faces.min() < 0 or faces.max() >= len(vertices):
+        found = f"{faces.min()}..{faces.max()}"
+        raise bad_input(where, f"{field} faces", f"indices in 0..{len(vertices) - 1}", found)
+    vertices, faces = vertices.astype(np.float32), faces.astype(np.int32)
+    if not np.isfinite(vertices).all():
+        bad = int((~np.isfinite(vertices)).any(axis=1).sum())
+        raise bad_input(where, f"{field} vertices", "finite numbers", f"{bad} vertices that are not")
+    used = vertices[np.unique(faces)]
+    extent = float((used.max(axis=0) - used.min(axis=0)).max())
+    if not SMALLEST <= extent <= LARGEST:
+        expected = f"a size of {SMALLEST} to {LARGEST:g} m (largest extent)"
+        raise bad_input(where, field, expected, f"{extent:.4g} m{unit_hint(extent, SMALLEST, LARGEST)}")
+    corners = vertices[faces].astype(np.float64)
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+    solid = area > 1e-12 * extent**2
+    if not solid.any():
+        raise bad_input(where, f"{field} faces", "triangles with area", f"{len(faces)} without")
+    if not solid.all():
+        logger.warning("%s: %s: dropped %d faces without area of %d", where, field, (~solid).sum(), len(faces))
+    return vertices, faces[solid]
+
+
+def unit_hint(length: float, smallest: float, largest: float) -> str:
+    """The end of an error line: the unit that would bring `length` between the two (metres), if there is one."""
+    factors = {0.001: "millimetres", 0.01: "centimetres", 1000.0: "metres divided by 1000"}
+    typical = math.sqrt(smallest * largest)
+    fitting = [factor for factor in factors if smallest <= length * factor <= largest]
+    if not fitting:
+        return ""
+    factor = min(fitting, key=lambda f: abs(math.log(length * f / typical)))
+    return f": probably in {factors[factor]}, scale by {factor:g}"

@@ -1,0 +1,50 @@
+"""Points between the world and the frames of an object's parts."""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+from scipy.spatial.transform import Rotation
+
+from toch_jax.object.model import ObjectMotion
+
+
+def to_part(
+    motion: ObjectMotion, part: int | Int[Array, ""] | Int[Array, "K"], points: Float[Array, "*batch T K 3"]
+) -> Float[Array, "*batch T K 3"]:
+    """World points in the frame of a part, frame by frame; `part` is one for all, or one for each of the K points."""
+    rotation, translation = _poses(motion, part)
+    return jnp.sum(rotation * (points - translation)[..., :, None], axis=-2)
+
+
+def to_world(
+    motion: ObjectMotion, part: int | Int[Array, ""] | Int[Array, "K"], points: Float[Array, "*batch #T K 3"]
+) -> Float[Array, "*batch T K 3"]:
+    """The inverse of `to_part`; points that don't move in their part may have one frame."""
+    rotation, translation = _poses(motion, part)
+    return jnp.sum(rotation * points[..., None, :], axis=-1) + translation
+
+
+def _poses(
+    motion: ObjectMotion, part: int | Int[Array, ""] | Int[Array, "K"]
+) -> tuple[Float[Array, "T k 3 3"], Float[Array, "T k 3"]]:
+    parts = jnp.atleast_1d(part)
+    return jnp.moveaxis(motion.rotation[parts], 0, 1), jnp.moveaxis(motion.translation[parts], 0, 1)
+
+
+def motion_from_axis_angle(rotation: np.ndarray, translation: np.ndarray) -> ObjectMotion:
+    """(P, T, 3) axis-angle, radians, and (P, T, 3) metres, as files hold them.
+
+    On the host, in float64: a clip's length is no reason to compile anything.
+    """
+    matrices = Rotation.from_rotvec(np.asarray(rotation, np.float64).reshape(-1, 3)).as_matrix()
+    return ObjectMotion(
+        rotation=jnp.asarray(matrices.reshape(*rotation.shape, 3), jnp.float32),
+        translation=jnp.asarray(translation, jnp.float32),
+    )
+
+
+def motion_to_axis_angle(motion: ObjectMotion) -> tuple[Float[np.ndarray, "P T 3"], Float[np.ndarray, "P T 3"]]:
+    """The inverse of `motion_from_axis_angle`; angles come back in [0, pi]."""
+    matrices = np.asarray(motion.rotation, np.float64)
+    vectors = Rotation.from_matrix(matrices.reshape(-1, 3, 3)).as_rotvec().reshape(matrices.shape[:-1])
+    return vectors.astype(np.float32), np.asarray(motion.translation)

@@ -1,0 +1,72 @@
+"""Which side of each face is the outside, for meshes whose winding says nothing certain."""
+
+import igl
+import numpy as np
+from embreex import rtcore_scene
+from embreex.mesh_construction import TriangleMesh
+from jaxtyping import Bool, Float, Int
+
+# Rays start this far off the surface that they leave, metres (TOCH's own offset).
+RAY_OFFSET = 1e-4
+N_RAYS = 200_000
+
+
+def first_hits(
+    triangles: Float[np.ndarray, "F 3 3"], origins: Float[np.ndarray, "N 3"], directions: Float[np.ndarray, "N 3"]
+) -> Float[np.ndarray, "N"]:
+    """How far from each origin its ray first meets a triangle, metres; inf where it meets none.
+
+    What lies nearer than `RAY_OFFSET` is not seen, so that a ray may start on the surface.
+    """
+    scene = rtcore_scene.EmbreeScene()
+    TriangleMesh(scene, np.ascontiguousarray(triangles, np.float32))
+    starts = np.ascontiguousarray(origins + RAY_OFFSET * directions, np.float32)
+    lengths = scene.run(starts, np.ascontiguousarray(directions, np.float32), query="DISTANCE")
+    return np.where(lengths < 1e30, lengths + RAY_OFFSET, np.inf).astype(np.float32)
+
+
+def orient_outward(
+    vertices: Float[np.ndarray, "Vo 3"], faces: Int[np.ndarray, "Fo 3"], seed: int = 0
+) -> Int[np.ndarray, "Fo 3"]:
+    """The faces, each wound so that its normal points where a hand could come from; in the same order.
+
+    Connected faces are made to agree; then each connected patch is turned to the side from which more rays escape
+    (Takayama et al. 2014). A winding number would need the orientation that is sought, and a patch's own volume would
+    turn the inner sheet of a bowl inside out. Where rays don't tell the sides apart, the file's winding stays.
+    """
+    # Files that repeat a vertex for each face (STL) are connected by position.
+    merged = np.unique(vertices, axis=0, return_inverse=True)[1].reshape(-1)[faces].astype(np.int64)
+    agreeing, patch = igl.bfs_orient(np.ascontiguousarray(merged))
+    flipped = _is_flipped(merged, agreeing)
+
+    triangles = vertices[np.where(flipped[:, None], faces[:, ::-1], faces)].astype(np.float64)
+    normal, area = _normals(triangles)
+    repeats = int(np.clip(N_RAYS // (2 * len(faces)), 1, 64))
+    rng = np.random.default_rng(seed)
+    escapes = np.zeros(len(faces))
+    for _ in range(repeats):
+        origin = np.einsum("fk,fkc->fc", rng.dirichlet(np.ones(3), len(faces)), triangles)
+        direction = rng.normal(size=origin.shape)
+        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+        direction *= np.sign(np.sum(direction * normal, axis=1, keepdims=True))
+        escapes += np.isinf(first_hits(triangles, origin, direction))
+        escapes -= np.isinf(first_hits(triangles, origin, -direction))
+    vote = np.bincount(patch, escapes * area / repeats)
+    total = np.bincount(patch, area)
+    kept = np.bincount(patch, np.where(flipped, -area, area))
+    is_clear = np.abs(vote) > 0.01 * total
+    inward = np.where(is_clear, vote, kept)[patch] < 0
+    return np.where((flipped ^ inward)[:, None], faces[:, ::-1], faces)
+
+
+def _is_flipped(faces: Int[np.ndarray, "F 3"], turned: Int[np.ndarray, "F 3"]) -> Bool[np.ndarray, "F"]:
+    """Where `turned` winds the same three corners the other way."""
+    successor = np.take_along_axis(turned, (np.argmax(turned == faces[:, :1], axis=1)[:, None] + 1) % 3, axis=1)[:, 0]
+    return successor != faces[:, 1]
+
+
+def _normals(triangles: Float[np.ndarray, "F 3 3"]) -> tuple[Float[np.ndarray, "F 3"], Float[np.ndarray, "F"]]:
+    """Unit normals by the winding, and areas."""
+    cross = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    length = np.linalg.norm(cross, axis=1)
+    return cross / length[:, None], length / 2

@@ -1,0 +1,53 @@
+"""Signed distance to a part of the object, looked up in its grid; in JAX, differentiable."""
+
+import itertools
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from toch_jax.object.model import ObjectModel
+
+
+def signed_distance(
+    model: ObjectModel, part: int | Int[Array, "*#batch"], points: Float[Array, "*batch 3"]
+) -> Float[Array, "*batch"]:
+    """Metres, negative inside. `points` are in the frame of their part; `part` is one for all or one for each.
+
+    Trilinear within the grid. Beyond it: the value at the nearest point of the grid's box, plus the way to the box
+    (never less than the true distance).
+    """
+    return signed_distance_gradient(model, part, points)[0]
+
+
+def signed_distance_gradient(
+    model: ObjectModel, part: int | Int[Array, "*#batch"], points: Float[Array, "*batch 3"]
+) -> tuple[Float[Array, "*batch"], Float[Array, "*batch 3"]]:
+    """`signed_distance` and its gradient, which points away from the surface; about one long within the grid."""
+    size = model.sdf.shape[-1]
+    part = jnp.broadcast_to(jnp.asarray(part), points.shape[:-1])
+    spacing = model.sdf_spacing[part][..., None]
+    place = (points - model.sdf_origin[part]) / spacing
+    held = jnp.clip(place, 0.0, size - 1.0)
+    cell = jnp.clip(jnp.floor(held).astype(jnp.int32), 0, size - 2)
+    fraction = held - cell
+
+    values = model.sdf.reshape(-1)
+    first = ((part * size + cell[..., 0]) * size + cell[..., 1]) * size + cell[..., 2]
+    distance = jnp.zeros(points.shape[:-1])
+    slope = jnp.zeros_like(points)
+    for corner in itertools.product((0, 1), repeat=3):
+        value = values[first + (corner[0] * size + corner[1]) * size + corner[2]]
+        weight = [fraction[..., axis] if corner[axis] else 1 - fraction[..., axis] for axis in range(3)]
+        sign = [1.0 if up else -1.0 for up in corner]
+        distance += value * weight[0] * weight[1] * weight[2]
+        slope += value[..., None] * jnp.stack(
+            [sign[0] * weight[1] * weight[2], sign[1] * weight[0] * weight[2], sign[2] * weight[0] * weight[1]], axis=-1
+        )
+
+    beyond = (place - held) * spacing
+    squared = jnp.sum(beyond**2, axis=-1)
+    is_outside = squared > 0
+    # Two wheres: the square root's slope at 0 is not a number.
+    way = jnp.where(is_outside, jnp.sqrt(jnp.where(is_outside, squared, 1.0)), 0.0)
+    away = beyond / jnp.where(is_outside, way, 1.0)[..., None]
+    return distance + way, jnp.where(beyond == 0, slope / spacing, 0.0) + away

@@ -1,0 +1,16 @@
+"""The 21 joints' two orders: MANO's 16 then the tips (inside), and OpenPose's (in files)."""
+
+import numpy as np
+
+# Finger by finger from root to tip: wrist, thumb, index, middle, ring, pinky.
+OPENPOSE = np.array([0, 13, 14, 15, 16, 1, 2, 3, 17, 4, 5, 6, 18, 10, 11, 12, 19, 7, 8, 9, 20])
+
+
+def to_openpose(joints: np.ndarray, axis: int = -2) -> np.ndarray:
+    """Reorder along `axis` (21 long) from the inside order to OpenPose's."""
+    return np.take(joints, OPENPOSE, axis)
+
+
+def from_openpose(joints: np.ndarray, axis: int = -2) -> np.ndarray:
+    """The inverse of `to_openpose`."""
+    return np.take(joints, np.argsort(OPENPOSE), axis)

@@ -1,0 +1,80 @@
+"""Whether a sequence can be what it says: lengths in metres, angles in radians, a hand that comes to the object."""
+
+from pathlib import Path
+
+import igl
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from toch_jax.errors import bad_input
+from toch_jax.object.mesh import unit_hint
+from toch_jax.object.model import ObjectMotion
+
+# From the wrist along the middle finger to its tip, metres: the same however the hand is bent.
+MIDDLE_CHAIN = (0, 4, 5, 6, 18)
+HAND_LENGTH = (0.1, 0.3)
+# The largest side of the box about a hand, a fist or stretched, metres.
+HAND_EXTENT = (0.05, 0.5)
+# A hand that never comes nearer than this is not handling the object, metres.
+FARTHEST_MEETING = 0.3
+# How far from `transl` a hand may reach: the wrist's place in the template, then the hand.
+REACH = 0.3
+LARGEST_ANGLE = 4 * np.pi
+MOST_FRAMES, MOST_POINTS = 2000, 32
+
+
+def check_angles(where: str | Path, key: str, axis_angle: np.ndarray) -> None:
+    """Refuse rotations of more than two turns, which are degrees. NaN passes."""
+    largest = float(np.nan_to_num(np.linalg.norm(axis_angle, axis=-1)).max())
+    if largest > LARGEST_ANGLE:
+        raise bad_input(where, key, "axis-angle in radians", f"a rotation of {largest:.0f} rad: probably in degrees")
+
+
+def check_hand_size(
+    where: str | Path, prefix: str, data: dict[str, np.ndarray], valid: Bool[np.ndarray, "H T"]
+) -> None:
+    """Refuse joints or vertices that aren't the size of a hand. `data` may hold joints (inside order) and vertices."""
+    for hand, seen in enumerate(valid):
+        if "joints" in data:
+            chain = np.diff(data["joints"][hand, seen][:, MIDDLE_CHAIN], axis=1)
+            length = float(np.median(np.linalg.norm(chain, axis=-1).sum(axis=-1)))
+            _check_length(where, f"{prefix}joints", "from wrist to middle tip along the bones", length, HAND_LENGTH)
+        if "vertices" in data:
+            extent = float(np.median(np.ptp(data["vertices"][hand, seen], axis=1).max(axis=-1)))
+            _check_length(where, f"{prefix}vertices", "of largest extent", extent, HAND_EXTENT)
+
+
+def _check_length(where: str | Path, key: str, what: str, found: float, limits: tuple[float, float]) -> None:
+    low, high = limits
+    if not low <= found <= high:
+        raise bad_input(where, key, f"a hand {low:g}-{high:g} m {what}", f"{found:.4g} m{unit_hint(found, low, high)}")
+
+
+def check_meeting(
+    where: str | Path,
+    data: dict[str, np.ndarray],
+    valid: Bool[np.ndarray, "H T"],
+    vertices: Float[np.ndarray, "Vo 3"],
+    faces: Int[np.ndarray, "Fo 3"],
+    vertex_part: Int[np.ndarray, "Vo"],
+    motion: ObjectMotion,
+) -> None:
+    """Refuse a clip in which no hand ever comes near the object. `data` holds joints, vertices or `transl`."""
+    given = next(name for name in ("joints", "vertices", "transl") if name in data)
+    points = data[given] if given != "transl" else data[given][:, :, None]
+    allowed = FARTHEST_MEETING + (REACH if given == "transl" else 0.0)
+    every = -(-points.shape[1] // MOST_FRAMES)
+    points = points[:, ::every, :: -(-points.shape[2] // MOST_POINTS)].astype(np.float64)
+    nearest = np.inf
+    for part in range(int(vertex_part.max()) + 1):
+        rotation = np.asarray(motion.rotation[part, ::every], np.float64)
+        local = (points - np.asarray(motion.translation[part, ::every])[:, None]) @ rotation
+        own = faces[vertex_part[faces[:, 0]] == part].astype(np.int64)
+        if len(own):
+            query = np.ascontiguousarray(local[valid[:, ::every]].reshape(-1, 3))
+            squared = igl.point_mesh_squared_distance(query, vertices.astype(np.float64), own)[0]
+            nearest = min(nearest, float(np.sqrt(squared.min(initial=np.inf))))
+    if nearest > allowed:
+        hint = ": are both in metres, and in the same world?" if nearest > 3 else ""
+        expected = f"a hand that comes within {allowed:g} m of the object"
+        raise bad_input(where, f"hand_{given}", expected, f"{nearest:.3g} m at the nearest{hint}")

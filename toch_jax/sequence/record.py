@@ -1,0 +1,267 @@
+"""Between the file's plain arrays (a record: key -> array) and a Sequence, with every check on the way in.
+
+The keys are described in sequence/file.py.
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Int64
+
+from toch_jax.errors import bad_input
+from toch_jax.hand.model import HandParams, Side
+from toch_jax.object.build import check_parts
+from toch_jax.object.mesh import check_mesh
+from toch_jax.object.motion import motion_from_axis_angle, motion_to_axis_angle
+from toch_jax.sequence.joint_order import from_openpose, to_openpose
+from toch_jax.sequence.plausible import check_angles, check_hand_size, check_meeting
+from toch_jax.sequence.types import Hands, Sequence
+
+FORMAT, VERSION = "toch-sequence", 1
+VERTEX_ORDERS = ("mano", "open", "unordered")
+# Without the prefix: "hand_" for what was tracked, "truth_" for ground truth.
+PARAMETERS = {"global_orient": "H T 3", "pose": "H T 45", "transl": "H T 3", "betas": "H S"}
+POINTS = {"joints": "H T 21 3", "vertices": "H T K 3"}
+HAND_DATA = PARAMETERS | POINTS
+OBJECT_KEYS = ("object_vertices", "object_faces", "object_vertex_part", "object_rotation", "object_translation")
+KEYS = (
+    *("format", "version", "fps", "hand_side", "hand_valid", "hand_model", "hand_joint_sigma", *OBJECT_KEYS),
+    *(prefix + name for prefix in ("hand_", "truth_") for name in (*HAND_DATA, "vertex_order")),
+)
+
+
+@dataclass
+class _Reader:
+    """Takes arrays out of a record, and remembers which key settled the length of which axis."""
+
+    where: str | Path
+    record: Mapping[str, np.ndarray]
+    axes: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def need(self, key: str, why: str = "") -> np.ndarray:
+        if key not in self.record:
+            raise bad_input(self.where, key, f"this key{why}", "none")
+        return np.asarray(self.record[key])
+
+    def array(self, key: str, shape: str, kinds: str = "fiu", why: str = "") -> np.ndarray:
+        """The array of `key`, whose shape must be `shape`: numbers, or letters that mean one length everywhere."""
+        value = self.need(key, why)
+        if value.dtype.kind not in kinds:
+            names = {"f": "numbers", "b": "true or false", "U": "text", "i": "whole numbers"}
+            raise bad_input(self.where, key, names[kinds[0]], f"{value.dtype}")
+        axes = shape.split()
+        expected = [int(a) if a.isdigit() else self.axes.get(a, (None, ""))[0] for a in axes]
+        fits = len(value.shape) == len(axes) and all(
+            e is None or e == n for e, n in zip(expected, value.shape, strict=True)
+        )
+        if not fits:
+            known = [f"{a} = {self.axes[a][0]} from {self.axes[a][1]}" for a in axes if a in self.axes]
+            wanted = f"shape ({', '.join(axes)})" + (f" with {', '.join(known)}" if known else "")
+            raise bad_input(self.where, key, wanted, str(value.shape))
+        for axis, length in zip(axes, value.shape, strict=True):
+            if length == 0:
+                raise bad_input(self.where, key, f"at least one along {axis}", str(value.shape))
+            if not axis.isdigit():
+                self.axes.setdefault(axis, (length, key))
+        return value
+
+    def text(self, key: str) -> str:
+        return str(self.array(key, "", "U")[()])
+
+
+def sequence_from_record(where: str | Path, record: Mapping[str, np.ndarray]) -> Sequence:
+    """The sequence, checked. Raises InputError, one line that names `where` and the key."""
+    for key in record:
+        if key not in KEYS:
+            near = difflib.get_close_matches(key, KEYS, 1, 0.0)[0]
+            raise bad_input(where, key, f"a known key (the nearest is {near})", "an unknown one")
+    reader = _Reader(where, record)
+    _check_format(reader)
+    fps = float(reader.array("fps", "")[()])
+    if not 0 < fps <= 10_000:
+        raise bad_input(where, "fps", "frames a second, more than 0", f"{fps:g}")
+    sides = _sides(reader)
+
+    vertices, faces = check_mesh(where, reader.need("object_vertices", " or a mesh file"), reader.need("object_faces"))
+    part = check_parts(where, len(vertices), record.get("object_vertex_part"))
+    reader.axes["P"] = (
+        int(part.max()) + 1,
+        "object_vertex_part" if "object_vertex_part" in record else "one rigid part",
+    )
+    translation = reader.array("object_translation", "P T 3")
+    rotation = reader.array("object_rotation", "P T 3")
+    for key, value in (("object_translation", translation), ("object_rotation", rotation)):
+        bad = ~np.isfinite(value)
+        if bad.any():
+            raise bad_input(where, key, "finite numbers", f"{bad.sum()} that are not, first in frame {_frame(bad, 1)}")
+    check_angles(where, "object_rotation", rotation)
+    motion = motion_from_axis_angle(rotation, translation)
+
+    data, order = _hand_data(reader, "hand_")
+    if not data:
+        raise bad_input(
+            where, "hand data", "hand_pose (with the other parameters), hand_joints or hand_vertices", "none"
+        )
+    valid = _valid(reader, data)
+    data = {name: _fill(value, valid) if value.ndim > 2 else value for name, value in data.items()}
+    check_hand_size(where, "hand_", data, valid)
+    check_meeting(where, data, valid, vertices, faces, part, motion)
+    truth, truth_order = _hand_data(reader, "truth_")
+    for name, value in truth.items():
+        if not np.isfinite(value).all():
+            raise bad_input(where, f"truth_{name}", "finite numbers", f"{(~np.isfinite(value)).sum()} that are not")
+    check_hand_size(where, "truth_", truth, np.ones_like(valid))
+    sigma = None
+    if "hand_joint_sigma" in record:
+        sigma = jnp.asarray(from_openpose(reader.array("hand_joint_sigma", "H T 21"), -1), jnp.float32)
+    return Sequence(
+        fps=fps,
+        hand_side=sides,
+        hand_model=reader.text("hand_model") if "hand_model" in record else None,
+        hands=_hands(data, order),
+        hand_valid=jnp.asarray(valid),
+        object_vertices=jnp.asarray(vertices),
+        object_faces=jnp.asarray(faces),
+        object_vertex_part=jnp.asarray(part),
+        object_motion=motion,
+        truth=_hands(truth, truth_order) if truth else None,
+        hand_joint_sigma=sigma,
+    )
+
+
+def record_from_sequence(sequence: Sequence) -> dict[str, np.ndarray]:
+    """The inverse: float32 arrays by key."""
+    rotation, translation = motion_to_axis_angle(sequence.object_motion)
+    record: dict[str, np.ndarray] = {
+        "format": np.array(FORMAT),
+        "version": np.array(VERSION),
+        "fps": np.array(sequence.fps),
+        "hand_side": np.array(sequence.hand_side),
+        "hand_valid": np.asarray(sequence.hand_valid),
+        "object_vertices": np.asarray(sequence.object_vertices),
+        "object_faces": np.asarray(sequence.object_faces),
+        "object_rotation": rotation,
+        "object_translation": translation,
+    }
+    if np.any(sequence.object_vertex_part):
+        record["object_vertex_part"] = np.asarray(sequence.object_vertex_part)
+    if sequence.hand_model is not None:
+        record["hand_model"] = np.array(sequence.hand_model)
+    if sequence.hand_joint_sigma is not None:
+        record["hand_joint_sigma"] = to_openpose(np.asarray(sequence.hand_joint_sigma), -1)
+    for prefix, hands in (("hand_", sequence.hands), ("truth_", sequence.truth)):
+        if hands is None:
+            continue
+        if hands.params is not None:
+            for name in PARAMETERS:
+                record[prefix + name] = np.asarray(getattr(hands.params, name))
+            betas = record[prefix + "betas"]
+            if (betas == betas[:, :1]).all():
+                record[prefix + "betas"] = betas[:, 0]
+        if hands.joints is not None:
+            record[prefix + "joints"] = to_openpose(np.asarray(hands.joints))
+        if hands.vertices is not None:
+            record[prefix + "vertices"] = np.asarray(hands.vertices)
+            record[prefix + "vertex_order"] = np.array(hands.vertex_order or "unordered")
+    return record
+
+
+def _check_format(reader: _Reader) -> None:
+    if (found := reader.text("format")) != FORMAT:
+        raise bad_input(reader.where, "format", f'"{FORMAT}"', f'"{found}"')
+    if (number := int(reader.array("version", "", "iu")[()])) != VERSION:
+        raise bad_input(reader.where, "version", str(VERSION), str(number))
+
+
+def _sides(reader: _Reader) -> tuple[Side, ...]:
+    found = reader.array("hand_side", "H", "U").tolist()
+    sides: list[Side] = []
+    for side in found:
+        if side != "right" and side != "left":
+            raise bad_input(reader.where, "hand_side", '"right" or "left" for each hand', str(found))
+        sides.append(side)
+    return tuple(sides)
+
+
+def _hand_data(reader: _Reader, prefix: str) -> tuple[dict[str, np.ndarray], str | None]:
+    """What there is of HAND_DATA as float32, joints in the inside order; and the order of the vertices."""
+    data: dict[str, np.ndarray] = {}
+    given = [prefix + name for name in PARAMETERS if prefix + name in reader.record]
+    if given:
+        for name, shape in PARAMETERS.items():
+            # A tracker may give each frame its own shape.
+            per_frame = name == "betas" and reader.need(prefix + name, f" beside {given[0]}").ndim == 3
+            data[name] = reader.array(prefix + name, "H T S" if per_frame else shape, why=f" beside {given[0]}")
+        check_angles(reader.where, f"{prefix}global_orient", data["global_orient"])
+        check_angles(reader.where, f"{prefix}pose", data["pose"].reshape(*data["pose"].shape[:2], 15, 3))
+        if data["betas"].ndim == 2 and not np.isfinite(data["betas"]).all():
+            raise bad_input(reader.where, f"{prefix}betas", "finite numbers", "some that are not")
+    for name, shape in POINTS.items():
+        if prefix + name in reader.record:
+            data[name] = reader.array(prefix + name, shape.replace("K", f"K_{prefix}"))
+    if "joints" in data:
+        data["joints"] = from_openpose(data["joints"])
+    order = None
+    if "vertices" in data:
+        order = reader.text(f"{prefix}vertex_order") if f"{prefix}vertex_order" in reader.record else "unordered"
+        if order not in VERTEX_ORDERS:
+            raise bad_input(reader.where, f"{prefix}vertex_order", f"one of {', '.join(VERTEX_ORDERS)}", f'"{order}"')
+    return {name: value.astype(np.float32) for name, value in data.items()}, order
+
+
+def _valid(reader: _Reader, data: dict[str, np.ndarray]) -> Bool[np.ndarray, "H T"]:
+    """Frames in which the hand was tracked: not marked as lost, and all of its numbers finite."""
+    n_hands, n_frames = reader.axes["H"][0], reader.axes["T"][0]
+    valid = np.ones((n_hands, n_frames), bool)
+    if "hand_valid" in reader.record:
+        valid = reader.array("hand_valid", "H T", "b").copy()
+    for value in data.values():
+        if value.ndim > 2:
+            valid &= np.isfinite(value).reshape(n_hands, n_frames, -1).all(axis=-1)
+    if not valid.any(axis=1).all():
+        lost = np.flatnonzero(~valid.any(axis=1))[0]
+        raise bad_input(reader.where, f"hand data (hand {lost})", "a frame in which the hand is tracked", "none")
+    return valid
+
+
+def _fill(value: np.ndarray, valid: Bool[np.ndarray, "H T"]) -> np.ndarray:
+    """Each lost frame takes the data of the nearest frame that is not."""
+    return np.stack([one[nearest_valid(seen)] for one, seen in zip(value, valid, strict=True)])
+
+
+def nearest_valid(valid: Bool[np.ndarray, "T"]) -> Int64[np.ndarray, "T"]:
+    """For each frame the nearest one that is valid; at least one is."""
+    frames, known = np.arange(len(valid)), np.flatnonzero(valid)
+    after = np.searchsorted(known, frames).clip(max=len(known) - 1)
+    before = (after - 1).clip(min=0)
+    is_before = abs(known[before] - frames) <= abs(known[after] - frames)
+    return np.where(is_before, known[before], known[after])
+
+
+def _hands(data: dict[str, np.ndarray], order: str | None) -> Hands:
+    params = None
+    if "pose" in data:
+        betas, pose = data["betas"], data["pose"]
+        if betas.ndim == 2:
+            betas = np.broadcast_to(betas[:, None], (*pose.shape[:2], betas.shape[-1]))
+        params = HandParams(
+            global_orient=jnp.asarray(data["global_orient"]),
+            pose=jnp.asarray(pose),
+            betas=jnp.asarray(betas),
+            transl=jnp.asarray(data["transl"]),
+        )
+    joints, vertices = data.get("joints"), data.get("vertices")
+    return Hands(
+        params=params,
+        joints=None if joints is None else jnp.asarray(joints),
+        vertices=None if vertices is None else jnp.asarray(vertices),
+        vertex_order=order,
+    )
+
+
+def _frame(bad: np.ndarray, axis: int) -> int:
+    return int(np.flatnonzero(bad.any(axis=tuple(a for a in range(bad.ndim) if a != axis)))[0])
