@@ -1,0 +1,226 @@
+"""The contact field against trimesh and embree, closed forms and invariances."""
+
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import trimesh
+from scipy.spatial.transform import Rotation
+from trimesh.ray.ray_pyembree import RayMeshIntersector
+
+from toch_jax.field.contact_field import contact_field
+from toch_jax.field.types import ContactField
+from toch_jax.hand.files import load_hand
+from toch_jax.hand.model import HandParams, skin_frames
+from toch_jax.object.build import build_object
+from toch_jax.object.model import ObjectModel, ObjectMotion
+
+REACH = 0.1
+
+
+def still(n_frames: int) -> ObjectMotion:
+    return ObjectMotion(
+        rotation=jnp.broadcast_to(jnp.eye(3), (1, n_frames, 3, 3)), translation=jnp.zeros((1, n_frames, 3))
+    )
+
+
+def moving(n_frames: int, n_parts: int = 1, seed: int = 0) -> ObjectMotion:
+    rng = np.random.default_rng(seed)
+    rotation = Rotation.from_quat(rng.normal(size=(n_parts * n_frames, 4))).as_matrix()
+    return ObjectMotion(
+        rotation=jnp.asarray(rotation.reshape(n_parts, n_frames, 3, 3), jnp.float32),
+        translation=jnp.asarray(rng.uniform(-1, 1, (n_parts, n_frames, 3)), jnp.float32),
+    )
+
+
+def posed(motion: ObjectMotion, points: np.ndarray, part: int = 0) -> np.ndarray:
+    """Points (T, K, 3) in the part's frame, to the world."""
+    rotation, translation = np.asarray(motion.rotation[part]), np.asarray(motion.translation[part])
+    return (np.einsum("tab,tkb->tka", rotation, points) + translation[:, None]).astype(np.float32)
+
+
+@cache
+def object_of(mesh: trimesh.Trimesh, n_samples: int = 500) -> ObjectModel:
+    return build_object(np.asarray(mesh.vertices), np.asarray(mesh.faces), n_samples=n_samples, sdf_resolution=8)
+
+
+BODIES = {
+    "mug": trimesh.creation.annulus(r_min=0.036, r_max=0.04, height=0.1, sections=48),
+    "box": trimesh.creation.box((0.05, 0.07, 0.12)),
+    "knot": trimesh.creation.torus(0.05, 0.015),
+}
+
+
+def grasps(n_frames: int, seed: int = 0) -> np.ndarray:
+    """The open hand's vertices (T, V, 3) about the origin, its fingers bent to several degrees; some dip into it."""
+    hand, rng = load_hand(), np.random.default_rng(seed)
+    pose = rng.normal(0, 0.1, (n_frames, 15, 3))
+    pose[:, :12, 2] += rng.uniform(0, 1.1, (n_frames, 1))
+    vertices, _ = skin_frames(
+        hand,
+        HandParams(
+            global_orient=jnp.zeros((n_frames, 3)),
+            pose=jnp.asarray(pose.reshape(n_frames, 45), jnp.float32),
+            betas=jnp.asarray(rng.normal(size=(n_frames, hand.shapedirs.shape[-1])), jnp.float32),
+            transl=jnp.zeros((n_frames, 3)),
+        ),
+    )
+    # The fingers run along -x and bend to -y: the palm is set off from the z axis, and the whole turned about it.
+    held = np.asarray(vertices) + [-0.03, 0.055, 0.0] + rng.normal(0, 0.01, (n_frames, 1, 3))
+    turn = Rotation.from_rotvec(rng.uniform(-0.3, 0.3, (n_frames, 3)) + rng.uniform(0, 6, (n_frames, 1)) * [0, 0, 1])
+    turn = turn.as_matrix()
+    return np.einsum("tab,tvb->tva", turn, held).astype(np.float32)
+
+
+def peer_field(
+    hand: trimesh.Trimesh, canonical: np.ndarray, body: trimesh.Trimesh, points: np.ndarray, normals: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """TOCH's rule for one frame in the object's frame, in trimesh and embree: mask, distance, correspondence."""
+    inside = hand.contains(points)
+    directions = np.where(inside[:, None], -normals, normals)
+    distance, correspondence = np.full(len(points), np.inf), np.zeros((len(points), 3))
+
+    def first(mesh: trimesh.Trimesh, origins: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return RayMeshIntersector(mesh).intersects_id(origins, directions, multiple_hits=False, return_locations=True)
+
+    triangle, ray, place = first(hand, points)
+    distance[ray] = np.linalg.norm(place - points[ray], axis=1)
+    weights = trimesh.triangles.points_to_barycentric(hand.triangles[triangle], place)
+    correspondence[ray] = np.einsum("nk,nkc->nc", weights, canonical[hand.faces[triangle]])
+    _, ray, place = first(body, points + 1e-4 * directions)
+    clearance = np.full(len(points), np.inf)
+    clearance[ray] = np.linalg.norm(place - points[ray], axis=1)
+    return (distance <= REACH) & (distance < clearance), np.where(inside, -distance, distance), correspondence
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_agrees_with_trimesh_and_embree(name: str) -> None:
+    body, hand, n_frames = BODIES[name], load_hand(), 12
+    model, in_object, motion = object_of(body), grasps(n_frames), moving(n_frames)
+    field = contact_field(posed(motion, in_object), hand.faces, hand.v_template, model, motion)
+    points, normals = np.asarray(model.points, np.float64), np.asarray(model.normals, np.float64)
+    agree, seen = [], 0
+    for t in range(n_frames):
+        mesh = trimesh.Trimesh(in_object[t], np.asarray(hand.faces), process=False)
+        mask, distance, correspondence = peer_field(mesh, np.asarray(hand.v_template), body, points, normals)
+        both = mask & np.asarray(field.mask[t])
+        close = np.abs(distance - field.distance[t]) < 1e-5
+        close &= np.linalg.norm(correspondence - field.correspondence[t], axis=1) < 1e-4
+        agree.append((mask == field.mask[t]) & (close | ~both))
+        seen += both.sum()
+    assert seen > 500
+    assert np.mean(agree) >= 0.999
+
+
+def ball(radius: float, centre: tuple[float, float, float]) -> trimesh.Trimesh:
+    return trimesh.creation.icosphere(subdivisions=4, radius=radius).apply_translation(centre)
+
+
+def seen_of(hand: trimesh.Trimesh, model: ObjectModel, canonical: np.ndarray | None = None) -> ContactField:
+    """The field of one frame, the object at rest."""
+    vertices = jnp.asarray(hand.vertices, jnp.float32)
+    template = vertices if canonical is None else jnp.asarray(canonical, jnp.float32)
+    field = contact_field(vertices[None], jnp.asarray(hand.faces, jnp.int32), template, model, still(1))
+    return ContactField(field.mask[0], field.distance[0], field.correspondence[0])
+
+
+def test_ball_over_a_box_has_the_height_of_its_underside() -> None:
+    model = object_of(trimesh.creation.box((0.2, 0.2, 0.02)), 2000)
+    height, radius, stretch, shift = 0.06, 0.03, np.array([1.0, 2.0, -3.0]), np.array([0.5, 0.0, 1.0])
+    hand = ball(radius, (0, 0, 0.01 + height))
+    field = seen_of(hand, model, hand.vertices * stretch + shift)
+    points, top = np.asarray(model.points), np.asarray(model.normals)[:, 2] > 0.5
+    off_axis = np.hypot(points[:, 0], points[:, 1])
+    under, beside = top & (off_axis < 0.95 * radius), ~top | (off_axis > radius)
+    assert under.sum() > 20
+    assert np.all(field.mask[under])
+    assert not np.any(field.mask[beside])
+    expected = height - np.sqrt(radius**2 - off_axis[under] ** 2)
+    np.testing.assert_allclose(field.distance[under], expected, atol=5e-5)
+    hit = points[under] + np.asarray(field.distance)[under, None] * [0, 0, 1]
+    np.testing.assert_allclose(field.correspondence[under], hit * stretch + shift, atol=1e-5)
+    assert not np.any(field.distance[beside])
+    assert not np.any(field.correspondence[beside])
+
+
+def test_inside_the_hand_distance_is_the_depth_below_its_skin() -> None:
+    model, radius = object_of(trimesh.creation.box((0.2, 0.2, 0.1)), 2000), 0.04
+    field = seen_of(ball(radius, (0, 0, 0.05)), model)
+    off_axis = np.hypot(*np.asarray(model.points)[:, :2].T)
+    within = (np.asarray(model.normals)[:, 2] > 0.5) & (off_axis < 0.95 * radius)
+    assert np.all(field.mask[within])
+    np.testing.assert_allclose(field.distance[within], -np.sqrt(radius**2 - off_axis[within] ** 2), atol=5e-5)
+
+
+@pytest.mark.parametrize("reach", [0.03, 0.1, 0.3])
+def test_nothing_is_seen_beyond_reach(reach: float) -> None:
+    model = object_of(BODIES["box"])
+    hand = ball(0.02, (0, 0, 0.06 + 0.02 + 0.099))
+    field = contact_field(
+        jnp.asarray(hand.vertices, jnp.float32)[None],
+        jnp.asarray(hand.faces, jnp.int32),
+        jnp.asarray(hand.vertices, jnp.float32),
+        model,
+        still(1),
+        reach,
+    )
+    assert np.any(field.mask) == (reach >= 0.1)
+    assert np.all(np.isfinite(field.distance))
+
+
+def test_a_wall_of_the_object_hides_the_hand_behind_it() -> None:
+    floor = trimesh.creation.box((0.1, 0.06, 0.01))
+    left, right = (
+        trimesh.creation.box((0.01, 0.06, 0.08)).apply_translation((x, 0, 0.04)) for x in (-0.045, 0.045)
+    )
+    hand = ball(0.02, (0.08, 0, 0.05))
+    for wall, is_hidden in (([right], True), ([], False)):
+        model = object_of(trimesh.boolean.union([floor, left, *wall], engine="manifold"), 1500)
+        field, points = seen_of(hand, model), np.asarray(model.points)
+        looks_across = (np.abs(points[:, 0] + 0.04) < 1e-4) & (np.asarray(model.normals)[:, 0] > 0.5)
+        # within reach of the ball's near side, and away from its rim
+        looks_across &= np.hypot(points[:, 1], points[:, 2] - 0.05) < 0.005
+        assert looks_across.sum() > 3
+        assert np.all(np.asarray(field.mask)[looks_across] != is_hidden)
+
+
+def test_each_part_has_the_field_of_an_object_of_its_own() -> None:
+    n_frames, hand, in_part = 4, load_hand(), grasps(4)
+    lower, upper = BODIES["box"], BODIES["mug"]
+    both = build_object(
+        np.concatenate([lower.vertices, upper.vertices]),
+        np.concatenate([lower.faces, upper.faces + len(lower.vertices)]),
+        np.repeat([0, 1], [len(lower.vertices), len(upper.vertices)]),
+        n_samples=400,
+        sdf_resolution=8,
+    )
+    motion = moving(n_frames, n_parts=2)
+    for part in range(2):
+        of_part = np.asarray(both.point_part) == part
+        alone = both.replace(
+            sdf=both.sdf[:1],
+            **{k: getattr(both, k)[of_part] for k in ("points", "normals", "clearance_out", "clearance_in")},
+            point_part=jnp.zeros(of_part.sum(), jnp.int32),
+        )
+        still_there = ObjectMotion(motion.rotation[part][None], motion.translation[part][None])
+        vertices = posed(motion, in_part, part)
+        expected = contact_field(vertices, hand.faces, hand.v_template, alone, still_there)
+        field = contact_field(vertices, hand.faces, hand.v_template, both, motion)
+        assert np.sum(expected.mask) > 100
+        same = np.asarray(field.mask[:, of_part] == expected.mask)
+        same &= np.abs(np.asarray(field.distance[:, of_part] - expected.distance)) < 1e-5
+        assert np.mean(same) > 0.999
+
+
+def test_hands_can_be_mapped_over() -> None:
+    hand, model, motion = load_hand(), object_of(BODIES["mug"]), moving(3)
+    vertices = np.stack([posed(motion, grasps(3, seed)) for seed in (0, 1)])
+    both = jax.vmap(contact_field, in_axes=(0, None, None, None, None))(
+        vertices, hand.faces, hand.v_template, model, motion
+    )
+    for h in range(2):
+        one = contact_field(vertices[h], hand.faces, hand.v_template, model, motion)
+        np.testing.assert_array_equal(both.mask[h], one.mask)
+        np.testing.assert_allclose(both.distance[h], one.distance, atol=1e-6)

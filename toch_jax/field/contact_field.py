@@ -1,0 +1,71 @@
+"""The contact field of a hand and an object (TOCH, Zhou et al. 2022, section 3.1)."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from toch_jax.field.rays import nearest_hits
+from toch_jax.field.types import ContactField
+from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.object.motion import to_part, to_world
+
+
+@jax.jit
+def contact_field(
+    vertices: Float[Array, "T V 3"],
+    faces: Int[Array, "F 3"],
+    canonical: Float[Array, "V 3"],
+    object: ObjectModel,
+    motion: ObjectMotion,
+    reach: float | Float[Array, ""] = 0.1,
+) -> ContactField:
+    """What each sample of the object sees of the hand in each of T frames; all axes (T, N). Metres.
+
+    From each sample a line runs outward along the normal; where the sample lies inside the hand, inward, and its
+    distance is negative. The mask is false where the hand is beyond `reach` or behind the sample's own part.
+    `vertices` (world) and `canonical` belong to the same closed mesh.
+    """
+    # In the frame of the first part a rigid object's lines never move, and coordinates are small.
+    vertices = to_part(motion, 0, vertices)
+    origins, directions = object.points[None], object.normals[None]
+    if object.n_parts > 1:
+        origins = to_part(motion, 0, to_world(motion, object.point_part, origins))
+        turned = motion.replace(translation=jnp.zeros_like(motion.translation))
+        directions = to_part(turned, 0, to_world(turned, object.point_part, directions))
+    return field_of_lines(
+        origins, directions, object.clearance_out, object.clearance_in, vertices, faces, canonical, reach
+    )
+
+
+def field_of_lines(
+    origins: Float[Array, "#T N 3"],
+    directions: Float[Array, "#T N 3"],
+    clearance_out: Float[Array, "*#T N"],
+    clearance_in: Float[Array, "*#T N"],
+    vertices: Float[Array, "T V 3"],
+    faces: Int[Array, "F 3"],
+    canonical: Float[Array, "V 3"],
+    reach: float | Float[Array, ""] = 0.1,
+) -> ContactField:
+    """`contact_field` of samples and hand given in one frame; T may run over many clips and objects."""
+    lines_shape = (len(vertices), *origins.shape[1:])
+    hits = nearest_hits(
+        jnp.broadcast_to(origins, lines_shape), jnp.broadcast_to(directions, lines_shape), vertices, faces, reach
+    )
+    # A line leaves a closed mesh only from inside. Asking both ways holds where the hand passes through itself.
+    inside = jnp.any(hits.leaving, axis=-1)
+
+    def chosen(both: Array) -> Array:
+        along, against = jnp.moveaxis(both, 2, 0)
+        return jnp.where(inside.reshape(inside.shape + (1,) * (along.ndim - 2)), against, along)
+
+    distance = chosen(hits.distance)
+    # Beyond reach the distance is inf, and inf < inf is false.
+    mask = distance < jnp.where(inside, clearance_in, clearance_out)
+    corners = canonical[faces][chosen(hits.triangle)]
+    points = jnp.sum(chosen(hits.barycentric)[..., None] * corners, axis=-2)
+    return ContactField(
+        mask=mask,
+        distance=jnp.where(mask, jnp.where(inside, -distance, distance), 0.0),
+        correspondence=jnp.where(mask[..., None], points, 0.0),
+    )
