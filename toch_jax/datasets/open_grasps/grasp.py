@@ -1,0 +1,165 @@
+"""Grasps found by descent: many hands at once close on an object's signed distance, in the object's frame."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import jaxlie
+import optax
+from flax import struct
+from jaxtyping import Array, Float
+
+from toch_jax.datasets.open_grasps.probe import NORMAL_STEP, HandProbe, finger_rotations
+from toch_jax.hand.model import rest_joints, skin_rotations
+from toch_jax.object.model import ObjectModel
+from toch_jax.object.sdf import signed_distance_gradient
+
+
+@struct.dataclass
+class Grasp:
+    """A hand in the object's frame; leading axes are free."""
+
+    rotation: Float[Array, "*batch 3 3"]
+    """The wrist's, hand to object."""
+    wrist: Float[Array, "*batch 3"]
+    """Where the wrist joint is, metres."""
+    bend: Float[Array, "*batch 15 3"]
+    """Flexion, spread and twist of the finger joints, radians."""
+    betas: Float[Array, "*batch S"]
+
+
+@struct.dataclass
+class Aim:
+    """What a grasp is to be; leading axes as in Grasp."""
+
+    digits: Float[Array, "*batch 5"]
+    """How much each digit, thumb to pinky, should touch: 0 or 1."""
+    palm: Float[Array, "*batch"]
+    """How much the inside of the hand should come to lie on the object: 0 for the fingertips alone."""
+    bend: Float[Array, "*batch 15 3"]
+    """The posture to stay near, radians."""
+    stiffness: Float[Array, "*batch"]
+    """How strongly: 1 for a loose template, more to change a grasp a little."""
+
+
+# The unit of distance in the energy. Weights below were set by looking at the grasps.
+MM = 1e-3
+# Flesh gives: pads may sink in this far before it counts.
+SOFTNESS = 0.6 * MM
+PAD_DEPTH = 0.4 * MM
+TOUCH_RANGE = 8.0
+POSTURE_SPREAD = 0.30
+STEPS = 120
+
+
+def pose_hand(probe: HandProbe, grasp: Grasp) -> tuple[Float[Array, "*batch K 3"], Float[Array, "*batch 21 3"]]:
+    """Points and joints of the probe in the object's frame."""
+    rotations = jnp.concatenate([grasp.rotation[..., None, :, :], finger_rotations(probe.axes, grasp.bend)], axis=-3)
+    root = rest_joints(probe.model, grasp.betas)[..., 0, :]
+    return skin_rotations(probe.model, rotations, grasp.betas, grasp.wrist - root)
+
+
+def energy(probe: HandProbe, target: ObjectModel, grasp: Grasp, aim: Aim) -> Float[Array, ""]:
+    """How far one hand is from a good grasp; without unit, 0 is best."""
+    points, joints = pose_hand(probe, grasp)
+    n_skin = probe.pads[0, 0]
+    distance, slope = signed_distance_gradient(target, 0, jax.lax.stop_gradient(points))
+    normal = jax.lax.stop_gradient(slope)
+    # first order in the points: the grid's own second derivatives are noise
+    distance = jax.lax.stop_gradient(distance) + jnp.sum(normal * (points - jax.lax.stop_gradient(points)), axis=-1)
+
+    pad = distance[probe.pads]
+    near = jax.nn.softmax(jax.lax.stop_gradient(-pad / (3 * MM)), axis=-1)
+    touch = jnp.sum(near * optax.losses.huber_loss((pad + PAD_DEPTH) / MM, delta=TOUCH_RANGE), axis=-1)
+    outward = (points[probe.above_pads] - points[probe.pads]) / NORMAL_STEP
+    facing = jnp.sum(near * (1 + jnp.sum(outward * normal[probe.pads], axis=-1)), axis=-1)
+
+    on_skin = jnp.arange(distance.shape[0]) < n_skin + probe.pads.size
+    sunk = jnp.sum(jnp.where(on_skin, jax.nn.relu(-distance - SOFTNESS) / MM, 0.0) ** 2)
+    inner = distance[probe.palm_points] / (10 * MM)
+    closing = jnp.mean(1 - jnp.exp(-jax.nn.relu(inner)))
+
+    ends = joints[probe.ball_ends]
+    balls = ends[:, 0] + probe.ball_place[:, None] * (ends[:, 1] - ends[:, 0])
+    apart = jnp.sqrt(jnp.sum((balls[:, None] - balls) ** 2, axis=-1) + 1e-10)
+    crossed = 0.5 * jnp.sum((jax.nn.relu(probe.ball_gap - apart) / MM) ** 2)
+
+    # Forces along the normals must hold each other: the thumb's against the mean of the fingers'.
+    push = jnp.sum(near[..., None] * normal[probe.pads], axis=-2)
+    place = jnp.sum(near[..., None] * points[probe.pads], axis=-2)
+    share = aim.digits / jnp.maximum(jnp.sum(aim.digits[1:]), 1.0)
+    share = share.at[0].set(aim.digits[0])
+    force = share @ push
+    middle = share @ place / jnp.sum(share)
+    torque = share @ jnp.cross((place - middle) / (30 * MM), push)
+    balance = jnp.sum(force**2) + jnp.sum(torque**2)
+
+    off = (grasp.bend - aim.bend) / POSTURE_SPREAD
+    posture = jnp.sum(off**2)
+    flexion = grasp.bend[:12, 0].reshape(4, 3)
+    tendon = jnp.sum(((flexion[:, 2] - 0.67 * flexion[:, 1]) / 0.15) ** 2)
+    return (
+        jnp.sum(aim.digits * (touch + 6.0 * facing**2))
+        + 0.4 * sunk
+        + 0.3 * crossed
+        + 12.0 * aim.palm * closing
+        + 6.0 * (1 - 0.5 * aim.palm) * balance
+        + 0.15 * aim.stiffness * posture
+        + 0.1 * tendon
+    )
+
+
+@functools.partial(jax.jit, static_argnames="steps")
+def close_hands(
+    probe: HandProbe, target: ObjectModel, start: Grasp, aim: Aim, limits: Float[Array, "2 15 3"], steps: int = STEPS
+) -> tuple[Grasp, Float[Array, "B"]]:
+    """The hands after `steps` of Adam, and their energies. `target` needs only its distance grid (`grid_only`).
+
+    `limits` are the least and greatest bend of each joint, radians.
+    """
+
+    def unpack(change: dict[str, Array]) -> Grasp:
+        turn = jaxlie.SO3.exp(change["turn"]).as_matrix()
+        return start.replace(
+            rotation=start.rotation @ turn, wrist=start.wrist + change["shift"], bend=start.bend + change["bend"]
+        )
+
+    def total(change: dict[str, Array]) -> tuple[Array, Array]:
+        each = jax.vmap(energy, in_axes=(None, None, 0, 0))(probe, target, unpack(change), aim)
+        return jnp.sum(each), each
+
+    rate = optax.cosine_decay_schedule(1.0, steps, alpha=0.05)
+    adam = optax.chain(optax.scale_by_adam(b1=0.8, b2=0.95), optax.scale_by_schedule(lambda count: -rate(count)))
+    pace = {"turn": 0.05, "shift": 0.004, "bend": 0.05}
+    # Adam is blind to scale, so each unknown is counted in steps of its own size.
+    zero = {
+        "turn": jnp.zeros_like(start.wrist),
+        "shift": jnp.zeros_like(start.wrist),
+        "bend": jnp.zeros_like(start.bend),
+    }
+
+    def step(state: tuple, _: None) -> tuple[tuple, None]:
+        change, memory = state
+        slope = jax.grad(lambda c: total(c)[0])(change)
+        update, memory = adam.update(slope, memory)
+        change = {key: change[key] + pace[key] * update[key] for key in change}
+        change["bend"] = jnp.clip(start.bend + change["bend"], limits[0], limits[1]) - start.bend
+        return (change, memory), None
+
+    (change, _), _ = jax.lax.scan(step, (zero, adam.init(zero)), None, length=steps)
+    return unpack(change), total(change)[1]
+
+
+def grid_only(target: ObjectModel) -> ObjectModel:
+    """The object without its mesh and samples, so that all objects have the same shapes."""
+    nothing = jnp.zeros((1, 3))
+    return target.replace(
+        vertices=nothing,
+        faces=jnp.zeros((1, 3), jnp.int32),
+        vertex_part=jnp.zeros(1, jnp.int32),
+        points=nothing,
+        normals=nothing,
+        point_part=jnp.zeros(1, jnp.int32),
+        clearance_out=jnp.zeros(1),
+        clearance_in=jnp.zeros(1),
+    )

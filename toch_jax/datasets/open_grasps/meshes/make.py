@@ -1,0 +1,68 @@
+"""Makes the meshes of this folder: python make.py METAWORLD_WHEEL ROBOSUITE_WHEEL (unpacked, by `pip download --no-deps`)."""
+
+import sys
+from pathlib import Path
+
+import fast_simplification
+import numpy as np
+import trimesh
+from trimesh import Trimesh
+
+HERE = Path(__file__).parent
+
+
+def load(path: Path) -> Trimesh:
+    mesh = trimesh.load_mesh(path)
+    mesh.merge_vertices()
+    return mesh
+
+
+def joined(*parts: tuple[Trimesh, tuple[float, float, float]]) -> Trimesh:
+    return trimesh.boolean.union([mesh.apply_translation(at) for mesh, at in parts], engine="manifold")
+
+
+def main(metaworld: Path, robosuite: Path) -> None:
+    world = metaworld / "metaworld/assets/objects/meshes"
+    suite = robosuite / "robosuite/models/assets/objects/meshes"
+    # scales and offsets: the packages' own .xml files, except that metaworld's big tools are brought to a hand's size
+    # and parts that only touch are pushed together
+    thermos = joined(
+        (load(world / "thermos/therm_base.stl"), (0, 0, 0.021)),
+        (load(world / "thermos/therm_body.stl"), (0, 0, 0.14)),
+        (load(world / "thermos/therm_cap.stl").convex_hull, (0, 0, 0.28)),
+        (load(world / "thermos/therm_handle.stl"), (0, -0.13, 0.132)),
+    )
+    wrench = joined(
+        (load(world / "assembly_peg/assembly_peg_ring.stl"), (0, 0, 0)),
+        (load(world / "assembly_peg/assembly_peg_handle.stl"), (0, -0.13, 0)),
+        (trimesh.creation.cylinder(0.012, segment=[(0, -0.15, 0), (0, -0.052, 0)], sections=24), (0, 0, 0)),
+    )
+    mallet = joined(
+        (load(world / "hammer/hammerhandle.stl"), (0, 0, 0)),
+        *((part, (0, 0, 0.16)) for part in load(world / "hammer/hammerhead.stl").split()),
+    )
+    meshes = {
+        "thermos": thermos.apply_scale(0.6),
+        "wrench": wrench.apply_scale(0.8),
+        "mallet": mallet.apply_scale(0.75),
+        "bread": load(suite / "bread.stl"),
+        "cereal": load(suite / "cereal.stl").apply_scale((0.8, 1, 1)),
+        "can": load(suite / "can.stl").convex_hull.apply_scale((1.2, 1.2, 1.3)),
+        "lemon": load(suite / "lemon.stl").apply_scale((1.5, 1.2, 1.2)),
+        "milk": load(suite / "milk.stl").apply_scale(0.9),
+    }
+    for name, mesh in meshes.items():
+        if len(mesh.faces) > 1500:
+            points, faces = fast_simplification.simplify(mesh.vertices, mesh.faces, target_count=1500, agg=2)
+            mesh = trimesh.Trimesh(points, faces)
+        mesh.apply_translation(-mesh.bounds.mean(axis=0))
+        assert mesh.is_volume, name
+        assert mesh.body_count == 1, name
+        print(
+            f"{name:8s} {len(mesh.vertices):5d} vertices {len(mesh.faces):5d} faces {np.round(mesh.extents * 1000)} mm"
+        )
+        mesh.export(HERE / f"{name}.ply", vertex_normal=False)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,193 @@
+"""What the grasp search needs of a hand: fewer points than its mesh has, digit pads, and joints that bend as fingers do."""
+
+import jax.numpy as jnp
+import numpy as np
+import trimesh
+from flax import struct
+from jaxtyping import Array, Float, Int
+from scipy.spatial.transform import Rotation
+
+from toch_jax.hand.model import HandModel, rest_joints
+
+N_DIGITS = 5
+"""Thumb, index, middle, ring, pinky: the order of HandModel.tips."""
+N_SKIN = 700
+PAD_SIZE = 8
+# A normal is had by skinning a point this far above the skin as well.
+NORMAL_STEP = 0.01
+
+
+@struct.dataclass
+class HandProbe:
+    """A hand reduced to K points: N_SKIN even samples of the skin, the pads, points above the pads, and what the joint
+    regressor needs."""
+
+    model: HandModel
+    """Its vertices are the K points; `skin` and `skin_rotations` serve as ever. It has no faces."""
+    pads: Int[Array, "5 8"]
+    """Points on the palmar side of each digit's last segment."""
+    above_pads: Int[Array, "5 8"]
+    """The same points, NORMAL_STEP along the normal."""
+    axes: Float[Array, "15 3 3"]
+    """Flexion, spread and twist axis of each finger joint, in the template's frame."""
+    palm_points: Int[Array, "M"]
+    """Skin samples that look to where the fingers bend: palm and the inner side of the digits."""
+    ball_ends: Int[Array, "L 2"]
+    """Balls that stand for the hand's flesh lie between these two joints (16 and tips), ..."""
+    ball_place: Float[Array, "L"]
+    """... this fraction of the way, ..."""
+    ball_gap: Float[Array, "L L"]
+    """... and no two may come nearer than this, metres; 0 for balls of the same digit."""
+
+
+def make_probe(model: HandModel, flexion: Float[np.ndarray, "15 3"], seed: int = 0) -> HandProbe:
+    """`flexion` are the joints' bending axes, towards the palm (see `flexion_axes`)."""
+    template, faces = np.asarray(model.v_template, np.float64), np.asarray(model.faces)
+    weights, tips = np.asarray(model.weights), np.asarray(model.tips)
+    joints = np.asarray(rest_joints(model, jnp.zeros(model.shapedirs.shape[-1])))
+    mesh = trimesh.Trimesh(template, faces, process=False)
+    rng = np.random.default_rng(seed)
+    points, face = trimesh.sample.sample_surface(mesh, 6 * N_SKIN, seed=rng)
+    bary = trimesh.triangles.points_to_barycentric(mesh.triangles[face], points)
+    rows = np.zeros((len(points), len(template)))
+    np.put_along_axis(rows, faces[face], bary, axis=1)
+    normals = mesh.face_normals[face]
+
+    # Palmar: where a joint's bending carries the skin. The wrist's own skin goes with the middle finger's knuckle.
+    owner = np.argmax(rows @ weights, axis=1)
+    bones, palmar = _bones(model, joints), np.zeros((16, 3))
+    palmar[1:] = np.cross(flexion, bones)
+    palmar[0] = palmar[np.argmax(weights[tips[2]]) - 2]
+    inner = np.einsum("nc,nc->n", normals, palmar[owner])
+
+    skin = _spread_out(points, N_SKIN)
+    balls = _flesh(model, joints)
+    pads = []
+    for tip in tips:
+        last = np.argmax(weights[tip])
+        length = (template[tip] - joints[last]) @ bones[last - 1]
+        along = (points - joints[last]) @ bones[last - 1] / length
+        candidates = np.flatnonzero((owner == last) & (inner > 0.75) & (along > 0.4) & (along < 0.95))
+        pads.append(candidates[_spread_out(points[candidates], PAD_SIZE)])
+    chosen = np.concatenate([skin, *pads])
+    above = np.concatenate(pads)
+
+    regressor = np.asarray(model.joint_regressor)
+    support = np.unique(np.concatenate([np.flatnonzero(regressor.any(axis=0)), tips]))
+    every = np.concatenate([rows[chosen], rows[above], np.eye(len(template))[support]])
+    lifted = np.zeros((len(every), 3))
+    lifted[len(chosen) : len(chosen) + len(above)] = NORMAL_STEP * normals[above]
+    first_support = len(chosen) + len(above)
+    reduced = model.replace(
+        v_template=jnp.asarray(every @ template + lifted, jnp.float32),
+        shapedirs=jnp.einsum("kv,vcs->kcs", jnp.asarray(every, jnp.float32), model.shapedirs),
+        posedirs=jnp.zeros((len(every), 3, 135)),
+        weights=jnp.asarray(every @ weights, jnp.float32),
+        joint_regressor=jnp.zeros((16, len(every))).at[:, first_support:].set(regressor[:, support]),
+        tips=jnp.asarray(first_support + np.searchsorted(support, tips)),
+        faces=jnp.zeros((0, 3), jnp.int32),
+    )
+    pad_index = np.arange(N_DIGITS * PAD_SIZE).reshape(N_DIGITS, PAD_SIZE)
+    return HandProbe(
+        model=reduced,
+        pads=jnp.asarray(N_SKIN + pad_index),
+        above_pads=jnp.asarray(N_SKIN + N_DIGITS * PAD_SIZE + pad_index),
+        axes=jnp.asarray(np.stack([flexion, np.cross(bones, flexion), bones], axis=1), jnp.float32),
+        palm_points=jnp.asarray(np.flatnonzero(inner[skin] > 0.6)),
+        ball_ends=jnp.asarray(balls[0]),
+        ball_place=jnp.asarray(balls[1], jnp.float32),
+        ball_gap=jnp.asarray(balls[2], jnp.float32),
+    )
+
+
+def flexion_axes(model: HandModel, prior_mean: Float[np.ndarray, "45"]) -> Float[np.ndarray, "15 3"]:
+    """Unit axes about which the finger joints bend, square to their bones: where a relaxed hand's pose has turned them.
+
+    The thumb's three joints share the axis of its middle one: its root's own mean mixes bending and opposition.
+    """
+    joints = np.asarray(rest_joints(model, jnp.zeros(model.shapedirs.shape[-1])))
+    axes = np.asarray(prior_mean, np.float64).reshape(15, 3).copy()
+    thumb = int(np.argmax(np.asarray(model.weights)[int(model.tips[0])]))
+    axes[thumb - 3 : thumb] = axes[thumb - 2]
+    bones = _bones(model, joints)
+    axes -= bones * np.einsum("jc,jc->j", axes, bones)[:, None]
+    return axes / np.linalg.norm(axes, axis=1, keepdims=True)
+
+
+def finger_rotations(axes: Float[Array, "15 3 3"], bend: Float[Array, "*batch 15 3"]) -> Float[Array, "*batch 15 3 3"]:
+    """Joint rotations from flexion, spread and twist in radians: twist acts first, then flexion, then spread."""
+    turns = [_turn(axes[:, k], bend[..., k]) for k in range(3)]
+    return turns[1] @ turns[0] @ turns[2]
+
+
+def bend_to_pose(
+    axes: Float[Array, "15 3 3"], bend: Float[np.ndarray, "*batch 15 3"]
+) -> Float[np.ndarray, "*batch 45"]:
+    """The same as axis-angle, on the host."""
+    turns = [
+        Rotation.from_rotvec((np.asarray(axes)[:, k] * bend[..., k, None]).reshape(-1, 3).astype(np.float64))
+        for k in range(3)
+    ]
+    return (turns[1] * turns[0] * turns[2]).as_rotvec().reshape(*bend.shape[:-2], 45)
+
+
+def _turn(axis: Float[Array, "15 3"], angle: Float[Array, "*batch 15"]) -> Float[Array, "*batch 15 3 3"]:
+    """Rodrigues' formula."""
+    x, y, z = axis[:, 0], axis[:, 1], axis[:, 2]
+    zero = jnp.zeros_like(x)
+    cross = jnp.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 3, 3)
+    s, c = jnp.sin(angle)[..., None, None], jnp.cos(angle)[..., None, None]
+    return jnp.eye(3) + s * cross + (1 - c) * cross @ cross
+
+
+def _bones(model: HandModel, joints: Float[np.ndarray, "16 3"]) -> Float[np.ndarray, "15 3"]:
+    """Unit vectors from each finger joint to the next, or to the tip."""
+    ends = np.zeros((16, 3))
+    ends[list(model.parents[1:])] = joints[1:]
+    for tip in np.asarray(model.tips):
+        ends[np.argmax(np.asarray(model.weights)[tip])] = np.asarray(model.v_template)[tip]
+    bones = (ends - joints)[1:]
+    return bones / np.linalg.norm(bones, axis=1, keepdims=True)
+
+
+def digit_chains(model: HandModel) -> list[list[int]]:
+    """Each digit's joints from root to end, thumb to pinky."""
+    chains = []
+    for tip in np.asarray(model.tips):
+        chain = [int(np.argmax(np.asarray(model.weights)[tip]))]
+        while model.parents[chain[0]] > 0:
+            chain.insert(0, model.parents[chain[0]])
+        chains.append(chain)
+    return chains
+
+
+def _flesh(
+    model: HandModel, joints: Float[np.ndarray, "16 3"]
+) -> tuple[Int[np.ndarray, "L 2"], Float[np.ndarray, "L"], Float[np.ndarray, "L L"]]:
+    """Balls along the bones, as wide as the skin about them, and how near they may come to those of other digits."""
+    template = np.asarray(model.v_template, np.float64)
+    every = np.concatenate([joints, template[np.asarray(model.tips)]])
+    ends, place, centre, digit = [], [], [], []
+    for number, chain in enumerate(digit_chains(model)):
+        path = [0, *chain, 16 + number]
+        for first, second in zip(path[:-1], path[1:], strict=True):
+            for fraction in (0.55, 0.8) if first == 0 else (0.2, 0.5, 0.8):
+                ends.append((first, second))
+                place.append(fraction)
+                centre.append(every[first] + fraction * (every[second] - every[first]))
+                digit.append(number)
+    centres, digits = np.array(centre), np.array(digit)
+    radius = np.sort(np.linalg.norm(template - centres[:, None], axis=-1), axis=1)[:, :12].mean(axis=1)
+    apart = np.linalg.norm(centres[:, None] - centres, axis=-1)
+    gap = np.minimum(radius[:, None] + radius, apart) * 0.92
+    return np.array(ends), np.array(place), np.where(digits[:, None] == digits, 0.0, gap)
+
+
+def _spread_out(points: Float[np.ndarray, "n 3"], count: int) -> Int[np.ndarray, "count"]:
+    """Indices of `count` points, each the farthest from those before it."""
+    kept = [0]
+    nearest = np.full(len(points), np.inf)
+    while len(kept) < count:
+        nearest = np.minimum(nearest, np.linalg.norm(points - points[kept[-1]], axis=1))
+        kept.append(int(nearest.argmax()))
+    return np.array(kept)

@@ -1,0 +1,297 @@
+"""Hand-held objects as parametric solids: each function draws one variant's sizes from `rng`.
+
+Metres, z up, watertight; walls are never thinner than 4 mm so that a signed-distance grid can tell their sides apart.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import trimesh
+from scipy.spatial.transform import Rotation
+from trimesh import Trimesh
+
+SECTIONS = 32
+
+Shape = Callable[[np.random.Generator], Trimesh]
+
+
+def _turned(mesh: Trimesh, axis: str, degrees: float) -> Trimesh:
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_euler(axis, degrees, degrees=True).as_matrix()
+    return mesh.copy().apply_transform(matrix)
+
+
+def _moved(mesh: Trimesh, *offset: float) -> Trimesh:
+    return mesh.copy().apply_translation(offset)
+
+
+def _union(*meshes: Trimesh) -> Trimesh:
+    return trimesh.boolean.union(list(meshes), engine="manifold")
+
+
+def _minus(mesh: Trimesh, *holes: Trimesh) -> Trimesh:
+    return trimesh.boolean.difference([mesh, *holes], engine="manifold")
+
+
+def _cylinder(radius: float, height: float, sections: int = SECTIONS) -> Trimesh:
+    return trimesh.creation.cylinder(radius=radius, height=height, sections=sections)
+
+
+def _box(x: float, y: float, z: float) -> Trimesh:
+    return trimesh.creation.box(extents=(x, y, z))
+
+
+def _revolve(*profile: tuple[float, float]) -> Trimesh:
+    """The solid under the polyline of (radius, z) from bottom to top; both ends are joined to the axis."""
+    points = np.array([(0.0, profile[0][1]), *profile, (0.0, profile[-1][1])])
+    return trimesh.creation.revolve(points, sections=SECTIONS)
+
+
+def _hollow(*profile: tuple[float, float], wall: float) -> Trimesh:
+    """A vessel, open at the top: the outside is `profile`, the inside is the same drawn in by `wall`."""
+    inside = [(max(r - wall, 1e-3), z) for r, z in profile]
+    base, top = profile[0][1], profile[-1][1]
+    inside[0] = (inside[0][0], base + wall)
+    inside = [(r, max(z, base + wall)) for r, z in inside]
+    return _minus(_revolve(*profile), _revolve(*inside, (inside[-1][0], top + 0.01)))
+
+
+def _tube_along(path: np.ndarray, radii: np.ndarray) -> Trimesh:
+    """A round solid around a polyline: hulls of neighbouring balls, joined."""
+    balls = [_moved(trimesh.creation.icosphere(subdivisions=2, radius=r), *p) for p, r in zip(path, radii, strict=True)]
+    return _union(*(trimesh.util.concatenate([a, b]).convex_hull for a, b in zip(balls[:-1], balls[1:], strict=True)))
+
+
+def _bow(radius: float, start: float, stop: float, count: int) -> np.ndarray:
+    """Points of an arc in the xz plane, degrees from +x."""
+    angle = np.radians(np.linspace(start, stop, count))
+    return radius * np.stack([np.cos(angle), np.zeros(count), np.sin(angle)], axis=1)
+
+
+def box(rng: np.random.Generator) -> Trimesh:
+    return _box(*rng.uniform((0.05, 0.03, 0.08), (0.09, 0.06, 0.16)))
+
+
+def cube(rng: np.random.Generator) -> Trimesh:
+    return _box(*[rng.uniform(0.035, 0.07)] * 3)
+
+
+def book(rng: np.random.Generator) -> Trimesh:
+    return _box(*rng.uniform((0.10, 0.015, 0.15), (0.15, 0.035, 0.22)))
+
+
+def phone(rng: np.random.Generator) -> Trimesh:
+    width, height, thick = rng.uniform((0.064, 0.135, 0.008), (0.078, 0.16, 0.011))
+    corners = [(sx * (width / 2 - 0.012), sz * (height / 2 - 0.012)) for sx in (-1, 1) for sz in (-1, 1)]
+    posts = [_moved(_turned(_cylinder(0.012, thick, 16), "x", 90), x, 0, z) for x, z in corners]
+    return trimesh.util.concatenate(posts).convex_hull
+
+
+def cylinder(rng: np.random.Generator) -> Trimesh:
+    return _cylinder(rng.uniform(0.022, 0.038), rng.uniform(0.09, 0.15))
+
+
+def tube(rng: np.random.Generator) -> Trimesh:
+    return _cylinder(rng.uniform(0.010, 0.016), rng.uniform(0.16, 0.26), 24)
+
+
+def sphere(rng: np.random.Generator) -> Trimesh:
+    return trimesh.creation.icosphere(subdivisions=3, radius=rng.uniform(0.028, 0.042))
+
+
+def ellipsoid(rng: np.random.Generator) -> Trimesh:
+    return trimesh.creation.icosphere(subdivisions=3).apply_scale(
+        rng.uniform((0.022, 0.024, 0.035), (0.03, 0.034, 0.055))
+    )
+
+
+def capsule(rng: np.random.Generator) -> Trimesh:
+    return _tube_along(
+        np.array([[0, 0, -1], [0, 0, 1]]) * rng.uniform(0.02, 0.06), np.full(2, rng.uniform(0.016, 0.03))
+    )
+
+
+def torus(rng: np.random.Generator) -> Trimesh:
+    return trimesh.creation.torus(rng.uniform(0.04, 0.07), rng.uniform(0.009, 0.016), 36, 18)
+
+
+def bracelet(rng: np.random.Generator) -> Trimesh:
+    radius, height = rng.uniform(0.032, 0.042), rng.uniform(0.015, 0.035)
+    return _minus(_cylinder(radius, height, 40), _cylinder(radius - 0.005, height + 0.01, 40))
+
+
+def cone(rng: np.random.Generator) -> Trimesh:
+    height = rng.uniform(0.10, 0.16)
+    return _revolve((rng.uniform(0.03, 0.045), -height / 2), (0.004, height / 2))
+
+
+def pyramid(rng: np.random.Generator) -> Trimesh:
+    half, height = rng.uniform(0.03, 0.045), rng.uniform(0.06, 0.1)
+    base = np.array([(x, y, 0) for x in (-half, half) for y in (-half, half)])
+    return trimesh.convex.convex_hull(np.vstack([base, [(0, 0, height)]]))
+
+
+def hexprism(rng: np.random.Generator) -> Trimesh:
+    return _cylinder(rng.uniform(0.022, 0.04), rng.uniform(0.06, 0.14), 6)
+
+
+def mug(rng: np.random.Generator) -> Trimesh:
+    radius, height = rng.uniform(0.036, 0.045), rng.uniform(0.085, 0.11)
+    body = _hollow((radius, -height / 2), (radius, height / 2), wall=0.005)
+    bow = _bow(1.0, -90, 90, 9) * (rng.uniform(0.03, 0.036), 0, height * 0.34) + (radius - 0.004, 0, 0)
+    handle = _minus(_tube_along(bow, np.full(9, rng.uniform(0.005, 0.007))), _cylinder(radius - 0.002, height))
+    return _union(body, handle)
+
+
+def cup(rng: np.random.Generator) -> Trimesh:
+    height, foot, rim = rng.uniform((0.09, 0.026, 0.036), (0.13, 0.032, 0.044))
+    return _hollow((foot, -height / 2), (rim, height / 2), wall=0.0045)
+
+
+def bowl(rng: np.random.Generator) -> Trimesh:
+    radius = rng.uniform(0.055, 0.075)
+    angle = np.radians(np.linspace(-68, 0, 8))
+    return _hollow(*((radius * np.cos(a), 0.8 * radius * np.sin(a)) for a in angle), wall=0.006)
+
+
+def bottle(rng: np.random.Generator) -> Trimesh:
+    radius, neck, height = rng.uniform((0.028, 0.011, 0.18), (0.038, 0.015, 0.24))
+    steps = [(radius, 0.0), (radius, 0.58), (radius * 0.9, 0.65), (neck * 1.4, 0.78), (neck, 0.84), (neck, 1.0)]
+    return _revolve(*((r, height * (z - 0.5)) for r, z in steps))
+
+
+def wineglass(rng: np.random.Generator) -> Trimesh:
+    bowl_radius, stem, height = rng.uniform((0.030, 0.0045, 0.16), (0.038, 0.006, 0.20))
+    outside = [(0.034, 0.0), (0.034, 0.02), (stem * 1.5, 0.05), (stem, 0.1), (stem, 0.44), (bowl_radius * 0.6, 0.52)]
+    outside += [(bowl_radius, 0.68), (bowl_radius * 0.95, 0.85), (bowl_radius * 0.85, 1.0)]
+    inside = [(r - 0.004, z) for r, z in outside[6:]]
+    solid = _revolve(*((r, height * (z - 0.5)) for r, z in outside))
+    hole = [(0.004, 0.55), (bowl_radius * 0.5 - 0.004, 0.56), *inside, (bowl_radius * 0.85 - 0.004, 1.1)]
+    return _minus(solid, _revolve(*((r, height * (z - 0.5)) for r, z in hole)))
+
+
+def fryingpan(rng: np.random.Generator) -> Trimesh:
+    radius, length = rng.uniform((0.075, 0.12), (0.10, 0.16))
+    pan = _hollow((radius * 0.8, 0.0), (radius, 0.035), wall=0.006)
+    ends = np.array([(radius * 0.9, 0, 0.024), (radius + length * 0.4, 0, 0.034), (radius + length, 0, 0.04)])
+    handle = _tube_along(ends, np.array([0.009, 0.011, 0.012]) * rng.uniform(0.9, 1.2))
+    bottom = _moved(_revolve((radius * 0.97 - 0.006, 0.006), (radius * 0.98 - 0.006, 0.05)), 0, 0, 0)
+    return _union(pan, _minus(handle, bottom))
+
+
+def toothbrush(rng: np.random.Generator) -> Trimesh:
+    length = rng.uniform(0.16, 0.2)
+    path = np.array([(0, 0, 0), (0.35, 0, 0.03), (0.6, 0, 0), (1, 0, 0)]) * (length, 1, 0.1)
+    stem = _tube_along(path, np.array([0.006, 0.007, 0.0045, 0.005]) * rng.uniform(0.95, 1.25))
+    return _union(stem, _moved(_box(0.028, 0.011, 0.014), length * 0.94, 0, 0.007))
+
+
+def knife(rng: np.random.Generator) -> Trimesh:
+    grip, blade = rng.uniform((0.09, 0.10), (0.12, 0.16))
+    handle = _moved(trimesh.creation.icosphere(3).apply_scale((grip * 0.56, 0.011, 0.015)), -grip / 2, 0, 0)
+    edge = np.array([(0, 0.013), (blade, 0.011), (blade * 0.8, -0.012), (0, -0.016)])
+    flat = np.array([(x, y, z) for x, z in edge for y in (-0.002, 0.002)])
+    return _union(handle, _moved(trimesh.convex.convex_hull(flat), -0.012, 0, 0))
+
+
+def camera(rng: np.random.Generator) -> Trimesh:
+    width, depth, height = rng.uniform((0.10, 0.032, 0.06), (0.13, 0.045, 0.08))
+    lens = _turned(_cylinder(height * 0.38, 0.045), "x", 90)
+    hump = _moved(_box(width * 0.3, depth * 0.8, 0.022), 0, 0, height / 2 + 0.005)
+    return _union(_box(width, depth, height), _moved(lens, width * 0.08, depth / 2 + 0.015, -0.004), hump)
+
+
+def binoculars(rng: np.random.Generator) -> Trimesh:
+    radius, length = rng.uniform((0.020, 0.10), (0.026, 0.13))
+    gap = radius + rng.uniform(0.008, 0.014)
+    barrel = _revolve((radius * 1.15, -length / 2), (radius * 1.1, -length * 0.1), (radius * 0.7, length / 2))
+    bridge = _box(2 * gap, radius * 0.9, length * 0.45)
+    return _union(_moved(barrel, gap, 0, 0), _moved(barrel, -gap, 0, 0), bridge)
+
+
+def banana(rng: np.random.Generator) -> Trimesh:
+    span = rng.uniform(70, 105)
+    radii = np.array([0.006, 0.013, 0.017, 0.0185, 0.018, 0.0165, 0.012, 0.005]) * rng.uniform(0.9, 1.15)
+    return _tube_along(_bow(rng.uniform(0.085, 0.11), 90 - span / 2, 90 + span / 2, 8), radii)
+
+
+def dumbbell(rng: np.random.Generator) -> Trimesh:
+    grip, radius, bar = rng.uniform((0.10, 0.028, 0.011), (0.125, 0.04, 0.015))
+    head = _cylinder(radius, 0.035, 6)
+    return _union(_cylinder(bar, grip + 0.01), _moved(head, 0, 0, grip / 2), _moved(head, 0, 0, -grip / 2))
+
+
+def flashlight(rng: np.random.Generator) -> Trimesh:
+    radius, head, length = rng.uniform((0.012, 0.02, 0.13), (0.017, 0.027, 0.19))
+    steps = [(radius, -0.5), (radius, 0.2), (head, 0.32), (head, 0.5)]
+    return _revolve(*((r, z * length) for r, z in steps))
+
+
+def lbracket(rng: np.random.Generator) -> Trimesh:
+    long, short, width, thick = rng.uniform((0.09, 0.06, 0.025, 0.010), (0.14, 0.09, 0.04, 0.018))
+    return _union(_box(thick, width, long), _moved(_box(short, width, thick), short / 2, 0, -long / 2 + thick / 2))
+
+
+def hammer(rng: np.random.Generator) -> Trimesh:
+    length, head = rng.uniform((0.20, 0.09), (0.27, 0.12))
+    top = _moved(_turned(_cylinder(rng.uniform(0.012, 0.016), head), "x", 90), 0, 0, length / 2)
+    grip = _cylinder(1.0, length).apply_scale((0.011, 0.015, 1.0))
+    return _union(grip, top, _moved(_box(0.022, 0.03, 0.03), 0, 0, length / 2))
+
+
+def screwdriver(rng: np.random.Generator) -> Trimesh:
+    grip, blade, radius = rng.uniform((0.08, 0.07, 0.012), (0.11, 0.12, 0.018))
+    steps = [(radius * 0.7, 0), (radius, 0.12), (radius, 0.75), (radius * 0.55, 0.9), (radius * 0.8, 1.0)]
+    return _union(
+        _revolve(*((r, z * grip) for r, z in steps)), _moved(_cylinder(0.0035, blade, 16), 0, 0, grip + blade / 2)
+    )
+
+
+def lightbulb(rng: np.random.Generator) -> Trimesh:
+    radius = rng.uniform(0.028, 0.036)
+    angle = np.radians(np.linspace(-55, 85, 12))
+    glass = [(radius * np.cos(a), radius * (1 + np.sin(a))) for a in angle]
+    return _revolve((0.013, -radius * 1.1), (0.0135, -radius * 0.3), *glass)
+
+
+def mouse(rng: np.random.Generator) -> Trimesh:
+    egg = trimesh.creation.icosphere(3).apply_scale(rng.uniform((0.028, 0.048, 0.032), (0.034, 0.06, 0.042)))
+    return _minus(egg, _moved(_box(0.2, 0.2, 0.1), 0, 0, -0.05))
+
+
+def spoon(rng: np.random.Generator) -> Trimesh:
+    length = rng.uniform(0.14, 0.19)
+    path = np.array([(0, 0, 0.008), (0.5, 0, 0.012), (1, 0, 0.004)]) * (length, 1, 1)
+    ladle = _moved(trimesh.creation.icosphere(3).apply_scale((0.032, 0.021, 0.012)), length + 0.02, 0, 0.008)
+    hole = _moved(trimesh.creation.icosphere(3).apply_scale((0.028, 0.017, 0.012)), length + 0.02, 0, 0.014)
+    return _union(_tube_along(path, np.array([0.006, 0.0045, 0.005])), _minus(ladle, hole))
+
+
+def toothpaste(rng: np.random.Generator) -> Trimesh:
+    radius, length = rng.uniform((0.016, 0.12), (0.021, 0.16))
+    shoulder = _moved(_cylinder(radius, 0.002), 0, 0, length / 2)
+    crimp = _moved(_box(2.9 * radius, 0.004, 0.004), 0, 0, -length / 2)
+    cap = _moved(_cylinder(radius * 0.7, 0.03), 0, 0, length / 2 + 0.013)
+    return _union(trimesh.util.concatenate([shoulder, crimp]).convex_hull, cap)
+
+
+def doorknob(rng: np.random.Generator) -> Trimesh:
+    radius = rng.uniform(0.024, 0.032)
+    steps = [(radius, 0.0), (radius, 0.006), (0.009, 0.012), (0.009, 0.03), (radius * 0.9, 0.042), (radius, 0.055)]
+    return _revolve(*steps, (radius * 0.8, 0.068), (radius * 0.4, 0.073))
+
+
+def spool(rng: np.random.Generator) -> Trimesh:
+    flange, core, height = rng.uniform((0.025, 0.014, 0.05), (0.034, 0.02, 0.08))
+    steps = [(flange, -0.5), (flange, -0.4), (core, -0.38), (core, 0.38), (flange, 0.4), (flange, 0.5)]
+    return _revolve(*((r, z * height) for r, z in steps))
+
+
+PARAMETRIC: dict[str, Shape] = {
+    shape.__name__: shape
+    for shape in (
+        [box, cube, book, phone, cylinder, tube, sphere, ellipsoid, capsule, torus, bracelet, cone, pyramid, hexprism]
+        + [mug, cup, bowl, bottle, wineglass, fryingpan, toothbrush, knife, camera, binoculars, banana, dumbbell]
+        + [flashlight, lbracket, hammer, screwdriver, lightbulb, mouse, spoon, toothpaste, doorknob, spool]
+    )
+}

@@ -1,0 +1,163 @@
+"""Where the grasp search begins: kinds of grasp, and hands set about pairs of opposite points of the object."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from toch_jax.datasets.open_grasps.grasp import Aim, Grasp, energy, grid_only, pose_hand
+from toch_jax.datasets.open_grasps.probe import HandProbe
+from toch_jax.hand.open_hand.poses import RANGES
+from toch_jax.object.model import ObjectModel
+
+LIMITS = np.deg2rad([[pair[side] for pair in (r.flexion, r.spread, r.twist)] for side in (0, 1) for r in RANGES])
+LIMITS = LIMITS.reshape(2, 15, 3)
+"""Least and greatest flexion, spread and twist of each joint, radians."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of grasp: fingers and thumb wide open and closed, degrees, and what should touch."""
+
+    open_finger: tuple[float, float, float]
+    """Flexion of knuckle, middle and end joint."""
+    shut_finger: tuple[float, float, float]
+    open_thumb: tuple[float, float, float, float]
+    """Flexion and spread of the root, flexion of the middle and end joint."""
+    shut_thumb: tuple[float, float, float, float]
+    digits: tuple[int, int, int, int, int]
+    palm: float
+    depth: float
+    """How far from the fingertips towards the palm the object is set, metres."""
+    idle_curl: float
+    """How much more the fingers that do not touch are bent than the others, as a factor."""
+
+
+KINDS = {
+    "tripod": Kind((20, 25, 12), (55, 55, 30), (-5, 30, 5, 5), (12, 38, 25, 25), (1, 1, 1, 0, 0), 0.0, 0.0, 1.35),
+    "pinch": Kind((20, 20, 10), (60, 45, 20), (-5, 32, 5, 5), (15, 38, 20, 20), (1, 1, 1, 1, 0), 0.0, 0.0, 1.2),
+    "five": Kind((15, 20, 10), (60, 50, 25), (-8, 32, 5, 5), (12, 38, 20, 20), (1, 1, 1, 1, 1), 0.15, 0.006, 1.0),
+    "wrap": Kind((25, 35, 20), (65, 80, 50), (-5, 32, 5, 10), (15, 36, 30, 35), (1, 1, 1, 1, 1), 1.0, 0.02, 1.0),
+    "hook": Kind((20, 40, 25), (50, 85, 55), (-10, 25, 5, 10), (10, 30, 20, 25), (1, 1, 1, 1, 0), 0.6, 0.015, 1.0),
+}
+MAX_WIDTH = 0.095
+
+
+def template(kind: Kind, shut: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n 15 3"]:
+    """Postures between open (0) and shut (1), radians; joints in MANO's order (index, middle, pinky, ring, thumb)."""
+
+    def between(low: tuple[float, ...], high: tuple[float, ...]) -> Float[np.ndarray, "n k"]:
+        return np.deg2rad(np.array(low) + shut[:, None] * (np.array(high) - np.array(low)))
+
+    bend = np.zeros((len(shut), 15, 3))
+    finger, thumb = between(kind.open_finger, kind.shut_finger), between(kind.open_thumb, kind.shut_thumb)
+    for first, digit in ((0, 1), (3, 2), (6, 4), (9, 3)):
+        bend[:, first : first + 3, 0] = finger * (1.0 if kind.digits[digit] else kind.idle_curl)
+    bend[:, 12, :2] = thumb[:, :2]
+    bend[:, 12, 2] = np.deg2rad(8)
+    bend[:, 13:, 0] = thumb[:, 2:]
+    return np.clip(bend, *LIMITS)
+
+
+def opposite_points(
+    target: ObjectModel, count: int, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]]:
+    """Pairs of surface points that two digits could press together, spread over all widths that a hand spans."""
+    some = rng.permutation(target.points.shape[0])[:700]
+    points, normals = np.asarray(target.points)[some], np.asarray(target.normals)[some]
+    between = points[:, None] - points
+    width = np.linalg.norm(between, axis=-1) + 1e-9
+    along = between / width[..., None]
+    first = np.einsum("ijc,ic->ij", along, normals)
+    second = -np.einsum("ijc,jc->ij", along, normals)
+    fit = (first > 0.85) & (second > 0.85) & (width < MAX_WIDTH) & (width > 0.003)
+    one, two = np.nonzero(fit)
+    if len(one) == 0:
+        return np.zeros((0, 3)), np.zeros((0, 3))
+    # half of all by width, so that a thin rim does not crowd out a broad body, and rather near the middle than far
+    bins = np.digitize(width[one, two], np.linspace(0, MAX_WIDTH, 7))
+    weight = 1.0 / np.bincount(bins)[bins] + 1.0 / len(bins)
+    centre = (points[one] + points[two]) / 2
+    weight *= np.exp(-np.sum(centre**2, axis=1) / 0.08**2) + 0.05
+    pick = rng.choice(len(one), count, p=weight / weight.sum())
+    return points[one[pick]], points[two[pick]]
+
+
+def make_starts(
+    probe: HandProbe, target: ObjectModel, count: int, rng: np.random.Generator, oversample: int = 6
+) -> tuple[Grasp, Aim, list[str]] | None:
+    """The `count` best of many random starts, as many of each kind; None where nothing can be gripped."""
+    names = [name for name in KINDS for _ in range(oversample * count // len(KINDS) + 1)]
+    thumb_side, finger_side = opposite_points(target, len(names), rng)
+    if len(thumb_side) == 0:
+        return None
+    kinds = [KINDS[name] for name in names]
+    aim = Aim(
+        digits=jnp.asarray([kind.digits for kind in kinds], jnp.float32),
+        palm=jnp.asarray([kind.palm for kind in kinds], jnp.float32),
+        bend=jnp.zeros((len(names), 15, 3)),
+        stiffness=jnp.ones(len(names)),
+    )
+    betas = jnp.asarray(np.clip(rng.normal(size=(len(names), probe.model.shapedirs.shape[-1])), -2.2, 2.2), jnp.float32)
+
+    # How far each kind must close so that the pads are as far apart as the object is wide, and a little more.
+    width = np.linalg.norm(thumb_side - finger_side, axis=1)
+    tries = np.linspace(0, 1, 6)
+    bends = np.stack([np.stack([template(kind, np.array([shut]))[0] for kind in kinds]) for shut in tries])
+    pads = np.stack([np.asarray(_pads(probe, jnp.asarray(b, jnp.float32), betas)) for b in bends])
+    digits = np.asarray(aim.digits)
+    fingers = digits[:, 1:] / digits[:, 1:].sum(axis=1, keepdims=True)
+    thumb, finger = pads[:, :, 0], np.einsum("tnfc,nf->tnc", pads[:, :, 1:], fingers)
+    best = np.abs(np.linalg.norm(thumb - finger, axis=-1) - width - 0.008).argmin(axis=0)
+    every = np.arange(len(names))
+    bend, thumb, finger = bends[best, every], thumb[best, every], finger[best, every]
+    bend = bend + rng.normal(scale=0.06, size=bend.shape) * (np.arange(3) < 2)
+
+    # Turn the hand so that finger -> thumb lies along the pair, with any roll about it.
+    hand_frame = _frame(thumb - finger, np.tile([-1.0, -0.2, 0.0], (len(names), 1)))
+    roll = rng.normal(size=(len(names), 3))
+    object_frame = _frame(thumb_side - finger_side, roll)
+    rotation = object_frame @ hand_frame.transpose(0, 2, 1)
+    depth = np.array([kind.depth for kind in kinds])
+    held = (thumb + finger) / 2 + depth[:, None] * np.array([1.0, 0.0, 0.0])
+    wrist = (thumb_side + finger_side) / 2 - np.einsum("nab,nb->na", rotation, held)
+    start = Grasp(
+        rotation=jnp.asarray(rotation, jnp.float32),
+        wrist=jnp.asarray(wrist, jnp.float32),
+        bend=jnp.asarray(np.clip(bend, *LIMITS), jnp.float32),
+        betas=betas,
+    )
+    aim = aim.replace(bend=start.bend)
+    cost = np.asarray(_costs(probe, grid_only(target), start, aim))
+    quota = -(-count // len(KINDS))
+    kept = np.concatenate([np.flatnonzero([n == name for n in names])[:, None] for name in KINDS], axis=1).T
+    kept = np.stack([row[np.argsort(cost[row], kind="stable")[:quota]] for row in kept]).T.ravel()[:count]
+    chosen = jnp.asarray(kept)
+    return (
+        jax.tree.map(lambda leaf: leaf[chosen], start),
+        jax.tree.map(lambda leaf: leaf[chosen], aim),
+        [names[i] for i in kept],
+    )
+
+
+@jax.jit
+def _pads(probe: HandProbe, bend: Float[Array, "n 15 3"], betas: Float[Array, "n S"]) -> Float[Array, "n 5 3"]:
+    """The middle of each digit's pad, the wrist joint at the origin."""
+    count = bend.shape[0]
+    hand = Grasp(rotation=jnp.tile(jnp.eye(3), (count, 1, 1)), wrist=jnp.zeros((count, 3)), bend=bend, betas=betas)
+    return jnp.mean(pose_hand(probe, hand)[0][:, probe.pads], axis=2)
+
+
+@jax.jit
+def _costs(probe: HandProbe, target: ObjectModel, start: Grasp, aim: Aim) -> Float[Array, "n"]:
+    return jax.vmap(energy, in_axes=(None, None, 0, 0))(probe, target, start, aim)
+
+
+def _frame(along: Float[np.ndarray, "n 3"], towards: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3 3"]:
+    """Rotations whose first column is `along` and whose second lies towards `towards`."""
+    first = along / np.linalg.norm(along, axis=1, keepdims=True)
+    second = towards - first * np.einsum("nc,nc->n", first, towards)[:, None]
+    second /= np.linalg.norm(second, axis=1, keepdims=True)
+    return np.stack([first, second, np.cross(first, second)], axis=-1)
