@@ -1,19 +1,40 @@
-"""Hand models from files: the open hand that comes with the package."""
+"""Hand models from files: the open hand that comes with the package, and MANO's own."""
 
+import os
 from importlib.resources import files
 from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
+import platformdirs
 
+from toch_jax.errors import bad_input
+from toch_jax.hand.mano import find_mano, read_mano
 from toch_jax.hand.mesh import mirror
 from toch_jax.hand.model import HandModel, Side
 
 
 def load_hand(model: str | Path = "open", side: Side = "right") -> HandModel:
-    """The hand model `model`, for one side: "open" is the one that comes with the package."""
-    hand = _open_hand()
-    return hand if side == "right" else mirror(hand)
+    """The hand model `model`, for one side.
+
+    "open" is the one that comes with the package. "mano" is looked for in the folder that $TOCH_MANO names, else in
+    `mano` of the user's data folder. Anything else is a path: a MANO file (.pkl or .npz), or a folder with them.
+
+    Raises InputError where the file is missing or is no hand model.
+    """
+    if model == "open":
+        hand = _open_hand()
+        return hand if side == "right" else mirror(hand)
+    place = mano_place() if model == "mano" else Path(model).expanduser()
+    if not place.exists():
+        hint = "; set $TOCH_MANO to the folder of MANO_RIGHT.pkl (mano.is.tue.mpg.de)" if model == "mano" else ""
+        raise bad_input(place, "hand model", '"open", "mano" or the path of a MANO file', f"nothing there{hint}")
+    return read_mano(find_mano(place, side) if place.is_dir() else place, side)
+
+
+def mano_place() -> Path:
+    """Where MANO is looked for: $TOCH_MANO, else the user's data folder."""
+    return Path(os.environ.get("TOCH_MANO") or platformdirs.user_data_path("toch_jax") / "mano").expanduser()
 
 
 def _open_hand() -> HandModel:

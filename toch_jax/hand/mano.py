@@ -1,0 +1,150 @@
+"""MANO (Romero et al. 2017) from its own files: MANO_RIGHT.pkl, MANO_LEFT.pkl, or the .npz files of smplx."""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from toch_jax.errors import bad_input
+from toch_jax.hand.mesh import mirror
+from toch_jax.hand.model import N_SKELETON_JOINTS, HandModel, Side
+from toch_jax.hand.pickles import read_pickle
+
+_MANO_VERTICES = 778
+_MANO_TIPS = (744, 320, 443, 554, 671)
+"""Thumb, index, middle, ring, pinky: `VERTEX_IDS["mano"]` of smplx."""
+_LAST_JOINTS = (15, 3, 6, 12, 9)
+_SHAPES: dict[str, tuple[int | str, ...]] = {
+    "v_template": ("V", 3),
+    "shapedirs": ("V", 3, "S"),
+    "posedirs": ("V", 3, 135),
+    "J_regressor": (16, "V"),
+    "weights": ("V", 16),
+    "f": ("F", 3),
+    "kintree_table": (2, 16),
+    "hands_components": (45, 45),
+    "hands_mean": (45,),
+}
+
+
+def find_mano(place: Path, side: Side) -> Path:
+    """The MANO file of `side` in a folder, MANO's own `mano_v1_2` with its `models` among them.
+
+    Where only the other hand's file is there, that one: it will be mirrored.
+    """
+    other: Side = "left" if side == "right" else "right"
+    for wanted in (side, other):
+        for pattern in ("", "models/", "mano/", "mano_v*/models/"):
+            for ending in (".pkl", ".npz"):
+                if found := sorted(place.glob(f"{pattern}MANO_{wanted.upper()}{ending}")):
+                    return found[-1]
+    raise bad_input(place, "MANO", "MANO_RIGHT.pkl or .npz there, or in models/", "none")
+
+
+def read_mano(path: Path, side: Side) -> HandModel:
+    """The hand in a MANO file, turned into its mirror image where the file holds the other side."""
+    content = _read_npz(path) if path.suffix == ".npz" else read_pickle(path)
+    arrays = _check(path, content)
+    model = _model(path, arrays)
+    return model if model.side == side else mirror(model)
+
+
+def _read_npz(path: Path) -> dict[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in _SHAPES if key in file}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise bad_input(path, "npz", "plain arrays of a hand model", f"{error!r:.100}") from error
+
+
+def _check(path: Path, content: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The arrays that a model needs, of shapes that agree with each other."""
+    sizes: dict[str, int] = {}
+    arrays = {}
+    for key, shape in _SHAPES.items():
+        if key not in content:
+            raise bad_input(path, key, f"an array of shape {shape}", "no such key")
+        array = np.asarray(content[key])
+        if array.dtype.kind not in "fiu":
+            raise bad_input(path, key, "numbers", f"{array.dtype}")
+        expected = tuple(sizes.get(size, size) if isinstance(size, str) else size for size in shape)
+        agrees = len(expected) == array.ndim and all(
+            isinstance(e, str) or e == n for e, n in zip(expected, array.shape, strict=True)
+        )
+        if not agrees:
+            raise bad_input(path, key, f"shape {expected}", f"{array.shape}")
+        if not np.isfinite(array).all():
+            raise bad_input(path, key, "finite numbers", "NaN or infinity")
+        sizes |= {size: n for size, n in zip(shape, array.shape, strict=True) if isinstance(size, str)}
+        arrays[key] = array
+    if arrays["f"].min() < 0 or arrays["f"].max() >= sizes["V"]:
+        raise bad_input(path, "f", f"vertices 0 to {sizes['V'] - 1}", f"{arrays['f'].min()} to {arrays['f'].max()}")
+    parents = arrays["kintree_table"][0, 1:].astype(np.int64)
+    if (parents < 0).any() or (parents >= np.arange(1, N_SKELETON_JOINTS)).any():
+        raise bad_input(path, "kintree_table", "each joint's parent before it", f"{parents.tolist()}")
+    return arrays
+
+
+def _model(path: Path, arrays: Mapping[str, np.ndarray]) -> HandModel:
+    template, faces = arrays["v_template"], arrays["f"].astype(np.int64)
+    parents = (-1, *(int(parent) for parent in arrays["kintree_table"][0, 1:]))
+    joints = arrays["J_regressor"] @ template
+    # a right hand's fingers point along -x
+    side: Side = "right" if joints[4, 0] < joints[0, 0] else "left"
+    shapedirs = arrays["shapedirs"]
+    if side == "left" and has_left_fault(template, shapedirs):
+        shapedirs = shapedirs * np.array([-1.0, 1.0, 1.0])[:, None]
+    return HandModel(
+        v_template=jnp.asarray(template, jnp.float32),
+        shapedirs=jnp.asarray(shapedirs, jnp.float32),
+        posedirs=jnp.asarray(arrays["posedirs"], jnp.float32),
+        joint_regressor=jnp.asarray(arrays["J_regressor"], jnp.float32),
+        weights=jnp.asarray(arrays["weights"], jnp.float32),
+        faces=jnp.asarray(faces, jnp.int32),
+        tips=jnp.asarray(_tips(template, joints, arrays["weights"], parents), jnp.int32),
+        wrist_ring=jnp.asarray(_boundary(path, faces), jnp.int32),
+        pose_mean=jnp.asarray(arrays["hands_mean"], jnp.float32),
+        pose_components=jnp.asarray(arrays["hands_components"], jnp.float32),
+        parents=parents,
+        side=side,
+        name="mano",
+    )
+
+
+def has_left_fault(template: np.ndarray, shapedirs: np.ndarray) -> bool:
+    """Whether x of the shape directions has the wrong sign, as in MANO_LEFT.pkl of MANO 1.2 (smplx issue 48).
+
+    Over people long hands are wide hands: how far each shape direction stretches the hand along x (its length) and
+    along z (its width) covary. Where the file has them run against each other, x was left as it is on a right hand.
+    """
+    centred = template - template.mean(axis=0)
+    stretch = np.einsum("vc,vcs->cs", centred, shapedirs)
+    return bool(stretch[0] @ stretch[2] < 0)
+
+
+def _tips(template: np.ndarray, joints: np.ndarray, weights: np.ndarray, parents: tuple[int, ...]) -> list[int]:
+    """MANO's own tips; in a file of another mesh, the vertex of each last bone furthest from the joint before it."""
+    if len(template) == _MANO_VERTICES:
+        return list(_MANO_TIPS)
+    reach = [
+        np.where(weights[:, j] > 0.5, (template - joints[j]) @ (joints[j] - joints[parents[j]]), -np.inf)
+        for j in _LAST_JOINTS
+    ]
+    return [int(np.argmax(r)) for r in reach]
+
+
+def _boundary(path: Path, faces: np.ndarray) -> list[int]:
+    """The boundary loop of a mesh in the order of its faces' winding; empty for a closed mesh."""
+    edges = {(int(a), int(b)) for face in faces for a, b in zip(face, np.roll(face, -1), strict=True)}
+    following = {a: b for a, b in edges if (b, a) not in edges}
+    if not following:
+        return []
+    loop = [min(following)]
+    while (after := following.get(loop[-1], loop[0])) != loop[0] and len(loop) <= len(following):
+        loop.append(after)
+    if len(loop) != len(following):
+        raise bad_input(path, "f", "a mesh with one opening, at the wrist", f"{len(following)} edges on several")
+    return loop
