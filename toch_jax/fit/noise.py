@@ -6,9 +6,9 @@ the two apart. Slow errors (bias, drift) can't be told so: they look like motion
 """
 
 import jax.numpy as jnp
-from flax import struct
 from jaxtyping import Array, Bool, Float
 
+from toch_jax.fit.settings import Levels
 from toch_jax.fit.state import HandState
 from toch_jax.fit.terms import turns
 
@@ -16,24 +16,17 @@ N_LEAST = 6
 """Fewer neighbouring differences than this tell nothing: the assumed values stay."""
 
 
-@struct.dataclass
-class NoiseLevels:
-    """Standard deviations of one coordinate: radians for the wrist's and the fingers' rotations, metres for the wrist."""
-
-    orient: Float[Array, ""]
-    fingers: Float[Array, ""]
-    wrist: Float[Array, ""]
-
-
 def _spread(values: Float[Array, "T K"], valid: Bool[Array, "T"]) -> Float[Array, ""]:
-    """Variance by the median of squares over frames (of each frame's mean over coordinates), so that bursts don't count."""
+    """Variance by the median of squares over frames (each the mean over coordinates): bursts don't count."""
     square = jnp.mean(values**2, axis=-1)
     count = values.shape[-1]
     # The median of a chi-square of k degrees of freedom, Wilson and Hilferty 1931.
     return jnp.nanmedian(jnp.where(valid, square, jnp.nan)) / (1 - 2 / (9 * count)) ** 3
 
 
-def _level(second: Float[Array, "T2 K"], valid: Bool[Array, "T2"], assumed: Float[Array, ""]) -> Float[Array, ""]:
+def _level(
+    second: Float[Array, "T2 K"], valid: Bool[Array, "T2"], assumed: Float[Array, ""] | float
+) -> Float[Array, ""]:
     fourth = second[2:] - 2 * second[1:-1] + second[:-2]
     whole = valid[2:] & valid[1:-1] & valid[:-2]
     bend, wiggle = _spread(second, valid), _spread(fourth, whole)
@@ -41,14 +34,14 @@ def _level(second: Float[Array, "T2 K"], valid: Bool[Array, "T2"], assumed: Floa
     return jnp.where(whole.sum() >= N_LEAST, jnp.sqrt(variance), assumed)
 
 
-def estimate_noise(state: HandState, valid: Bool[Array, "T"], assumed: NoiseLevels) -> NoiseLevels:
+def estimate_noise(state: HandState, valid: Bool[Array, "T"], assumed: Levels) -> Levels:
     """Noise levels of a tracked trajectory; `assumed` where it is too short to tell."""
     turn = turns(jnp.swapaxes(state.rotations[:-1], -1, -2) @ state.rotations[1:])
     spin = turn[1:] - turn[:-1]
     bend = jnp.diff(state.wrist, n=2, axis=0)
     whole = valid[2:] & valid[1:-1] & valid[:-2]
-    return NoiseLevels(
+    return Levels(
+        wrist=_level(bend, whole, assumed.wrist),
         orient=_level(spin[:, 0], whole, assumed.orient),
         fingers=_level(spin[:, 1:].reshape(-1, 45), whole, assumed.fingers),
-        wrist=_level(bend, whole, assumed.wrist),
     )

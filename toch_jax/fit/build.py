@@ -1,0 +1,97 @@
+"""The problem's terms from settings, data and noise levels."""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from toch_jax.fit.problem import ContactTerm, JointTerm, PriorTerm, SmoothTerm, SurfaceTerm, TrackedTerm
+from toch_jax.fit.settings import FitSettings, Levels
+from toch_jax.fit.state import HandState
+from toch_jax.hand.limits import pose_prior
+from toch_jax.hand.model import HandModel
+from toch_jax.object.model import ObjectModel, ObjectMotion
+
+GAUSSIAN = 1e6
+"""Degrees of freedom that make Student's t a Gaussian."""
+
+
+def no_surface(n_frames: int) -> SurfaceTerm:
+    """A surface term that says nothing."""
+    zero, vector = jnp.zeros((n_frames, 1)), jnp.zeros((n_frames, 1, 3))
+    return SurfaceTerm(jnp.zeros((n_frames, 1), jnp.int32), vector, vector, vector, zero, zero)
+
+
+def no_joints(n_frames: int) -> JointTerm:
+    """A joint term that says nothing."""
+    return JointTerm(jnp.zeros((n_frames, 21, 3)), jnp.zeros((n_frames, 21)))
+
+
+def no_contact(n_frames: int) -> ContactTerm:
+    """A contact term that says nothing."""
+    nothing = jnp.zeros((0, 3))
+    faces = jnp.zeros((0, 3), jnp.int32)
+    one = ObjectModel(
+        vertices=nothing,
+        faces=faces,
+        vertex_part=jnp.zeros(0, jnp.int32),
+        points=nothing,
+        normals=nothing,
+        point_part=jnp.zeros(0, jnp.int32),
+        clearance_out=jnp.zeros(0),
+        clearance_in=jnp.zeros(0),
+        sdf=jnp.ones((1, 2, 2, 2)),
+        sdf_origin=jnp.zeros((1, 3)),
+        sdf_spacing=jnp.ones(1),
+    )
+    still = ObjectMotion(jnp.broadcast_to(jnp.eye(3), (1, n_frames, 3, 3)), jnp.zeros((1, n_frames, 3)))
+    return ContactTerm(one, still, jnp.zeros(1, jnp.int32), jnp.zeros(n_frames), jnp.zeros(()))
+
+
+def smooth_term(settings: FitSettings, fps: Float[Array, ""], robust: bool) -> SmoothTerm:
+    """Motion. The first, Gaussian pass knows of no stillness: it would drag the quick frames with it."""
+    velocity = (fps / settings.velocity.by_group()) ** 2
+    return SmoothTerm(
+        velocity_weight=velocity if robust else jnp.zeros_like(velocity),
+        acceleration_weight=(fps**2 / settings.acceleration.by_group()) ** 2,
+        freedom=jnp.asarray(settings.motion_freedom if robust else GAUSSIAN, jnp.float32),
+    )
+
+
+def tracked_term(
+    tracked: HandState, seen: Bool[Array, "T"], noise: Levels, settings: FitSettings, robust: bool
+) -> TrackedTerm:
+    """The tracked hand, as sure as its noise lets it be."""
+    weight = 1 / (noise.by_group() ** 2 + settings.tracked_floor.by_group() ** 2)
+    return TrackedTerm(
+        state=tracked,
+        rotation_weight=seen[:, None] * weight[:16],
+        wrist_weight=seen * weight[16],
+        shape_weight=jnp.asarray(1 / settings.tracked_shape**2, jnp.float32),
+        freedom=jnp.asarray(settings.tracked_freedom if robust else GAUSSIAN, jnp.float32),
+    )
+
+
+def prior_term(model: HandModel, settings: FitSettings) -> PriorTerm:
+    """Anatomical poses, joint limits, and shapes."""
+    prior = pose_prior(model.side)
+    # Directions that the anatomical poses hardly use are stiff, but not without limit.
+    precision = jnp.linalg.inv(prior.covariance + 0.05**2 * jnp.eye(45))
+    return PriorTerm(
+        pose_mean=prior.mean,
+        pose_precision=settings.pose_prior * precision,
+        lower=prior.lower,
+        upper=prior.upper,
+        limit_weight=jnp.asarray(1 / settings.joint_limit**2, jnp.float32),
+        shape_weight=jnp.asarray(1 / settings.shape**2, jnp.float32),
+    )
+
+
+def watched_vertices(model: HandModel, count: int = 600) -> Int[np.ndarray, "M"]:
+    """Vertices spread evenly over the skin, by farthest-point sampling from the thumb's tip."""
+    points = np.asarray(model.v_template)
+    chosen = [int(model.tips[0])]
+    nearest = np.full(len(points), np.inf)
+    for _ in range(min(count, len(points)) - 1):
+        nearest = np.minimum(nearest, np.sum((points - points[chosen[-1]]) ** 2, axis=1))
+        chosen.append(int(np.argmax(nearest)))
+    return np.sort(np.asarray(chosen, np.int32))

@@ -1,0 +1,57 @@
+"""What the fit believes of hands, trackers and motion."""
+
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Float
+
+
+@struct.dataclass
+class Levels:
+    """Standard deviations of a coordinate: the wrist's place (m), its turn (rad), a finger joint's turn (rad)."""
+
+    wrist: Float[Array, ""] | float
+    orient: Float[Array, ""] | float
+    fingers: Float[Array, ""] | float
+
+    def by_group(self) -> Float[Array, "17"]:
+        """As the fit's unknowns lie: the wrist's turn, 15 finger joints, the wrist's place."""
+        return jnp.stack([jnp.asarray(level, jnp.float32) for level in (self.orient, *[self.fingers] * 15, self.wrist)])
+
+
+@struct.dataclass
+class FitSettings:
+    """Standard deviations unless said otherwise; tuned on validation clips."""
+
+    velocity: Levels = Levels(wrist=0.03, orient=0.3, fingers=0.5)
+    """Per second, in the object's frame; small, as a grasp is still most of the time."""
+    acceleration: Levels = Levels(wrist=2.0, orient=15.0, fingers=30.0)
+    """Per second squared."""
+    motion_freedom: float = 2.0
+    """Student's degrees of freedom of velocity and acceleration: quick frames are rare, not impossible."""
+    tracked_floor: Levels = Levels(wrist=0.001, orient=0.01, fingers=0.02)
+    """The least error that a tracker is credited with."""
+    tracked_assumed: Levels = Levels(wrist=0.005, orient=0.05, fingers=0.1)
+    """The error assumed of a clip too short to tell."""
+    tracked_freedom: float = 8.0
+    tracked_shape: float = 0.1
+    field_strength: float = 4.0
+    """How many independent samples all correspondences of a frame are worth."""
+    joint_strength: float = 4.0
+    """The same of the denoiser's 21 joints."""
+    depth: float = 0.0005
+    """Depth of a vertex inside the object, metres."""
+    margin: float = 0.0005
+    """Depth that costs nothing, metres."""
+    pose_prior: float = 0.02
+    """Weight of the anatomical prior against one full observation."""
+    joint_limit: float = 0.05
+    """Turn beyond a joint's limit, rad."""
+    shape: float = 1.0
+    correspondences: int = struct.field(pytree_node=False, default=128)
+    smooth_steps: int = struct.field(pytree_node=False, default=3)
+    """Gauss-Newton steps of the first pass, in which motion and tracker are Gaussian: its result is where the second,
+    heavy-tailed one starts, as from the noisy input every frame would look like a quick one."""
+    steps: int = struct.field(pytree_node=False, default=6)
+
+
+DEFAULT = FitSettings()
