@@ -9,7 +9,7 @@ from toch_jax.field.types import ContactField
 R = 0.05
 BALL = trimesh.creation.icosphere(subdivisions=4, radius=R)
 FACES = np.asarray(BALL.faces)
-PART = contact.mesh(BALL.vertices, FACES)
+PART = contact.object_part(BALL.vertices, FACES)
 SHIFTS = np.array([0.2, 0.104, 0.09, 0.06])[:, None, None] * np.array([1.0, 0.0, 0.0])
 HAND = np.asarray(BALL.vertices) + SHIFTS
 
@@ -20,20 +20,36 @@ def lens_cm3(apart: float) -> float:
 
 
 def test_depth_and_contact_of_two_balls() -> None:
-    distance = contact.signed_distances(HAND, PART)
-    np.testing.assert_allclose(contact.penetration_depths_mm(distance), [0, 0, 10, 40], atol=0.2)
-    np.testing.assert_array_equal(contact.contact_frames(distance), [False, True, True, True])
+    closest = contact.nearest(HAND, PART)
+    np.testing.assert_allclose(contact.penetration_depths_mm(closest), [0, 0, 10, 40], atol=0.2)
+    np.testing.assert_array_equal(contact.contact_frames(closest), [False, True, True, True])
+
+
+@pytest.mark.parametrize("drop", [0, 50])
+def test_nearest_is_the_smallest_of_all_distances(drop: int) -> None:
+    """Of a closed surface most points are passed over; with a hole none may be."""
+    knot = trimesh.creation.torus(major_radius=0.04, minor_radius=0.015)
+    part = contact.object_part(knot.vertices, np.asarray(knot.faces)[drop:])
+    assert (part.nodes is None) == (drop > 0)
+    points = np.random.default_rng(0).normal(size=(60, 40, 3)) * 0.01 + np.linspace(0, 0.1, 60)[:, None, None]
+    expected = contact.signed_distances(points, part).min(axis=-1)
+    assert (expected < 0).any()
+    assert (expected > contact.CONTACT_DISTANCE_M).any()
+    expected[expected > contact.CONTACT_DISTANCE_M] = np.inf
+    closest = contact.nearest(points, part)
+    closest[closest > contact.CONTACT_DISTANCE_M] = np.inf
+    np.testing.assert_allclose(closest, expected, atol=1e-9)
 
 
 def test_signed_distance_is_exact_for_a_box() -> None:
     box = trimesh.creation.box(extents=(0.1, 0.1, 0.1))
-    part = contact.mesh(box.vertices, box.faces)
+    part = contact.object_part(box.vertices, box.faces)
     points = np.array([[0.0, 0.0, 0.04], [0.053, 0.0, 0.0], [0.053, 0.054, 0.0], [1.0, 0.0, 0.0]])
     np.testing.assert_allclose(contact.signed_distances(points, part), [-0.01, 0.003, 0.005, np.inf], atol=1e-8)
 
 
 def test_a_hole_in_the_object_does_not_turn_it_inside_out() -> None:
-    part = contact.mesh(BALL.vertices, FACES[20:])
+    part = contact.object_part(BALL.vertices, FACES[20:])
     distance = contact.signed_distances(np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.052]]), part)
     assert distance[0] < 0 < distance[1]
 
@@ -41,7 +57,7 @@ def test_a_hole_in_the_object_does_not_turn_it_inside_out() -> None:
 @pytest.mark.parametrize(("drop", "relative"), [(0, 0.02), (1, 0.06)])
 def test_intersection_volume_of_two_balls(drop: int, relative: float) -> None:
     """With one face missing neither is a manifold, and voxels count instead."""
-    part = contact.mesh(BALL.vertices, FACES[drop:])
+    part = contact.object_part(BALL.vertices, FACES[drop:])
     volumes, exact = contact.intersection_volumes_cm3(HAND, FACES[drop:], part)
     assert exact == (drop == 0)
     np.testing.assert_allclose(volumes[:2], 0, atol=1e-9)
@@ -52,10 +68,10 @@ def test_solid_voxels_fill_the_ball() -> None:
     assert len(contact.solid_voxels(PART)) * contact.VOXEL_PITCH_M**3 == pytest.approx(BALL.volume, rel=0.01)
 
 
-def test_part_meshes() -> None:
+def test_object_parts() -> None:
     two = trimesh.util.concatenate([BALL, BALL.copy().apply_translation([0.3, 0, 0])])
     vertex_part = np.repeat([0, 1], len(BALL.vertices))
-    first, second = contact.part_meshes(np.asarray(two.vertices), np.asarray(two.faces), vertex_part)
+    first, second = contact.object_parts(np.asarray(two.vertices), np.asarray(two.faces), vertex_part)
     np.testing.assert_allclose(
         second.vertices[second.faces] - first.vertices[first.faces],
         np.broadcast_to([0.3, 0, 0], (len(FACES), 3, 3)),

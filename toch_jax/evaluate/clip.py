@@ -7,16 +7,17 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from toch_jax.evaluate.contact import (
-    Mesh,
+    Part,
     contact_frames,
     intersection_volumes_cm3,
-    part_meshes,
+    nearest,
+    object_parts,
     penetration_depths_mm,
-    signed_distances,
 )
 from toch_jax.evaluate.joints import mpjpe_mm
 from toch_jax.evaluate.motion import acceleration_error_m_s2, acceleration_m_s2
 from toch_jax.evaluate.pose import PosedHand
+from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import to_part
 from toch_jax.sequence.types import Sequence
 
@@ -36,46 +37,44 @@ class Touch:
     """By mesh boolean; else by solid voxels."""
 
 
-def object_distances(sequence: Sequence, points: Float[np.ndarray, "T K 3"]) -> Float[np.ndarray, "T K"]:
-    """Signed distance (metres) of world points to the object, negative inside; inf where far from every part."""
-    distances = [
-        signed_distances(np.asarray(to_part(sequence.object_motion, part, jnp.asarray(points))), mesh)
-        for part, mesh in enumerate(_parts(sequence))
-    ]
-    return np.min(distances, axis=0)
+def sequence_parts(sequence: Sequence) -> list[Part]:
+    """The parts of the sequence's object, for `touch`."""
+    return object_parts(
+        np.asarray(sequence.object_vertices), np.asarray(sequence.object_faces), np.asarray(sequence.object_vertex_part)
+    )
 
 
-def touch(sequence: Sequence, hand: PosedHand) -> Touch:
+def touch(motion: ObjectMotion, parts: list[Part], hand: PosedHand) -> Touch:
     """Contact, depth and volume (all parts of the object together); a hand without skin is measured by its joints."""
-    distance = object_distances(sequence, hand.points)
-    contact, depth = contact_frames(distance) & hand.valid, penetration_depths_mm(distance) * hand.valid
-    if hand.vertices is None or hand.faces is None:
+    local = [np.asarray(to_part(motion, part, jnp.asarray(hand.points))) for part in range(len(parts))]
+    closest = np.min([nearest(here, part) for here, part in zip(local, parts, strict=True)], axis=0)
+    contact, depth = contact_frames(closest) & hand.valid, penetration_depths_mm(closest) * hand.valid
+    if hand.faces is None:
         return Touch(contact, depth, None, False)
     chosen = np.flatnonzero(contact)
     chosen = chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), MAX_VOLUME_FRAMES)).round().astype(int)]
     volume, exact = np.where(contact, np.nan, 0.0), True
     volume[chosen] = 0.0
-    for part, mesh in enumerate(_parts(sequence)):
-        here = np.asarray(to_part(sequence.object_motion, part, jnp.asarray(hand.vertices)))
-        shared, is_exact = intersection_volumes_cm3(here[chosen], hand.faces, mesh)
+    for here, part in zip(local, parts, strict=True):
+        shared, is_exact = intersection_volumes_cm3(here[chosen], hand.faces, part)
         volume[chosen] += shared
         exact &= is_exact
     return Touch(contact, depth, volume, exact)
 
 
-def _parts(sequence: Sequence) -> list[Mesh]:
-    return part_meshes(
-        np.asarray(sequence.object_vertices), np.asarray(sequence.object_faces), np.asarray(sequence.object_vertex_part)
-    )
-
-
-def measure(sequence: Sequence, hands: list[PosedHand], truth: list[PosedHand] | None = None) -> dict[str, float]:
+def measure(
+    sequence: Sequence,
+    hands: list[PosedHand],
+    truth: list[PosedHand] | None = None,
+    parts: list[Part] | None = None,
+) -> dict[str, float]:
     """The clip's metrics by name, units in the names; nan where there is nothing to measure.
 
     Several hands: means are over all their frames, counts are summed, the maximum is the worst. Depth and volume are
-    means over the hand's own frames in contact.
+    means over the hand's own frames in contact. `parts` are `sequence_parts`, where the caller has them.
     """
-    touches = [touch(sequence, hand) for hand in hands]
+    parts = sequence_parts(sequence) if parts is None else parts
+    touches = [touch(sequence.object_motion, parts, hand) for hand in hands]
     contact = np.concatenate([t.contact for t in touches])
     depth = np.concatenate([t.depth_mm for t in touches])
     metrics = {

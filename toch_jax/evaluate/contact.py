@@ -3,11 +3,12 @@
 Each function takes the mesh of one part of the object, in its own frame, and the hand in that frame (object/motion.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import igl
 import manifold3d
 import numpy as np
+import trimesh
 from jaxtyping import Bool, Float, Int
 
 from toch_jax.field.types import ContactField
@@ -16,43 +17,55 @@ CONTACT_DISTANCE_M = 0.005
 """A frame is in contact when the hand comes this near (GraspTTA, Jiang et al. 2021)."""
 CONTACT_SAMPLE_M = 0.002
 """A sample of the surface is in contact when the hand lies this near along its normal (TOCH's contact IoU)."""
+GRID = 24
+"""Cells along the longest side of the grid that bounds distances: it costs speed only, never exactness."""
 VOXEL_PITCH_M = 0.002
 """Solid voxels, as in CHOIR; a surface voxelisation, as GraspTTA's, misses the inside."""
 
 
 @dataclass(frozen=True)
-class Mesh:
-    """Vertices and faces as libigl takes them."""
+class Part:
+    """One part of an object in its own frame, with what is computed once for it."""
 
     vertices: Float[np.ndarray, "V 3"]
     faces: Int[np.ndarray, "F 3"]
+    nodes: Float[np.ndarray, "X Y Z 3"] | None
+    """A coarse grid over all that can be in contact; None where the surface has holes: see `nearest`."""
+    node_distance: Float[np.ndarray, "X Y Z"] | None
 
 
-def mesh(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) -> Mesh:
-    return Mesh(np.ascontiguousarray(vertices, np.float64), np.ascontiguousarray(faces, np.int64))
-
-
-def part_meshes(
+def object_parts(
     vertices: Float[np.ndarray, "Vo 3"], faces: Int[np.ndarray, "Fo 3"], vertex_part: Int[np.ndarray, "Vo"]
-) -> list[Mesh]:
-    """The object's parts as meshes of their own."""
-    meshes = []
+) -> list[Part]:
+    """The object's parts, each of the faces whose corners are all its own."""
+    parts = []
     for part in range(int(vertex_part.max()) + 1):
         mine = faces[(vertex_part[faces] == part).all(axis=-1)]
         kept, renumbered = np.unique(mine, return_inverse=True)
-        meshes.append(mesh(vertices[kept], renumbered.reshape(-1, 3)))
-    return meshes
+        parts.append(object_part(vertices[kept], renumbered.reshape(-1, 3)))
+    return parts
+
+
+def object_part(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) -> Part:
+    """A part from its mesh."""
+    part = Part(np.ascontiguousarray(vertices, np.float64), np.ascontiguousarray(faces, np.int64), None, None)
+    if not trimesh.Trimesh(vertices, faces, process=False).is_watertight:
+        return part
+    low, high = part.vertices.min(axis=0) - CONTACT_DISTANCE_M, part.vertices.max(axis=0) + CONTACT_DISTANCE_M
+    spacing = (high - low).max() / GRID
+    axes = [np.arange(a, b + spacing, spacing) for a, b in zip(low, high, strict=True)]
+    nodes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    return replace(part, nodes=nodes, node_distance=signed_distances(nodes, part, reach=np.inf))
 
 
 def signed_distances(
-    points: Float[np.ndarray, "*batch 3"], part: Mesh, reach: float = CONTACT_DISTANCE_M
+    points: Float[np.ndarray, "*batch 3"], part: Part, reach: float = CONTACT_DISTANCE_M
 ) -> Float[np.ndarray, "*batch"]:
     """Exact distance of each point to the part's surface, negative inside; inf beyond `reach` of its bounding box.
 
     Inside is where the generalised winding number passes 1/2 (Barill et al. 2018), so small holes do no harm.
     """
-    low, high = part.vertices.min(axis=0) - reach, part.vertices.max(axis=0) + reach
-    near = ((points >= low) & (points <= high)).all(axis=-1)
+    near = _near(points, part, reach)
     distance = np.full(points.shape[:-1], np.inf)
     if near.any():
         query = np.ascontiguousarray(points[near], np.float64)
@@ -61,42 +74,66 @@ def signed_distances(
     return distance
 
 
-def penetration_depths_mm(distance: Float[np.ndarray, "T K"]) -> Float[np.ndarray, "T"]:
-    """Per frame, how deep the deepest hand vertex lies inside the object; from `signed_distances`."""
-    return np.maximum(-distance.min(axis=-1), 0) * 1e3
+def nearest(points: Float[np.ndarray, "T K 3"], part: Part) -> Float[np.ndarray, "T"]:
+    """The smallest of `signed_distances` in each frame, without computing most of them.
+
+    Around a closed surface the distance changes no faster than the point moves, so the nearest grid node bounds it,
+    and few points can be the frame's smallest.
+    """
+    candidates = _near(points, part, CONTACT_DISTANCE_M)
+    if part.nodes is not None and part.node_distance is not None:
+        low, spacing = part.nodes[0, 0, 0], part.nodes[1, 1, 1] - part.nodes[0, 0, 0]
+        index = np.clip(np.round((points - low) / spacing).astype(int), 0, np.array(part.nodes.shape[:3]) - 1)
+        at = tuple(np.moveaxis(index, -1, 0))
+        slack = np.linalg.norm(points - part.nodes[at], axis=-1)
+        lowest, highest = part.node_distance[at] - slack, part.node_distance[at] + slack
+        candidates &= lowest <= np.minimum(highest.min(axis=-1, keepdims=True), CONTACT_DISTANCE_M)
+    distance = np.full(points.shape[:-1], np.inf)
+    distance[candidates] = signed_distances(points[candidates], part)
+    return distance.min(axis=-1)
 
 
-def contact_frames(distance: Float[np.ndarray, "T K"], within: float = CONTACT_DISTANCE_M) -> Bool[np.ndarray, "T"]:
-    """Which frames have a hand vertex inside the object or `within` of it; from `signed_distances`."""
-    return distance.min(axis=-1) <= within
+def _near(points: Float[np.ndarray, "*batch 3"], part: Part, reach: float) -> Bool[np.ndarray, "*batch"]:
+    low, high = part.vertices.min(axis=0) - reach, part.vertices.max(axis=0) + reach
+    return ((points >= low) & (points <= high)).all(axis=-1)
 
 
-def _manifold(surface: Mesh) -> manifold3d.Manifold | None:
+def penetration_depths_mm(nearest: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
+    """Per frame, how deep the deepest hand vertex lies inside the object."""
+    return np.maximum(-nearest, 0) * 1e3
+
+
+def contact_frames(nearest: Float[np.ndarray, "T"], within: float = CONTACT_DISTANCE_M) -> Bool[np.ndarray, "T"]:
+    """Which frames have a hand vertex inside the object or `within` (at most CONTACT_DISTANCE_M) of it."""
+    return nearest <= within
+
+
+def _manifold(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) -> manifold3d.Manifold | None:
     """The mesh as a solid, or None where it is not one."""
-    solid = manifold3d.Manifold(
-        manifold3d.Mesh64(surface.vertices, np.ascontiguousarray(surface.faces, dtype=np.uint64))
-    )
+    solid = manifold3d.Manifold(manifold3d.Mesh64(vertices, np.ascontiguousarray(faces, np.uint64)))
     return solid if solid.status() == manifold3d.Error.NoError and solid.volume() > 0 else None
 
 
-def _inside(points: Float[np.ndarray, "M 3"], surface: Mesh) -> Bool[np.ndarray, "M"]:
+def _inside(
+    points: Float[np.ndarray, "M 3"], vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]
+) -> Bool[np.ndarray, "M"]:
     if not len(points):
         return np.zeros(0, dtype=bool)
-    return igl.fast_winding_number(surface.vertices, surface.faces, points) > 0.5
+    return igl.fast_winding_number(vertices, faces, points) > 0.5
 
 
-def solid_voxels(part: Mesh, pitch: float = VOXEL_PITCH_M) -> Float[np.ndarray, "M 3"]:
+def solid_voxels(part: Part, pitch: float = VOXEL_PITCH_M) -> Float[np.ndarray, "M 3"]:
     """Centres of the cells of a cubic grid that lie inside the part."""
     low, high = part.vertices.min(axis=0), part.vertices.max(axis=0)
     axes = [np.arange(a + pitch / 2, b, pitch) for a, b in zip(low, high, strict=True)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    return grid[_inside(grid, part)]
+    return grid[_inside(grid, part.vertices, part.faces)]
 
 
 def intersection_volumes_cm3(
     hand_vertices: Float[np.ndarray, "T V 3"],
     hand_faces: Int[np.ndarray, "F 3"],
-    part: Mesh,
+    part: Part,
     pitch: float = VOXEL_PITCH_M,
 ) -> tuple[Float[np.ndarray, "T"], bool]:
     """Volume shared by the solid hand and the solid part in each frame.
@@ -104,18 +141,17 @@ def intersection_volumes_cm3(
     Exact (mesh boolean) where both are closed manifolds; else the count of the part's solid voxels of side `pitch`
     that lie inside the hand. The second value says whether all are exact. The hand's mesh should be sealed.
     """
-    volumes = np.zeros(len(hand_vertices))
-    solid, voxels, exact = _manifold(part), None, True
-    for frame, vertices in enumerate(hand_vertices):
-        hand = mesh(vertices, hand_faces)
-        hand_solid = _manifold(hand) if solid is not None else None
-        if solid is not None and hand_solid is not None:
-            volumes[frame] = (hand_solid ^ solid).volume() * 1e6
+    volumes, exact = np.zeros(len(hand_vertices)), True
+    solid, voxels = _manifold(part.vertices, part.faces), None
+    faces = np.ascontiguousarray(hand_faces, np.int64)
+    for frame, vertices in enumerate(hand_vertices.astype(np.float64)):
+        hand = _manifold(vertices, faces) if solid is not None else None
+        if solid is not None and hand is not None:
+            volumes[frame] = (hand ^ solid).volume() * 1e6
             continue
         voxels = solid_voxels(part, pitch) if voxels is None else voxels
-        low, high = hand.vertices.min(axis=0), hand.vertices.max(axis=0)
-        near = voxels[((voxels >= low) & (voxels <= high)).all(axis=-1)]
-        volumes[frame] = _inside(near, hand).sum() * pitch**3 * 1e6
+        near = voxels[((voxels >= vertices.min(axis=0)) & (voxels <= vertices.max(axis=0))).all(axis=-1)]
+        volumes[frame] = _inside(near, vertices, faces).sum() * pitch**3 * 1e6
         exact = False
     return volumes, exact
 

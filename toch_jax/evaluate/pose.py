@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, Side, skin_frames
 from toch_jax.sequence.types import Hands, Sequence
 
@@ -18,7 +20,7 @@ class PosedHand:
     joints: Float[np.ndarray, "T 21 3"] | None
     """16 skeleton joints, then tips thumb to pinky."""
     vertices: Float[np.ndarray, "T K 3"] | None
-    """The mesh's where `faces` is there, else points on the skin."""
+    """The closed mesh's where `faces` is there, else points on the skin."""
     faces: Int[np.ndarray, "F 3"] | None
     valid: Bool[np.ndarray, "T"]
 
@@ -52,7 +54,10 @@ def _posed(hands: Hands, valid: Bool[np.ndarray, "H T"], models: list[HandModel]
         joints = None if hands.joints is None else np.asarray(hands.joints[hand])
         vertices = None if hands.vertices is None else np.asarray(hands.vertices[hand])
         if hands.params is not None:
-            vertices, joints = map(np.asarray, skin_frames(model, jax.tree.map(lambda x, h=hand: x[h], hands.params)))
-        has_mesh = hands.params is not None or hands.vertex_order == model.name
-        posed.append(PosedHand(joints, vertices, np.asarray(model.faces) if has_mesh else None, valid[hand]))
+            skin, skeleton = skin_frames(model, jax.tree.map(lambda x, h=hand: x[h], hands.params))
+            vertices, joints = np.asarray(close_surface(model, skin)), np.asarray(skeleton)
+        elif vertices is not None and hands.vertex_order == model.name:
+            vertices = np.asarray(close_surface(model, jnp.asarray(vertices)))
+        has_mesh = hands.params is not None or (vertices is not None and hands.vertex_order == model.name)
+        posed.append(PosedHand(joints, vertices, np.asarray(closed_faces(model)) if has_mesh else None, valid[hand]))
     return posed

@@ -1,0 +1,68 @@
+"""What of a sequence is drawn: the hand's skin or skeleton, and the object, at one frame."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import trimesh
+from jaxtyping import Float, Int
+
+from toch_jax.evaluate.pose import PosedHand
+from toch_jax.object.motion import to_world
+from toch_jax.sequence.types import Sequence
+from toch_jax.view.render import Surface
+
+HAND_COLOR = np.array([0.94, 0.70, 0.56])
+DEEP_COLOR = np.array([0.80, 0.02, 0.14])
+OBJECT_COLOR = np.array([0.38, 0.55, 0.80])
+OBJECT_OPACITY = 0.45
+DEEP_M = 0.01
+"""Skin this deep inside the object is painted DEEP_COLOR in full."""
+BONE_STARTS = (0, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14, 15, 3, 6, 12, 9)
+"""For each of the 21 joints (MANO's 16, then the tips thumb to pinky), the joint that its bone starts from."""
+
+
+def object_surface(sequence: Sequence, frame: int, opacity: float = OBJECT_OPACITY) -> Surface:
+    """The object where it is at one frame, world."""
+    then = jax.tree.map(lambda leaf: leaf[:, frame : frame + 1], sequence.object_motion)
+    vertices = to_world(then, jnp.asarray(sequence.object_vertex_part), jnp.asarray(sequence.object_vertices)[None])
+    return Surface(np.asarray(vertices)[0], np.asarray(sequence.object_faces), OBJECT_COLOR, opacity)
+
+
+def hand_surface(
+    hand: PosedHand,
+    frame: int,
+    distance: Float[np.ndarray, "K"] | None = None,
+    color: Float[np.ndarray, "3"] = HAND_COLOR,
+) -> Surface:
+    """The hand at one frame: its mesh, or balls at its points, with bones where they are joints.
+
+    `distance` (metres, of each of `hand.points` to the object, negative inside) paints what is inside red.
+    """
+    points = hand.points[frame]
+    deep = np.zeros(len(points)) if distance is None else np.clip(-distance / DEEP_M, 0, 1)
+    deep = deep[:, None] ** 0.5  # a depth of 2 mm should show
+    colors = (1 - deep) * color + deep * DEEP_COLOR
+    if hand.faces is not None:
+        return Surface(points, hand.faces, colors)
+    if hand.vertices is not None:
+        return _joined([(_ball(point, 0.0015), tint) for point, tint in zip(points, colors, strict=True)])
+    pieces = [(_ball(point, 0.006), tint) for point, tint in zip(points, colors, strict=True)]
+    for end, start in enumerate(BONE_STARTS):
+        if np.linalg.norm(points[end] - points[start]) > 1e-4:
+            bone = trimesh.creation.cylinder(radius=0.004, segment=points[[start, end]], sections=12)
+            pieces.append((bone, colors[end]))
+    return _joined(pieces)
+
+
+def _ball(centre: Float[np.ndarray, "3"], radius: float) -> trimesh.Trimesh:
+    return trimesh.creation.icosphere(subdivisions=1, radius=radius).apply_translation(centre)
+
+
+def _joined(pieces: list[tuple[trimesh.Trimesh, Float[np.ndarray, "3"]]]) -> Surface:
+    offsets = np.cumsum([0, *(len(piece.vertices) for piece, _ in pieces)])
+    faces: list[Int[np.ndarray, "F 3"]] = [
+        np.asarray(piece.faces) + offset for (piece, _), offset in zip(pieces, offsets, strict=False)
+    ]
+    colors = [np.broadcast_to(tint, piece.vertices.shape) for piece, tint in pieces]
+    vertices = [np.asarray(piece.vertices) for piece, _ in pieces]
+    return Surface(np.concatenate(vertices), np.concatenate(faces), np.concatenate(colors))
