@@ -48,7 +48,9 @@ def weights(denoiser: LightDenoiser | TochDenoiser) -> dict[str, jax.Array]:
 def with_weights(denoiser: LightDenoiser | TochDenoiser, arrays: dict[str, Any]) -> LightDenoiser | TochDenoiser:
     """The same network with other arrays; the names and shapes must be `weights`'."""
     graph, state = nnx.split(denoiser)
-    flat = [(path, leaf.replace(jnp.asarray(arrays["/".join(map(str, path))]))) for path, leaf in nnx.to_flat_state(state)]
+    flat = [
+        (path, leaf.replace(jnp.asarray(arrays["/".join(map(str, path))]))) for path, leaf in nnx.to_flat_state(state)
+    ]
     return nnx.merge(graph, nnx.from_flat_state(flat))
 
 

@@ -182,9 +182,7 @@ class TochDenoiser(nnx.Module):
         total = mask_loss + 20.0 * correspondence_loss + 5.0 * distance_loss
         return total, {"mask": mask_loss, "correspondence": correspondence_loss, "distance": distance_loss}
 
-    def _canonical(
-        self, points: Float[Array, "*batch 3"], mask: Bool[Array, "*batch"]
-    ) -> Float[Array, "*batch 3"]:
+    def _canonical(self, points: Float[Array, "*batch 3"], mask: Bool[Array, "*batch"]) -> Float[Array, "*batch 3"]:
         scaled = points * self.config.canonical_scale + jnp.asarray(self.config.canonical_offset)
         return jnp.where(mask[..., None], scaled, 0.0)
 

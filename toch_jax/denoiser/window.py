@@ -6,12 +6,10 @@ from flax import struct
 from jaxtyping import Array, Bool, Float
 
 from toch_jax.field.types import ContactField, FieldEstimate
+from toch_jax.sequence.mirror import mirror_points
 
-_MIRROR = (-1.0, 1.0, 1.0)
 
-
-@struct.dataclass
-class Window:
+class Window(struct.PyTreeNode):
     """W frames of a right hand (mirror a left one: `mirror`) in the object's frame; metres."""
 
     field: ContactField
@@ -25,8 +23,7 @@ class Window:
     """False where the tracker lost the hand and in padding: nothing of such a frame is read."""
 
 
-@struct.dataclass
-class JointEstimate:
+class JointEstimate(struct.PyTreeNode):
     """Where the hand's joints are; metres."""
 
     joints: Float[Array, "*batch 21 3"]
@@ -34,16 +31,14 @@ class JointEstimate:
     """One standard deviation of each coordinate."""
 
 
-@struct.dataclass
-class Estimate:
+class Estimate(struct.PyTreeNode):
     """What a denoiser answers: axes as in Window. A network that has no opinion on the joints leaves them None."""
 
     field: FieldEstimate
     joints: JointEstimate | None = None
 
 
-@struct.dataclass
-class Target:
+class Target(struct.PyTreeNode):
     """What the estimate of a Window should have been; metres."""
 
     field: ContactField
@@ -55,22 +50,20 @@ class Target:
 
 def mirror(window: Window) -> Window:
     """The window of the other hand: x negated, as between a left and a right hand model. Its own inverse."""
-    flip = jnp.asarray(_MIRROR)
     return window.replace(
-        field=window.field.replace(correspondence=window.field.correspondence * flip),
-        points=window.points * flip,
-        normals=window.normals * flip,
-        joints=window.joints * flip,
+        field=window.field.replace(correspondence=mirror_points(window.field.correspondence)),
+        points=mirror_points(window.points),
+        normals=mirror_points(window.normals),
+        joints=mirror_points(window.joints),
     )
 
 
 def mirror_estimate(estimate: Estimate) -> Estimate:
     """`mirror`, for what comes back."""
-    flip = jnp.asarray(_MIRROR)
     joints = estimate.joints
     return Estimate(
-        field=estimate.field.replace(correspondence=estimate.field.correspondence * flip),
-        joints=None if joints is None else joints.replace(joints=joints.joints * flip),
+        field=estimate.field.replace(correspondence=mirror_points(estimate.field.correspondence)),
+        joints=None if joints is None else joints.replace(joints=mirror_points(joints.joints)),
     )
 
 
@@ -124,8 +117,13 @@ def near_samples(
     A sample within `radius` metres of a joint weighs 1, one far off exp(-distance/radius): the network's arithmetic
     goes where the hand is, and a big object costs what a small one does. `count` is at most N.
     """
-    squared = jnp.sum((points[:, None, None] - joints[None]) ** 2, axis=-1)
-    nearest = jnp.sqrt(jnp.min(jnp.where(valid[None, :, None], squared, jnp.inf), axis=(1, 2)))
-    nearest = jnp.where(jnp.isfinite(nearest), nearest, 0.0)
+    path = joints.reshape(-1, 3)
+    # about the samples' middle, so that the expanded square loses nothing
+    middle = points.mean(axis=0)
+    points, path = points - middle, path - middle
+    squared = jnp.sum(points**2, axis=-1)[:, None] + jnp.sum(path**2, axis=-1) - 2.0 * points @ path.T
+    seen = jnp.repeat(valid, joints.shape[1])
+    nearest = jnp.sqrt(jnp.min(jnp.where(seen, jnp.maximum(squared, 0.0), jnp.inf), axis=1))
+    nearest = jnp.where(valid.any(), nearest, 0.0)
     log_weight = -jnp.maximum(nearest - radius, 0.0) / radius
     return jax.lax.top_k(log_weight + jax.random.gumbel(key, log_weight.shape), count)[1]

@@ -1,0 +1,47 @@
+"""A denoiser over a whole clip: overlapping windows, blended."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from toch_jax.denoiser.checkpoints import Denoiser
+from toch_jax.denoiser.window import Estimate, Window
+
+WINDOW = 32
+STRIDE = 16
+
+
+@partial(jax.jit, static_argnames=("window", "stride"))
+def denoise_clip(denoiser: Denoiser, clip: Window, window: int = WINDOW, stride: int = STRIDE) -> Estimate:
+    """The estimate of each frame of one clip, given and answered as one long window (B = 1, W = T).
+
+    The network sees it in windows of the length that it was trained on; each frame is the mean of the windows that
+    hold it, and the more of each the nearer it is to its middle.
+    """
+    n_frames = clip.valid.shape[1]
+    n_windows = max(0, -(-(n_frames - window) // stride)) + 1
+    frames = jnp.arange(n_windows)[:, None] * stride + jnp.arange(window)
+    inside = frames < n_frames
+    frames = jnp.minimum(frames, n_frames - 1)
+    every = (n_windows, *clip.points.shape[1:])
+    estimate = denoiser(
+        Window(
+            field=jax.tree.map(lambda leaf: leaf[0, frames], clip.field),
+            points=jnp.broadcast_to(clip.points, every),
+            normals=jnp.broadcast_to(clip.normals, every),
+            joints=clip.joints[0, frames],
+            valid=clip.valid[0, frames] & inside,
+        )
+    )
+    middle = 1 - jnp.abs(jnp.arange(window) - (window - 1) / 2) / (window / 2 + 0.5)
+    weight = jnp.where(inside, middle, 0.0)
+    total = jnp.zeros(n_frames).at[frames].add(weight)
+
+    def blend(leaf: Float[Array, "B W *rest"]) -> Float[Array, "1 T *rest"]:
+        rest = (1,) * (leaf.ndim - 2)
+        summed = jnp.zeros((n_frames, *leaf.shape[2:])).at[frames].add(leaf * weight.reshape(*weight.shape, *rest))
+        return (summed / total.reshape(-1, *rest))[None]
+
+    return jax.tree.map(blend, estimate)

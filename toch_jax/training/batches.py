@@ -1,0 +1,121 @@
+"""One batch: windows drawn, moved about, tracked badly, and both fields taken; one jitted function, nothing stored."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import jaxlie
+from jaxtyping import Array, Float, Int
+
+from toch_jax.denoiser.window import Target, Window, blank_lost, near_samples, rotate, scale
+from toch_jax.field.contact_field import field_of_lines
+from toch_jax.field.types import ContactField
+from toch_jax.hand.mesh import close_surface, closed_faces
+from toch_jax.hand.model import HandModel, HandParams, skin
+from toch_jax.training.clips import Clips, Samples
+from toch_jax.training.noise import NoiseConfig, lose_frames, perturb
+
+
+@dataclass(frozen=True)
+class BatchConfig:
+    """The shape of a batch, and how scenes are varied."""
+
+    batch: int = 8
+    window: int = 32
+    """Frames."""
+    samples: int = 384
+    """Of the object's surface, drawn anew for every window."""
+    reach: float = 0.1
+    """Farther along the normal than this the hand is not seen; metres."""
+    growth: float = 0.1
+    """Scenes are grown or shrunk by up to this part."""
+
+
+def draw_batch(
+    key: jax.Array,
+    clips: Clips,
+    surface: HandModel,
+    config: BatchConfig,
+    noise: NoiseConfig,
+) -> tuple[Window, Target]:
+    """Windows drawn at random with what they should become."""
+    pick_key, vary_key, noise_key = jax.random.split(key, 3)
+    picks = jax.random.randint(pick_key, (config.batch,), 0, clips.n_windows)
+    window, target = make_batch(noise_key, picks, clips, surface, config, noise)
+    return vary(vary_key, window, target, config)
+
+
+def make_batch(
+    key: jax.Array,
+    picks: Int[Array, "B"],
+    clips: Clips,
+    surface: HandModel,
+    config: BatchConfig,
+    noise: NoiseConfig,
+) -> tuple[Window, Target]:
+    """The windows `picks`, their hands perturbed; `surface` is the hand model whose skin the lines meet."""
+    noise_key, lose_key, sample_key = jax.random.split(key, 3)
+    steps = jnp.arange(config.window)
+    # a short clip's last frame is repeated as padding
+    frames = clips.start[picks][:, None] + jnp.minimum(steps, clips.length[picks][:, None] - 1)
+    known = clips.valid[frames] & (steps < clips.length[picks][:, None])
+    clean: HandParams = jax.tree.map(lambda leaf: leaf[frames], clips.params)
+    noisy = perturb(noise_key, noise, surface, clean)
+    valid = lose_frames(lose_key, noise, known)
+
+    # both hands at once: axes (2, B, W, ...)
+    both = jax.tree.map(lambda a, b: jnp.stack([a, b]), noisy, clean)
+    vertices, joints = skin(surface, both)
+    samples = jax.tree.map(lambda leaf: leaf[clips.object[picks]], clips.samples)
+    keys = jax.random.split(sample_key, config.batch)
+    chosen = jax.vmap(near_samples, in_axes=(0, 0, 0, 0, None))(keys, samples.points, joints[0], valid, config.samples)
+    samples = jax.tree.map(
+        lambda leaf: jnp.take_along_axis(leaf, chosen.reshape(*chosen.shape, *(1,) * (leaf.ndim - 2)), 1), samples
+    )
+    fields = _fields(samples, vertices, surface, config)
+    noisy_field, clean_field = (jax.tree.map(lambda leaf, i=i: leaf[i], fields) for i in (0, 1))
+    window = Window(noisy_field, samples.points, samples.normals, joints[0], valid)
+    return blank_lost(window), Target(clean_field, joints[1], known)
+
+
+def vary(key: jax.Array, window: Window, target: Target, config: BatchConfig) -> tuple[Window, Target]:
+    """Scenes turned any way about the object, grown or shrunk, and half of them played backwards."""
+    turn_key, grow_key, flip_key = jax.random.split(key, 3)
+    batch = window.points.shape[0]
+    rotation = jax.vmap(jaxlie.SO3.sample_uniform)(jax.random.split(turn_key, batch)).as_matrix()
+    factor = 1.0 + config.growth * jax.random.uniform(grow_key, (batch,), minval=-1.0)
+    centre = window.points.mean(axis=1)
+    truth = window.replace(field=target.field, joints=target.joints)
+    window, truth = (scale(rotate(each, rotation, centre), factor) for each in (window, truth))
+    target = target.replace(field=truth.field, joints=truth.joints)
+    backwards = jax.random.bernoulli(flip_key, 0.5, (batch,))
+
+    def played(leaf: Array) -> Array:
+        return jnp.where(backwards.reshape(batch, *(1,) * (leaf.ndim - 1)), leaf[:, ::-1], leaf)
+
+    timed = (window.field, window.joints, window.valid)
+    field, joints, valid = jax.tree.map(played, timed)
+    return window.replace(field=field, joints=joints, valid=valid), jax.tree.map(played, target)
+
+
+def _fields(
+    samples: Samples, vertices: Float[Array, "2 B W V 3"], surface: HandModel, config: BatchConfig
+) -> ContactField:
+    """The fields of two hands on the same samples; axes (2, B, W, N)."""
+    axes = vertices.shape[:3]
+
+    def frames(leaf: Array) -> Array:
+        spread = jnp.broadcast_to(leaf[None, :, None], (*axes, *leaf.shape[1:]))
+        return spread.reshape(-1, *leaf.shape[1:])
+
+    field = field_of_lines(
+        frames(samples.points),
+        frames(samples.normals),
+        frames(samples.clearance_out),
+        frames(samples.clearance_in),
+        close_surface(surface, vertices.reshape(-1, *vertices.shape[3:])),
+        closed_faces(surface),
+        close_surface(surface, surface.v_template),
+        config.reach,
+    )
+    return jax.tree.map(lambda leaf: leaf.reshape(*axes, *leaf.shape[1:]), field)

@@ -1,0 +1,155 @@
+"""Clean clips, ready for windows: every hand as a right hand in its object's frame, all clips end to end."""
+
+from collections.abc import Iterable
+
+import jax
+import jax.numpy as jnp
+import jaxlie
+import numpy as np
+from flax import struct
+from jaxtyping import Array, Bool, Float, Int
+from scipy.spatial import cKDTree
+
+from toch_jax.errors import bad_input
+from toch_jax.hand.model import HandModel, HandParams, rest_joints, skin_frames
+from toch_jax.object.build import build_object
+from toch_jax.object.model import ObjectModel
+from toch_jax.sequence.mirror import mirror
+from toch_jax.sequence.types import Sequence
+
+FRAME_RATE = 30.0
+"""Clips are thinned to about this many frames a second, as the denoiser will meet them."""
+NEAR = 0.15
+"""A window counts when some joint comes this near the object in some frame; metres."""
+
+
+class Samples(struct.PyTreeNode):
+    """The samples of O objects (each part of a hinged one stands alone), K each; metres."""
+
+    points: Float[Array, "O K 3"]
+    normals: Float[Array, "O K 3"]
+    clearance_out: Float[Array, "O K"]
+    clearance_in: Float[Array, "O K"]
+
+
+class Clips(struct.PyTreeNode):
+    """All windows of a split, on the device. F frames of all clips end to end, M windows."""
+
+    params: HandParams
+    """Axes (F, ...); a right hand, in the frame of the part it handles."""
+    valid: Bool[Array, "F"]
+    start: Int[Array, "M"]
+    length: Int[Array, "M"]
+    """Frames that a window has; fewer than it wants where the clip is short."""
+    object: Int[Array, "M"]
+    samples: Samples
+
+    @property
+    def n_windows(self) -> int:
+        return self.start.shape[0]
+
+
+def build_clips(
+    sequences: Iterable[tuple[str, Sequence]], model: HandModel, window: int, n_samples: int, where: str = "clips"
+) -> Clips:
+    """The windows (half overlapping) of all hands of all sequences; `model` is the right hand.
+
+    Raises InputError for sequences without hand parameters of this model and where no window is left.
+    """
+    cache: dict[bytes, int] = {}
+    objects: list[ObjectModel] = []
+    params: list[HandParams] = []
+    valid: list[np.ndarray] = []
+    windows: list[tuple[int, int, int]] = []
+    total = 0
+    for name, sequence in sequences:
+        if sequence.hands.params is None:
+            raise bad_input(name, "hands", "hand parameters", "none")
+        if sequence.hand_model != model.name:
+            raise bad_input(name, "hand_model", repr(model.name), repr(sequence.hand_model))
+        for hand, side in enumerate(sequence.hand_side):
+            right = sequence if side == "right" else mirror(sequence)
+            clip, seen, part = _in_part_frame(right, hand, model)
+            piece = _samples_of_part(right, part, n_samples, cache, objects)
+            near = _is_near(clip, model, objects[piece]) & seen
+            for begin, length in _window_spans(len(seen), window):
+                if near[begin : begin + length].any():
+                    windows.append((total + begin, length, piece))
+            params.append(clip)
+            valid.append(seen)
+            total += len(seen)
+    if not windows:
+        raise bad_input(where, "windows", "a hand within 15 cm of an object", "none")
+    start, length, piece = np.asarray(windows, np.int32).T
+    return Clips(
+        params=jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *params),
+        valid=jnp.asarray(np.concatenate(valid)),
+        start=jnp.asarray(start),
+        length=jnp.asarray(length),
+        object=jnp.asarray(piece),
+        samples=Samples(
+            points=jnp.stack([one.points for one in objects]),
+            normals=jnp.stack([one.normals for one in objects]),
+            clearance_out=jnp.stack([one.clearance_out for one in objects]),
+            clearance_in=jnp.stack([one.clearance_in for one in objects]),
+        ),
+    )
+
+
+def _in_part_frame(sequence: Sequence, hand: int, model: HandModel) -> tuple[HandParams, Bool[np.ndarray, "T"], int]:
+    """One right hand in the frame of the part that it comes nearest to, thinned to the frame rate."""
+    every = max(1, round(sequence.fps / FRAME_RATE))
+    assert sequence.hands.params is not None
+    world = jax.tree.map(lambda leaf: leaf[hand, ::every], sequence.hands.params)
+    seen = np.asarray(sequence.hand_valid[hand, ::every])
+    joints = np.asarray(skin_frames(model, world)[1])
+    vertex_part = np.asarray(sequence.object_vertex_part)
+    distances = []
+    for part in range(sequence.object_motion.rotation.shape[0]):
+        tree = cKDTree(np.asarray(sequence.object_vertices)[vertex_part == part])
+        rotation = np.asarray(sequence.object_motion.rotation[part, ::every])
+        local = np.einsum(
+            "tji,tkj->tki", rotation, joints - np.asarray(sequence.object_motion.translation[part, ::every])[:, None]
+        )
+        distances.append(tree.query(local[seen])[0].min(axis=-1).mean() if seen.any() else np.inf)
+    part = int(np.argmin(distances))
+    to_part = jaxlie.SE3.from_rotation_and_translation(
+        jaxlie.SO3.from_matrix(sequence.object_motion.rotation[part, ::every]),
+        sequence.object_motion.translation[part, ::every],
+    ).inverse()
+    # skinning turns the hand about its own wrist, so it is the wrist that moves with the frame
+    wrist = rest_joints(model, world.betas)[:, 0]
+    clip = world.replace(
+        global_orient=(to_part.rotation() @ jaxlie.SO3.exp(world.global_orient)).log(),
+        transl=to_part @ (wrist + world.transl) - wrist,
+    )
+    return clip, seen, part
+
+
+def _samples_of_part(
+    sequence: Sequence, part: int, n_samples: int, cache: dict[bytes, int], objects: list[ObjectModel]
+) -> int:
+    """The place in `objects` of this part, built at its first appearance."""
+    vertices, faces = np.asarray(sequence.object_vertices), np.asarray(sequence.object_faces)
+    kept = np.asarray(sequence.object_vertex_part) == part
+    faces = faces[kept[faces].all(axis=1)]
+    used, faces = np.unique(faces, return_inverse=True)
+    vertices, faces = vertices[used], faces.reshape(-1, 3)
+    key = vertices.tobytes() + faces.tobytes()
+    if key not in cache:
+        cache[key] = len(objects)
+        objects.append(build_object(vertices, faces, n_samples=n_samples, sdf_resolution=8).without_mesh())
+    return cache[key]
+
+
+def _is_near(clip: HandParams, model: HandModel, object: ObjectModel) -> Bool[np.ndarray, "T"]:
+    joints = np.asarray(skin_frames(model, clip)[1])
+    return cKDTree(np.asarray(object.points)).query(joints)[0].min(axis=-1) <= NEAR
+
+
+def _window_spans(frames: int, window: int) -> list[tuple[int, int]]:
+    """Starts half a window apart, the last one flush with the end."""
+    if frames <= window:
+        return [(0, frames)]
+    starts = [*range(0, frames - window, window // 2), frames - window]
+    return [(start, window) for start in starts]

@@ -1,0 +1,98 @@
+"""What a training run is: one frozen record, bound as `experiment` by a file in experiments/."""
+
+import runpy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+import jax
+import optax
+import tyro
+
+from toch_jax.denoiser.checkpoints import DenoiserConfig
+from toch_jax.errors import bad_input
+from toch_jax.training.batches import BatchConfig
+from toch_jax.training.noise import NoiseConfig
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which clean clips, and what hand looks at them."""
+
+    dataset: str = "open_grasps"
+    data_dir: str | None = None
+    """Where prepared data sets lie; None is the usual place."""
+    hand: str = "open"
+    """The hand model that the clips' parameters belong to."""
+    hand_faces: int = 800
+    """Triangles of the skin that lines are tested against; the arithmetic of a batch goes with it."""
+    object_samples: int = 2000
+    """Samples of each object, of which each window draws its own."""
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """Adam, its gradients clipped by their global norm; the rate warms up and goes along cosines."""
+
+    learning_rate: float = 2e-3
+    lowest_rate: float = 1e-5
+    warmup: int = 100
+    """Steps."""
+    period: int | None = None
+    """Steps of one cosine, restarted until the end (Loshchilov and Hutter 2017); None is one cosine for all steps."""
+    weight_decay: float = 0.0
+    """Of torch's Adam: added to the gradient as a penalty on squares would."""
+    clip: float = 1.0
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that decides what weights come out. `toch train FILE --steps 10 --batch.window 16` overrides."""
+
+    name: str
+    denoiser: DenoiserConfig
+    data: DataConfig = field(default_factory=DataConfig)
+    batch: BatchConfig = field(default_factory=BatchConfig)
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    steps: int = 4000
+    seed: int = 0
+    log_every: int = 20
+    """Steps between lines of metrics."""
+    save_every: int = 250
+    """Steps between checkpoints: no more than these are lost to a kill."""
+    validate_every: int = 500
+    validation_batches: int = 16
+
+
+def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+    """The `experiment` that a Python file binds, with command-line overrides. Raises InputError; exits on bad flags."""
+    path = Path(path)
+    if not path.is_file():
+        raise bad_input(path, "experiment", "a Python file that binds `experiment`", "no file")
+    bound = runpy.run_path(str(path)).get("experiment")
+    if not isinstance(bound, Experiment):
+        raise bad_input(path, "experiment", "an Experiment", type(bound).__name__)
+    return tyro.cli(Experiment, default=bound, args=list(overrides), config=(tyro.conf.AvoidSubcommands,))
+
+
+def learning_rate(config: OptimiserConfig, steps: int) -> optax.Schedule:
+    """Step to rate."""
+    period = config.period or steps
+    cosine = optax.cosine_decay_schedule(config.learning_rate, period, config.lowest_rate / config.learning_rate)
+
+    def rate(step: jax.typing.ArrayLike) -> jax.typing.ArrayLike:
+        warm = optax.linear_schedule(0.0, 1.0, config.warmup)(step + 1) if config.warmup else 1.0
+        return warm * cosine(step % period)
+
+    return rate
+
+
+def optimiser(config: OptimiserConfig, steps: int) -> optax.GradientTransformation:
+    return optax.chain(
+        optax.clip_by_global_norm(config.clip),
+        optax.add_decayed_weights(config.weight_decay),
+        optax.scale_by_adam(),
+        optax.scale_by_learning_rate(learning_rate(config, steps)),
+    )

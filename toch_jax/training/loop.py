@@ -1,0 +1,114 @@
+"""The training loop: the same experiment gives the same weights bit for bit, killed and resumed or not."""
+
+import json
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import optax
+from orbax.checkpoint import v1 as ocp
+from tqdm import tqdm
+
+from toch_jax.denoiser.checkpoints import create_denoiser, save_denoiser
+from toch_jax.errors import bad_input
+from toch_jax.hand.model import HandModel
+from toch_jax.training.batches import draw_batch
+from toch_jax.training.clips import Clips
+from toch_jax.training.experiment import Experiment, optimiser
+from toch_jax.training.metrics import Metrics, plot_losses
+from toch_jax.training.validate import validate
+
+WEIGHTS = "denoiser.npz"
+_PACKAGES = ("toch-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+def train(
+    experiment: Experiment, run_dir: str | Path, clips: Clips, validation: Clips, surface: HandModel
+) -> dict[str, float]:
+    """Trains, or goes on with, the run in `run_dir`; writes `denoiser.npz` there and gives the last validation.
+
+    `surface` is the right hand whose skin the fields are taken from. Raises InputError where `run_dir` holds another
+    experiment's run.
+    """
+    run_dir = Path(run_dir).absolute()
+    claim_run_dir(run_dir, experiment)
+    rule = optimiser(experiment.optimiser, experiment.steps)
+    model = create_denoiser(experiment.denoiser, experiment.seed)
+    state = (model, rule.init(model))
+    # the seed's other half: the first made the weights
+    key = jax.random.fold_in(jax.random.key(experiment.seed), 1)
+
+    @jax.jit
+    def batch_at(step: int, clips: Clips, surface: HandModel) -> Any:
+        return draw_batch(jax.random.fold_in(key, step), clips, surface, experiment.batch, experiment.noise)
+
+    @jax.jit
+    def update(state: Any, batch: Any) -> tuple[Any, dict[str, jax.Array]]:
+        model, memory = state
+        (loss, terms), gradient = jax.value_and_grad(lambda m: m.loss(*batch), has_aux=True)(model)
+        change, memory = rule.update(gradient, memory, model)
+        return (optax.apply_updates(model, change), memory), {"loss": loss, **terms}
+
+    with ocp.training.Checkpointer(
+        run_dir / "checkpoints",
+        save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(experiment.save_every),
+        preservation_policy=ocp.training.preservation_policies.LatestN(2),
+        cleanup_tmp_directories=True,
+    ) as saver:
+        first = 0
+        if saver.latest is not None:
+            first = saver.latest.step
+            leaves = saver.load(first, dict(enumerate(jax.tree.leaves(state))))
+            state = jax.tree.unflatten(jax.tree.structure(state), leaves.values())
+        metrics = Metrics(run_dir / "metrics.jsonl", first)
+        progress = tqdm(range(first, experiment.steps), initial=first, total=experiment.steps, desc=experiment.name)
+        batch = batch_at(first, clips, surface)
+        for step in progress:
+            # the next batch is on its way while this one is learnt from
+            following = batch_at(step + 1, clips, surface)
+            state, terms = update(state, batch)
+            batch, done = following, step + 1
+            if done % experiment.log_every == 0 or done == experiment.steps:
+                line = metrics.write(done, terms)
+                progress.set_postfix(loss=f"{line['loss']:.3f}")
+            if done % experiment.validate_every == 0 and done < experiment.steps:
+                metrics.write(done, validate(state[0], validation, surface, experiment))
+            saver.save_async(done, dict(enumerate(jax.tree.leaves(state))), force=done == experiment.steps)
+
+    result = validate(state[0], validation, surface, experiment)
+    metrics.write(experiment.steps, result)
+    save_denoiser(state[0], run_dir / WEIGHTS)
+    plot_losses(run_dir / "metrics.jsonl", run_dir / "loss.png")
+    return result
+
+
+def claim_run_dir(run_dir: Path, experiment: Experiment) -> None:
+    """Writes the experiment and the versions into a new run; raises InputError where another experiment's are."""
+    record = run_dir / "experiment.json"
+    mine = json.loads(json.dumps(asdict(experiment)))
+    if record.is_file():
+        name, ours, theirs = _first_difference(mine, json.loads(record.read_text()), "experiment")
+        if name:
+            raise bad_input(run_dir, name, f"{theirs!r}, as the run began", f"{ours!r}: choose another run folder")
+        return
+    run_dir.mkdir(parents=True, exist_ok=True)
+    versions = {package: version(package) for package in _PACKAGES}
+    versions |= {"python": platform.python_version(), "platform": platform.platform(), "device": str(jax.devices()[0])}
+    (run_dir / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
+    part = record.with_suffix(".part")
+    part.write_text(json.dumps(mine, indent=2) + "\n")
+    part.replace(record)
+
+
+def _first_difference(ours: Any, theirs: Any, name: str) -> tuple[str, Any, Any]:
+    """The name and both values of the first entry that differs; an empty name where none does."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key in sorted(ours.keys() | theirs.keys()):
+            found = _first_difference(ours.get(key), theirs.get(key), f"{name}.{key}")
+            if found[0]:
+                return found
+        return "", None, None
+    return ("", None, None) if ours == theirs else (name, ours, theirs)

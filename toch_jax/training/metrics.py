@@ -1,0 +1,54 @@
+"""Metrics of a run: one JSON object a line, and the picture of them."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jaxtyping import Array, Float
+
+
+class Metrics:
+    """A file of lines, each with its step; a resumed run first drops what a killed one wrote past its checkpoint."""
+
+    def __init__(self, path: Path, resumed_at: int) -> None:
+        kept = [line for line in read_metrics(path) if line["step"] <= resumed_at] if path.is_file() else []
+        part = path.with_suffix(".part")
+        part.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        part.replace(path)
+        self.path = path
+
+    def write(self, step: int, values: Mapping[str, float | Float[Array, ""]]) -> dict[str, float]:
+        line = {"step": step, **{name: round(float(value), 6) for name, value in values.items()}}
+        with self.path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        return line
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """All whole lines; a kill may have cut the last."""
+    lines = path.read_text().split("\n")[:-1]
+    return [json.loads(line) for line in lines]
+
+
+def plot_losses(path: Path, picture: Path) -> None:
+    """Training losses and validation errors over steps, as a PNG."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    lines = read_metrics(path)
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    trained = [line for line in lines if "loss" in line]
+    for name in trained[0].keys() - {"step", "sigma"}:
+        left.plot([line["step"] for line in trained], [line[name] for line in trained], label=name)
+    left.set(title="training", xlabel="step", yscale="log")
+    validated = [line for line in lines if "distance_mm" in line]
+    for name in sorted(key for key in validated[0] if key.endswith("_mm")):
+        right.plot([line["step"] for line in validated], [line[name] for line in validated], label=name)
+    right.set(title="validation", xlabel="step", ylabel="mm", ylim=(0, None))
+    left.legend()
+    right.legend()
+    figure.savefig(picture, dpi=100)
+    pyplot.close(figure)

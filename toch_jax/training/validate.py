@@ -1,0 +1,89 @@
+"""How wrong a field is before and after denoising, in millimetres, on the same noisy windows every time."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from toch_jax.denoiser.light import LightDenoiser
+from toch_jax.denoiser.toch import TochDenoiser
+from toch_jax.denoiser.window import Target, Window
+from toch_jax.hand.model import HandModel
+from toch_jax.training.batches import BatchConfig, make_batch
+from toch_jax.training.clips import Clips
+from toch_jax.training.experiment import Experiment
+from toch_jax.training.noise import NoiseConfig
+
+CONTACT = 0.005
+"""Samples whose clean distance is below this (metres, either way) are in contact."""
+_MM = 1000.0
+
+Sums = dict[str, tuple[Float[Array, ""], Float[Array, ""]]]
+"""For each error its weighted sum and the sum of weights."""
+
+
+def validate(
+    model: LightDenoiser | TochDenoiser, clips: Clips, surface: HandModel, experiment: Experiment
+) -> dict[str, float]:
+    """Mean errors over the validation batches; names as in `errors`."""
+    key = jax.random.fold_in(jax.random.key(experiment.seed), 2)
+    total: Sums = {}
+    for index in range(experiment.validation_batches):
+        sums = _batch_errors(jax.random.fold_in(key, index), model, clips, surface, experiment.batch, experiment.noise)
+        total = jax.tree.map(jnp.add, total, sums) if total else sums
+    return {name: float(value / jnp.maximum(weight, 1.0)) for name, (value, weight) in total.items()}
+
+
+@functools.partial(jax.jit, static_argnums=(4, 5))
+def _batch_errors(
+    key: jax.Array,
+    model: LightDenoiser | TochDenoiser,
+    clips: Clips,
+    surface: HandModel,
+    batch: BatchConfig,
+    noise: NoiseConfig,
+) -> Sums:
+    pick_key, noise_key = jax.random.split(key)
+    picks = jax.random.randint(pick_key, (batch.batch,), 0, clips.n_windows)
+    window, target = make_batch(noise_key, picks, clips, surface, batch, noise)
+    return errors(model, window, target)
+
+
+def errors(model: LightDenoiser | TochDenoiser, window: Window, target: Target) -> Sums:
+    """Errors on contact samples, as they came (`_before`) and denoised; joints over all known frames.
+
+    A field error counts where the noisy field too says something, so that before and after are of the same samples;
+    `hand_point` joins distance and correspondence: how far off the field places a point of the hand.
+    """
+    estimate = model(window)
+    noisy, field, truth = window.field, estimate.field, target.field
+    known = target.known[..., None]
+    contact = truth.mask & known & (jnp.abs(truth.distance) < CONTACT)
+    shared = contact & noisy.mask
+    sums: Sums = {}
+
+    def add(name: str, values: Float[Array, "*batch"], where: Bool[Array, "*batch"]) -> None:
+        sums[name] = (jnp.sum(jnp.where(where, values, 0.0)), jnp.sum(where.astype(jnp.float32)))
+
+    for suffix, each in (("_before", noisy), ("", field)):
+        distance = _MM * jnp.abs(each.distance - truth.distance)
+        correspondence = _MM * jnp.linalg.norm(each.correspondence - truth.correspondence, axis=-1)
+        add(f"distance{suffix}_mm", distance, shared)
+        add(f"correspondence{suffix}_mm", correspondence, shared)
+        add(f"hand_point{suffix}_mm", jnp.hypot(distance, correspondence), shared)
+    for suffix, mask in (("_before", noisy.mask), ("", field.mask_logit > 0)):
+        union = (mask | truth.mask) & known
+        add(f"mask_overlap{suffix}", (mask & truth.mask).astype(jnp.float32), union)
+    error = jnp.abs(field.distance - truth.distance)
+    add("distance_within_sigma", (error < field.distance_sigma).astype(jnp.float32), contact)
+    seen = jnp.broadcast_to((target.known & window.valid)[..., None], window.joints.shape[:-1])
+    add("joints_before_mm", _MM * jnp.linalg.norm(window.joints - target.joints, axis=-1), seen)
+    if estimate.joints is not None:
+        off = jnp.linalg.norm(estimate.joints.joints - target.joints, axis=-1)
+        add("joints_mm", _MM * off, seen)
+        lost = jnp.broadcast_to((target.known & ~window.valid)[..., None], off.shape)
+        add("lost_joints_mm", _MM * off, lost)
+        inside = jnp.abs(estimate.joints.joints - target.joints) < estimate.joints.sigma[..., None]
+        add("joints_within_sigma", inside.mean(axis=-1), seen | lost)
+    return sums
