@@ -14,8 +14,7 @@ from jaxtyping import Array, Float
 from toch_jax.hand.model import Side
 
 
-@struct.dataclass
-class PosePrior:
+class PosePrior(struct.PyTreeNode):
     """Axis-angle poses, radians, MANO's joint order."""
 
     mean: Float[Array, "45"]

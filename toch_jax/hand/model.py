@@ -15,8 +15,7 @@ N_SKELETON_JOINTS = 16
 N_JOINTS = 21
 
 
-@struct.dataclass
-class HandParams:
+class HandParams(struct.PyTreeNode):
     """The state of a hand; leading axes are free (frames, hands, batch).
 
     Rotations are axis-angle in radians and absolute: no mean pose is added. Vertices are skinned about the model's own
@@ -29,8 +28,7 @@ class HandParams:
     transl: Float[Array, "*batch 3"]
 
 
-@struct.dataclass
-class HandModel:
+class HandModel(struct.PyTreeNode):
     """A hand model's constants. Metres. The mesh may be open at the wrist: see hand/mesh.py for closing it."""
 
     v_template: Float[Array, "V 3"]

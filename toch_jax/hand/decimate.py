@@ -1,0 +1,85 @@
+"""A coarser level of a hand: fewer faces, the same shape space, the same joints."""
+
+import dataclasses
+
+import fast_simplification
+import igl
+import jax.numpy as jnp
+import numpy as np
+
+from toch_jax.errors import bad_input
+from toch_jax.hand.limits import pose_prior
+from toch_jax.hand.mesh import close_surface, closed_faces
+from toch_jax.hand.model import HandModel, HandParams, skin
+
+_AGGRESSION = 2
+"""How greedily edges collapse: lower keeps closer to the surface; under 2 it stops before 1,500 faces."""
+
+
+def decimate(model: HandModel, n_faces: int = 1500) -> HandModel:
+    """The same hand, closed, with about `n_faces` faces.
+
+    Shape and pose correctives and skinning weights are interpolated from the nearest point of the full surface; the
+    tips are vertices of the full one, and the joint regressor gives the same joints for every shape.
+    """
+    full = np.asarray(close_surface(model, model.v_template), np.float64)
+    faces = np.asarray(closed_faces(model), np.int64)
+    # edges are chosen on a half-closed hand, so that enough are left where joints bend, and collapsed on the flat one
+    collapses = fast_simplification.simplify(
+        _half_closed(model), faces, target_count=n_faces, agg=_AGGRESSION, return_collapses=True
+    )[2]
+    points, coarse, _ = fast_simplification.replay_simplification(full, faces, collapses)
+    points, coarse = np.asarray(points, np.float64), np.asarray(coarse, np.int64)
+    _, face, foot = igl.point_mesh_squared_distance(points, full, faces)
+    corner = full[faces[face]]
+    share = igl.barycentric_coordinates(foot, *(np.ascontiguousarray(corner[:, k]) for k in range(3)))
+    carry = np.zeros((len(points), len(full)))
+    np.put_along_axis(carry, faces[face], share, axis=1)
+
+    tips = np.array([np.argmin(np.linalg.norm(points - full[tip], axis=-1)) for tip in np.asarray(model.tips)])
+    if len(set(tips)) < len(tips):
+        raise bad_input("decimate", "n_faces", "enough faces to tell the fingertips apart", str(n_faces))
+    points[tips] = full[np.asarray(model.tips)]
+    carry[tips] = np.eye(len(full))[np.asarray(model.tips)]
+
+    shapedirs = np.moveaxis(np.asarray(close_surface(model, jnp.moveaxis(model.shapedirs, -1, 0))), 0, -1)
+    posedirs = np.moveaxis(np.asarray(close_surface(model, jnp.moveaxis(model.posedirs, -1, 0))), 0, -1)
+    weights = np.asarray(close_surface(model, model.weights))
+    shapedirs = np.einsum("uv,vcs->ucs", carry, shapedirs)
+    return dataclasses.replace(
+        model,
+        v_template=jnp.asarray(points, jnp.float32),
+        shapedirs=jnp.asarray(shapedirs, jnp.float32),
+        posedirs=jnp.asarray(np.tensordot(carry, posedirs, 1), jnp.float32),
+        joint_regressor=jnp.asarray(_regressor(model, carry, points, shapedirs), jnp.float32),
+        weights=jnp.asarray(carry @ weights, jnp.float32),
+        faces=jnp.asarray(coarse, jnp.int32),
+        tips=jnp.asarray(tips, jnp.int32),
+        wrist_ring=jnp.zeros(0, jnp.int32),
+    )
+
+
+def _half_closed(model: HandModel) -> np.ndarray:
+    """(U, 3) closed surface of the mean hand in the mean pose."""
+    params = HandParams(
+        global_orient=jnp.zeros(3),
+        pose=pose_prior(model.side).mean,
+        betas=jnp.zeros(model.shapedirs.shape[-1]),
+        transl=jnp.zeros(3),
+    )
+    return np.asarray(close_surface(model, skin(model, params)[0]), np.float64)
+
+
+def _regressor(model: HandModel, carry: np.ndarray, points: np.ndarray, shapedirs: np.ndarray) -> np.ndarray:
+    """(16, U): the smallest change to the carried-over regressor that gives the full one's joints, for every shape."""
+    regressor = np.asarray(model.joint_regressor, np.float64)
+    used = carry[:, : regressor.shape[1]].T
+    guess = regressor @ (used / np.maximum(used.sum(axis=1, keepdims=True), 1e-9))
+    template, directions = np.asarray(model.v_template, np.float64), np.asarray(model.shapedirs, np.float64)
+
+    def features(where: np.ndarray, moves: np.ndarray) -> np.ndarray:
+        return np.column_stack([np.ones(len(where)), where, moves.reshape(len(where), -1)])
+
+    wanted = regressor @ features(template, directions)
+    system = features(points, shapedirs)
+    return guess + (wanted - guess @ system) @ np.linalg.pinv(system)
