@@ -32,7 +32,7 @@ class Touch:
     contact: Bool[np.ndarray, "T"]
     depth_mm: Float[np.ndarray, "T"]
     volume_cm3: Float[np.ndarray, "T"] | None
-    """nan in frames that were left out; None for a hand without a mesh."""
+    """nan in frames that were left out; None for a hand without a mesh, or where it wasn't asked for."""
     volume_is_exact: bool
     """By mesh boolean; else by solid voxels."""
 
@@ -44,12 +44,12 @@ def sequence_parts(sequence: Sequence) -> list[Part]:
     )
 
 
-def touch(motion: ObjectMotion, parts: list[Part], hand: PosedHand) -> Touch:
+def touch(motion: ObjectMotion, parts: list[Part], hand: PosedHand, volumes: bool = True) -> Touch:
     """Contact, depth and volume (all parts of the object together); a hand without skin is measured by its joints."""
     local = [np.asarray(to_part(motion, part, jnp.asarray(hand.points))) for part in range(len(parts))]
     closest = np.min([nearest(here, part) for here, part in zip(local, parts, strict=True)], axis=0)
     contact, depth = contact_frames(closest) & hand.valid, penetration_depths_mm(closest) * hand.valid
-    if hand.faces is None:
+    if hand.faces is None or not volumes:
         return Touch(contact, depth, None, False)
     chosen = np.flatnonzero(contact)
     chosen = chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), MAX_VOLUME_FRAMES)).round().astype(int)]

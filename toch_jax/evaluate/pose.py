@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -51,13 +50,17 @@ def pose_truth(sequence: Sequence, models: Mapping[Side, HandModel]) -> list[Pos
 def _posed(hands: Hands, valid: Bool[np.ndarray, "H T"], models: list[HandModel]) -> list[PosedHand]:
     posed = []
     for hand, model in enumerate(models):
-        joints = None if hands.joints is None else np.asarray(hands.joints[hand])
-        vertices = None if hands.vertices is None else np.asarray(hands.vertices[hand])
+        joints = None if hands.joints is None else hands.joints[hand]
+        skin = None if hands.vertices is None else hands.vertices[hand]
         if hands.params is not None:
-            skin, skeleton = skin_frames(model, jax.tree.map(lambda x, h=hand: x[h], hands.params))
-            vertices, joints = np.asarray(close_surface(model, skin)), np.asarray(skeleton)
-        elif vertices is not None and hands.vertex_order == model.name:
-            vertices = np.asarray(close_surface(model, jnp.asarray(vertices)))
-        has_mesh = hands.params is not None or (vertices is not None and hands.vertex_order == model.name)
-        posed.append(PosedHand(joints, vertices, np.asarray(closed_faces(model)) if has_mesh else None, valid[hand]))
+            skin, joints = skin_frames(model, jax.tree.map(lambda leaf, hand=hand: leaf[hand], hands.params))
+        has_mesh = skin is not None and (hands.params is not None or hands.vertex_order == model.name)
+        posed.append(
+            PosedHand(
+                joints=None if joints is None else np.asarray(joints),
+                vertices=None if skin is None else np.asarray(close_surface(model, skin) if has_mesh else skin),
+                faces=np.asarray(closed_faces(model)) if has_mesh else None,
+                valid=valid[hand],
+            )
+        )
     return posed

@@ -10,8 +10,7 @@ _CHUNK = 16
 _MISS = 2**31 - 1
 
 
-@struct.dataclass
-class Hits:
+class Hits(struct.PyTreeNode):
     """The nearest hit of each line, within reach, along its direction (last axis 0) and against it (1)."""
 
     distance: Float[Array, "*batch N 2"]

@@ -4,8 +4,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float
 
 
-@struct.dataclass
-class ContactField:
+class ContactField(struct.PyTreeNode):
     """For each frame and each of the object's N samples; leading axes are free (hands, batch, frames)."""
 
     mask: Bool[Array, "*batch N"]
@@ -16,8 +15,7 @@ class ContactField:
     """The point of the canonical hand (the model's template, metres) that is hit. 0 where mask is false."""
 
 
-@struct.dataclass
-class FieldEstimate:
+class FieldEstimate(struct.PyTreeNode):
     """A denoiser's belief about the clean field, axes as in ContactField."""
 
     mask_logit: Float[Array, "*batch N"]

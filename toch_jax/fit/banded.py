@@ -11,8 +11,7 @@ from jax.scipy.linalg import cho_solve, solve_triangular
 from jaxtyping import Array, Float
 
 
-@struct.dataclass
-class BandedSystem:
+class BandedSystem(struct.PyTreeNode):
     """The matrix [[A, C], [C', D]] of T frames with n unknowns each and S shared ones."""
 
     diagonal: Float[Array, "T n n"]
@@ -24,8 +23,7 @@ class BandedSystem:
     corner: Float[Array, "S S"]
 
 
-@struct.dataclass
-class Factor:
+class Factor(struct.PyTreeNode):
     """The eliminated system."""
 
     lower: Float[Array, "T2 m m"]

@@ -21,8 +21,7 @@ from toch_jax.hand.model import HandModel, HandParams
 from toch_jax.object.model import ObjectModel, ObjectMotion
 
 
-@struct.dataclass
-class Fitted:
+class Fitted(struct.PyTreeNode):
     """A hand's trajectory and how sure it is."""
 
     params: HandParams

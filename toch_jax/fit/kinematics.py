@@ -15,8 +15,7 @@ from toch_jax.fit.state import WRIST_SCALE, HandState
 from toch_jax.hand.model import HandModel, forward_kinematics, rest_joints
 
 
-@struct.dataclass
-class Bones:
+class Bones(struct.PyTreeNode):
     """The posed skeleton; all that the motion of any point of the hand needs."""
 
     rotation: Float[Array, "T 16 3 3"]
@@ -28,8 +27,7 @@ class Bones:
     """The shaped template with its pose correctives."""
 
 
-@struct.dataclass
-class Points:
+class Points(struct.PyTreeNode):
     """M points of the hand in each frame and their derivatives."""
 
     position: Float[Array, "T M 3"]

@@ -11,8 +11,7 @@ from toch_jax.fit.state import HandState
 from toch_jax.object.model import ObjectModel, ObjectMotion
 
 
-@struct.dataclass
-class SurfaceTerm:
+class SurfaceTerm(struct.PyTreeNode):
     """Points of the skin that should be at targets: correspondences of a field, or of a tracker's surface points."""
 
     face: Int[Array, "T M"]
@@ -24,16 +23,14 @@ class SurfaceTerm:
     weight_across: Float[Array, "T M"]
 
 
-@struct.dataclass
-class JointTerm:
+class JointTerm(struct.PyTreeNode):
     """Joints (16 + tips) that should be at targets."""
 
     target: Float[Array, "T 21 3"]
     weight: Float[Array, "T 21"]
 
 
-@struct.dataclass
-class TrackedTerm:
+class TrackedTerm(struct.PyTreeNode):
     """The tracked hand as an observation, with Student's t errors: a gross error counts little."""
 
     state: HandState
@@ -44,8 +41,7 @@ class TrackedTerm:
     """Student's degrees of freedom."""
 
 
-@struct.dataclass
-class SmoothTerm:
+class SmoothTerm(struct.PyTreeNode):
     """Motion: velocity and acceleration of each of 16 rotations and of the wrist, with Student's t spread.
 
     Most frames of a grasp are still and a few are quick: few degrees of freedom hold the still ones still, many make
@@ -57,8 +53,7 @@ class SmoothTerm:
     freedom: Float[Array, ""]
 
 
-@struct.dataclass
-class PriorTerm:
+class PriorTerm(struct.PyTreeNode):
     """Plausible hands."""
 
     pose_mean: Float[Array, "45"]
@@ -69,8 +64,7 @@ class PriorTerm:
     shape_weight: Float[Array, ""]
 
 
-@struct.dataclass
-class ContactTerm:
+class ContactTerm(struct.PyTreeNode):
     """The skin stays out of the object."""
 
     object: ObjectModel
@@ -84,8 +78,7 @@ class ContactTerm:
     """Depth that costs nothing, metres: skin gives way."""
 
 
-@struct.dataclass
-class Problem:
+class Problem(struct.PyTreeNode):
     """All terms of one hand's trajectory over T frames (T even)."""
 
     surface: SurfaceTerm

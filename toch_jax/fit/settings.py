@@ -5,8 +5,7 @@ from flax import struct
 from jaxtyping import Array, Float
 
 
-@struct.dataclass
-class Levels:
+class Levels(struct.PyTreeNode):
     """Standard deviations of a coordinate: the wrist's place (m), its turn (rad), a finger joint's turn (rad)."""
 
     wrist: Float[Array, ""] | float
@@ -18,8 +17,7 @@ class Levels:
         return jnp.stack([jnp.asarray(level, jnp.float32) for level in (self.orient, *[self.fingers] * 15, self.wrist)])
 
 
-@struct.dataclass
-class FitSettings:
+class FitSettings(struct.PyTreeNode):
     """Standard deviations unless said otherwise; tuned on validation clips."""
 
     velocity: Levels = Levels(wrist=0.03, orient=0.3, fingers=0.5)

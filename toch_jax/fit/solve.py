@@ -18,8 +18,7 @@ DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-4, 0.1, 10.0
 DAMPING_FLOOR = 1e-7
 
 
-@struct.dataclass
-class Solution:
+class Solution(struct.PyTreeNode):
     """Where the solver stopped."""
 
     state: HandState

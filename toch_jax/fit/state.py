@@ -13,8 +13,7 @@ N_UNKNOWNS = 51
 """For each frame: 16 rotations of 3, then the wrist."""
 
 
-@struct.dataclass
-class HandState:
+class HandState(struct.PyTreeNode):
     """A trajectory of T frames. The wrist's position stands for `transl`, so that shape does not move the hand."""
 
     rotations: Float[Array, "T 16 3 3"]

@@ -23,8 +23,7 @@ N_GROUPS = 17
 """16 rotations and the wrist: three unknowns each."""
 
 
-@struct.dataclass
-class Linear:
+class Linear(struct.PyTreeNode):
     """The problem around one state: its cost, the normal equations and their right-hand side."""
 
     cost: Float[Array, ""]
@@ -33,8 +32,7 @@ class Linear:
     shape: Float[Array, "S"]
 
 
-@struct.dataclass
-class Rows:
+class Rows(struct.PyTreeNode):
     """Whitened residuals of each frame, with derivatives."""
 
     residual: Float[Array, "T R"]

@@ -7,8 +7,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int
 
 
-@struct.dataclass
-class ObjectModel:
+class ObjectModel(struct.PyTreeNode):
     """An object at rest; every array is in the frame of the part that it belongs to. Metres.
 
     A rigid object is one part (P = 1); a hinged one has a part for each side of the hinge.
@@ -41,13 +40,22 @@ class ObjectModel:
             self, vertices=nothing, faces=faces, vertex_part=jnp.zeros(0, self.vertex_part.dtype)
         )
 
+    def with_samples(self, chosen: Int[Array, "K"]) -> "ObjectModel":
+        """The same with some of its samples only."""
+        return self.replace(
+            points=self.points[chosen],
+            normals=self.normals[chosen],
+            point_part=self.point_part[chosen],
+            clearance_out=self.clearance_out[chosen],
+            clearance_in=self.clearance_in[chosen],
+        )
+
     @property
     def n_parts(self) -> int:
         return self.sdf.shape[0]
 
 
-@struct.dataclass
-class ObjectMotion:
+class ObjectMotion(struct.PyTreeNode):
     """Each part's pose in the world, frame by frame: world = rotation v + translation. Metres."""
 
     rotation: Float[Array, "P T 3 3"]

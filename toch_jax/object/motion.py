@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy.spatial.transform import Rotation
 
-from toch_jax.object.model import ObjectMotion
+from toch_jax.object.model import ObjectModel, ObjectMotion
 
 
 def to_part(
@@ -48,3 +48,19 @@ def motion_to_axis_angle(motion: ObjectMotion) -> tuple[Float[np.ndarray, "P T 3
     matrices = np.asarray(motion.rotation, np.float64)
     vectors = Rotation.from_matrix(matrices.reshape(-1, 3, 3)).as_rotvec().reshape(matrices.shape[:-1])
     return vectors.astype(np.float32), np.asarray(motion.translation)
+
+
+def relative_to(motion: ObjectMotion, part: int) -> ObjectMotion:
+    """Each part's motion as seen from one of them, which itself stands still."""
+    back = jnp.swapaxes(motion.rotation[part], 1, 2)
+    return ObjectMotion(
+        rotation=jnp.einsum("tab,ptbc->ptac", back, motion.rotation),
+        translation=jnp.einsum("tab,ptb->pta", back, motion.translation - motion.translation[part]),
+    )
+
+
+def samples_in_frame(model: ObjectModel, motion: ObjectMotion) -> tuple[Float[Array, "T N 3"], Float[Array, "T N 3"]]:
+    """The samples' points and normals in the frame that the motion leads to, frame by frame."""
+    points = to_world(motion, model.point_part, model.points[None])
+    turn = motion.replace(translation=jnp.zeros_like(motion.translation))
+    return points, to_world(turn, model.point_part, model.normals[None])

@@ -8,7 +8,8 @@ from jaxtyping import Bool, Float, Int
 
 # Rays start this far off the surface that they leave, metres (TOCH's own offset).
 RAY_OFFSET = 1e-4
-N_RAYS = 200_000
+# Rays that look for a way out, on each side of the surface.
+N_RAYS = 50_000
 
 
 def first_hits(
@@ -37,21 +38,20 @@ def orient_outward(
     # Files that repeat a vertex for each face (STL) are connected by position.
     merged = np.unique(vertices, axis=0, return_inverse=True)[1].reshape(-1)[faces].astype(np.int64)
     agreeing, patch = igl.bfs_orient(np.ascontiguousarray(merged))
-    flipped = _is_flipped(merged, agreeing)
+    flipped = _is_flipped(merged, agreeing.astype(np.int64))
 
     triangles = vertices[np.where(flipped[:, None], faces[:, ::-1], faces)].astype(np.float64)
     normal, area = _normals(triangles)
-    repeats = int(np.clip(N_RAYS // (2 * len(faces)), 1, 64))
+    repeats = int(np.clip(N_RAYS // len(faces), 1, 64))
+    source = np.repeat(np.arange(len(faces)), repeats)
     rng = np.random.default_rng(seed)
-    escapes = np.zeros(len(faces))
-    for _ in range(repeats):
-        origin = np.einsum("fk,fkc->fc", rng.dirichlet(np.ones(3), len(faces)), triangles)
-        direction = rng.normal(size=origin.shape)
-        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-        direction *= np.sign(np.sum(direction * normal, axis=1, keepdims=True))
-        escapes += np.isinf(first_hits(triangles, origin, direction))
-        escapes -= np.isinf(first_hits(triangles, origin, -direction))
-    vote = np.bincount(patch, escapes * area / repeats)
+    origin = np.einsum("rk,rkc->rc", rng.dirichlet(np.ones(3), len(source)), triangles[source])
+    direction = rng.normal(size=origin.shape)
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    direction *= np.sign(np.sum(direction * normal[source], axis=1, keepdims=True))
+    escapes = np.isinf(first_hits(triangles, origin, direction)).astype(float)
+    escapes -= np.isinf(first_hits(triangles, origin, -direction))
+    vote = np.bincount(patch[source], escapes * area[source] / repeats)
     total = np.bincount(patch, area)
     kept = np.bincount(patch, np.where(flipped, -area, area))
     is_clear = np.abs(vote) > 0.01 * total

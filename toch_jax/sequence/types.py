@@ -7,8 +7,7 @@ from toch_jax.hand.model import HandParams, Side
 from toch_jax.object.model import ObjectMotion
 
 
-@struct.dataclass
-class Hands:
+class Hands(struct.PyTreeNode):
     """H hands over T frames, given as any of parameters, joints and points; at least one is there. Metres.
 
     What is read counts in that order: parameters win, then joints, then vertices.
@@ -23,8 +22,7 @@ class Hands:
     """"mano", "open" or "unordered"."""
 
 
-@struct.dataclass
-class Sequence:
+class Sequence(struct.PyTreeNode):
     """One clip. The file that holds it is described in sequence/file.py."""
 
     fps: float = struct.field(pytree_node=False)

@@ -1,6 +1,7 @@
 """Where to look from, so that hand and object are both seen well."""
 
 from collections.abc import Sequence as List
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -8,20 +9,24 @@ from jaxtyping import Float
 from toch_jax.view.render import Camera, Surface, first_hits
 
 UP = np.array([0.0, 0.0, 1.0])
-NEAR_M = 0.12
+NEAR_M = 0.06
 """How much of the object around the hand has to be in the picture."""
 
 
 def frame_camera(hands: List[Surface], object: Surface, direction: Float[np.ndarray, "3"]) -> Camera:
     """Looks against `direction` (unit, from the target to the eye) at the hands and what is near them of the object."""
     skin = np.concatenate([hand.vertices for hand in hands])
-    low, high = skin.min(axis=0) - NEAR_M / 2, skin.max(axis=0) + NEAR_M / 2
+    low, high = skin.min(axis=0) - NEAR_M, skin.max(axis=0) + NEAR_M
     near = object.vertices[((object.vertices > low) & (object.vertices < high)).all(axis=-1)]
-    seen = np.concatenate([skin, near]) if len(near) else np.concatenate([skin, object.vertices])
-    target = (seen.min(axis=0) + seen.max(axis=0)) / 2
-    radius = np.linalg.norm(seen - target, axis=-1).max()
+    seen = np.concatenate([skin, near])
+    right = np.cross(-direction, UP)
+    right = right / np.linalg.norm(right)
+    axes = np.stack([right, np.cross(right, -direction), direction])
+    low, high = (seen @ axes.T).min(axis=0), (seen @ axes.T).max(axis=0)
+    target = (low + high) / 2 @ axes
+    half = 1.05 * (high - low)[:2].max() / 2
     camera = Camera(target, target, UP)
-    return Camera(target + direction * radius / np.sin(camera.view_angle / 2), target, UP)
+    return replace(camera, eye=target + direction * (half / np.tan(camera.view_angle / 2) + (high - low)[2] / 2))
 
 
 def choose_direction(hands: List[Surface], object: Surface, candidates: int = 40) -> Float[np.ndarray, "3"]:

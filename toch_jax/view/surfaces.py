@@ -6,8 +6,10 @@ import numpy as np
 import trimesh
 from jaxtyping import Float, Int
 
+from toch_jax.evaluate.contact import Part, signed_distances
 from toch_jax.evaluate.pose import PosedHand
-from toch_jax.object.motion import to_world
+from toch_jax.object.model import ObjectMotion
+from toch_jax.object.motion import to_part, to_world
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.render import Surface
 
@@ -21,26 +23,35 @@ BONE_STARTS = (0, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14, 15, 3, 6, 12,
 """For each of the 21 joints (MANO's 16, then the tips thumb to pinky), the joint that its bone starts from."""
 
 
+def motion_at(sequence: Sequence, frame: int) -> ObjectMotion:
+    """The object's motion, cut to one frame."""
+    return jax.tree.map(lambda leaf: leaf[:, frame : frame + 1], sequence.object_motion)
+
+
 def object_surface(sequence: Sequence, frame: int, opacity: float = OBJECT_OPACITY) -> Surface:
     """The object where it is at one frame, world."""
-    then = jax.tree.map(lambda leaf: leaf[:, frame : frame + 1], sequence.object_motion)
+    then = motion_at(sequence, frame)
     vertices = to_world(then, jnp.asarray(sequence.object_vertex_part), jnp.asarray(sequence.object_vertices)[None])
     return Surface(np.asarray(vertices)[0], np.asarray(sequence.object_faces), OBJECT_COLOR, opacity)
 
 
 def hand_surface(
+    sequence: Sequence,
+    parts: list[Part],
     hand: PosedHand,
     frame: int,
-    distance: Float[np.ndarray, "K"] | None = None,
     color: Float[np.ndarray, "3"] = HAND_COLOR,
 ) -> Surface:
     """The hand at one frame: its mesh, or balls at its points, with bones where they are joints.
 
-    `distance` (metres, of each of `hand.points` to the object, negative inside) paints what is inside red.
+    What is inside the object (`parts` are its) is red, the deeper the redder.
     """
     points = hand.points[frame]
-    deep = np.zeros(len(points)) if distance is None else np.clip(-distance / DEEP_M, 0, 1)
-    deep = deep[:, None] ** 0.5  # a depth of 2 mm should show
+    then = motion_at(sequence, frame)
+    local = [np.asarray(to_part(then, part, jnp.asarray(points)[None]))[0] for part in range(len(parts))]
+    distance = np.min([signed_distances(here, part) for here, part in zip(local, parts, strict=True)], axis=0)
+    # the root lets even 2 mm show
+    deep = np.clip(-distance / DEEP_M, 0, 1)[:, None] ** 0.5
     colors = (1 - deep) * color + deep * DEEP_COLOR
     if hand.faces is not None:
         return Surface(points, hand.faces, colors)

@@ -15,8 +15,7 @@ from toch_jax.object.model import ObjectModel
 from toch_jax.object.sdf import signed_distance_gradient
 
 
-@struct.dataclass
-class Grasp:
+class Grasp(struct.PyTreeNode):
     """A hand in the object's frame; leading axes are free."""
 
     rotation: Float[Array, "*batch 3 3"]
@@ -28,8 +27,7 @@ class Grasp:
     betas: Float[Array, "*batch S"]
 
 
-@struct.dataclass
-class Aim:
+class Aim(struct.PyTreeNode):
     """What a grasp is to be; leading axes as in Grasp."""
 
     digits: Float[Array, "*batch 5"]

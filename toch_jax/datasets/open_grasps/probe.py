@@ -17,8 +17,7 @@ PAD_SIZE = 8
 NORMAL_STEP = 0.01
 
 
-@struct.dataclass
-class HandProbe:
+class HandProbe(struct.PyTreeNode):
     """A hand reduced to K points: N_SKIN even samples of the skin, the pads, points above the pads, and what the joint
     regressor needs."""
 

@@ -1,0 +1,157 @@
+"""The whole road: a tracked sequence in, the same sequence repaired out."""
+
+from functools import cache, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from toch_jax.denoiser.apply import denoise_clip
+from toch_jax.denoiser.checkpoints import Denoiser
+from toch_jax.denoiser.window import Estimate, Window, mirror, mirror_estimate, near_samples
+from toch_jax.field.contact_field import contact_field
+from toch_jax.fit.correspondence import field_term, joint_term
+from toch_jax.fit.fit import bucket, fit_trajectory, pad_frames
+from toch_jax.fit.inverse_kinematics import params_from_joints, params_from_vertices
+from toch_jax.fit.settings import DEFAULT, FitSettings
+from toch_jax.hand.decimate import decimate
+from toch_jax.hand.files import load_hand
+from toch_jax.hand.mesh import close_surface, closed_faces
+from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
+from toch_jax.object.build import build_object
+from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.object.motion import relative_to, samples_in_frame
+from toch_jax.sequence.part_frame import hand_to_part, hand_to_world, nearest_part
+from toch_jax.sequence.types import Hands, Sequence
+
+N_SAMPLES = 2000
+"""Of the object's surface; the denoiser reads those nearest the hand."""
+N_DENOISED = 512
+N_FIELD_FACES = 1500
+"""Of the hand that rays are cast against; its field differs from the full hand's by less than trackers err."""
+
+
+def refine(
+    sequence: Sequence,
+    denoiser: Denoiser | None,
+    settings: FitSettings = DEFAULT,
+    object: ObjectModel | None = None,
+) -> Sequence:
+    """The sequence with its hands repaired: parameters, joints, vertices, and a sigma for each joint and frame.
+
+    Without a denoiser the hand is fitted to its own track, smooth motion and non-penetration alone. `object` is the
+    sequence's object where it has been built before. Ground truth is not read.
+    """
+    if object is None:
+        object = sequence_object(sequence)
+    object = object.without_mesh()
+    refined = [refine_hand(sequence, hand, object, denoiser, settings) for hand in range(len(sequence.hand_side))]
+    models, params, sigmas = zip(*refined, strict=True)
+    posed = [skin_frames(model, each) for model, each in zip(models, params, strict=True)]
+    return sequence.replace(
+        hand_model=sequence.hand_model or "open",
+        hands=Hands(
+            params=jax.tree.map(lambda *leaves: jnp.stack(leaves), *params),
+            joints=jnp.stack([joints for _, joints in posed]),
+            vertices=jnp.stack([vertices for vertices, _ in posed]),
+            vertex_order=models[0].name,
+        ),
+        hand_joint_sigma=jnp.stack(sigmas),
+    )
+
+
+def sequence_object(sequence: Sequence) -> ObjectModel:
+    """The object of a sequence: samples, distances."""
+    return build_object(
+        np.asarray(sequence.object_vertices),
+        np.asarray(sequence.object_faces),
+        np.asarray(sequence.object_vertex_part),
+        n_samples=N_SAMPLES,
+    )
+
+
+def tracked_params(sequence: Sequence, hand: int) -> tuple[HandModel, HandParams]:
+    """The model and world parameters ((T, ...) axes, betas (S,)) of one hand, whatever it was given as."""
+    model = load_hand(sequence.hand_model or "open", sequence.hand_side[hand])
+    hands, seen = sequence.hands, sequence.hand_valid[hand]
+    if hands.params is not None:
+        params = jax.tree.map(lambda leaf: leaf[hand], hands.params)
+        return model, params.replace(betas=params.betas.mean(axis=0))
+    if hands.joints is not None:
+        return model, params_from_joints(model, hands.joints[hand], seen)
+    assert hands.vertices is not None
+    return model, params_from_vertices(model, hands.vertices[hand], hands.vertex_order, seen)
+
+
+def refine_hand(
+    sequence: Sequence, hand: int, object: ObjectModel, denoiser: Denoiser | None, settings: FitSettings
+) -> tuple[HandModel, HandParams, Float[Array, "T 21"]]:
+    """One hand's model, its repaired world parameters (betas (T, S)) and the sigma of its joints (metres)."""
+    model, params = tracked_params(sequence, hand)
+    seen = sequence.hand_valid[hand]
+    every_betas = jnp.broadcast_to(params.betas, (sequence.n_frames, *params.betas.shape))
+    joints = skin_frames(model, params.replace(betas=every_betas))[1]
+    part = nearest_part(sequence, joints, seen)
+    params = hand_to_part(model, params, sequence, part)
+    motion = relative_to(sequence.object_motion, part)
+    surface, joint_data = None, None
+    if denoiser is not None:
+        surface_hand = field_hand(sequence.hand_model or "open", model.side)
+        estimate, points, normals = estimate_clean(surface_hand, params, seen, object, motion, denoiser)
+        surface = field_term(model, estimate.field, points, normals, settings)
+        joint_data = None if estimate.joints is None else joint_term(estimate.joints, settings.joint_strength)
+    fitted = fit_trajectory(model, params, seen, sequence.fps, object, motion, surface, joint_data, settings)
+    clean = hand_to_world(model, fitted.params, sequence, part)
+    betas = jnp.broadcast_to(clean.betas, every_betas.shape)
+    return model, clean.replace(betas=betas), fitted.joint_sigma
+
+
+@cache
+def field_hand(hand_model: str, side: Side) -> HandModel:
+    """The coarser hand that rays are cast against."""
+    return decimate(load_hand(hand_model, side), N_FIELD_FACES)
+
+
+def estimate_clean(
+    surface: HandModel,
+    params: HandParams,
+    seen: Bool[Array, "T"],
+    object: ObjectModel,
+    motion: ObjectMotion,
+    denoiser: Denoiser,
+) -> tuple[Estimate, Float[Array, "T N 3"], Float[Array, "T N 3"]]:
+    """What the denoiser makes of a tracked hand, all in the fit's frame; axes (T, ...).
+
+    Also the points and normals of the N samples that it read. `surface` is the hand whose skin the rays meet.
+    """
+    n_frames = params.pose.shape[0]
+    betas = jnp.broadcast_to(params.betas, (n_frames, *params.betas.shape))
+    pad = partial(pad_frames, size=bucket(n_frames))
+    vertices, joints = skin_frames(surface, jax.tree.map(pad, params.replace(betas=betas)))
+    valid = jnp.concatenate([seen, jnp.zeros(len(joints) - n_frames, bool)])
+    motion = ObjectMotion(jax.vmap(pad)(motion.rotation), jax.vmap(pad)(motion.translation))
+    # A sample's place in the first frame stands for it: parts that turn against each other are still told apart.
+    points, normals = samples_in_frame(object, motion)
+    chosen = near_samples(jax.random.key(0), points[0], joints, valid, min(N_DENOISED, points.shape[1]))
+    object = object.with_samples(chosen)
+    points, normals = points[:, chosen], normals[:, chosen]
+    field = contact_field(
+        close_surface(surface, vertices),
+        closed_faces(surface),
+        close_surface(surface, surface.v_template),
+        object,
+        motion,
+    )
+    clip = Window(
+        field=jax.tree.map(lambda leaf: leaf[None], field),
+        points=points[:1],
+        normals=normals[:1],
+        joints=joints[None],
+        valid=valid[None],
+    )
+    if surface.side == "left":
+        estimate = mirror_estimate(denoise_clip(denoiser, mirror(clip)))
+    else:
+        estimate = denoise_clip(denoiser, clip)
+    return jax.tree.map(lambda leaf: leaf[0, :n_frames], estimate), points[:n_frames], normals[:n_frames]

@@ -1,0 +1,52 @@
+"""A hand seen from a part of the object: the frame in which a held hand is still."""
+
+import jax.numpy as jnp
+import jaxlie
+import numpy as np
+from jaxtyping import Array, Bool, Float
+from scipy.spatial import cKDTree
+
+from toch_jax.hand.model import HandModel, HandParams, rest_joints
+from toch_jax.object.motion import to_part
+from toch_jax.sequence.types import Sequence
+
+
+def nearest_part(sequence: Sequence, joints: Float[Array, "T 21 3"], seen: Bool[Array, "T"]) -> int:
+    """The part that the hand comes nearest to on the mean of the frames in which it is seen."""
+    n_parts = sequence.object_motion.translation.shape[0]
+    if n_parts == 1:
+        return 0
+    vertices, of_part = np.asarray(sequence.object_vertices), np.asarray(sequence.object_vertex_part)
+    distances = [
+        cKDTree(vertices[of_part == part])
+        .query(np.asarray(to_part(sequence.object_motion, part, joints))[np.asarray(seen)])[0]
+        .min(axis=-1)
+        .mean()
+        for part in range(n_parts)
+    ]
+    return int(np.argmin(distances))
+
+
+def move_hand(
+    model: HandModel, params: HandParams, rotation: Float[Array, "T 3 3"], translation: Float[Array, "T 3"]
+) -> HandParams:
+    """The hand after x -> rotation x + translation, frame by frame; (T, ...) axes, betas (T, S) or (S,).
+
+    Skinning turns the hand about its own wrist, so it is the wrist that moves with the frame.
+    """
+    wrist = rest_joints(model, params.betas)[..., 0, :]
+    orient = jaxlie.SO3.from_matrix(rotation) @ jaxlie.SO3.exp(params.global_orient)
+    moved = jnp.einsum("tab,tb->ta", rotation, wrist + params.transl) + translation
+    return params.replace(global_orient=orient.log(), transl=moved - wrist)
+
+
+def hand_to_part(model: HandModel, params: HandParams, sequence: Sequence, part: int) -> HandParams:
+    """World parameters in the frame of the part."""
+    rotation, translation = sequence.object_motion.rotation[part], sequence.object_motion.translation[part]
+    inverse = jnp.swapaxes(rotation, 1, 2)
+    return move_hand(model, params, inverse, -jnp.einsum("tab,tb->ta", inverse, translation))
+
+
+def hand_to_world(model: HandModel, params: HandParams, sequence: Sequence, part: int) -> HandParams:
+    """The inverse of `hand_to_part`."""
+    return move_hand(model, params, sequence.object_motion.rotation[part], sequence.object_motion.translation[part])
