@@ -61,15 +61,10 @@ def save_denoiser(denoiser: LightDenoiser | TochDenoiser, path: str | Path) -> N
     arrays = {f"weights/{name}": np.asarray(array) for name, array in weights(denoiser).items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
+    header = {"format": FORMAT, "version": VERSION, "architecture": architecture}
+    header["config"] = json.dumps(asdict(denoiser.config))
     with part.open("wb") as file:
-        np.savez_compressed(
-            file,
-            format=FORMAT,
-            version=VERSION,
-            architecture=architecture,
-            config=json.dumps(asdict(denoiser.config)),
-            **arrays,
-        )
+        np.savez_compressed(file, allow_pickle=False, **arrays, **{k: np.asarray(v) for k, v in header.items()})
     part.replace(path)
 
 
@@ -88,9 +83,9 @@ def load_denoiser(path: str | Path = "default") -> LightDenoiser | TochDenoiser:
     except (zipfile.BadZipFile, EOFError, ValueError, OSError) as error:
         raise bad_input(path, "denoiser", "a whole .npz file", str(error).splitlines()[0]) from None
     header = {key: str(arrays.pop(key, "nothing")) for key in ("format", "version", "architecture", "config")}
-    if (header["format"], header["version"]) != (FORMAT, str(VERSION)):
-        found = f"{header['format']} {header['version']}"
-        raise bad_input(path, "format", f"{FORMAT} {VERSION}", found)
+    stated = f"{header['format']} {header['version']}"
+    if stated != f"{FORMAT} {VERSION}":
+        raise bad_input(path, "format", f"{FORMAT} {VERSION}", stated)
     if header["architecture"] not in _CONFIGS:
         raise bad_input(path, "architecture", " or ".join(_CONFIGS), header["architecture"])
     config = _read_config(path, header["architecture"], header["config"])
@@ -104,7 +99,7 @@ def load_denoiser(path: str | Path = "default") -> LightDenoiser | TochDenoiser:
 
 
 def _read_config(path: Path, architecture: str, text: str) -> DenoiserConfig:
-    kind = _CONFIGS[architecture]
+    kind: Any = _CONFIGS[architecture]
     try:
         values = json.loads(text)
         return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})

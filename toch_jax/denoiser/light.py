@@ -239,7 +239,10 @@ def _filter(
     size, reach = samples.shape[1], taps.shape[0] // 2
     seen = jnp.where(valid[:, :, None, None], samples, 0.0)
     padded = jnp.pad(seen, ((0, 0), (reach, reach), (0, 0), (0, 0)))
-    return sum(padded[:, k : k + size] * taps[k] for k in range(taps.shape[0]))
+    filtered = padded[:, :size] * taps[0]
+    for k in range(1, taps.shape[0]):
+        filtered = filtered + padded[:, k : k + size] * taps[k]
+    return filtered
 
 
 def _to_palm(points: Float[Array, "B W 21 3"], joints: Float[Array, "B W 21 3"]) -> Float[Array, "B W 21 3"]:

@@ -13,10 +13,13 @@ def _uniform(bound: float) -> nnx.Initializer:
     return draw
 
 
-def torch_linear(inputs: int, outputs: int, rngs: nnx.Rngs) -> nnx.Linear:
-    """A linear layer drawn as torch draws it: weights and biases uniform within 1/sqrt(inputs)."""
-    draw = _uniform(inputs**-0.5)
-    return nnx.Linear(inputs, outputs, kernel_init=draw, bias_init=draw, rngs=rngs)
+def torch_linear(inputs: int, outputs: int, rngs: nnx.Rngs, *, beside: int = 0, use_bias: bool = True) -> nnx.Linear:
+    """A linear layer drawn as torch draws it: weights and biases uniform within 1/sqrt(fan in).
+
+    `beside` counts the inputs of another layer whose output is added: together they are one layer of a concatenation.
+    """
+    draw = _uniform((inputs + beside) ** -0.5)
+    return nnx.Linear(inputs, outputs, use_bias=use_bias, kernel_init=draw, bias_init=draw, rngs=rngs)
 
 
 class GRU(nnx.Module):

@@ -49,19 +49,18 @@ def _normalise(features: Float[Array, "*batch C"]) -> Float[Array, "*batch C"]:
 class PointBlock(nnx.Module):
     """Three pointwise layers, the frame's maximum beside each sample's first-layer features, one residual layer."""
 
-    def __init__(self, inputs: int, width: int, *, rngs: nnx.Rngs) -> None:
-        self.first = torch_linear(inputs, width, rngs)
+    def __init__(self, inputs: int, width: int, *, rngs: nnx.Rngs, beside: int = 0) -> None:
+        self.first = torch_linear(inputs, width, rngs, beside=beside)
         self.second = torch_linear(width, width, rngs)
         self.third = torch_linear(width, width, rngs)
-        self.last = torch_linear(2 * width, 2 * width, rngs)
+        self.of_shared = torch_linear(width, 2 * width, rngs, beside=width, use_bias=False)
+        self.of_local = torch_linear(width, 2 * width, rngs, beside=width)
 
     def __call__(self, hidden: Float[Array, "B W N C"]) -> Float[Array, "B W N D"]:
         """From the first layer's output before its ReLU (the caller may build it of parts) to 2 x width features."""
         local = jax.nn.relu(hidden)
         shared = jnp.max(self.third(jax.nn.relu(self.second(local))), axis=2, keepdims=True)
-        width = local.shape[-1]
-        kernel = self.last.kernel[...]
-        mixed = shared @ kernel[:width] + local @ kernel[width:] + self.last.bias[...]
+        mixed = self.of_shared(shared) + self.of_local(local)
         both = jnp.concatenate([jnp.broadcast_to(shared, local.shape), local], axis=-1)
         return jax.nn.relu(_normalise(both + mixed))
 
@@ -93,9 +92,10 @@ class TochDenoiser(nnx.Module):
         self.to_latent = torch_linear(2 * config.encoder_state, config.latent, rngs)
         self.decoder_rnn = BidirectionalGRU(config.latent, config.decoder_state, rngs=rngs)
         one, two, three, four = config.decoder_widths
+        self.of_states = torch_linear(2 * config.decoder_state, one, rngs, beside=6, use_bias=False)
         self.decoder = nnx.List(
             [
-                PointBlock(2 * config.decoder_state + 6, one, rngs=rngs),
+                PointBlock(6, one, rngs=rngs, beside=2 * config.decoder_state),
                 PointBlock(2 * one, two, rngs=rngs),
                 PointBlock(2 * two, three, rngs=rngs),
                 PointBlock(2 * three + 1, four, rngs=rngs),
@@ -143,11 +143,9 @@ class TochDenoiser(nnx.Module):
         self, latent: Float[Array, "B W L"], points: Float[Array, "B N 3"], normals: Float[Array, "B N 3"]
     ) -> tuple[Float[Array, "B W N"], Float[Array, "B W N 3"], Float[Array, "B W N"]]:
         """Mask logit, canonical point and distance, in the network's units, at any samples (unit points, normals)."""
-        states = self.decoder_rnn(latent)
-        first = self.decoder[0].first
-        kernel, split = first.kernel[...], states.shape[-1]
-        of_sample = jnp.concatenate([points, normals], axis=-1) @ kernel[split:] + first.bias[...]
-        features = self.decoder[0]((states @ kernel[:split])[:, :, None] + of_sample[:, None])
+        of_frame = self.of_states(self.decoder_rnn(latent))
+        of_sample = self.decoder[0].first(jnp.concatenate([points, normals], axis=-1))
+        features = self.decoder[0](of_frame[:, :, None] + of_sample[:, None])
         for block in self.decoder[1:3]:
             features = block(block.first(features))
         mask_logit = self.to_mask(features)

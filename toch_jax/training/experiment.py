@@ -4,9 +4,9 @@ import runpy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-
-import jax
+import jax.numpy as jnp
 import optax
 import tyro
 
@@ -82,8 +82,8 @@ def learning_rate(config: OptimiserConfig, steps: int) -> optax.Schedule:
     period = config.period or steps
     cosine = optax.cosine_decay_schedule(config.learning_rate, period, config.lowest_rate / config.learning_rate)
 
-    def rate(step: jax.typing.ArrayLike) -> jax.typing.ArrayLike:
-        warm = optax.linear_schedule(0.0, 1.0, config.warmup)(step + 1) if config.warmup else 1.0
+    def rate(step: Any) -> Any:
+        warm = jnp.minimum((step + 1) / config.warmup, 1.0) if config.warmup else 1.0
         return warm * cosine(step % period)
 
     return rate
