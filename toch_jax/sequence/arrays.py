@@ -14,7 +14,7 @@ from toch_jax.sequence.types import Sequence
 def sequence_from_arrays(
     *,
     fps: float,
-    hand_side: str | ListLike[str],
+    hand_side: str | ListLike[str] | np.ndarray,
     object_vertices: ArrayLike,
     object_faces: ArrayLike,
     object_rotation: ArrayLike,

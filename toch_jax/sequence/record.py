@@ -88,10 +88,8 @@ def sequence_from_record(where: str | Path, record: Mapping[str, np.ndarray]) ->
 
     vertices, faces = check_mesh(where, reader.need("object_vertices", " or a mesh file"), reader.need("object_faces"))
     part = check_parts(where, len(vertices), record.get("object_vertex_part"))
-    reader.axes["P"] = (
-        int(part.max()) + 1,
-        "object_vertex_part" if "object_vertex_part" in record else "one rigid part",
-    )
+    named = "object_vertex_part" if "object_vertex_part" in record else "one rigid part"
+    reader.axes["P"] = (int(part.max()) + 1, named)
     translation = reader.array("object_translation", "P T 3")
     rotation = reader.array("object_rotation", "P T 3")
     for key, value in (("object_translation", translation), ("object_rotation", rotation)):
@@ -103,9 +101,7 @@ def sequence_from_record(where: str | Path, record: Mapping[str, np.ndarray]) ->
 
     data, order = _hand_data(reader, "hand_")
     if not data:
-        raise bad_input(
-            where, "hand data", "hand_pose (with the other parameters), hand_joints or hand_vertices", "none"
-        )
+        raise bad_input(where, "hand data", "hand parameters, hand_joints or hand_vertices", "none")
     valid = _valid(reader, data)
     data = {name: _fill(value, valid) if value.ndim > 2 else value for name, value in data.items()}
     check_hand_size(where, "hand_", data, valid)

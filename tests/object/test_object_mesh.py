@@ -1,0 +1,99 @@
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+
+from toch_jax.errors import InputError
+from toch_jax.object.mesh import check_mesh, load_mesh
+
+BOX = trimesh.creation.box((0.1, 0.05, 0.2))
+
+
+@pytest.mark.parametrize("suffix", ["obj", "ply", "stl", "off", "glb"])
+def test_reads_what_trimesh_writes(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"box.{suffix}"
+    BOX.export(path)
+    vertices, faces = load_mesh(path)
+    mesh = trimesh.Trimesh(vertices, faces)
+    assert mesh.is_watertight
+    np.testing.assert_allclose(mesh.volume, 0.1 * 0.05 * 0.2, rtol=1e-5)
+    assert (vertices.dtype, faces.dtype) == (np.float32, np.int32)
+
+
+def test_a_scene_becomes_one_mesh_in_place(tmp_path: Path) -> None:
+    scene = trimesh.Scene()
+    scene.add_geometry(BOX)
+    scene.add_geometry(BOX, transform=trimesh.transformations.translation_matrix((0.5, 0, 0)))
+    scene.export(tmp_path / "two.glb")
+    vertices, faces = load_mesh(tmp_path / "two.glb")
+    assert len(faces) == 2 * len(BOX.faces)
+    np.testing.assert_allclose(
+        [vertices.min(0), vertices.max(0)], [[-0.05, -0.025, -0.1], [0.55, 0.025, 0.1]], atol=1e-6
+    )
+
+
+def test_keeps_the_order_of_vertices(tmp_path: Path) -> None:
+    """So that a label for each vertex of the file fits."""
+    vertices = np.concatenate([BOX.vertices, BOX.vertices[:3]])
+    lines = [f"v {x} {y} {z}" for x, y, z in vertices] + [f"f {a} {b} {c}" for a, b, c in BOX.faces + 1]
+    (tmp_path / "box.obj").write_text("\n".join(lines))
+    np.testing.assert_allclose(load_mesh(tmp_path / "box.obj")[0], vertices, atol=1e-7)
+
+
+def test_drops_faces_without_area_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    faces = np.concatenate([BOX.faces, [[0, 0, 1], [2, 2, 2]]])
+    with caplog.at_level(logging.WARNING):
+        np.testing.assert_array_equal(check_mesh("box.obj", BOX.vertices, faces)[1], BOX.faces)
+    assert "box.obj: object mesh: dropped 2 faces without area of 14" in caplog.text
+
+
+def _with_nan() -> np.ndarray:
+    vertices = BOX.vertices.copy()
+    vertices[3, 1] = np.nan
+    return vertices
+
+
+@pytest.mark.parametrize(
+    ("vertices", "faces", "message"),
+    [
+        (BOX.vertices * 1000, BOX.faces, "found 200 m: probably in millimetres, scale by 0.001"),
+        (BOX.vertices * 100, BOX.faces, "found 20 m: probably in centimetres, scale by 0.01"),
+        (BOX.vertices / 1000, BOX.faces, "found 0.0002 m: probably in metres divided by 1000, scale by 1000"),
+        (BOX.vertices * 1e9, BOX.faces, "expected a size of 0.005 to 3 m (largest extent), found 2e+08 m"),
+        (BOX.vertices, BOX.faces[:0], "expected triangles, found none, with 8 vertices"),
+        (BOX.vertices, BOX.faces[:, [0, 0, 1]], "expected triangles with area, found 12 without"),
+        (BOX.vertices, BOX.faces + 1, "expected indices in 0..7, found 1..8"),
+        (BOX.vertices, BOX.faces[:, :2], "expected whole numbers of shape (Fo, 3), found int64 (12, 2)"),
+        (BOX.vertices, BOX.faces * 1.0, "expected whole numbers of shape (Fo, 3), found float64 (12, 3)"),
+        (BOX.vertices[:, :2], BOX.faces, "expected numbers of shape (Vo, 3), found float64 (8, 2)"),
+        (_with_nan(), BOX.faces, "expected finite numbers, found 1 vertices that are not"),
+    ],
+)
+def test_refuses_in_one_line(vertices: np.ndarray, faces: np.ndarray, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        check_mesh("mug.obj", vertices, faces)
+    assert str(error.value).startswith("mug.obj: object mesh")
+    assert str(error.value).endswith(message)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("absent.obj", None, "no such file"),
+        ("bad.glb", b"glTF nothing of the kind", "expected a mesh that trimesh reads"),
+        ("bad.xyzzy", b"?", "expected a mesh that trimesh reads"),
+        ("points.obj", b"v 0 0 0\nv 0.1 0 0\nv 0 0.1 0\n", "expected triangles, found none"),
+        ("nan.obj", b"v 0 0 nan\nv 0.1 0 0\nv 0 0.1 0\nf 1 2 3\n", "finite numbers"),
+        ("empty.stl", b"", "object mesh"),
+    ],
+)
+def test_refuses_files_in_one_line(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError) as error:
+        load_mesh(tmp_path / name)
+    assert str(error.value).startswith(f"{tmp_path / name}: object mesh")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)

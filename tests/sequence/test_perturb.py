@@ -1,0 +1,124 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from toch_jax.errors import InputError
+from toch_jax.hand.model import HandModel, HandParams
+from toch_jax.sequence.perturb import REGISTRY, parse_perturbation
+
+T = 3000
+KEY = jax.random.key(0)
+
+
+@pytest.fixture(scope="module")
+def params() -> HandParams:
+    rng = np.random.default_rng(0)
+    shapes = {"global_orient": 3, "pose": 45, "betas": 10, "transl": 3}
+    return HandParams(**{name: jnp.asarray(0.5 * rng.normal(size=(T, n)), jnp.float32) for name, n in shapes.items()})
+
+
+def _offsets(text: str, model: HandModel, params: HandParams) -> dict[str, np.ndarray]:
+    """What is added to translation and pose, and the angles by which the wrist is turned; all frames stay."""
+    found, valid = parse_perturbation(text)(KEY, model, params)
+    assert valid.all()
+    np.testing.assert_array_equal(found.betas, params.betas)
+    turn = Rotation.from_rotvec(params.global_orient).inv() * Rotation.from_rotvec(found.global_orient)
+    return {
+        "transl": np.asarray(found.transl - params.transl),
+        "pose": np.asarray(found.pose - params.pose),
+        "turn": turn.as_rotvec(),
+    }
+
+
+@pytest.mark.parametrize("text", ["T(0.01)", "T(0.02)", "B(0.01,0.3)"])
+def test_translation_noise_moves_joints_as_reported(text: str, random_hand: HandModel, params: HandParams) -> None:
+    """Every joint moves with the hand: 15.96 mm on average for 10 mm, which is TOCH's reported input error."""
+    sigma = float(text[2:6])
+    offset = _offsets(text, random_hand, params)["transl"]
+    np.testing.assert_allclose(np.linalg.norm(offset, axis=-1).mean(), 2 * sigma * np.sqrt(2 / np.pi), rtol=0.02)
+    assert np.abs(offset.mean(axis=0)).max() < 4 * sigma / np.sqrt(T)
+    assert abs(np.corrcoef(offset[1:, 0], offset[:-1, 0])[0, 1]) < 0.08
+
+
+@pytest.mark.parametrize("text", ["R(0.3)", "B(0.01,0.3)"])
+def test_pose_noise_fills_24_directions(text: str, random_hand: HandModel, params: HandParams) -> None:
+    offset = _offsets(text, random_hand, params)
+    along = offset["pose"] @ np.asarray(random_hand.pose_components).T
+    np.testing.assert_allclose(along[:, :24].std(axis=0), 0.3, rtol=0.06)
+    assert np.abs(along[:, 24:]).max() < 1e-5
+    assert np.abs(offset["turn"]).max() < 2e-6
+
+
+def test_the_wrist_turns_where_asked(random_hand: HandModel, params: HandParams) -> None:
+    for text in ("R(0.3,0.05)", "B(0.01,0.3,0.05)"):
+        np.testing.assert_allclose(_offsets(text, random_hand, params)["turn"].std(axis=0), 0.05, rtol=0.05)
+
+
+def test_angle_noise(random_hand: HandModel, params: HandParams) -> None:
+    offset = _offsets("A(0.1)", random_hand, params)
+    np.testing.assert_allclose(offset["pose"].std(axis=0), 0.1, rtol=0.06)
+    assert (offset["transl"] == 0).all()
+
+
+def test_bias_is_constant_and_new_for_each_key(random_hand: HandModel, params: HandParams) -> None:
+    assert np.ptp(_offsets("bias(0.01)", random_hand, params)["transl"], axis=0).max() < 1e-6
+    short = jax.tree.map(lambda leaf: leaf[:1], params)
+    draw = jax.vmap(lambda key: parse_perturbation("bias(0.01)")(key, random_hand, short)[0].transl - short.transl)
+    np.testing.assert_allclose(draw(jax.random.split(KEY, 2000)).std(axis=0), 0.01, rtol=0.06)
+
+
+def test_drift_has_its_size_and_memory(random_hand: HandModel, params: HandParams) -> None:
+    short = jax.tree.map(lambda leaf: leaf[:40], params)
+    draw = jax.vmap(lambda key: parse_perturbation("drift(0.01)")(key, random_hand, short)[0].transl - short.transl)
+    offset = np.asarray(draw(jax.random.split(KEY, 2000)))
+    np.testing.assert_allclose(offset.std(axis=(0, 2)), 0.01, rtol=0.06)  # in the first frame as in the last
+    for lag in (1, 10):
+        found = np.mean(offset[:, lag:] * offset[:, :-lag]) / 0.01**2
+        np.testing.assert_allclose(found, 0.95**lag, atol=0.04)
+
+
+def test_missing_frames_come_in_gaps_that_repeat_the_last_one(random_hand: HandModel, params: HandParams) -> None:
+    found, valid = parse_perturbation("missing(0.2)")(KEY, random_hand, params)
+    lost = ~np.asarray(valid)
+    assert abs(lost.mean() - 0.2) < 0.05
+    gaps = np.count_nonzero(lost[1:] & ~lost[:-1]) + lost[0]
+    assert abs(lost.sum() / gaps - 5) < 1
+    source = np.maximum.accumulate(np.where(lost, 0, np.arange(T)))
+    np.testing.assert_array_equal(found.transl[5:], np.asarray(params.transl)[source][5:])
+    np.testing.assert_array_equal(found.pose[valid], params.pose[valid])
+
+
+def test_one_frame_always_stays(random_hand: HandModel, params: HandParams) -> None:
+    short = jax.tree.map(lambda leaf: leaf[:3], params)
+    lose = jax.vmap(lambda key: parse_perturbation("missing(0.95)")(key, random_hand, short))
+    found, valid = lose(jax.random.split(KEY, 300))
+    assert valid.any(axis=1).all()
+    assert (valid.sum(axis=1) < 3).any()
+    last = np.argmax(np.asarray(valid), axis=1)  # the first frame seen stands for those before it
+    np.testing.assert_array_equal(found.transl[:, 0], np.asarray(short.transl)[last])
+
+
+def test_the_same_key_the_same_noise(random_hand: HandModel, params: HandParams) -> None:
+    for kind in REGISTRY:
+        perturb = parse_perturbation(f"{kind}(0.1,0.1)" if kind == "B" else f"{kind}(0.1)")
+        one, again, other = (jax.tree.leaves(perturb(k, random_hand, params)) for k in (KEY, KEY, jax.random.key(1)))
+        assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True)), kind
+        assert not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True)), kind
+
+
+@pytest.mark.parametrize(
+    "text", ["T(0.01)", "R(0.3)", "R(0.3,0.05)", "A(0.1)", "B(0.01,0.3)", "bias(0.01)", "drift(0.01)", "missing(0.2)"]
+)
+def test_names_come_back(text: str) -> None:
+    assert parse_perturbation(text).name == text
+    assert parse_perturbation(f" {text.replace(',', ', ')} ") == parse_perturbation(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["T", "T()", "T(a)", "T(1,2)", "B(0.1)", "X(0.1)", "T(-1)", "T(inf)", "missing(1)", "T(1)T(1)"]
+)
+def test_refuses_other_names(text: str) -> None:
+    with pytest.raises(InputError, match=r"^perturbation: .*expected .*found [^\n]*$"):
+        parse_perturbation(text)
