@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,7 +14,7 @@ from toch_jax.evaluate.pose import PosedHand
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.camera import choose_direction, frame_camera
 from toch_jax.view.render import Image, render
-from toch_jax.view.surfaces import hand_surface, object_surface
+from toch_jax.view.surfaces import depths_at, hand_surface, object_surface
 
 TILE = 300
 """Pixels of a frame's picture."""
@@ -57,19 +57,22 @@ def before_after_picture(
     figure.savefig(path, format="png")
 
 
-def _frames_to_show(contact: Bool[np.ndarray, "T"], wanted: int) -> Int[np.ndarray, "n"]:
+def _frames_to_show(contact: Bool[np.ndarray, "T"], wanted: int) -> list[int]:
     """Evenly spread from the first frame in contact to the last, or over all where there is none."""
     touching = np.flatnonzero(contact)
     first, last = (touching[0], touching[-1]) if len(touching) else (0, len(contact) - 1)
-    return np.unique(np.linspace(first, last, wanted).round().astype(int))
+    return sorted(set(np.linspace(first, last, wanted).round().astype(int).tolist()))
 
 
-def _tiles(
-    sequence: Sequence, parts: list[Part], rows: list[list[PosedHand]], frames: Int[np.ndarray, "n"]
-) -> list[list[Image]]:
+def _tiles(sequence: Sequence, parts: list[Part], rows: list[list[PosedHand]], frames: list[int]) -> list[list[Image]]:
     """A row of pictures for each of `rows`; a frame's camera is the same in all."""
     objects = [object_surface(sequence, frame) for frame in frames]
-    hands = [[[hand_surface(sequence, parts, hand, f) for hand in posed] for f in frames] for posed in rows]
+    hands = []
+    for posed in rows:
+        deep = [depths_at(sequence, parts, hand, frames) for hand in posed]
+        hands.append(
+            [[hand_surface(h, f, d[i]) for h, d in zip(posed, deep, strict=True)] for i, f in enumerate(frames)]
+        )
     middle = len(frames) // 2
     direction = choose_direction(hands[0][middle], objects[middle])
     cameras = [frame_camera([*before, *after], o, direction) for before, after, o in zip(*hands, objects, strict=True)]
@@ -98,9 +101,7 @@ def _acceleration(hands: list[PosedHand], fps: float) -> Float[np.ndarray, "T"]:
     return np.fmax.reduce(accelerations)
 
 
-def _curve(
-    axes: Axes, sequence: Sequence, values: list[Float[np.ndarray, "T"]], label: str, frames: Int[np.ndarray, "n"]
-) -> None:
+def _curve(axes: Axes, sequence: Sequence, values: list[Float[np.ndarray, "T"]], label: str, frames: list[int]) -> None:
     time = np.arange(sequence.n_frames) / sequence.fps
     for frame in frames:
         axes.axvline(frame / sequence.fps, color="0.88", linewidth=1)

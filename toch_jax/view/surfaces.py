@@ -23,35 +23,38 @@ BONE_STARTS = (0, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14, 15, 3, 6, 12,
 """For each of the 21 joints (MANO's 16, then the tips thumb to pinky), the joint that its bone starts from."""
 
 
-def motion_at(sequence: Sequence, frame: int) -> ObjectMotion:
-    """The object's motion, cut to one frame."""
-    return jax.tree.map(lambda leaf: leaf[:, frame : frame + 1], sequence.object_motion)
+def motion_at(sequence: Sequence, frames: list[int]) -> ObjectMotion:
+    """The object's motion, cut to some frames."""
+    return jax.tree.map(lambda leaf: leaf[:, jnp.asarray(frames)], sequence.object_motion)
 
 
 def object_surface(sequence: Sequence, frame: int, opacity: float = OBJECT_OPACITY) -> Surface:
     """The object where it is at one frame, world."""
-    then = motion_at(sequence, frame)
-    vertices = to_world(then, jnp.asarray(sequence.object_vertex_part), jnp.asarray(sequence.object_vertices)[None])
+    rest, part = jnp.asarray(sequence.object_vertices)[None], jnp.asarray(sequence.object_vertex_part)
+    vertices = to_world(motion_at(sequence, [frame]), part, rest)
     return Surface(np.asarray(vertices)[0], np.asarray(sequence.object_faces), OBJECT_COLOR, opacity)
 
 
+def depths_at(sequence: Sequence, parts: list[Part], hand: PosedHand, frames: list[int]) -> Float[np.ndarray, "n K"]:
+    """How deep (metres) each of the hand's points lies inside the object at the frames; 0 outside."""
+    then, points = motion_at(sequence, frames), jnp.asarray(hand.points[frames])
+    local = [np.asarray(to_part(then, part, points)) for part in range(len(parts))]
+    return np.max([-signed_distances(here, part) for here, part in zip(local, parts, strict=True)], axis=0).clip(0)
+
+
 def hand_surface(
-    sequence: Sequence,
-    parts: list[Part],
     hand: PosedHand,
     frame: int,
+    depths: Float[np.ndarray, "K"] | float = 0.0,
     color: Float[np.ndarray, "3"] = HAND_COLOR,
 ) -> Surface:
     """The hand at one frame: its mesh, or balls at its points, with bones where they are joints.
 
-    What is inside the object (`parts` are its) is red, the deeper the redder.
+    The deeper a point is inside the object (`depths_at`), the redder.
     """
     points = hand.points[frame]
-    then = motion_at(sequence, frame)
-    local = [np.asarray(to_part(then, part, jnp.asarray(points)[None]))[0] for part in range(len(parts))]
-    distance = np.min([signed_distances(here, part) for here, part in zip(local, parts, strict=True)], axis=0)
     # the root lets even 2 mm show
-    deep = np.clip(-distance / DEEP_M, 0, 1)[:, None] ** 0.5
+    deep = np.broadcast_to(np.clip(depths / DEEP_M, 0, 1) ** 0.5, len(points))[:, None]
     colors = (1 - deep) * color + deep * DEEP_COLOR
     if hand.faces is not None:
         return Surface(points, hand.faces, colors)
