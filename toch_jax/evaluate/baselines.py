@@ -1,6 +1,6 @@
 """Plain trajectory filters, in the world's frame or in the object's: what every result of ours stands beside."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import jax.numpy as jnp
@@ -10,8 +10,11 @@ from scipy.linalg import solveh_banded
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import savgol_filter
 
+from toch_jax.evaluate.pose import PosedHand
 from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import to_part, to_world
+from toch_jax.sequence.part_frame import nearest_part
+from toch_jax.sequence.types import Sequence
 
 Frame = Literal["world", "object"]
 Trajectory = Float[np.ndarray, "T K 3"]
@@ -88,6 +91,22 @@ def filter_points(
         points = np.asarray(to_part(motion, part, jnp.asarray(points)))
     filtered = _filter(_bridge(points, valid).astype(np.float64), setting, fps).astype(np.float32)
     return np.asarray(to_world(motion, part, jnp.asarray(filtered))) if in_object else filtered
+
+
+def filter_hands(sequence: Sequence, hands: list[PosedHand], setting: Setting) -> list[PosedHand]:
+    """The sequence's hands with joints and skin filtered, in the frame of the part that each comes nearest to."""
+
+    def filtered(hand: PosedHand) -> PosedHand:
+        part = nearest_part(sequence, jnp.asarray(hand.joints), jnp.asarray(hand.valid))
+        joints, vertices = (
+            None
+            if points is None
+            else filter_points(points, setting, sequence.object_motion, part, sequence.fps, hand.valid)
+            for points in (hand.joints, hand.vertices)
+        )
+        return replace(hand, joints=joints, vertices=vertices)
+
+    return [filtered(hand) for hand in hands]
 
 
 def _bridge(points: Trajectory, valid: Bool[np.ndarray, "T"] | None) -> Trajectory:
