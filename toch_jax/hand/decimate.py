@@ -12,8 +12,8 @@ from toch_jax.hand.limits import pose_prior
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin
 
-_AGGRESSION = 2
-"""How greedily edges collapse: lower keeps closer to the surface; under 2 it stops before 1,500 faces."""
+_AGGRESSION = range(2, 12)
+"""How greedily edges collapse: low keeps closer to the surface, but stops early."""
 
 
 def decimate(model: HandModel, n_faces: int = 1500) -> HandModel:
@@ -25,9 +25,13 @@ def decimate(model: HandModel, n_faces: int = 1500) -> HandModel:
     full = np.asarray(close_surface(model, model.v_template), np.float64)
     faces = np.asarray(closed_faces(model), np.int64)
     # edges are chosen on a half-closed hand, so that enough are left where joints bend, and collapsed on the flat one
-    collapses = fast_simplification.simplify(
-        _half_closed(model), faces, target_count=n_faces, agg=_AGGRESSION, return_collapses=True
-    )[2]
+    bent = _half_closed(model)
+    for aggression in _AGGRESSION:
+        _, coarse, collapses = fast_simplification.simplify(
+            bent, faces, target_count=n_faces, agg=aggression, return_collapses=True
+        )
+        if len(coarse) <= n_faces:
+            break
     points, coarse, _ = fast_simplification.replay_simplification(full, faces, collapses)
     points, coarse = np.asarray(points, np.float64), np.asarray(coarse, np.int64)
     _, face, foot = igl.point_mesh_squared_distance(points, full, faces)
@@ -42,17 +46,19 @@ def decimate(model: HandModel, n_faces: int = 1500) -> HandModel:
     points[tips] = full[np.asarray(model.tips)]
     carry[tips] = np.eye(len(full))[np.asarray(model.tips)]
 
-    shapedirs = np.moveaxis(np.asarray(close_surface(model, jnp.moveaxis(model.shapedirs, -1, 0))), 0, -1)
-    posedirs = np.moveaxis(np.asarray(close_surface(model, jnp.moveaxis(model.posedirs, -1, 0))), 0, -1)
-    weights = np.asarray(close_surface(model, model.weights))
-    shapedirs = np.einsum("uv,vcs->ucs", carry, shapedirs)
+    parts = (model.shapedirs, model.posedirs, model.weights)
+    n_vertices = model.v_template.shape[0]
+    shapedirs, posedirs, weights = (
+        (carry @ np.asarray(close_surface(model, part.reshape(n_vertices, -1)))).reshape(-1, *part.shape[1:])
+        for part in parts
+    )
     return dataclasses.replace(
         model,
         v_template=jnp.asarray(points, jnp.float32),
         shapedirs=jnp.asarray(shapedirs, jnp.float32),
-        posedirs=jnp.asarray(np.tensordot(carry, posedirs, 1), jnp.float32),
+        posedirs=jnp.asarray(posedirs, jnp.float32),
         joint_regressor=jnp.asarray(_regressor(model, carry, points, shapedirs), jnp.float32),
-        weights=jnp.asarray(carry @ weights, jnp.float32),
+        weights=jnp.asarray(weights, jnp.float32),
         faces=jnp.asarray(coarse, jnp.int32),
         tips=jnp.asarray(tips, jnp.int32),
         wrist_ring=jnp.zeros(0, jnp.int32),

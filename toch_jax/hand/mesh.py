@@ -22,8 +22,11 @@ def closed_faces(model: HandModel) -> Int[Array, "G 3"]:
     return jnp.concatenate([model.faces, fan])
 
 
-def close_surface(model: HandModel, vertices: Float[Array, "*batch V 3"]) -> Float[Array, "*batch U 3"]:
-    """The vertices of `closed_faces`: where the wrist is open, the centre of its ring is added at the end."""
+def close_surface(model: HandModel, vertices: Float[Array, "*batch V C"]) -> Float[Array, "*batch U C"]:
+    """The vertices of `closed_faces`: where the wrist is open, the centre of its ring is added at the end.
+
+    Serves positions (C = 3) and whatever else each vertex has.
+    """
     if not model.wrist_ring.size:
         return vertices
     centre = vertices[..., model.wrist_ring, :].mean(axis=-2, keepdims=True)

@@ -14,9 +14,9 @@ from scipy.spatial.transform import Rotation
 class Range:
     """Limits in degrees: flexion towards the palm, spread (about the back of the hand), twist about the bone."""
 
-    flexion: tuple[float, float]
-    spread: tuple[float, float] = (-2, 2)
-    twist: tuple[float, float] = (-3, 3)
+    flexion: tuple[int, int]
+    spread: tuple[int, int] = (-2, 2)
+    twist: tuple[int, int] = (-3, 3)
 
 
 # MANO's order: index, middle, pinky, ring, thumb; positive spread turns a finger towards the little finger's side

@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import trimesh
+from igl import point_mesh_squared_distance
+
+from toch_jax.hand.mano import _boundary
+from toch_jax.hand.mesh import close_surface, closed_faces, closest_on_canonical, closest_on_triangle, mirror
+from toch_jax.hand.model import HandModel, HandParams, skin_frames
+
+
+@pytest.mark.parametrize("which", ["open_hand", "cut_hand"])
+@pytest.mark.parametrize("left", [False, True])
+def test_closed_surface_is_watertight_and_faces_outwards(
+    which: str, left: bool, params: HandParams, request: pytest.FixtureRequest
+) -> None:
+    model: HandModel = request.getfixturevalue(which)
+    model = mirror(model) if left else model
+    vertices, _ = skin_frames(model, params)
+    for posed in close_surface(model, vertices)[:2]:
+        mesh = trimesh.Trimesh(np.asarray(posed), np.asarray(closed_faces(model)), process=False)
+        assert mesh.is_watertight
+        assert mesh.is_winding_consistent
+        assert mesh.euler_number == 2
+        assert 150e-6 < mesh.volume < 500e-6
+
+
+def test_wrist_ring_is_the_boundary(cut_hand: HandModel) -> None:
+    loop = _boundary(Path("cut"), np.asarray(cut_hand.faces))
+    start = list(np.asarray(cut_hand.wrist_ring)).index(loop[0])
+    np.testing.assert_array_equal(np.roll(cut_hand.wrist_ring, -start), loop)
+
+
+def test_closing_adds_the_rings_centre(cut_hand: HandModel, open_hand: HandModel) -> None:
+    # the open hand was closed in the same way when it was made
+    closed = close_surface(cut_hand, cut_hand.v_template)
+    np.testing.assert_allclose(closed, open_hand.v_template, atol=1e-6)
+
+
+@pytest.mark.parametrize("which", ["open_hand", "cut_hand"])
+def test_closest_point_agrees_with_libigl(which: str, request: pytest.FixtureRequest) -> None:
+    model: HandModel = request.getfixturevalue(which)
+    vertices = np.asarray(close_surface(model, model.v_template), np.float64)
+    faces = np.asarray(closed_faces(model), np.int64)
+    rng = np.random.default_rng(0)
+    points = vertices[rng.integers(0, len(vertices), 300)] + rng.normal(0, 0.01, (300, 3))
+    points[:20] = vertices[:20]
+    points = points.astype(np.float32)
+    face, barycentric = jax.jit(closest_on_canonical)(model, jnp.asarray(points.reshape(3, 100, 3)))
+    assert face.shape == (3, 100)
+    face, barycentric = np.asarray(face).ravel(), np.asarray(barycentric).reshape(-1, 3)
+    found = np.einsum("pk,pkc->pc", barycentric, vertices[faces[face]])
+    squared, _, _ = point_mesh_squared_distance(points.astype(np.float64), vertices, faces)
+    np.testing.assert_allclose(np.linalg.norm(found - points, axis=1), np.sqrt(squared), atol=1e-6)
+    np.testing.assert_allclose(barycentric.sum(axis=1), 1, atol=1e-5)
+    assert barycentric.min() >= 0
+
+
+def test_closest_point_of_a_degenerate_triangle() -> None:
+    line = jnp.array([[0.0, 0, 0], [1, 0, 0], [2, 0, 0]])
+    dot = jnp.ones((3, 3))
+    corners = jnp.stack([line, dot], axis=-1)
+    barycentric = jax.jit(closest_on_triangle)(jnp.array([1.5, 1, 0]), corners)
+    at = np.einsum("kf,kcf->fc", barycentric, corners)
+    np.testing.assert_allclose(at, [[1.5, 0, 0], [1, 1, 1]], atol=1e-6)
