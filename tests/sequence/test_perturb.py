@@ -21,7 +21,7 @@ def params() -> HandParams:
 
 def _offsets(text: str, model: HandModel, params: HandParams) -> dict[str, np.ndarray]:
     """What is added to translation and pose, and the angles by which the wrist is turned; all frames stay."""
-    found, valid = parse_perturbation(text)(KEY, model, params)
+    found, valid = jax.jit(parse_perturbation(text))(KEY, model, params)
     assert valid.all()
     np.testing.assert_array_equal(found.betas, params.betas)
     turn = Rotation.from_rotvec(params.global_orient).inv() * Rotation.from_rotvec(found.global_orient)
@@ -30,6 +30,13 @@ def _offsets(text: str, model: HandModel, params: HandParams) -> dict[str, np.nd
         "pose": np.asarray(found.pose - params.pose),
         "turn": turn.as_rotvec(),
     }
+
+
+def _draws(text: str, model: HandModel, params: HandParams) -> np.ndarray:
+    """2,000 draws of what is added to the translation."""
+    perturb = parse_perturbation(text)
+    draw = jax.jit(jax.vmap(lambda key: perturb(key, model, params)[0].transl - params.transl))
+    return np.asarray(draw(jax.random.split(KEY, 2000)))
 
 
 @pytest.mark.parametrize("text", ["T(0.01)", "T(0.02)", "B(0.01,0.3)"])
@@ -65,22 +72,21 @@ def test_angle_noise(random_hand: HandModel, params: HandParams) -> None:
 def test_bias_is_constant_and_new_for_each_key(random_hand: HandModel, params: HandParams) -> None:
     assert np.ptp(_offsets("bias(0.01)", random_hand, params)["transl"], axis=0).max() < 1e-6
     short = jax.tree.map(lambda leaf: leaf[:1], params)
-    draw = jax.vmap(lambda key: parse_perturbation("bias(0.01)")(key, random_hand, short)[0].transl - short.transl)
-    np.testing.assert_allclose(draw(jax.random.split(KEY, 2000)).std(axis=0), 0.01, rtol=0.06)
+    draw = _draws("bias(0.01)", random_hand, short)
+    np.testing.assert_allclose(draw.std(axis=0), 0.01, rtol=0.06)
 
 
 def test_drift_has_its_size_and_memory(random_hand: HandModel, params: HandParams) -> None:
     short = jax.tree.map(lambda leaf: leaf[:40], params)
-    draw = jax.vmap(lambda key: parse_perturbation("drift(0.01)")(key, random_hand, short)[0].transl - short.transl)
-    offset = np.asarray(draw(jax.random.split(KEY, 2000)))
-    np.testing.assert_allclose(offset.std(axis=(0, 2)), 0.01, rtol=0.06)  # in the first frame as in the last
+    draw = _draws("drift(0.01)", random_hand, short)
+    np.testing.assert_allclose(draw.std(axis=(0, 2)), 0.01, rtol=0.06)  # in the first frame as in the last
     for lag in (1, 10):
-        found = np.mean(offset[:, lag:] * offset[:, :-lag]) / 0.01**2
+        found = np.mean(draw[:, lag:] * draw[:, :-lag]) / 0.01**2
         np.testing.assert_allclose(found, 0.95**lag, atol=0.04)
 
 
 def test_missing_frames_come_in_gaps_that_repeat_the_last_one(random_hand: HandModel, params: HandParams) -> None:
-    found, valid = parse_perturbation("missing(0.2)")(KEY, random_hand, params)
+    found, valid = jax.jit(parse_perturbation("missing(0.2)"))(KEY, random_hand, params)
     lost = ~np.asarray(valid)
     assert abs(lost.mean() - 0.2) < 0.05
     gaps = np.count_nonzero(lost[1:] & ~lost[:-1]) + lost[0]
@@ -92,7 +98,7 @@ def test_missing_frames_come_in_gaps_that_repeat_the_last_one(random_hand: HandM
 
 def test_one_frame_always_stays(random_hand: HandModel, params: HandParams) -> None:
     short = jax.tree.map(lambda leaf: leaf[:3], params)
-    lose = jax.vmap(lambda key: parse_perturbation("missing(0.95)")(key, random_hand, short))
+    lose = jax.jit(jax.vmap(lambda key: parse_perturbation("missing(0.95)")(key, random_hand, short)))
     found, valid = lose(jax.random.split(KEY, 300))
     assert valid.any(axis=1).all()
     assert (valid.sum(axis=1) < 3).any()
@@ -102,7 +108,7 @@ def test_one_frame_always_stays(random_hand: HandModel, params: HandParams) -> N
 
 def test_the_same_key_the_same_noise(random_hand: HandModel, params: HandParams) -> None:
     for kind in REGISTRY:
-        perturb = parse_perturbation(f"{kind}(0.1,0.1)" if kind == "B" else f"{kind}(0.1)")
+        perturb = jax.jit(parse_perturbation(f"{kind}(0.1,0.1)" if kind == "B" else f"{kind}(0.1)"))
         one, again, other = (jax.tree.leaves(perturb(k, random_hand, params)) for k in (KEY, KEY, jax.random.key(1)))
         assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True)), kind
         assert not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True)), kind

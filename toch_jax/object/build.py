@@ -114,10 +114,13 @@ def _is_free(triangles: Float[np.ndarray, "F 3 3"], points: Float[np.ndarray, "M
 
 
 def _farthest_first(points: Float[np.ndarray, "M D"], count: int) -> Int64[np.ndarray, "N"]:
+    points = points - points.mean(axis=0)
+    squares = (points**2).sum(axis=1)
     kept = np.zeros(count, np.int64)
     nearest = np.full(len(points), np.inf)
     for i in range(1, count):
-        np.minimum(nearest, ((points - points[kept[i - 1]]) ** 2).sum(axis=1), out=nearest)
+        last = kept[i - 1]
+        np.minimum(nearest, squares - 2 * (points @ points[last]) + squares[last], out=nearest)
         kept[i] = nearest.argmax()
     return kept
 
