@@ -139,7 +139,8 @@ def intersection_volumes_cm3(
     """Volume shared by the solid hand and the solid part in each frame.
 
     Exact (mesh boolean) where both are closed manifolds; else the count of the part's solid voxels of side `pitch`
-    that lie inside the hand. The second value says whether all are exact. The hand's mesh should be sealed.
+    that lie inside the hand. The second value says whether all are exact. The hand's mesh should be closed; where
+    it folds into itself the boolean counts it twice (a fist: 1 %).
     """
     volumes, exact = np.zeros(len(hand_vertices)), True
     solid, voxels = _manifold(part.vertices, part.faces), None

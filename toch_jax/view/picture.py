@@ -91,7 +91,7 @@ def _depth(hands: list[PosedHand], touches: list[Touch]) -> Float[np.ndarray, "T
 
 
 def _acceleration(hands: list[PosedHand], fps: float) -> Float[np.ndarray, "T"]:
-    """Mean over joints (or skin) of all hands, m/s^2; nan at the ends and where a hand is not valid."""
+    """Mean over joints (or skin), of the hand that accelerates most, m/s^2; nan at the ends and where none is valid."""
     accelerations = []
     for hand in hands:
         points = hand.points if hand.joints is None else hand.joints
