@@ -172,9 +172,7 @@ def test_nothing_is_seen_beyond_reach(reach: float) -> None:
 
 def test_a_wall_of_the_object_hides_the_hand_behind_it() -> None:
     floor = trimesh.creation.box((0.1, 0.06, 0.01))
-    left, right = (
-        trimesh.creation.box((0.01, 0.06, 0.08)).apply_translation((x, 0, 0.04)) for x in (-0.045, 0.045)
-    )
+    left, right = (trimesh.creation.box((0.01, 0.06, 0.08)).apply_translation((x, 0, 0.04)) for x in (-0.045, 0.045))
     hand = ball(0.02, (0.08, 0, 0.05))
     for wall, is_hidden in (([right], True), ([], False)):
         model = object_of(trimesh.boolean.union([floor, left, *wall], engine="manifold"), 1500)

@@ -13,9 +13,10 @@ def hits_of(origins: np.ndarray, directions: np.ndarray, mesh: trimesh.Trimesh, 
     hits = jax.jit(nearest_hits)(
         jnp.asarray(origins, jnp.float32)[None],
         jnp.asarray(directions, jnp.float32)[None],
+        jnp.full((len(origins), 2), reach),
         jnp.asarray(mesh.vertices, jnp.float32)[None],
         jnp.asarray(mesh.faces, jnp.int32),
-        jnp.float32(reach),
+        jnp.asarray(mesh.vertices, jnp.float32),
     )
     return jax.tree.map(lambda x: x[0], hits)
 
@@ -24,9 +25,7 @@ def unit(x: np.ndarray) -> np.ndarray:
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
-def all_crossings(
-    origins: np.ndarray, directions: np.ndarray, corners: np.ndarray
-) -> Float[np.ndarray, "N F"]:
+def all_crossings(origins: np.ndarray, directions: np.ndarray, corners: np.ndarray) -> Float[np.ndarray, "N F"]:
     """Signed distance along each line to each triangle, nan where it misses; one linear system each, float64."""
     a, b, c = np.moveaxis(corners.astype(np.float64), 1, 0)
     n, f = len(origins), len(corners)

@@ -40,17 +40,24 @@ def contact_field(
 def field_of_lines(
     origins: Float[Array, "#T N 3"],
     directions: Float[Array, "#T N 3"],
-    clearance_out: Float[Array, "*#T N"],
-    clearance_in: Float[Array, "*#T N"],
+    clearance_out: Float[Array, "N"],
+    clearance_in: Float[Array, "N"],
     vertices: Float[Array, "T V 3"],
     faces: Int[Array, "F 3"],
     canonical: Float[Array, "V 3"],
     reach: float | Float[Array, ""] = 0.1,
 ) -> ContactField:
     """`contact_field` of samples and hand given in one frame; T may run over many clips and objects."""
+    # What lies behind the object itself, or out of reach, need not be looked for.
+    limits = jnp.minimum(jnp.stack([clearance_out, clearance_in], axis=-1), reach)
     lines_shape = (len(vertices), *origins.shape[1:])
     hits = nearest_hits(
-        jnp.broadcast_to(origins, lines_shape), jnp.broadcast_to(directions, lines_shape), vertices, faces, reach
+        jnp.broadcast_to(origins, lines_shape),
+        jnp.broadcast_to(directions, lines_shape),
+        limits,
+        vertices,
+        faces,
+        canonical,
     )
     # A line leaves a closed mesh only from inside. Asking both ways holds where the hand passes through itself.
     inside = jnp.any(hits.leaving, axis=-1)
@@ -60,8 +67,7 @@ def field_of_lines(
         return jnp.where(inside.reshape(inside.shape + (1,) * (along.ndim - 2)), against, along)
 
     distance = chosen(hits.distance)
-    # Beyond reach the distance is inf, and inf < inf is false.
-    mask = distance < jnp.where(inside, clearance_in, clearance_out)
+    mask = jnp.isfinite(distance)
     corners = canonical[faces][chosen(hits.triangle)]
     points = jnp.sum(chosen(hits.barycentric)[..., None] * corners, axis=-2)
     return ContactField(
