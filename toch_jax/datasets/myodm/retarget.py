@@ -5,6 +5,7 @@ few steps the exact distances of the points to the object's surface are taken an
 taken as linear about the nearest point of the surface.
 """
 
+import dataclasses
 import functools
 
 import igl
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 import jaxlie
 import numpy as np
 import optax
+import trimesh
 from flax import struct
 from jaxtyping import Array, Float
 from scipy.spatial.transform import Rotation
@@ -20,15 +22,14 @@ from scipy.spatial.transform import Rotation
 from toch_jax.datasets.myodm.skeleton import Motion
 from toch_jax.datasets.myodm.surrogate import BONES, DIGITS, Surrogate, bend_along, pose_points
 from toch_jax.errors import bad_input
-from toch_jax.evaluate.contact import Mesh
+from toch_jax.hand.limits import PosePrior
 from toch_jax.hand.model import HandModel, HandParams
 
 # Clips are padded to this many frames: the longest has 60 at 30 frames a second.
 BUCKET = 64
-FOLLOW_STEPS = 200
 ROUNDS, STEPS = 30, 25
 # Beyond this the object is not felt, metres.
-REACH = 0.03
+FELT = 0.012
 # A bone nearer than this has flesh that must touch (a finger's flesh is 6-8 mm thick, the palm's some 12), metres.
 DIGIT_NEAR, PALM_NEAR = 0.009, 0.013
 
@@ -43,10 +44,10 @@ class Scales(struct.PyTreeNode):
     joint_acceleration: float = 0.0007
     """Of the way from target to landmark, so that the source's own quickness costs nothing."""
     pose_acceleration: float = 0.03
-    pose: float = 2.0
-    """In standard deviations of the pose prior."""
+    pose: float = 10.0
+    """In standard deviations of the pose prior, each angle by itself: only what nothing else decides."""
     limit: float = 0.05
-    depth: float = 0.0007
+    depth: float = 0.0003
     gap: float = 0.0012
 
 
@@ -62,15 +63,6 @@ class Target(struct.PyTreeNode):
     """Where the wrist's rotation starts."""
 
 
-class Prior(struct.PyTreeNode):
-    """What poses a hand takes."""
-
-    mean: Float[Array, "45"]
-    whiten: Float[Array, "45 45"]
-    low: Float[Array, "45"]
-    high: Float[Array, "45"]
-
-
 class Unknowns(struct.PyTreeNode):
     """The hand's motion in the object's frame, in units in which Adam's steps suit."""
 
@@ -84,9 +76,9 @@ class Unknowns(struct.PyTreeNode):
 class Surface(struct.PyTreeNode):
     """The object's signed distance about each point of the hand: value + slope . (x - at)."""
 
-    at: Float[Array, "T P 3"]
-    value: Float[Array, "T P"]
-    slope: Float[Array, "T P 3"]
+    at: Float[Array | np.ndarray, "T P 3"]
+    value: Float[Array | np.ndarray, "T P"]
+    slope: Float[Array | np.ndarray, "T P 3"]
 
 
 def rotations(target: Target, unknowns: Unknowns) -> Float[Array, "T 16 3 3"]:
@@ -111,7 +103,7 @@ def cost(
     hand: Surrogate,
     parents: tuple[int, ...],
     target: Target,
-    prior: Prior,
+    prior: PosePrior,
     surface: Surface,
     touch: Float[Array, ""],
     scales: Scales,
@@ -126,14 +118,15 @@ def cost(
     total += 21 * jnp.sum(target.real * _robust(jnp.sum(middle**2, axis=-1) / scales.place**2))
     total += _acceleration(off, target.real) / scales.joint_acceleration**2
     total += _acceleration(unknowns.pose, target.real) / scales.pose_acceleration**2
-    total += jnp.sum(real * ((unknowns.pose - prior.mean) @ prior.whiten) ** 2) / scales.pose**2
-    beyond = jax.nn.relu(unknowns.pose - prior.high) + jax.nn.relu(prior.low - unknowns.pose)
+    spread = jnp.diagonal(prior.covariance) + jnp.square(scales.limit)
+    total += jnp.sum(real * (unknowns.pose - prior.mean) ** 2 / spread) / scales.pose**2
+    beyond = jax.nn.relu(unknowns.pose - prior.upper) + jax.nn.relu(prior.lower - unknowns.pose)
     total += jnp.sum(real * beyond**2) / scales.limit**2
 
     distance = surface.value + jnp.sum(surface.slope * (points - surface.at), axis=-1)
     depth = jax.nn.relu(hand.clearance - distance)
     of_bone = (hand.bone[:, None] == jnp.arange(16)) & hand.is_skin[:, None]
-    gap = jnp.min(jnp.where(of_bone, distance[..., None], REACH), axis=1)
+    gap = jnp.min(jnp.where(of_bone, distance[..., None], 1.0), axis=1)
     total += touch * jnp.sum(real * depth**2) / scales.depth**2
     total += touch * jnp.sum(real * target.near * _robust(jax.nn.relu(gap) ** 2 / scales.gap**2))
     return 0.5 * total
@@ -145,15 +138,14 @@ def _descend(
     hand: Surrogate,
     parents: tuple[int, ...],
     target: Target,
-    prior: Prior,
+    prior: PosePrior,
     surface: Surface,
     touch: Float[Array, ""],
     rate: Float[Array, ""],
     scales: Scales,
-    memory: optax.OptState,
     steps: int,
-) -> tuple[Unknowns, optax.OptState]:
-    adam = optax.scale_by_adam(b2=0.99)
+) -> Unknowns:
+    adam = optax.scale_by_adam(b2=0.98)
 
     def step(_: int, state: tuple[Unknowns, optax.OptState]) -> tuple[Unknowns, optax.OptState]:
         here, memory = state
@@ -161,7 +153,7 @@ def _descend(
         change, memory = adam.update(slope, memory)
         return jax.tree.map(lambda x, d: x - rate * d, here, change), memory
 
-    return jax.lax.fori_loop(0, steps, step, (unknowns, memory))
+    return jax.lax.fori_loop(0, steps, step, (unknowns, adam.init(unknowns)))[0]
 
 
 @functools.partial(jax.jit, static_argnames="parents")
@@ -169,37 +161,38 @@ def _points(hand: Surrogate, parents: tuple[int, ...], target: Target, unknowns:
     return pose_points(hand, parents, rotations(target, unknowns), 0.1 * unknowns.wrist)
 
 
-def surface_about(mesh: Mesh, points: Float[np.ndarray, "T P 3"]) -> Surface:
-    """The signed distance to the mesh, exact at the points; points out of `REACH` of its box feel nothing."""
-    low, high = mesh.vertices.min(axis=0) - REACH, mesh.vertices.max(axis=0) + REACH
-    near = ((points > low) & (points < high)).all(axis=-1)
-    value = np.full(points.shape[:-1], 1.0, np.float32)
-    slope = np.zeros(points.shape, np.float32)
-    if near.any():
-        query = np.ascontiguousarray(points[near], np.float64)
-        distance, face, foot, normal = igl.signed_distance(
-            query, mesh.vertices, mesh.faces, sign_type=igl.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER
-        )
-        corners = mesh.vertices[mesh.faces[face]]
-        normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-20)
+def nowhere(points: Float[np.ndarray, "T P 3"]) -> Surface:
+    """A surface of which nothing is known."""
+    return Surface(points, np.zeros(points.shape[:-1], np.float32), np.zeros(points.shape, np.float32))
+
+
+def surface_about(mesh: trimesh.Trimesh, points: Float[np.ndarray, "T P 3"], before: Surface) -> Surface:
+    """The signed distance to the mesh; exact where the move since `before` may have brought a point within `FELT`."""
+    vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
+    may_be_near = np.abs(before.value) - np.linalg.norm(points - before.at, axis=-1) < FELT
+    at, value, slope = before.at.copy(), before.value.copy(), before.slope.copy()
+    query = np.ascontiguousarray(points[may_be_near], np.float64)
+    if len(query):
+        sign = igl.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER
+        distance, face, foot, _ = igl.signed_distance(query, vertices, faces, sign_type=sign)
         # On the surface itself the way to it has no direction: the face's normal has.
         is_off = np.abs(distance) > 1e-5
         away = (query - foot) / np.where(is_off, distance, 1.0)[:, None]
-        value[near], slope[near] = distance, np.where(is_off[:, None], away, normal)
-    return Surface(jnp.asarray(points, jnp.float32), jnp.asarray(value), jnp.asarray(slope))
+        at[may_be_near], value[may_be_near] = query, distance
+        slope[may_be_near] = np.where(is_off[:, None], away, mesh.face_normals[face])
+    return Surface(at, value, slope)
 
 
-def bone_distances(mesh: Mesh, joints: Float[np.ndarray, "T 21 3"]) -> Float[np.ndarray, "T 16"]:
+def bone_distances(mesh: trimesh.Trimesh, joints: Float[np.ndarray, "T 21 3"]) -> Float[np.ndarray, "T 16"]:
     """How near each bone (by the joint it hangs from; the palm's four by the wrist) comes to the surface, signed."""
     shares = np.linspace(0.0, 1.0, 8)[None, None, :, None]
     points = joints[:, BONES[:, 0], None] * (1 - shares) + joints[:, BONES[:, 1], None] * shares
-    value = np.asarray(surface_about(mesh, points.reshape(len(joints), -1, 3)).value)
-    nearest = value.reshape(len(joints), len(BONES), -1).min(axis=2)
+    points = points.reshape(len(joints), -1, 3)
+    nearest = surface_about(mesh, points, nowhere(points)).value.reshape(len(joints), len(BONES), -1).min(axis=2)
     return np.stack([nearest[:, BONES[:, 0] == joint].min(axis=1) for joint in range(16)], axis=1)
 
 
-def aim(hand: Surrogate, mesh: Mesh, motion: Motion) -> Target:
+def aim(hand: Surrogate, mesh: trimesh.Trimesh, motion: Motion) -> Target:
     """What the clip asks of the hand; raises InputError for a clip longer than the bucket."""
     frames = len(motion.joints)
     if frames > BUCKET:
@@ -211,7 +204,7 @@ def aim(hand: Surrogate, mesh: Mesh, motion: Motion) -> Target:
     rotation = np.stack([_kabsch(rest[palm], frame[palm]) for frame in landmarks])
     distance = bone_distances(mesh, joints)
     near_m = np.where(np.arange(16) == 0, PALM_NEAR, DIGIT_NEAR)
-    near = 1 / (1 + np.exp((distance - near_m) / 0.001))
+    near = 1 / (1 + np.exp(np.clip((distance - near_m) / 0.001, -30, 30)))
 
     def pad(values: np.ndarray) -> Array:
         return jnp.asarray(np.concatenate([values, np.repeat(values[-1:], BUCKET - frames, axis=0)]), jnp.float32)
@@ -227,8 +220,8 @@ def _kabsch(source: Float[np.ndarray, "K 3"], target: Float[np.ndarray, "K 3"]) 
 def retarget(
     model: HandModel,
     hand: Surrogate,
-    prior: Prior,
-    mesh: Mesh,
+    prior: PosePrior,
+    mesh: trimesh.Trimesh,
     motion: Motion,
     scales: Scales = Scales(),  # noqa: B008
 ) -> HandParams:
@@ -239,23 +232,19 @@ def retarget(
         wrist=10 * target.landmarks[:, 0],
         pose=jnp.broadcast_to(prior.mean, (BUCKET, 45)),
     )
-    memory = optax.scale_by_adam(b2=0.99).init(unknowns)
-    nowhere = _points(hand, model.parents, target, unknowns)
-    surface = Surface(nowhere, jnp.ones(nowhere.shape[:2]), jnp.zeros(nowhere.shape))
     fixed = (hand, model.parents, target, prior)
-    for part in range(FOLLOW_STEPS // STEPS):
-        rate = 0.03 if part < 4 else 0.01
-        unknowns, memory = _descend(
-            unknowns, *fixed, surface, jnp.float32(0), jnp.float32(rate), scales, memory, steps=STEPS
-        )
-    memory = optax.scale_by_adam(b2=0.99).init(unknowns)
+    surface = nowhere(np.zeros((BUCKET, len(hand.bone), 3), np.float32))
+    alone = dataclasses.replace(scales, joint_acceleration=10 * scales.joint_acceleration, pose_acceleration=0.3)
+    unknowns = _descend(unknowns, *fixed, surface, 0.0, 0.05, alone, steps=150)
+    unknowns = _descend(unknowns, *fixed, surface, 0.0, 0.01, scales, steps=150)
+    frames = len(motion.joints)
     for part in range(ROUNDS):
-        surface = surface_about(mesh, np.asarray(_points(hand, model.parents, target, unknowns)))
+        points = np.asarray(_points(hand, model.parents, target, unknowns))
+        measured = surface_about(mesh, points[:frames], jax.tree.map(lambda x: x[:frames], surface))
+        surface = jax.tree.map(lambda x, new: np.concatenate([new, x[frames:]]), surface, measured)
         share = part / (ROUNDS - 1)
         touch, rate = min(1.0, 0.05 + 1.5 * share), 0.0005 + 0.0075 * 0.5 * (1 + np.cos(np.pi * share))
-        unknowns, memory = _descend(
-            unknowns, *fixed, surface, jnp.float32(touch), jnp.float32(rate), scales, memory, steps=STEPS
-        )
+        unknowns = _descend(unknowns, *fixed, surface, touch, rate, scales, steps=STEPS)
     return to_room(model, hand, target, unknowns, motion)
 
 

@@ -63,7 +63,6 @@ def fit_shape(model: HandModel, joints: Float[np.ndarray, "21 3"], sigma: float 
     wanted = lengths(jnp.asarray(joints, jnp.float32))
     betas = jnp.zeros(model.shapedirs.shape[2])
 
-
     def of_shape(b: Float[Array, "S"]) -> Float[Array, "10"]:
         return lengths(rest_pose(model, b))
 

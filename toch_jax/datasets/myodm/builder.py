@@ -1,0 +1,161 @@
+"""The myodm data set: every clip retargeted once, kept as it comes, written by TFDS."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import tensorflow_datasets as tfds
+import trimesh
+from jaxtyping import Bool
+from scipy.spatial.transform import Rotation
+from tqdm import tqdm
+
+from toch_jax.datasets.features import Example, check_example, tfds_info
+from toch_jax.datasets.myodm.measure import Report, measure
+from toch_jax.datasets.myodm.retarget import retarget
+from toch_jax.datasets.myodm.skeleton import Motion, Skeleton, resample
+from toch_jax.datasets.myodm.source import clip_names, fetch, read_mesh, read_recording
+from toch_jax.datasets.myodm.surrogate import Surrogate, fit_shape, surrogate
+from toch_jax.datasets.read import dataset_dir, default_data_dir
+from toch_jax.datasets.spec import SPLITS, DatasetSpec, load_spec
+from toch_jax.hand.files import load_hand
+from toch_jax.hand.limits import pose_prior
+from toch_jax.hand.model import HandParams
+from toch_jax.object.mesh import check_mesh
+from toch_jax.object.orient import orient_outward
+
+NAME = "myodm"
+# Raise when the same wheel would give other clips.
+GENERATION = 1
+
+
+class MyoDM(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Reads the clips that `retarget_all` has left in a folder."""
+
+    VERSION = tfds.core.Version(load_spec(NAME).version)
+
+    def __init__(self, *, files: dict[str, list[Path]], **kwargs: object) -> None:
+        self._clip_files = files
+        super().__init__(**kwargs)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds_info(self, load_spec(NAME))
+
+    def _split_generators(self, dl_manager: object) -> dict[str, Iterator[tuple[str, Example]]]:
+        return {split: self._generate_examples(paths) for split, paths in self._clip_files.items()}
+
+    def _generate_examples(self, paths: list[Path]) -> Iterator[tuple[str, Example]]:
+        for path in paths:
+            clip = _load(path)
+            yield clip["id"], clip
+
+
+def prepare(
+    data_dir: str | Path | None = None, wheel: str | Path | None = None, splits: tuple[str, ...] = SPLITS
+) -> Path:
+    """Make the data set and return its folder; broken off, it goes on where it was. What is there already is replaced.
+
+    `wheel` is the wheel named in data_specs/myodm.toml; without it pip downloads it. Beside the data, `reports.json`
+    says how well each clip holds. Raises InputError where the wheel can't be had or isn't the right one.
+    """
+    spec = load_spec(NAME)
+    data_dir = Path(data_dir or default_data_dir())
+    files = retarget_all(spec, fetch(spec, wheel), data_dir / "work" / f"{NAME}-{_fingerprint(spec)}", splits)
+    folder = dataset_dir(NAME, data_dir)
+    if folder.exists():
+        shutil.rmtree(folder)
+    MyoDM(data_dir=data_dir, file_format="array_record", files=files).download_and_prepare()
+    reports = {
+        path.stem: json.loads(path.with_suffix(".json").read_text()) for paths in files.values() for path in paths
+    }
+    (folder / "reports.json").write_text(json.dumps(reports, indent=1))
+    return folder
+
+
+def retarget_all(spec: DatasetSpec, wheel: Path, work: Path, splits: tuple[str, ...]) -> dict[str, list[Path]]:
+    """Each split's clip files; those that lie in `work` already are not made again."""
+    left_out = spec.extra["left_out"]
+    assert isinstance(left_out, dict)
+    names = [name for name in clip_names(wheel) if name not in left_out]
+    clips = {split: [name for name in names if name.split("_")[0] in spec.splits[split]] for split in splits}
+    files = {split: [work / f"{name}.npz" for name in clips[split]] for split in splits}
+    work.mkdir(parents=True, exist_ok=True)
+    # The short splits first: they are what a first look needs.
+    todo = [path for split in sorted(splits, key=lambda s: len(files[s])) for path in files[split] if not path.exists()]
+    if not todo:
+        return files
+    shape_clip = str(spec.extra["shape_clip"])
+    skeleton = Skeleton(wheel, shape_clip.split("_")[0])
+    model, prior = load_hand(spec.hand_model), pose_prior("right")
+    hand = surrogate(model, fit_shape(model, skeleton.motion(read_recording(wheel, shape_clip)).joints[0]))
+    for path in tqdm(todo, desc=NAME, unit="clip"):
+        recording = read_recording(wheel, path.stem)
+        mesh = outward(read_mesh(wheel, recording.object))
+        motion = resample(skeleton.motion(recording), spec.fps)
+        params = retarget(model, hand, prior, mesh, motion)
+        report, grasp = measure(model, params, mesh, motion)
+        _save(path, as_example(spec, path.stem, recording.object, params, hand, mesh, motion, grasp), report)
+    return files
+
+
+def outward(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
+    """The mesh as data sets hold it, its faces turned outward."""
+    vertices, faces = check_mesh("mesh", np.asarray(mesh.vertices), np.asarray(mesh.faces))
+    return trimesh.Trimesh(vertices, orient_outward(vertices, faces), process=False)
+
+
+def as_example(
+    spec: DatasetSpec,
+    name: str,
+    object: str,
+    params: HandParams,
+    hand: Surrogate,
+    mesh: trimesh.Trimesh,
+    motion: Motion,
+    grasp: Bool[np.ndarray, "T"],
+) -> Example:
+    """The clip with the spec's keys."""
+    return check_example(
+        spec,
+        {
+            "id": name,
+            "object": object,
+            "side": "right",
+            "fps": spec.fps,
+            "hand_global_orient": params.global_orient,
+            "hand_pose": params.pose,
+            "hand_transl": params.transl,
+            "hand_betas": hand.betas,
+            "object_vertices": mesh.vertices,
+            "object_faces": mesh.faces,
+            "object_vertex_part": np.zeros(len(mesh.vertices)),
+            "object_rotation": Rotation.from_matrix(motion.rotation).as_rotvec()[None],
+            "object_translation": motion.translation[None],
+            "grasp": grasp,
+        },
+    )
+
+
+def _fingerprint(spec: DatasetSpec) -> str:
+    """Of all that a clip depends on."""
+    facts = {"generation": GENERATION, "fps": spec.fps, "wheel": spec.extra["wheel_sha256"], "hand": spec.hand_model}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _save(path: Path, clip: Example, report: Report) -> None:
+    """Whole or not at all: the clip's own file comes last."""
+    path.with_suffix(".json").write_text(json.dumps(dataclasses.asdict(report)))
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez_compressed(file, **clip)
+    os.replace(part, path)
+
+
+def _load(path: Path) -> Example:
+    with np.load(path, allow_pickle=False) as stored:
+        return {key: str(stored[key]) if stored[key].dtype.kind == "U" else stored[key] for key in stored.files}
