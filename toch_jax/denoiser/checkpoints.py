@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
@@ -41,17 +41,11 @@ def create_denoiser(config: DenoiserConfig, seed: int) -> LightDenoiser | TochDe
 
 def weights(denoiser: LightDenoiser | TochDenoiser) -> dict[str, jax.Array]:
     """Its arrays by name, such as "encoder/0/first/kernel"."""
-    flat = nnx.to_flat_state(nnx.state(denoiser, nnx.Param))
-    return {"/".join(map(str, path)): leaf.get_value() for path, leaf in flat}
+    return {name: leaf.get_value() for name, leaf in _named(denoiser).items()}
 
 
-def with_weights(denoiser: LightDenoiser | TochDenoiser, arrays: dict[str, Any]) -> LightDenoiser | TochDenoiser:
-    """The same network with other arrays; the names and shapes must be `weights`'."""
-    graph, state = nnx.split(denoiser)
-    flat = [
-        (path, leaf.replace(jnp.asarray(arrays["/".join(map(str, path))]))) for path, leaf in nnx.to_flat_state(state)
-    ]
-    return nnx.merge(graph, nnx.from_flat_state(flat))
+def _named(denoiser: LightDenoiser | TochDenoiser) -> dict[str, nnx.Variable]:
+    return {"/".join(map(str, path)): leaf for path, leaf in nnx.to_flat_state(nnx.state(denoiser, nnx.Param))}
 
 
 def save_denoiser(denoiser: LightDenoiser | TochDenoiser, path: str | Path) -> None:
@@ -88,20 +82,25 @@ def load_denoiser(path: str | Path = "default") -> LightDenoiser | TochDenoiser:
         raise bad_input(path, "format", f"{FORMAT} {VERSION}", stated)
     if header["architecture"] not in _CONFIGS:
         raise bad_input(path, "architecture", " or ".join(_CONFIGS), header["architecture"])
-    config = _read_config(path, header["architecture"], header["config"])
-    blank = nnx.eval_shape(lambda: create_denoiser(config, 0))
-    wanted = {f"weights/{name}": leaf.shape for name, leaf in weights(blank).items()}
+    blank = _blank(path, _CONFIGS[header["architecture"]], header["config"])
+    wanted = {f"weights/{name}": leaf.shape for name, leaf in _named(blank).items()}
     found = {name: array.shape for name, array in arrays.items()}
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
             raise bad_input(path, name, f"{wanted.get(name, 'nothing')}", f"{found.get(name, 'nothing')}")
-    return with_weights(blank, {name.removeprefix("weights/"): array for name, array in arrays.items()})
+    for name, leaf in _named(blank).items():
+        leaf.set_value(jnp.asarray(arrays[f"weights/{name}"], jnp.float32))
+    return blank
 
 
-def _read_config(path: Path, architecture: str, text: str) -> DenoiserConfig:
-    kind: Any = _CONFIGS[architecture]
+def _blank(path: Path, kind: Any, text: str) -> LightDenoiser | TochDenoiser:
+    """The network that the configuration `text` describes, its weights only shapes."""
     try:
         values = json.loads(text)
-        return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
-    except (TypeError, ValueError) as error:
+        expected, found = sorted(field.name for field in fields(kind)), sorted(values)
+        if expected != found:
+            raise bad_input(path, "config", ", ".join(expected), ", ".join(found))
+        config = kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        return nnx.eval_shape(lambda: create_denoiser(config, 0))
+    except (TypeError, json.JSONDecodeError) as error:
         raise bad_input(path, "config", f"the fields of {kind.__name__}", str(error).splitlines()[0]) from None

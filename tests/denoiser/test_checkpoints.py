@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from windows import estimated, random_window
+
+from toch_jax.denoiser.checkpoints import create_denoiser, load_denoiser, save_denoiser, weights
+from toch_jax.denoiser.light import LightConfig
+from toch_jax.denoiser.toch import TochConfig
+from toch_jax.errors import InputError
+
+LIGHT = LightConfig(5.0, (0.1, 0.0, 0.0), point_width=4, frame_width=4, dilations=(1,))
+TOCH = TochConfig(latent=2, encoder_widths=(2, 2, 2, 2), decoder_widths=(2, 2, 2, 2), encoder_state=2, decoder_state=2)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "denoiser.npz"
+    save_denoiser(create_denoiser(LIGHT, 0), path)
+    return path
+
+
+def rewritten(path: Path, **changes: np.ndarray | None) -> Path:
+    with np.load(path) as archive:
+        arrays = {key: archive[key] for key in archive.files}
+    kept = {key: value for key, value in (arrays | changes).items() if value is not None}
+    np.savez(path, **kept)
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        load_denoiser(path)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert text.startswith(str(path))
+    return text
+
+
+@pytest.mark.parametrize("config", [LIGHT, TOCH])
+def test_comes_back_as_it_was(config: LightConfig | TochConfig, tmp_path: Path) -> None:
+    model = create_denoiser(config, 3)
+    save_denoiser(model, tmp_path / "one.npz")
+    loaded = load_denoiser(tmp_path / "one.npz")
+    assert loaded.config == config
+    window = random_window(0)
+    np.testing.assert_array_equal(estimated(model, window).field.distance, estimated(loaded, window).field.distance)
+    assert [path.name for path in tmp_path.iterdir()] == ["one.npz"]
+
+
+def test_another_seed_has_other_weights() -> None:
+    one, other = weights(create_denoiser(LIGHT, 0)), weights(create_denoiser(LIGHT, 1))
+    assert one.keys() == other.keys()
+    assert not np.allclose(one["point_in/kernel"], other["point_in/kernel"])
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    assert "no file" in refusal(tmp_path / "none.npz")
+
+
+def test_file_cut_short(saved: Path) -> None:
+    saved.write_bytes(saved.read_bytes()[:1000])
+    assert "whole .npz" in refusal(saved)
+
+
+def test_not_an_archive(saved: Path) -> None:
+    saved.write_bytes(b"weights")
+    assert "whole .npz" in refusal(saved)
+
+
+def test_pickled_content_is_never_run(saved: Path) -> None:
+    np.savez(saved, format=np.asarray({"a": 1}, dtype=object))
+    assert "whole .npz" in refusal(saved)
+
+
+def test_another_format(saved: Path) -> None:
+    assert "toch-sequence 1" in refusal(rewritten(saved, format=np.asarray("toch-sequence")))
+
+
+def test_another_version(saved: Path) -> None:
+    assert "toch-denoiser 2" in refusal(rewritten(saved, version=np.asarray(2)))
+
+
+def test_unknown_architecture(saved: Path) -> None:
+    assert "light or toch" in refusal(rewritten(saved, architecture=np.asarray("transformer")))
+
+
+def test_weights_of_another_architecture(saved: Path, tmp_path: Path) -> None:
+    other = tmp_path / "toch.npz"
+    save_denoiser(create_denoiser(TOCH, 0), other)
+    with np.load(saved) as archive:
+        config = archive["config"]
+    assert "answer_frame/kernel" in refusal(rewritten(other, architecture=np.asarray("light"), config=config))
+
+
+def test_unknown_setting(saved: Path) -> None:
+    assert "depth" in refusal(rewritten(saved, config=np.asarray('{"depth": 3}')))
+
+
+def test_weights_of_another_size(saved: Path) -> None:
+    text = refusal(rewritten(saved, **{"weights/point_in/bias": np.zeros(7, np.float32)}))
+    assert "expected (4,), found (7,)" in text
+
+
+def test_weights_left_out(saved: Path) -> None:
+    assert "found nothing" in refusal(rewritten(saved, **{"weights/point_in/bias": None}))

@@ -1,0 +1,136 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+from jax.scipy.spatial.transform import Rotation
+from windows import assert_close, estimated, random_target, random_window
+
+from toch_jax.denoiser.light import LightConfig, LightDenoiser
+from toch_jax.denoiser.window import Estimate, Window, rotate
+
+CONFIG = LightConfig(5.0, (0.1, 0.0, 0.0), point_width=8, frame_width=16, dilations=(1, 2))
+# distances, points and joints: metres, so a tenth of a millimetre at most
+CLOSE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def model() -> LightDenoiser:
+    """Untrained, its small last layers made large: nothing that should not matter may hide behind a small factor."""
+    model = LightDenoiser(CONFIG, nnx.Rngs(0))
+    for layer in (model.to_joints, model.answer_out, *(block.out for block in model.blocks)):
+        layer.kernel.set_value(30 * layer.kernel.get_value())
+    return model
+
+
+def test_nothing_of_a_lost_frame_is_read(model: LightDenoiser) -> None:
+    window = random_window(0)
+    other = random_window(1)
+    lost = ~window.valid
+
+    def swapped(ours: jax.Array, theirs: jax.Array) -> jax.Array:
+        return jnp.where(lost.reshape(*lost.shape, *(1,) * (ours.ndim - 2)), theirs, ours)
+
+    field = random_window(2).replace(valid=jnp.ones_like(lost)).field
+    spoilt = window.replace(
+        field=jax.tree.map(swapped, window.field, field), joints=swapped(window.joints, other.joints + 1.0)
+    )
+    assert_close(estimated(model, spoilt), estimated(model, window), CLOSE)
+
+
+def test_padding_changes_nothing(model: LightDenoiser) -> None:
+    window, extra = random_window(0), 5
+
+    def padded(leaf: jax.Array) -> jax.Array:
+        return jnp.pad(leaf, ((0, 0), (0, extra), *((0, 0),) * (leaf.ndim - 2)))
+
+    longer = window.replace(
+        field=jax.tree.map(padded, window.field), joints=padded(window.joints), valid=padded(window.valid)
+    )
+    short = jax.tree.map(lambda leaf: leaf[:, : window.valid.shape[1]], estimated(model, longer))
+    assert_close(short, estimated(model, window), CLOSE)
+
+
+def test_turning_the_scene_turns_only_the_joints(model: LightDenoiser) -> None:
+    window = random_window(0)
+    turn = Rotation.from_rotvec(jnp.asarray([[0.3, 2.0, -1.0], [1.0, 0.0, 0.5]])).as_matrix()
+    centre = jnp.asarray([[0.1, 0.2, 0.3], [0.0, -0.5, 0.0]])
+    straight, turned = estimated(model, window), model(rotate(window, turn, centre))
+    assert_close(Estimate(turned.field), Estimate(straight.field), CLOSE)
+    assert straight.joints is not None
+    assert turned.joints is not None
+    moved = jnp.einsum("bij,bwkj->bwki", turn, straight.joints.joints - centre[:, None, None]) + centre[:, None, None]
+    np.testing.assert_allclose(turned.joints.joints, moved, atol=CLOSE)
+
+
+def test_order_of_samples_does_not_matter(model: LightDenoiser) -> None:
+    window = random_window(0)
+    order = jax.random.permutation(jax.random.key(0), window.points.shape[1])
+    shuffled = window.replace(
+        field=jax.tree.map(lambda leaf: leaf[:, :, order], window.field),
+        points=window.points[:, order],
+        normals=window.normals[:, order],
+    )
+    straight = estimated(model, window)
+    expected = straight.replace(field=jax.tree.map(lambda leaf: leaf[:, :, order], straight.field))
+    assert_close(estimated(model, shuffled), expected, CLOSE)
+
+
+@pytest.mark.parametrize(("frames", "samples"), [(1, 4), (11, 1)])
+def test_any_length_and_any_number_of_samples(model: LightDenoiser, frames: int, samples: int) -> None:
+    estimate = estimated(model, random_window(0, 1, frames, samples))
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(estimate))
+    low, high = CONFIG.sigma_bounds
+    for sigma in (estimate.field.distance_sigma, estimate.field.correspondence_sigma):
+        assert low <= float(sigma.min()) <= float(sigma.max()) <= high
+
+
+def test_untrained_it_leaves_field_and_joints_nearly_as_they_are() -> None:
+    window = random_window(0)
+    estimate = estimated(LightDenoiser(CONFIG, nnx.Rngs(0)), window)
+    assert estimate.joints is not None
+    seen = window.valid[..., None, None]
+    np.testing.assert_allclose(jnp.where(seen, estimate.joints.joints, 0), jnp.where(seen, window.joints, 0), atol=2e-4)
+    mask = window.field.mask
+    np.testing.assert_allclose(estimate.field.distance[mask], window.field.distance[mask], atol=5e-4)
+    np.testing.assert_allclose(estimate.field.correspondence[mask], window.field.correspondence[mask], atol=5e-3)
+
+
+def test_a_window_without_a_hand_has_finite_gradients() -> None:
+    window = random_window(0)
+    nothing = window.replace(valid=jnp.zeros_like(window.valid))
+    model = LightDenoiser(CONFIG, nnx.Rngs(0))
+    gradient = jax.jit(jax.grad(lambda m: m.loss(nothing, random_target(1, window))[0]))(model)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
+
+
+def test_sigmas_loss_moves_nothing_but_sigmas() -> None:
+    window = random_window(0)
+    model, target = LightDenoiser(CONFIG, nnx.Rngs(0)), random_target(1, window)
+    gradient = jax.jit(jax.grad(lambda m: m.loss(window, target)[1]["sigma"]))(model)
+    kernel = np.asarray(gradient.answer_out.kernel.get_value())
+    assert np.all(kernel[:, :5] == 0)
+    assert np.any(kernel[:, 5:] != 0)
+
+
+def test_learns_one_batch() -> None:
+    window = random_window(0)
+    target = random_target(1, window)
+    model = LightDenoiser(CONFIG, nnx.Rngs(0))
+    rule = optax.adam(1e-2)
+    memory = rule.init(model)
+
+    @jax.jit
+    def step(
+        model: LightDenoiser, memory: optax.OptState, window: Window
+    ) -> tuple[LightDenoiser, optax.OptState, jax.Array]:
+        (loss, _), gradient = jax.value_and_grad(lambda m: m.loss(window, target), has_aux=True)(model)
+        change, memory = rule.update(gradient, memory)
+        return optax.apply_updates(model, change), memory, loss
+
+    losses = []
+    for _ in range(40):
+        model, memory, loss = step(model, memory, window)
+        losses.append(float(loss))
+    assert losses[-1] < 0.7 * losses[0]

@@ -1,0 +1,101 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from windows import assert_close, estimated, random_target, random_window
+
+from toch_jax.denoiser.canonical import MANO_OFFSET, MANO_SCALE, canonical_scale_offset
+from toch_jax.denoiser.toch import PointBlock, TochConfig, TochDenoiser
+from toch_jax.hand.files import load_hand
+
+SMALL = TochConfig(latent=4, encoder_widths=(4, 4, 4, 4), decoder_widths=(4, 4, 4, 4), encoder_state=4, decoder_state=4)
+
+
+def small() -> TochDenoiser:
+    return TochDenoiser(SMALL, nnx.Rngs(0))
+
+
+def test_parameter_count_is_the_papers() -> None:
+    shapes = nnx.eval_shape(lambda: TochDenoiser(TochConfig(), nnx.Rngs(0)))
+    assert sum(leaf.size for leaf in jax.tree.leaves(nnx.state(shapes, nnx.Param))) == 1_506_693
+
+
+def test_split_layers_are_the_layers_of_the_concatenation() -> None:
+    """The block, written as the paper's code has it: the frame's maximum repeated and concatenated."""
+    block = PointBlock(5, 3, rngs=nnx.Rngs(1))
+    features = jax.random.normal(jax.random.key(0), (2, 4, 7, 5))
+    local = jax.nn.relu(block.first(features))
+    shared = block.third(jax.nn.relu(block.second(local))).max(axis=2, keepdims=True)
+    both = np.concatenate([np.broadcast_to(shared, local.shape), local], axis=-1)
+    kernel = np.concatenate([block.of_shared.kernel.get_value(), block.of_local.kernel.get_value()])
+    both = both + both @ kernel + np.asarray(block.of_local.bias.get_value())
+    normal = (both - both.mean(-1, keepdims=True)) / np.sqrt(both.var(-1, keepdims=True, ddof=1) + 1e-5)
+    np.testing.assert_allclose(block(block.first(features)), np.maximum(normal, 0), atol=1e-5)
+
+
+def test_order_of_samples_does_not_matter() -> None:
+    model, window = small(), random_window(0)
+    order = jax.random.permutation(jax.random.key(0), window.points.shape[1])
+    shuffled = window.replace(
+        field=jax.tree.map(lambda leaf: leaf[:, :, order], window.field),
+        points=window.points[:, order],
+        normals=window.normals[:, order],
+    )
+    expected = jax.tree.map(lambda leaf: leaf[:, :, order], estimated(model, window))
+    assert_close(estimated(model, shuffled), expected, 1e-5)
+
+
+def test_sigmas_are_the_configured_constants() -> None:
+    field = estimated(small(), random_window(0)).field
+    assert np.all(np.asarray(field.distance_sigma) == np.float32(SMALL.distance_sigma))
+    assert np.all(np.asarray(field.correspondence_sigma) == np.float32(SMALL.correspondence_sigma))
+
+
+def test_loss_of_known_answers() -> None:
+    """With its outputs set to constants the loss is a closed form of the target."""
+    model, window = small(), random_window(0)
+    target = random_target(1, window)
+    for layer, value in ((model.to_mask, 0.5), (model.to_correspondence, 0.1), (model.to_distance, 0.2)):
+        layer.kernel.set_value(jnp.zeros_like(layer.kernel.get_value()))
+        layer.bias.set_value(jnp.full_like(layer.bias.get_value(), value))
+    _, terms = jax.jit(lambda m: m.loss(window, target))(model)
+    half = window.points.shape[1] // 2
+    truth = target.field
+    hit, points, distance = (
+        np.asarray(leaf[:, :, half:]) for leaf in (truth.mask, truth.correspondence, truth.distance)
+    )
+    cross_entropy = np.where(hit, 6 * np.log1p(np.exp(-0.5)), 0.5 + np.log1p(np.exp(-0.5)))
+    np.testing.assert_allclose(terms["mask"], cross_entropy.mean(), rtol=1e-5)
+    points = points * MANO_SCALE + np.asarray(MANO_OFFSET)
+    np.testing.assert_allclose(terms["correspondence"], ((points - 0.1) ** 2)[hit].mean(), rtol=1e-5)
+    weight = np.where(hit, np.exp(-np.abs(10 * distance)), 0)
+    weight = weight / weight.sum(-1, keepdims=True) * hit.sum(-1, keepdims=True)
+    np.testing.assert_allclose(terms["distance"], (weight * (0.2 - 10 * distance) ** 2)[hit].mean(), rtol=1e-5)
+
+
+def test_learns_one_batch() -> None:
+    model, window = small(), random_window(0)
+    target = random_target(1, window)
+    rule = optax.adam(1e-2)
+    memory = rule.init(model)
+
+    @jax.jit
+    def step(model: TochDenoiser, memory: optax.OptState) -> tuple[TochDenoiser, optax.OptState, jax.Array]:
+        (loss, _), gradient = jax.value_and_grad(lambda m: m.loss(window, target), has_aux=True)(model)
+        change, memory = rule.update(gradient, memory)
+        return optax.apply_updates(model, change), memory, loss
+
+    losses = []
+    for _ in range(40):
+        model, memory, loss = step(model, memory)
+        losses.append(float(loss))
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_canonical_box_of_another_hand() -> None:
+    hand = load_hand("open")
+    scale, offset = canonical_scale_offset(hand)
+    unit = np.asarray(hand.v_template) * scale + np.asarray(offset)
+    np.testing.assert_allclose(np.ptp(unit, axis=0).max(), 1.0, atol=1e-5)
+    np.testing.assert_allclose(unit.max(axis=0) + unit.min(axis=0), 0.0, atol=1e-5)
