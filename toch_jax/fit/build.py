@@ -47,7 +47,7 @@ def no_contact(n_frames: int) -> ContactTerm:
     return ContactTerm(one, still, jnp.zeros(1, jnp.int32), jnp.zeros(n_frames), jnp.zeros(()))
 
 
-def smooth_term(settings: FitSettings, fps: Float[Array, ""], robust: bool) -> SmoothTerm:
+def smooth_term(settings: FitSettings, fps: float, robust: bool) -> SmoothTerm:
     """Motion. The first, Gaussian pass knows of no stillness: it would drag the quick frames with it."""
     velocity = (fps / settings.velocity.by_group()) ** 2
     return SmoothTerm(
@@ -86,10 +86,14 @@ def prior_term(model: HandModel, settings: FitSettings) -> PriorTerm:
     )
 
 
-def watched_vertices(model: HandModel, count: int = 600) -> Int[np.ndarray, "M"]:
-    """Vertices spread evenly over the skin, by farthest-point sampling from the thumb's tip."""
-    points = np.asarray(model.v_template)
-    chosen = [int(model.tips[0])]
+def watched_vertices(model: HandModel, count: int = 400) -> Int[np.ndarray, "M"]:
+    """Vertices spread evenly over the skin."""
+    return farthest_points(np.asarray(model.v_template), count)
+
+
+def farthest_points(points: Float[np.ndarray, "V 3"], count: int) -> Int[np.ndarray, "M"]:
+    """Indices of up to `count` of the points, each as far as can be from those before it; the first is the first."""
+    chosen = [0]
     nearest = np.full(len(points), np.inf)
     for _ in range(min(count, len(points)) - 1):
         nearest = np.minimum(nearest, np.sum((points - points[chosen[-1]]) ** 2, axis=1))

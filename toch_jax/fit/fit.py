@@ -44,41 +44,16 @@ def pad_frames(values: Float[Array, "T *rest"], size: int) -> Float[Array, "T2 *
     return jnp.concatenate([values, jnp.repeat(values[-1:], size - values.shape[0], axis=0)])
 
 
-@jax.jit
-def _fit(
-    model: HandModel,
-    tracked: HandParams,
-    seen: Bool[Array, "T"],
-    valid: Bool[Array, "T"],
-    fps: Float[Array, ""],
-    contact: ContactTerm,
-    surface: SurfaceTerm,
-    joints: JointTerm,
-    settings: FitSettings,
-) -> Fitted:
-    start = state_from_params(model, tracked)
-    noise = estimate_noise(start, seen, settings.tracked_assumed)
+def pad_params(params: HandParams, size: int) -> HandParams:
+    """The last frame repeated; betas (S,) are of all frames."""
+    frames = params.replace(betas=params.transl)
+    return jax.tree.map(partial(pad_frames, size=size), frames).replace(betas=params.betas)
 
-    def problem(robust: bool) -> Problem:
-        return Problem(
-            surface=surface,
-            joints=joints,
-            tracked=tracked_term(start, seen, noise, settings, robust),
-            smooth=smooth_term(settings, fps, robust),
-            prior=prior_term(model, settings),
-            contact=contact,
-            frame_valid=valid,
-        )
 
-    smoothed = solve_trajectory(model, problem(robust=False), start, settings.smooth_steps)
-    final = problem(robust=True)
-    solution = solve_trajectory(model, final, smoothed.state, settings.steps)
-    return Fitted(
-        params=params_from_state(model, solution.state),
-        joint_sigma=joint_sigma(model, final, solution.state),
-        costs=solution.costs,
-        noise=noise,
-    )
+def cut_frames(params: HandParams, n_frames: int) -> HandParams:
+    """The first frames; betas (S,) are of all frames."""
+    frames = params.replace(betas=params.transl)
+    return jax.tree.map(lambda leaf: leaf[:n_frames], frames).replace(betas=params.betas)
 
 
 def fit_trajectory(
@@ -102,7 +77,9 @@ def fit_trajectory(
     size = bucket(n_frames)
     pad = partial(pad_frames, size=size)
     valid = jnp.arange(size) < n_frames
-    frames = HandParams(pad(tracked.global_orient), pad(tracked.pose), tracked.betas, pad(tracked.transl))
+    seen = jnp.concatenate([seen, jnp.zeros(size - n_frames, bool)])
+    start = state_from_params(model, pad_params(tracked, size))
+    noise = estimate_noise(start, seen, settings.tracked_assumed)
     contact = ContactTerm(
         object=object.without_mesh(),
         motion=ObjectMotion(jax.vmap(pad)(motion.rotation), jax.vmap(pad)(motion.translation)),
@@ -110,21 +87,25 @@ def fit_trajectory(
         weight=valid / settings.depth**2,
         margin=jnp.asarray(settings.margin),
     )
-    fitted = _fit(
-        model,
-        frames,
-        jnp.concatenate([seen, jnp.zeros(size - n_frames, bool)]),
-        valid,
-        jnp.asarray(fps, jnp.float32),
-        contact,
-        no_surface(size) if surface is None else jax.tree.map(pad, surface),
-        no_joints(size) if joints is None else jax.tree.map(pad, joints),
-        settings,
+    smooth = Problem(
+        surface=no_surface(size) if surface is None else jax.tree.map(pad, surface),
+        joints=no_joints(size) if joints is None else jax.tree.map(pad, joints),
+        tracked=tracked_term(start, seen, noise, settings, robust=False),
+        smooth=smooth_term(settings, fps, robust=False),
+        prior=prior_term(model, settings),
+        contact=contact,
+        frame_valid=valid,
     )
-    params = fitted.params
-    return fitted.replace(
-        params=HandParams(
-            params.global_orient[:n_frames], params.pose[:n_frames], params.betas, params.transl[:n_frames]
-        ),
-        joint_sigma=fitted.joint_sigma[:n_frames],
+    robust = smooth.replace(
+        tracked=tracked_term(start, seen, noise, settings, robust=True),
+        smooth=smooth_term(settings, fps, robust=True),
+    )
+    smoothed = solve_trajectory(model, smooth, start, settings.steps)
+    solution = solve_trajectory(model, robust, smoothed.state, settings.steps)
+    params = params_from_state(model, solution.state)
+    return Fitted(
+        params=cut_frames(params, n_frames),
+        joint_sigma=joint_sigma(model, solution)[:n_frames],
+        costs=solution.costs,
+        noise=noise,
     )

@@ -13,30 +13,34 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 from scipy.spatial.transform import Rotation
 
-from toch_jax.fit.build import GAUSSIAN, no_contact, no_joints, no_surface, prior_term, tracked_term
-from toch_jax.fit.fit import bucket, pad_frames
+from toch_jax.fit.build import GAUSSIAN, farthest_points, no_contact, no_joints, no_surface, prior_term, tracked_term
+from toch_jax.fit.fit import bucket, cut_frames, pad_frames, pad_params
 from toch_jax.fit.problem import JointTerm, Problem, SmoothTerm, SurfaceTerm
 from toch_jax.fit.settings import DEFAULT, Levels
 from toch_jax.fit.solve import solve_trajectory
 from toch_jax.fit.state import params_from_state, state_from_params
+from toch_jax.hand.limits import pose_prior
 from toch_jax.hand.model import HandModel, HandParams, rest_joints, skin_frames
 
 PALM = (0, 1, 4, 7, 10)
 """The wrist and the fingers' first joints: what moves as one, to place the hand before its fingers bend."""
-TIPS = (16, 17, 18, 19, 20)
 POINT_ERROR = 0.003
 """Metres: how well a tracker's joints or skin points agree with another hand's."""
 GROSS = 0.02
 """Metres: skin points farther than this from the surface have no counterpart (a forearm, the other hand)."""
-STEPS = 12
-ROUNDS = 8
+JOINT_STEPS = 12
+ROUNDS, STEPS_OF_ROUND = 6, 3
+N_POINTS = 128
+"""Of a tracker's skin points, spread evenly, that the hand is drawn to."""
 # In MANO's vertex order (FORMATS of smplx and TOCH's sealing): its tips, thumb to pinky, and its wrist ring.
 MANO_TIPS = (744, 320, 443, 554, 671)
 MANO_RING = (108, 79, 78, 121, 214, 215, 279, 239, 234, 92, 38, 122, 118, 117, 119, 120)
-MANO_VERTICES = 778
+# On that ring: the sides towards the back of the hand, the palm, the thumb and the little finger.
+MANO_RING_BACK, MANO_RING_PALM = (279, 239), (117, 119)
+MANO_RING_THUMB, MANO_RING_PINKY = (92, 38), (78, 121)
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="steps")
 def _solve(
     model: HandModel,
     start: HandParams,
@@ -44,22 +48,25 @@ def _solve(
     surface: SurfaceTerm,
     joints: JointTerm,
     link: Float[Array, ""],
+    steps: int,
 ) -> HandParams:
     """Descend on points alone: the start is no observation, and `link` times a loose motion term ties the frames."""
     n_frames = valid.shape[0]
     state = state_from_params(model, start)
     loose = Levels(wrist=1.0, orient=1.0, fingers=1.0)
     linked = 1 / Levels(wrist=0.02, orient=0.2, fingers=0.2).by_group() ** 2
+    prior = prior_term(model, DEFAULT)
     problem = Problem(
         surface=surface,
         joints=joints,
         tracked=tracked_term(state, valid, loose, DEFAULT, robust=False).replace(shape_weight=jnp.zeros(())),
         smooth=SmoothTerm(jnp.zeros(17), link * linked, jnp.asarray(GAUSSIAN)),
-        prior=prior_term(model, DEFAULT),
+        # Another hand's proportions are off in the same way in every frame: the prior has to weigh on each.
+        prior=prior.replace(shape_weight=prior.shape_weight * valid.sum()),
         contact=no_contact(n_frames),
         frame_valid=valid,
     )
-    return params_from_state(model, solve_trajectory(model, problem, state, STEPS).state)
+    return params_from_state(model, solve_trajectory(model, problem, state, steps).state)
 
 
 def _lay(
@@ -85,36 +92,26 @@ def _flat_joints(model: HandModel) -> Float[np.ndarray, "21 3"]:
     return np.concatenate([rest, template[np.asarray(model.tips)]])
 
 
-def _pad(params: HandParams, size: int) -> HandParams:
-    return HandParams(
-        pad_frames(params.global_orient, size),
-        pad_frames(params.pose, size),
-        params.betas,
-        pad_frames(params.transl, size),
-    )
+def params_from_joints(model: HandModel, joints: Float[Array, "T 21 3"], seen: Bool[Array, "T"]) -> HandParams:
+    """Parameters whose joints (16 of the skeleton, then the tips) come nearest; one shape for the clip."""
+    flat = _flat_joints(model)
+    palm = list(PALM)
+    start = _lay(flat[palm], flat[0], np.asarray(joints)[:, palm], model.shapedirs.shape[-1])
+    return _descend_to_joints(model, start, joints, seen)
 
 
-def _cut(params: HandParams, n_frames: int) -> HandParams:
-    return HandParams(params.global_orient[:n_frames], params.pose[:n_frames], params.betas, params.transl[:n_frames])
-
-
-def params_from_joints(
-    model: HandModel, joints: Float[Array, "T 21 3"], seen: Bool[Array, "T"], landmarks: tuple[int, ...] = PALM
+def _descend_to_joints(
+    model: HandModel, start: HandParams, joints: Float[Array, "T 21 3"], seen: Bool[Array, "T"]
 ) -> HandParams:
-    """Parameters whose joints (16 of the skeleton, then the tips) come nearest; one shape for the clip.
-
-    Only `landmarks` lay the flat hand down at the start. Joints that are NaN say nothing. Frames that are not `seen`
-    take what their neighbours say.
-    """
+    """Joints that are NaN say nothing; frames that are not `seen` take what their neighbours say."""
     n_frames = len(joints)
     size = bucket(n_frames)
-    flat = _flat_joints(model)
-    start = _lay(flat[list(landmarks)], flat[0], np.asarray(joints)[:, list(landmarks)], model.shapedirs.shape[-1])
     known = jnp.isfinite(joints).all(axis=-1) & seen[:, None]
     term = JointTerm(jnp.where(known[..., None], joints, 0.0), known / POINT_ERROR**2)
     term = jax.tree.map(partial(pad_frames, size=size), term)
     valid = jnp.arange(size) < n_frames
-    return _cut(_solve(model, _pad(start, size), valid, no_surface(size), term, jnp.ones(())), n_frames)
+    found = _solve(model, pad_params(start, size), valid, no_surface(size), term, jnp.ones(()), JOINT_STEPS)
+    return cut_frames(found, n_frames)
 
 
 def _nearest_skin(
@@ -162,11 +159,15 @@ def params_from_points(
     size = bucket(n_frames)
     valid = jnp.arange(size) < n_frames
     host = np.asarray(points)
+    host = host[:, farthest_points(host[int(np.argmax(np.asarray(seen)))], N_POINTS)]
     params = start
     for _ in range(ROUNDS):
         term, _ = _nearest_skin(model, params, host, seen)
         term = jax.tree.map(partial(pad_frames, size=size), term)
-        params = _cut(_solve(model, _pad(params, size), valid, term, no_joints(size), jnp.asarray(link)), n_frames)
+        params = cut_frames(
+            _solve(model, pad_params(params, size), valid, term, no_joints(size), jnp.asarray(link), STEPS_OF_ROUND),
+            n_frames,
+        )
     return params
 
 
@@ -179,13 +180,31 @@ def params_from_vertices(
     if vertices.shape[1] == model.v_template.shape[0] and order == model.name:
         return _params_from_own_vertices(model, vertices, seen)
     if order == "mano":
-        wrist = vertices[:, jnp.asarray(MANO_RING)].mean(axis=1, keepdims=True)
-        tips = vertices[:, jnp.asarray(MANO_TIPS)]
-        unknown = jnp.full((len(vertices), 15, 3), jnp.nan)
-        joints = jnp.concatenate([wrist, unknown, tips], axis=1)
-        start = params_from_joints(model, joints, seen, landmarks=(0, *TIPS))
-        return params_from_points(model, vertices, seen, start)
+        return params_from_points(model, vertices, seen, _start_from_mano(model, np.asarray(vertices), seen))
     return params_from_points(model, vertices, seen, _start_from_any_side(model, np.asarray(vertices), seen))
+
+
+def _start_from_mano(model: HandModel, points: Float[np.ndarray, "T 778 3"], seen: Bool[Array, "T"]) -> HandParams:
+    """The wrist from MANO's wrist ring, the fingers from its tips."""
+    centre = points[:, MANO_RING].mean(axis=1)
+    back = points[:, MANO_RING_BACK].mean(axis=1) - points[:, MANO_RING_PALM].mean(axis=1)
+    thumb = points[:, MANO_RING_THUMB].mean(axis=1) - points[:, MANO_RING_PINKY].mean(axis=1)
+    orient = np.stack(
+        [
+            Rotation.align_vectors([b, t], [[0, 1, 0], [0, 0, 1]])[0].as_rotvec()
+            for b, t in zip(back, thumb, strict=True)
+        ]
+    )
+    flat = _flat_joints(model)
+    start = HandParams(
+        global_orient=jnp.asarray(orient, jnp.float32),
+        pose=jnp.broadcast_to(pose_prior(model.side).mean, (len(points), 45)),
+        betas=jnp.zeros(model.shapedirs.shape[-1]),
+        transl=jnp.asarray(centre - flat[0], jnp.float32),
+    )
+    unknown = np.full((len(points), 15, 3), np.nan)
+    joints = np.concatenate([centre[:, None], unknown, points[:, MANO_TIPS]], axis=1)
+    return _descend_to_joints(model, start, jnp.asarray(joints, jnp.float32), seen)
 
 
 def _params_from_own_vertices(model: HandModel, vertices: Float[Array, "T V 3"], seen: Bool[Array, "T"]) -> HandParams:

@@ -5,6 +5,7 @@ while accelerations that are themselves white, of variance q, grow as q, 2 q, 6 
 the two apart. Slow errors (bias, drift) can't be told so: they look like motion.
 """
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
@@ -34,6 +35,7 @@ def _level(
     return jnp.where(whole.sum() >= N_LEAST, jnp.sqrt(variance), assumed)
 
 
+@jax.jit
 def estimate_noise(state: HandState, valid: Bool[Array, "T"], assumed: Levels) -> Levels:
     """Noise levels of a tracked trajectory; `assumed` where it is too short to tell."""
     turn = turns(jnp.swapaxes(state.rotations[:-1], -1, -2) @ state.rotations[1:])

@@ -46,10 +46,9 @@ class FitSettings(struct.PyTreeNode):
     """Turn beyond a joint's limit, rad."""
     shape: float = 1.0
     correspondences: int = struct.field(pytree_node=False, default=128)
-    smooth_steps: int = struct.field(pytree_node=False, default=3)
-    """Gauss-Newton steps of the first pass, in which motion and tracker are Gaussian: its result is where the second,
-    heavy-tailed one starts, as from the noisy input every frame would look like a quick one."""
-    steps: int = struct.field(pytree_node=False, default=6)
+    steps: int = struct.field(pytree_node=False, default=5)
+    """Gauss-Newton steps of each of two passes: in the first, motion and tracker are Gaussian; its result is where the
+    second, heavy-tailed one starts, as from the noisy input every frame would look like a quick one."""
 
 
 DEFAULT = FitSettings()

@@ -22,8 +22,10 @@ class Solution(struct.PyTreeNode):
     """Where the solver stopped."""
 
     state: HandState
+    linear: Linear
+    """The problem around it."""
     costs: Float[Array, "iterations"]
-    """The cost after each step; it never rises: a step that would raise it is not taken."""
+    """The cost at the start and after each step; it never rises: a step that would raise it is not taken."""
 
 
 def _damped(linear: Linear, damping: Float[Array, ""]) -> Linear:
@@ -43,31 +45,34 @@ def _damped(linear: Linear, damping: Float[Array, ""]) -> Linear:
 @partial(jax.jit, static_argnames="iterations")
 def solve_trajectory(model: HandModel, problem: Problem, start: HandState, iterations: int) -> Solution:
     """Descend from `start`; a fixed number of steps, each taken only where the cost does not rise."""
+    Carry = tuple[HandState, Linear, HandState, Array]
 
-    def step(carry: tuple[HandState, Linear, Array], _: None) -> tuple[tuple[HandState, Linear, Array], Array]:
-        state, linear, damping = carry
-        damped = _damped(linear, damping)
-        frames, shape = solve(damped.system, factor(damped.system), damped.frames, damped.shape)
-        proposed = step_state(state, frames, shape)
+    def step(carry: Carry, _: None) -> tuple[Carry, Array]:
+        state, linear, proposed, damping = carry
         there = linearize(model, problem, proposed)
         better = there.cost < linear.cost  # False for NaN, which float32 gives where damping is too small
         keep = partial(jax.tree.map, partial(jnp.where, better))
-        damping = jnp.where(better, jnp.maximum(damping * DAMPING_DOWN, DAMPING_FLOOR), damping * DAMPING_UP)
         state, linear = keep(proposed, state), keep(there, linear)
-        return (state, linear, damping), linear.cost
+        damping = jnp.where(better, jnp.maximum(damping * DAMPING_DOWN, DAMPING_FLOOR), damping * DAMPING_UP)
+        damped = _damped(linear, damping)
+        frames, shape = solve(damped.system, factor(damped.system), damped.frames, damped.shape)
+        return (state, linear, step_state(state, frames, shape), damping), linear.cost
 
-    first = linearize(model, problem, start)
-    (state, _, _), costs = jax.lax.scan(step, (start, first, jnp.asarray(DAMPING_START)), None, length=iterations)
-    return Solution(state, jnp.concatenate([first.cost[None], costs]))
+    # The start is the first proposal, better than nothing: so the problem is linearised in one place.
+    shapes = jax.eval_shape(linearize, model, problem, start)
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes).replace(cost=jnp.asarray(jnp.inf))
+    carry = (start, nothing, start, jnp.asarray(DAMPING_START / DAMPING_DOWN))
+    (state, linear, _, _), costs = jax.lax.scan(step, carry, None, length=iterations + 1)
+    return Solution(state, linear, costs)
 
 
 @jax.jit
-def joint_sigma(model: HandModel, problem: Problem, state: HandState) -> Float[Array, "T 21"]:
+def joint_sigma(model: HandModel, solution: Solution) -> Float[Array, "T 21"]:
     """One standard deviation of each joint's coordinates (mean of the three), metres, from the normal equations."""
-    linear = _damped(linearize(model, problem, state), jnp.asarray(DAMPING_FLOOR))
+    linear = _damped(solution.linear, jnp.asarray(DAMPING_FLOOR))
     covariance = frame_covariance(factor(linear.system))
-    bones = pose_bones(model, state)
-    axes = jnp.broadcast_to(jnp.eye(3), (state.wrist.shape[0], 21, 3, 3))
+    bones = pose_bones(model, solution.state)
+    axes = jnp.broadcast_to(jnp.eye(3), (bones.position.shape[0], 21, 3, 3))
     by_frame, _ = project(bones, joint_points(model, bones), axes)
     variance = jnp.einsum("tri,tij,trj->tr", by_frame, covariance, by_frame)
     return jnp.sqrt(variance.reshape(-1, 21, 3).mean(axis=-1))

@@ -1,5 +1,6 @@
 """The unknowns of the fit: rotations, wrist and shape, and how a step moves them."""
 
+import jax
 import jax.numpy as jnp
 import jaxlie
 from flax import struct
@@ -23,6 +24,7 @@ class HandState(struct.PyTreeNode):
     """One shape for the clip."""
 
 
+@jax.jit
 def state_from_params(model: HandModel, params: HandParams) -> HandState:
     """From parameters with (T, ...) axes and betas (S,)."""
     n_frames = params.pose.shape[0]
@@ -31,6 +33,7 @@ def state_from_params(model: HandModel, params: HandParams) -> HandState:
     return HandState(jaxlie.SO3.exp(angles).as_matrix(), wrist, params.betas)
 
 
+@jax.jit
 def params_from_state(model: HandModel, state: HandState) -> HandParams:
     """The same trajectory as parameters: global_orient (T,3), pose (T,45), betas (S,), transl (T,3)."""
     angles = jaxlie.SO3.from_matrix(state.rotations).log()
