@@ -47,7 +47,7 @@ SOFTNESS = 0.6 * MM
 PAD_DEPTH = 0.4 * MM
 TOUCH_RANGE = 8.0
 POSTURE_SPREAD = 0.30
-STEPS = 120
+STEPS = 100
 
 
 def pose_hand(probe: HandProbe, grasp: Grasp) -> tuple[Float[Array, "*batch K 3"], Float[Array, "*batch 21 3"]]:
@@ -57,14 +57,36 @@ def pose_hand(probe: HandProbe, grasp: Grasp) -> tuple[Float[Array, "*batch K 3"
     return skin_rotations(probe.model, rotations, grasp.betas, grasp.wrist - root)
 
 
+def ball_centres(probe: HandProbe, joints: Float[Array, "*batch 21 3"]) -> Float[Array, "*batch L 3"]:
+    """Where the balls are that stand for the hand's flesh."""
+    ends = joints[..., probe.ball_ends, :]
+    return ends[..., 0, :] + probe.ball_place[:, None] * (ends[..., 1, :] - ends[..., 0, :])
+
+
+@jax.jit
+def self_overlap(probe: HandProbe, grasp: Grasp) -> Float[Array, "*batch"]:
+    """How far the flesh of two digits is in the same place, metres; negative where they are apart."""
+    return jnp.max(_overlaps(probe, ball_centres(probe, pose_hand(probe, grasp)[1])), axis=(-1, -2))
+
+
+def _overlaps(probe: HandProbe, balls: Float[Array, "*batch L 3"]) -> Float[Array, "*batch L L"]:
+    between = balls[..., :, None, :] - balls[..., None, :, :]
+    return probe.ball_gap - jnp.sqrt(jnp.sum(between**2, axis=-1) + 1e-10)
+
+
+def distance_to(target: ObjectModel, points: Float[Array, "n 3"]) -> tuple[Float[Array, "n"], Float[Array, "n 3"]]:
+    """Signed distance, of first order in the points (the grid's second derivatives are noise), and fixed normals."""
+    here = jax.lax.stop_gradient(points)
+    distance, slope = signed_distance_gradient(target, 0, here)
+    normal = jax.lax.stop_gradient(slope)
+    return jax.lax.stop_gradient(distance) + jnp.sum(normal * (points - here), axis=-1), normal
+
+
 def energy(probe: HandProbe, target: ObjectModel, grasp: Grasp, aim: Aim) -> Float[Array, ""]:
     """How far one hand is from a good grasp; without unit, 0 is best."""
     points, joints = pose_hand(probe, grasp)
     n_skin = probe.pads[0, 0]
-    distance, slope = signed_distance_gradient(target, 0, jax.lax.stop_gradient(points))
-    normal = jax.lax.stop_gradient(slope)
-    # first order in the points: the grid's own second derivatives are noise
-    distance = jax.lax.stop_gradient(distance) + jnp.sum(normal * (points - jax.lax.stop_gradient(points)), axis=-1)
+    distance, normal = distance_to(target, points)
 
     pad = distance[probe.pads]
     near = jax.nn.softmax(jax.lax.stop_gradient(-pad / (3 * MM)), axis=-1)
@@ -77,10 +99,11 @@ def energy(probe: HandProbe, target: ObjectModel, grasp: Grasp, aim: Aim) -> Flo
     inner = distance[probe.palm_points] / (10 * MM)
     closing = jnp.mean(1 - jnp.exp(-jax.nn.relu(inner)))
 
-    ends = joints[probe.ball_ends]
-    balls = ends[:, 0] + probe.ball_place[:, None] * (ends[:, 1] - ends[:, 0])
-    apart = jnp.sqrt(jnp.sum((balls[:, None] - balls) ** 2, axis=-1) + 1e-10)
-    crossed = 0.5 * jnp.sum((jax.nn.relu(probe.ball_gap - apart) / MM) ** 2)
+    # A thin wall can pass between the skin's points, but not through the flesh.
+    balls = ball_centres(probe, joints)
+    to_flesh, _ = distance_to(target, balls)
+    pierced = jnp.sum((jax.nn.relu(probe.ball_radius - 2 * SOFTNESS - to_flesh) / MM) ** 2)
+    crossed = 0.5 * jnp.sum((jax.nn.relu(_overlaps(probe, balls)) / MM) ** 2)
 
     # Forces along the normals must hold each other: the thumb's against the mean of the fingers'.
     push = jnp.sum(near[..., None] * normal[probe.pads], axis=-2)
@@ -99,6 +122,7 @@ def energy(probe: HandProbe, target: ObjectModel, grasp: Grasp, aim: Aim) -> Flo
     return (
         jnp.sum(aim.digits * (touch + 6.0 * facing**2))
         + 0.4 * sunk
+        + 1.0 * pierced
         + 0.3 * crossed
         + 12.0 * aim.palm * closing
         + 6.0 * (1 - 0.5 * aim.palm) * balance

@@ -1,5 +1,7 @@
 """What the grasp search needs of a hand: fewer points than its mesh has, digit pads, and joints that bend as fingers do."""
 
+import itertools
+
 import jax.numpy as jnp
 import numpy as np
 import trimesh
@@ -11,15 +13,16 @@ from toch_jax.hand.model import HandModel, rest_joints
 
 N_DIGITS = 5
 """Thumb, index, middle, ring, pinky: the order of HandModel.tips."""
-N_SKIN = 700
+N_SKIN = 1100
+N_HOLDING = 850
 PAD_SIZE = 8
 # A normal is had by skinning a point this far above the skin as well.
 NORMAL_STEP = 0.01
 
 
 class HandProbe(struct.PyTreeNode):
-    """A hand reduced to K points: N_SKIN even samples of the skin, the pads, points above the pads, and what the joint
-    regressor needs."""
+    """A hand reduced to K points: N_SKIN samples of the skin, the pads, points above the pads, and what the joint regressor
+    needs."""
 
     model: HandModel
     """Its vertices are the K points; `skin` and `skin_rotations` serve as ever. It has no faces."""
@@ -37,6 +40,8 @@ class HandProbe(struct.PyTreeNode):
     """... this fraction of the way, ..."""
     ball_gap: Float[Array, "L L"]
     """... and no two may come nearer than this, metres; 0 for balls of the same digit."""
+    ball_radius: Float[Array, "L"]
+    """How wide they are, metres: a ball that lies this far from the object touches it."""
 
 
 def make_probe(model: HandModel, flexion: Float[np.ndarray, "15 3"], seed: int = 0) -> HandProbe:
@@ -46,7 +51,7 @@ def make_probe(model: HandModel, flexion: Float[np.ndarray, "15 3"], seed: int =
     joints = np.asarray(rest_joints(model, jnp.zeros(model.shapedirs.shape[-1])))
     mesh = trimesh.Trimesh(template, faces, process=False)
     rng = np.random.default_rng(seed)
-    points, face = trimesh.sample.sample_surface(mesh, 6 * N_SKIN, seed=rng)
+    points, face = trimesh.sample.sample_surface(mesh, 5 * N_SKIN, seed=rng)
     bary = trimesh.triangles.points_to_barycentric(mesh.triangles[face], points)
     rows = np.zeros((len(points), len(template)))
     np.put_along_axis(rows, faces[face], bary, axis=1)
@@ -59,7 +64,9 @@ def make_probe(model: HandModel, flexion: Float[np.ndarray, "15 3"], seed: int =
     palmar[0] = palmar[np.argmax(weights[tips[2]]) - 2]
     inner = np.einsum("nc,nc->n", normals, palmar[owner])
 
-    skin = _spread_out(points, N_SKIN)
+    # Thin things slip between sparse points: most go where things are held.
+    holds = np.flatnonzero(inner > -0.4)
+    skin = np.concatenate([holds[_spread_out(points[holds], N_HOLDING)], _spread_out(points, N_SKIN - N_HOLDING)])
     balls = _flesh(model, joints)
     pads = []
     for tip in tips:
@@ -96,6 +103,7 @@ def make_probe(model: HandModel, flexion: Float[np.ndarray, "15 3"], seed: int =
         ball_ends=jnp.asarray(balls[0]),
         ball_place=jnp.asarray(balls[1], jnp.float32),
         ball_gap=jnp.asarray(balls[2], jnp.float32),
+        ball_radius=jnp.asarray(balls[3], jnp.float32),
     )
 
 
@@ -162,15 +170,15 @@ def digit_chains(model: HandModel) -> list[list[int]]:
 
 def _flesh(
     model: HandModel, joints: Float[np.ndarray, "16 3"]
-) -> tuple[Int[np.ndarray, "L 2"], Float[np.ndarray, "L"], Float[np.ndarray, "L L"]]:
+) -> tuple[Int[np.ndarray, "L 2"], Float[np.ndarray, "L"], Float[np.ndarray, "L L"], Float[np.ndarray, "L"]]:
     """Balls along the bones, as wide as the skin about them, and how near they may come to those of other digits."""
     template = np.asarray(model.v_template, np.float64)
     every = np.concatenate([joints, template[np.asarray(model.tips)]])
     ends, place, centre, digit = [], [], [], []
     for number, chain in enumerate(digit_chains(model)):
         path = [0, *chain, 16 + number]
-        for first, second in zip(path[:-1], path[1:], strict=True):
-            for fraction in (0.55, 0.8) if first == 0 else (0.2, 0.5, 0.8):
+        for first, second in itertools.pairwise(path):
+            for fraction in (0.4, 0.6, 0.8) if first == 0 else (0.0, 0.25, 0.5, 0.75):
                 ends.append((first, second))
                 place.append(fraction)
                 centre.append(every[first] + fraction * (every[second] - every[first]))
@@ -179,7 +187,7 @@ def _flesh(
     radius = np.sort(np.linalg.norm(template - centres[:, None], axis=-1), axis=1)[:, :12].mean(axis=1)
     apart = np.linalg.norm(centres[:, None] - centres, axis=-1)
     gap = np.minimum(radius[:, None] + radius, apart) * 0.92
-    return np.array(ends), np.array(place), np.where(digits[:, None] == digits, 0.0, gap)
+    return np.array(ends), np.array(place), np.where(digits[:, None] == digits, 0.0, gap), radius
 
 
 def _spread_out(points: Float[np.ndarray, "n 3"], count: int) -> Int[np.ndarray, "count"]:

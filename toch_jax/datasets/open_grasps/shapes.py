@@ -262,9 +262,9 @@ def mouse(rng: np.random.Generator) -> Trimesh:
 def spoon(rng: np.random.Generator) -> Trimesh:
     length = rng.uniform(0.14, 0.19)
     path = np.array([(0, 0, 0.008), (0.5, 0, 0.012), (1, 0, 0.004)]) * (length, 1, 1)
-    ladle = _moved(trimesh.creation.icosphere(3).apply_scale((0.032, 0.021, 0.012)), length + 0.02, 0, 0.008)
-    hole = _moved(trimesh.creation.icosphere(3).apply_scale((0.028, 0.017, 0.012)), length + 0.02, 0, 0.014)
-    return _union(_tube_along(path, np.array([0.006, 0.0045, 0.005])), _minus(ladle, hole))
+    ladle = _moved(trimesh.creation.icosphere(2).apply_scale((0.032, 0.021, 0.012)), length + 0.02, 0, 0.008)
+    hole = _moved(trimesh.creation.icosphere(2).apply_scale((0.026, 0.015, 0.009)), length + 0.02, 0, 0.018)
+    return _union(_tube_along(path, np.array([0.0075, 0.006, 0.006])), _minus(ladle, hole))
 
 
 def toothpaste(rng: np.random.Generator) -> Trimesh:

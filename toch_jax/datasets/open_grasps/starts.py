@@ -80,13 +80,13 @@ def opposite_points(
     bins = np.digitize(width[one, two], np.linspace(0, MAX_WIDTH, 7))
     weight = 1.0 / np.bincount(bins)[bins] + 1.0 / len(bins)
     centre = (points[one] + points[two]) / 2
-    weight *= np.exp(-np.sum(centre**2, axis=1) / 0.08**2) + 0.05
+    weight *= np.exp(-np.sum(centre**2, axis=1) / 0.08**2) + 0.2
     pick = rng.choice(len(one), count, p=weight / weight.sum())
     return points[one[pick]], points[two[pick]]
 
 
 def make_starts(
-    probe: HandProbe, target: ObjectModel, count: int, rng: np.random.Generator, oversample: int = 6
+    probe: HandProbe, target: ObjectModel, count: int, rng: np.random.Generator, oversample: int = 16
 ) -> tuple[Grasp, Aim, list[str]] | None:
     """The `count` best of many random starts, as many of each kind; None where nothing can be gripped."""
     names = [name for name in KINDS for _ in range(oversample * count // len(KINDS) + 1)]
@@ -104,15 +104,13 @@ def make_starts(
 
     # How far each kind must close so that the pads are as far apart as the object is wide, and a little more.
     width = np.linalg.norm(thumb_side - finger_side, axis=1)
-    tries = np.linspace(0, 1, 6)
-    bends = np.stack([np.stack([template(kind, np.array([shut]))[0] for kind in kinds]) for shut in tries])
-    pads = np.stack([np.asarray(_pads(probe, jnp.asarray(b, jnp.float32), betas)) for b in bends])
-    digits = np.asarray(aim.digits)
-    fingers = digits[:, 1:] / digits[:, 1:].sum(axis=1, keepdims=True)
-    thumb, finger = pads[:, :, 0], np.einsum("tnfc,nf->tnc", pads[:, :, 1:], fingers)
-    best = np.abs(np.linalg.norm(thumb - finger, axis=-1) - width - 0.008).argmin(axis=0)
+    tries = np.linspace(0, 1, 9)
+    spans = {name: _span(probe, KINDS[name], template(KINDS[name], tries)) for name in KINDS}
+    thumb, finger = (np.stack([spans[name][side] for name in names]) for side in (0, 1))
+    best = np.abs(np.linalg.norm(thumb - finger, axis=-1) - width[:, None] - 0.008).argmin(axis=1)
     every = np.arange(len(names))
-    bend, thumb, finger = bends[best, every], thumb[best, every], finger[best, every]
+    thumb, finger = thumb[every, best], finger[every, best]
+    bend = np.stack([template(kind, tries[[shut]])[0] for kind, shut in zip(kinds, best, strict=True)])
     bend = bend + rng.normal(scale=0.06, size=bend.shape) * (np.arange(3) < 2)
 
     # Turn the hand so that finger -> thumb lies along the pair, with any roll about it.
@@ -142,10 +140,20 @@ def make_starts(
     )
 
 
+def _span(
+    probe: HandProbe, kind: Kind, bend: Float[np.ndarray, "n 15 3"]
+) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]]:
+    """Where the thumb's pad and the middle of the touching fingers' pads are, of a mean hand at the origin."""
+    pads = np.asarray(_pads(probe, jnp.asarray(bend, jnp.float32)))
+    fingers = np.array(kind.digits[1:]) / sum(kind.digits[1:])
+    return pads[:, 0], np.einsum("ndc,d->nc", pads[:, 1:], fingers)
+
+
 @jax.jit
-def _pads(probe: HandProbe, bend: Float[Array, "n 15 3"], betas: Float[Array, "n S"]) -> Float[Array, "n 5 3"]:
+def _pads(probe: HandProbe, bend: Float[Array, "n 15 3"]) -> Float[Array, "n 5 3"]:
     """The middle of each digit's pad, the wrist joint at the origin."""
     count = bend.shape[0]
+    betas = jnp.zeros((count, probe.model.shapedirs.shape[-1]))
     hand = Grasp(rotation=jnp.tile(jnp.eye(3), (count, 1, 1)), wrist=jnp.zeros((count, 3)), bend=bend, betas=betas)
     return jnp.mean(pose_hand(probe, hand)[0][:, probe.pads], axis=2)
 

@@ -1,0 +1,191 @@
+"""One clip: grasps strung together in time, tested frame by frame against the true mesh, and put into the world."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+from scipy.spatial.transform import Rotation
+from trimesh import Trimesh
+
+from toch_jax.datasets.open_grasps.check import MIN_BONE_M, Contact, bone_points, measure_contact
+from toch_jax.datasets.open_grasps.grasp import Grasp
+from toch_jax.datasets.open_grasps.path import (
+    N_WAYS,
+    Hand,
+    along_way,
+    between,
+    clear_ways,
+    draw_way,
+    join,
+    object_path,
+    smooth,
+    to_grasp,
+)
+from toch_jax.datasets.open_grasps.probe import HandProbe, bend_to_pose, finger_rotations
+from toch_jax.datasets.open_grasps.starts import KINDS, LIMITS, template
+from toch_jax.hand.model import HandModel, rest_joints, skin_rotations
+from toch_jax.object.model import ObjectModel
+from toch_jax.object.sdf import signed_distance
+
+FRAME_BUCKET = 64
+TRIES = 3
+FOREARM = np.array([0.25, -0.85, 0.45])
+"""Where the elbow is, seen from the hand: towards a person who stands at -y, and rather above."""
+RELAXED = np.deg2rad([20.0, 28.0, 15.0])
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What stays the same for all clips of one object and hand model."""
+
+    model: HandModel
+    probe: HandProbe
+    target: ObjectModel
+    """With the distance grid only."""
+    surface: Trimesh
+    fps: float
+
+    def contact(self, hand: Hand, betas: Float[np.ndarray, "*#T S"]) -> Contact:
+        """The exact test of each frame; one shape for all frames, or one for each."""
+        frames = len(hand.wrist)
+        fill = -frames % FRAME_BUCKET
+        padded = Hand(*(np.concatenate([x, np.repeat(x[-1:], fill, axis=0)]) for x in dataclasses.astuple(hand)))
+        shapes = np.broadcast_to(betas, (frames, np.shape(betas)[-1]))
+        shapes = np.concatenate([shapes, np.repeat(shapes[-1:], fill, axis=0)])
+        vertices, joints = _skin(self.model, self.probe, to_grasp(padded, shapes))
+        points = jnp.concatenate([vertices, bone_points(self.model, joints)], axis=1)
+        # what the grid shows to be too far to matter need not be measured exactly
+        far = 2 * MIN_BONE_M + np.sqrt(3) * float(self.target.sdf_spacing[0])
+        near = np.asarray(_grid_distance(self.target, points)) < far
+        return measure_contact(self.model, np.asarray(points)[:frames], near[:frames], self.surface)
+
+
+@jax.jit
+def _skin(model: HandModel, probe: HandProbe, grasp: Grasp) -> tuple[Float[Array, "T V 3"], Float[Array, "T 21 3"]]:
+    rotations = jnp.concatenate([grasp.rotation[:, None], finger_rotations(probe.axes, grasp.bend)], axis=1)
+    return skin_rotations(model, rotations, grasp.betas, grasp.wrist - rest_joints(model, grasp.betas)[:, 0])
+
+
+@jax.jit
+def _grid_distance(target: ObjectModel, points: Float[Array, "T K 3"]) -> Float[Array, "T K"]:
+    return signed_distance(target, 0, points)
+
+
+def make_clip(
+    shop: Workshop, keys: list[Hand], kind: str, betas: Float[np.ndarray, "S"], rng: np.random.Generator
+) -> tuple[Hand, Bool[np.ndarray, "T"], tuple[int, int]] | None:
+    """The hand in the object's frame, where it grasps, and the frames (first, last + 1) in which the object may move.
+
+    `keys` are neighbouring grasps (T = 1 each), taken in turn; the first alone if the way between them fails the test.
+    None where there is no way in or out.
+    """
+    frames = int(rng.integers(45, 80))
+    held = None
+    for chosen in (keys, keys[:1]):
+        held = _hold(chosen, frames, rng)
+        contact = shop.contact(held, betas)
+        if contact.is_grasp.all():
+            break
+    else:
+        return None
+    reach = _approach(shop, held[:1], kind, betas, int(rng.integers(22, 38)), rng)
+    leave = _approach(shop, held[-1:], kind, betas, int(rng.integers(18, 30)), rng)
+    if reach is None or leave is None:
+        return None
+    (reach, before), (leave, after) = reach, leave
+    hand = join([reach, held, leave[::-1]])
+    grasp = np.concatenate([before.is_grasp, contact.is_grasp, after.is_grasp[::-1]])
+    rest = 4
+    return hand, grasp, (len(reach.wrist) + rest, len(reach.wrist) + frames - rest)
+
+
+def _hold(keys: list[Hand], frames: int, rng: np.random.Generator) -> Hand:
+    """From key to key, each change at its own pace."""
+    if len(keys) == 1:
+        return Hand(*(np.repeat(part, frames, axis=0) for part in (keys[0].rotation, keys[0].wrist, keys[0].bend)))
+    cuts = np.linspace(0, frames, len(keys)).round().astype(int)
+    pieces = []
+    for i, (first, second) in enumerate(zip(keys[:-1], keys[1:], strict=True)):
+        count = cuts[i + 1] - cuts[i]
+        u = np.linspace(0, 1, count, endpoint=i == len(keys) - 2)
+        quick = rng.uniform(0.4, 1.0)
+        pieces.append(between(first, second, smooth((u - rng.uniform(0, 1 - quick)) / quick)))
+    return join(pieces)
+
+
+def _approach(
+    shop: Workshop, grasp: Hand, kind: str, betas: Float[np.ndarray, "S"], frames: int, rng: np.random.Generator
+) -> tuple[Hand, Contact] | None:
+    """The hand from far away up to just before the grasp (T = 1), tested; or None where every way collides."""
+    wide = template(KINDS[kind], np.array([-0.15]))[0]
+    relaxed = np.zeros((15, 3))
+    relaxed[:12, 0] = np.tile(RELAXED, 4) * rng.uniform(0.4, 1.5)
+    relaxed[12, :2], relaxed[13:, 0] = np.deg2rad((5, 15)), np.deg2rad(12)
+    ways = [draw_way(grasp, wide, np.clip(relaxed, *LIMITS), rng) for _ in range(N_WAYS)]
+    good = clear_ways(shop.probe, shop.target, grasp, betas, ways)
+    best = good[: max(TRIES, len(good) // 2)]
+    for i in rng.permutation(len(best))[:TRIES]:
+        u = 1 - smooth(np.arange(frames) / frames)
+        hand = along_way(grasp, best[i], u)
+        contact = shop.contact(hand, betas)
+        if contact.is_clear.all():
+            return hand, contact
+    return None
+
+
+def to_world(
+    shop: Workshop,
+    hand: Hand,
+    betas: Float[np.ndarray, "S"],
+    moving: tuple[int, int],
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """The example's hand and object entries for a right hand: the object rests, is carried, and rests again."""
+    frames = len(hand.wrist)
+    first, last = moving
+    start = _first_pose(hand.rotation[first], rng)
+    rotation, translation = object_path(last - first, shop.fps, start, rng)
+    rotation = np.concatenate([np.repeat(rotation[:1], first, 0), rotation, np.repeat(rotation[-1:], frames - last, 0)])
+    translation = np.concatenate(
+        [np.repeat(translation[:1], first, 0), translation, np.repeat(translation[-1:], frames - last, 0)]
+    )
+    translation = translation + rng.normal(scale=0.15, size=3) + np.array([0.0, 0.4, 0.8])
+    wrist = np.einsum("tab,tb->ta", rotation, hand.wrist) + translation
+    root = np.asarray(rest_joints(shop.model, jnp.asarray(betas, jnp.float32)))[0]
+    return {
+        "hand_global_orient": Rotation.from_matrix(rotation @ hand.rotation).as_rotvec(),
+        "hand_pose": bend_to_pose(shop.probe.axes, hand.bend),
+        "hand_transl": wrist - root,
+        "hand_betas": betas,
+        "object_vertices": np.asarray(shop.surface.vertices),
+        "object_faces": np.asarray(shop.surface.faces),
+        "object_vertex_part": np.zeros(len(shop.surface.vertices)),
+        "object_rotation": Rotation.from_matrix(rotation).as_rotvec()[None],
+        "object_translation": translation[None],
+    }
+
+
+def mirrored(entries: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same clip seen in a mirror across x = 0: the hand changes side."""
+    flip = np.array([-1.0, 1.0, 1.0])
+    out = dict(entries)
+    for key in ("hand_transl", "object_vertices", "object_translation"):
+        out[key] = entries[key] * flip
+    for key in ("hand_global_orient", "object_rotation"):
+        out[key] = entries[key] * -flip
+    out["hand_pose"] = entries["hand_pose"] * np.tile(-flip, 15)
+    out["object_faces"] = entries["object_faces"][:, ::-1]
+    return out
+
+
+def _first_pose(hand: Float[np.ndarray, "3 3"], rng: np.random.Generator) -> Rotation:
+    """How the object lies at first: upright or on a side, and so that the forearm comes from the person."""
+    tilts = Rotation.from_rotvec([[0, 0, 0], [0, 0, 0], [90, 0, 0], [180, 0, 0]], degrees=True)
+    yaws = Rotation.from_rotvec(np.outer(rng.uniform(0, 360, 12), [0, 0, 1]), degrees=True)
+    poses = [yaw * tilt for tilt in tilts for yaw in yaws]
+    wish = FOREARM + rng.normal(scale=0.35, size=3)
+    score = [pose.apply(hand[:, 0]) @ wish / np.linalg.norm(wish) + 0.25 * (i < 24) for i, pose in enumerate(poses)]
+    return poses[int(np.argmax(score))] * Rotation.from_rotvec(rng.normal(scale=0.05, size=3))

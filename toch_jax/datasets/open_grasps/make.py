@@ -1,0 +1,128 @@
+"""All clips of one object in one size: build it, search grasps, vary them, string them into clips."""
+
+import zlib
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from scipy.spatial.transform import Rotation
+
+from toch_jax.datasets.features import Example, check_example
+from toch_jax.datasets.open_grasps.clip import Hand, Workshop, make_clip, mirrored, to_world
+from toch_jax.datasets.open_grasps.grasp import Aim, Grasp, close_hands, grid_only, self_overlap
+from toch_jax.datasets.open_grasps.objects import make_object
+from toch_jax.datasets.open_grasps.probe import HandProbe
+from toch_jax.datasets.open_grasps.starts import LIMITS, make_starts
+from toch_jax.datasets.spec import DatasetSpec
+from toch_jax.hand.model import HandModel
+from toch_jax.object.build import build_object
+
+N_STARTS = 40
+N_VARIED = 5
+"""Grasps of which variations are sought: a few more than clips are wanted, as some have no way in."""
+VARY_STEPS = 60
+VARY_STIFFNESS = 6.0
+SDF_RESOLUTION = 56
+MAX_OVERLAP_M = 0.003
+LEFT_SHARE = 0.3
+
+
+@dataclass(frozen=True)
+class Job:
+    """The unit of work, and of what is kept when work is broken off."""
+
+    object: str
+    variant: int
+    clips: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.object}_{self.variant}"
+
+
+def make_clips(spec: DatasetSpec, model: HandModel, probe: HandProbe, job: Job) -> list[Example]:
+    """At most `job.clips` clips; fewer, or none, where too few grasps pass. The same job gives the same clips."""
+    rng = np.random.default_rng([job.seed, zlib.crc32(job.object.encode()), job.variant])
+    surface = make_object(job.object, job.variant, job.seed)
+    target = build_object(surface.vertices, surface.faces, n_samples=1000, sdf_resolution=SDF_RESOLUTION, where=job.name)
+    shop = Workshop(model, probe, grid_only(target), surface, spec.fps)
+    begun = make_starts(probe, target, N_STARTS, rng)
+    if begun is None:
+        return []
+    limits = jnp.asarray(LIMITS, jnp.float32)
+    grasps, _ = close_hands(probe, shop.target, *begun[:2], limits)
+    aims, kinds = begun[1], begun[2]
+    picked = _pick(np.flatnonzero(_passes(shop, grasps)), kinds, rng)[:N_VARIED]
+    if not picked:
+        return []
+    # the batch keeps its size whatever was picked, so that nothing compiles anew
+    each = np.resize(np.repeat(picked, N_STARTS // N_VARIED), N_STARTS)
+    varied, _ = close_hands(probe, shop.target, *_disturbed(grasps, aims, each, rng), limits, steps=VARY_STEPS)
+    passed = _passes(shop, varied)
+
+    clips: list[Example] = []
+    for index in picked:
+        neighbours = np.flatnonzero(passed & (each == index))
+        count = min(len(neighbours), int(rng.choice([0, 1, 2, 3], p=[0.15, 0.35, 0.3, 0.2])))
+        keys = [_hand(grasps, index), *(_hand(varied, i) for i in rng.permutation(neighbours)[:count])]
+        betas = np.asarray(grasps.betas)[index]
+        made = make_clip(shop, keys, kinds[index], betas, rng)
+        if made is None:
+            continue
+        hand, grasp, moving = made
+        entries = to_world(shop, hand, betas, moving, rng)
+        is_left = rng.random() < LEFT_SHARE
+        clips.append(
+            check_example(
+                spec,
+                {
+                    "id": f"{job.name}_{len(clips)}",
+                    "object": job.object,
+                    "side": "left" if is_left else "right",
+                    "fps": spec.fps,
+                    "grasp": grasp,
+                    **(mirrored(entries) if is_left else entries),
+                },
+            )
+        )
+        if len(clips) == job.clips:
+            break
+    return clips
+
+
+def _passes(shop: Workshop, grasps: Grasp) -> np.ndarray:
+    """Which grasps (n) pass the exact test with the thumb among the digits, and don't cross their own fingers."""
+    many = Hand(*(np.asarray(part, np.float64) for part in (grasps.rotation, grasps.wrist, grasps.bend)))
+    contact = shop.contact(many, np.asarray(grasps.betas))
+    return contact.is_grasp & contact.touching[:, 0] & (np.asarray(self_overlap(shop.probe, grasps)) < MAX_OVERLAP_M)
+
+
+def _pick(good: np.ndarray, kinds: list[str], rng: np.random.Generator) -> list[int]:
+    """The good grasps in an order that takes each kind in turn."""
+    of_kind = {kind: [i for i in rng.permutation(good) if kinds[i] == kind] for kind in rng.permutation(sorted(set(kinds)))}
+    rounds = max((len(indices) for indices in of_kind.values()), default=0)
+    return [int(indices[k]) for k in range(rounds) for indices in of_kind.values() if k < len(indices)]
+
+
+def _disturbed(grasps: Grasp, aims: Aim, each: np.ndarray, rng: np.random.Generator) -> tuple[Grasp, Aim]:
+    """Starts near the grasps `each`: from a pressure change to a shifted grip, each to keep its posture."""
+    base = jax.tree.map(lambda leaf: leaf[jnp.asarray(each)], grasps)
+    size = rng.choice([0.3, 1.0, 2.0], size=(len(each), 1), p=[0.3, 0.4, 0.3])
+    shift = rng.normal(scale=0.005, size=(len(each), 3)) * size
+    turn = rng.normal(scale=0.06, size=(len(each), 3)) * size
+    bend = rng.normal(scale=0.04, size=(len(each), 15, 3)) * size[..., None] * np.array([1.0, 0.5, 0.0])
+    rotation = np.asarray(base.rotation) @ Rotation.from_rotvec(turn).as_matrix()
+    start = base.replace(
+        rotation=jnp.asarray(rotation, jnp.float32),
+        wrist=base.wrist + jnp.asarray(shift, jnp.float32),
+        bend=jnp.clip(base.bend + jnp.asarray(bend, jnp.float32), *jnp.asarray(LIMITS, jnp.float32)),
+    )
+    aim = jax.tree.map(lambda leaf: leaf[jnp.asarray(each)], aims)
+    return start, aim.replace(bend=start.bend, stiffness=jnp.full(len(each), VARY_STIFFNESS))
+
+
+def _hand(grasps: Grasp, index: int) -> Hand:
+    return Hand(*(np.asarray(part, np.float64)[index][None] for part in (grasps.rotation, grasps.wrist, grasps.bend)))

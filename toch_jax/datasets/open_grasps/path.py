@@ -1,0 +1,164 @@
+"""From a grasp to a clip: the hand comes, holds, carries or turns the object, perhaps shifts its grip, and goes."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from scipy.interpolate import CubicSpline
+from scipy.spatial.transform import Rotation, RotationSpline
+
+from toch_jax.datasets.open_grasps.grasp import Grasp, ball_centres, pose_hand
+from toch_jax.datasets.open_grasps.probe import N_SKIN, HandProbe
+from toch_jax.object.model import ObjectModel
+from toch_jax.object.sdf import signed_distance
+
+N_WAYS = 24
+"""Ways of leaving that are tried for each grasp."""
+WAY_STEPS = 14
+CARRIER_SPEED = 0.35
+"""Typical speed of a carried object, metres a second."""
+
+
+@dataclass(frozen=True)
+class Hand:
+    """One hand over T frames (or of n grasps), on the host, in the object's frame; fields as in Grasp."""
+
+    rotation: Float[np.ndarray, "T 3 3"]
+    wrist: Float[np.ndarray, "T 3"]
+    bend: Float[np.ndarray, "T 15 3"]
+
+    def __getitem__(self, index: slice | np.ndarray) -> "Hand":
+        return Hand(self.rotation[index], self.wrist[index], self.bend[index])
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a hand leaves a grasp: at u = 0 it holds, at u = 1 it is away."""
+
+    shift: Float[np.ndarray, "3"]
+    """Of the wrist at the end, in the object's frame, metres."""
+    bow: Float[np.ndarray, "3"]
+    """Sideways in the middle, metres."""
+    turn: Float[np.ndarray, "3"]
+    """Of the hand at the end, in its own frame, axis-angle."""
+    open_bend: Float[np.ndarray, "15 3"]
+    """The opened hand, reached early."""
+    far_bend: Float[np.ndarray, "15 3"]
+    """The relaxed hand far away."""
+    opening: float
+    """The u by which the hand is open."""
+    lag: float
+    """The power of u by which the wrist moves: above 1, fingers open first."""
+
+
+def draw_way(
+    grasp: Hand, open_bend: Float[np.ndarray, "15 3"], far_bend: Float[np.ndarray, "15 3"], rng: np.random.Generator
+) -> Way:
+    """A random way of leaving the grasp (T = 1): towards the elbow and the back of the hand, 15 to 30 cm."""
+    direction = np.array([rng.uniform(0.3, 1.2), rng.uniform(-0.3, 1.0), rng.normal(scale=0.35)])
+    direction /= np.linalg.norm(direction)
+    bow = rng.normal(scale=0.02, size=3)
+    wide = rng.uniform(0.5, 1.0)
+    return Way(
+        shift=grasp.rotation[0] @ direction * rng.uniform(0.15, 0.30),
+        bow=grasp.rotation[0] @ (bow - direction * (bow @ direction)),
+        turn=rng.normal(scale=0.25, size=3),
+        open_bend=grasp.bend[0] + wide * (open_bend - grasp.bend[0]),
+        far_bend=far_bend,
+        opening=rng.uniform(0.3, 0.6),
+        lag=rng.uniform(1.3, 2.0),
+    )
+
+
+def along_way(grasp: Hand, way: Way, u: Float[np.ndarray, "n"]) -> Hand:
+    """The hand at each u of a way from the grasp (T = 1)."""
+    moved = u**way.lag
+    opened, relaxed = smooth(u / way.opening), smooth((u - 0.5 * way.opening) / (1 - 0.5 * way.opening))
+    mixed = (1 - relaxed)[:, None, None] * way.open_bend + relaxed[:, None, None] * way.far_bend
+    wrist = grasp.wrist + moved[:, None] * way.shift + np.sin(np.pi * moved)[:, None] * way.bow
+    turn = Rotation.from_rotvec(moved[:, None] * way.turn).as_matrix()
+    return Hand(
+        rotation=grasp.rotation @ turn, wrist=wrist, bend=grasp.bend + opened[:, None, None] * (mixed - grasp.bend)
+    )
+
+
+def clear_ways(
+    probe: HandProbe, target: ObjectModel, grasp: Hand, betas: Float[np.ndarray, "S"], ways: list[Way]
+) -> list[Way]:
+    """The ways along which the grid sees no collision, the shallowest first."""
+    u = np.linspace(0.03, 0.8, WAY_STEPS)
+    hands = [along_way(grasp, way, u) for way in ways]
+    many = join(hands)
+    depth = np.asarray(_worst(probe, target, to_grasp(many, betas))).reshape(len(ways), WAY_STEPS).max(axis=1)
+    return [ways[i] for i in np.argsort(depth, kind="stable") if depth[i] < 2.5e-3]
+
+
+@jax.jit
+def _worst(probe: HandProbe, target: ObjectModel, hands: Grasp) -> Float[Array, "n"]:
+    """How deep skin, or flesh beyond its softness, is in the object; metres."""
+    points, joints = pose_hand(probe, hands)
+    skin = signed_distance(target, 0, points[:, :N_SKIN])
+    flesh = signed_distance(target, 0, ball_centres(probe, joints)) - probe.ball_radius
+    return jnp.maximum(-jnp.min(skin, axis=1), -jnp.min(flesh, axis=1) - 1e-3)
+
+
+def between(first: Hand, second: Hand, share: Float[np.ndarray, "n"]) -> Hand:
+    """From one hand (T = 1) to another (T = 1): straight, and the shortest turn."""
+    turn = Rotation.from_matrix(first.rotation[0].T @ second.rotation[0]).as_rotvec()
+    return Hand(
+        rotation=first.rotation[0] @ Rotation.from_rotvec(share[:, None] * turn).as_matrix(),
+        wrist=first.wrist + share[:, None] * (second.wrist - first.wrist),
+        bend=first.bend + share[:, None, None] * (second.bend - first.bend),
+    )
+
+
+def object_path(
+    frames: int, fps: float, start: Rotation, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "frames 3 3"], Float[np.ndarray, "frames 3"]]:
+    """A carried object's smooth motion: from rest through one to three places to rest; z up, metres."""
+    stops = int(rng.integers(1, 4))
+    seconds = frames / fps
+    reach = np.clip(CARRIER_SPEED * seconds / stops, 0.04, 0.3)
+    steps = rng.normal(size=(stops, 3)) * np.array([1, 1, 0.5]) + np.array([0, 0, 0.4])
+    steps *= reach * rng.uniform(0.4, 1.1, size=(stops, 1)) / np.linalg.norm(steps, axis=1, keepdims=True)
+    steps[:, 2] = np.where(np.cumsum(steps[:, 2]) < 0, np.abs(steps[:, 2]), steps[:, 2])
+    places = np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
+    axes = rng.normal(size=(stops, 3))
+    angles = rng.uniform(0.1, 1.2, size=(stops, 1)) * min(1.0, seconds / stops)
+    poses = [start]
+    for axis, angle in zip(axes, angles, strict=True):
+        poses.append(Rotation.from_rotvec(axis / np.linalg.norm(axis) * angle) * poses[-1])
+    knots = np.linspace(0, 1, stops + 1)
+    knots[1:-1] += rng.uniform(-0.08, 0.08, size=stops - 1)
+    # ends at rest: the path is walked with an easy start and stop
+    phase = smooth(np.linspace(0, 1, frames))
+    translation = CubicSpline(knots, places, bc_type="natural")(phase)
+    if stops == 1:
+        rotation = between(_still(poses[0]), _still(poses[1]), phase).rotation
+    else:
+        rotation = RotationSpline(knots, Rotation.concatenate(poses))(phase).as_matrix()
+    return rotation, translation
+
+
+def smooth(u: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    """From 0 to 1 with least jerk (Flash and Hogan 1985)."""
+    u = np.clip(u, 0, 1)
+    return u**3 * (10 - 15 * u + 6 * u**2)
+
+
+def join(hands: list[Hand]) -> Hand:
+    """One after the other."""
+    return Hand(*(np.concatenate([getattr(hand, key) for hand in hands]) for key in ("rotation", "wrist", "bend")))
+
+
+def to_grasp(hand: Hand, betas: Float[np.ndarray, "*#T S"]) -> Grasp:
+    """As the search wants it; one shape for all frames, or one for each."""
+    shapes = np.broadcast_to(betas, (len(hand.wrist), np.shape(betas)[-1]))
+    arrays = (np.asarray(part, np.float32) for part in (hand.rotation, hand.wrist, hand.bend, shapes))
+    return Grasp(*map(jnp.asarray, arrays))
+
+
+def _still(rotation: Rotation) -> Hand:
+    return Hand(rotation.as_matrix()[None], np.zeros((1, 3)), np.zeros((1, 15, 3)))
