@@ -61,8 +61,9 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path, clean: Sequence) -> None
     assert found["input", "contact_iou"] < 100
     # each coordinate normal with deviation s: the mean length is 2 s sqrt(2 / pi); 24 frames, 21 joints move as one
     assert found["input", "mpjpe"] == pytest.approx(20 * np.sqrt(2 / np.pi), rel=4 * 0.42 / np.sqrt(24))
-    assert found["best filter, object", "mpjpe"] < found["input", "mpjpe"]
+    assert found["best object-frame filter", "mpjpe"] < found["input", "mpjpe"]
     assert found["ours", "penetration_depth"] > 1
+    assert found["ours", "intersection_volume"] > 0.1
     written = json.loads((tmp_path / "results.json").read_text())
     assert {row["metric"] for row in written} == set(UNITS)
     table = (tmp_path / "results.md").read_text()

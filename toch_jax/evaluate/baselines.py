@@ -1,6 +1,6 @@
 """Plain trajectory filters, in the world's frame or in the object's: what every result of ours stands beside."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ Trajectory = Float[np.ndarray, "T K 3"]
 class Gaussian:
     """Mean over neighbours with normal weights."""
 
-    frame: Frame
+    frame: Frame = field(repr=False)
     sigma: float
     """Frames."""
 
@@ -33,7 +33,7 @@ class Gaussian:
 class SavitzkyGolay:
     """Least-squares parabola through `window` frames."""
 
-    frame: Frame
+    frame: Frame = field(repr=False)
     window: int
     """Frames, odd."""
 
@@ -42,7 +42,7 @@ class SavitzkyGolay:
 class OneEuro:
     """A causal low-pass whose cutoff grows with speed (Casiez et al. 2012); the only one here that runs online."""
 
-    frame: Frame
+    frame: Frame = field(repr=False)
     min_cutoff: float
     """Hz."""
     beta: float
@@ -53,7 +53,7 @@ class OneEuro:
 class Kalman:
     """Smoothed (Rauch-Tung-Striebel) Kalman filter of constant velocity: position += velocity, velocity += noise."""
 
-    frame: Frame
+    frame: Frame = field(repr=False)
     ratio: float
     """Standard deviation of the velocity's change in a frame over that of the measurement."""
 

@@ -101,7 +101,7 @@ class Truth:
     object: ObjectModel
     parts: list[Part]
     frames: np.ndarray
-    """Where contact is measured, CONTACT_FRAMES of them, the last repeated in short clips."""
+    """Where contact is measured: at most CONTACT_FRAMES of them."""
     touches: list[Touch]
     fields: list[ContactField]
 
@@ -109,7 +109,6 @@ class Truth:
 def prepare(clean: Sequence) -> Truth:
     """The truth of a clean clip."""
     frames = np.unique(np.linspace(0, clean.n_frames - 1, CONTACT_FRAMES).round().astype(int))
-    frames = np.pad(frames, (0, CONTACT_FRAMES - len(frames)), mode="edge")
     hands = pose_tracked(clean)
     mesh = (np.asarray(clean.object_vertices), np.asarray(clean.object_faces), np.asarray(clean.object_vertex_part))
     truth = Truth(clean, hands, build_object(*mesh).without_mesh(), sequence_parts(clean), frames, [], [])
@@ -149,13 +148,16 @@ def _there(values: np.ndarray | None) -> np.ndarray:
 
 def _meet(truth: Truth, hand: PosedHand, side: Side) -> tuple[Touch, ContactField]:
     """How a hand meets the clip's object on the chosen frames."""
+    skin, motion, frames = _there(hand.vertices), truth.clean.object_motion, truth.frames
+    then = ObjectMotion(motion.rotation[:, frames], motion.translation[:, frames])
+    met = touch(then, truth.parts, PosedHand(None, skin[frames], hand.faces, np.ones(len(frames), dtype=bool)))
+    # padded to one length, so that the field is compiled once for clips of all lengths
+    padded = np.pad(frames, (0, CONTACT_FRAMES - len(frames)), mode="edge")
+    then = ObjectMotion(motion.rotation[:, padded], motion.translation[:, padded])
     model = _model(truth.clean.hand_model or "open", side)
-    motion, frames = truth.clean.object_motion, truth.frames
-    motion = ObjectMotion(motion.rotation[:, frames], motion.translation[:, frames])
-    vertices = _there(hand.vertices)[frames]
-    met = touch(motion, truth.parts, PosedHand(None, vertices, hand.faces, np.ones(len(frames), dtype=bool)))
-    canonical = close_surface(model, model.v_template)
-    return met, contact_field(jnp.asarray(vertices), jnp.asarray(hand.faces), canonical, truth.object, motion)
+    canonical, faces = close_surface(model, model.v_template), jnp.asarray(hand.faces)
+    field = contact_field(jnp.asarray(skin[padded]), faces, canonical, truth.object, then)
+    return met, jax.tree.map(lambda leaf: leaf[: len(frames)], field)
 
 
 def _methods(tuned: dict[str, Setting], refine: Callable[[Sequence], Sequence], label: str) -> dict[str, Method]:
@@ -188,7 +190,7 @@ def _tuned_filters(
             for frame in ("world", "object")
             if found
         ]
-        chosen[noise] = {f"best filter, {setting.frame}: {setting}": setting for setting in best}
+        chosen[noise] = {f"best {setting.frame}-frame filter: {setting}": setting for setting in best}
     write_whole(folder / "filters.json", json.dumps({noise: list(best) for noise, best in chosen.items()}, indent=1))
     return chosen
 

@@ -21,7 +21,7 @@ from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import to_part
 from toch_jax.sequence.types import Sequence
 
-MAX_VOLUME_FRAMES = 60
+MAX_VOLUME_FRAMES = 64
 """Booleans take some 10 ms each: of more frames in contact than this, that many are measured, evenly spread."""
 
 
