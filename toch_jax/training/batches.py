@@ -63,19 +63,21 @@ def make_batch(
     noisy = perturb(noise_key, noise, surface, clean)
     valid = lose_frames(lose_key, noise, known)
 
-    # both hands at once: axes (2, B, W, ...)
-    both = jax.tree.map(lambda a, b: jnp.stack([a, b]), noisy, clean)
+    # the tracked hand's frames, then the clean one's: axes (B, 2 W, ...)
+    both = jax.tree.map(lambda a, b: jnp.concatenate([a, b], axis=1), noisy, clean)
     vertices, joints = skin(surface, both)
+    tracked, truth = jnp.split(joints, 2, axis=1)
     samples = jax.tree.map(lambda leaf: leaf[clips.object[picks]], clips.samples)
     keys = jax.random.split(sample_key, config.batch)
-    chosen = jax.vmap(near_samples, in_axes=(0, 0, 0, 0, None))(keys, samples.points, joints[0], valid, config.samples)
-    samples = jax.tree.map(
-        lambda leaf: jnp.take_along_axis(leaf, chosen.reshape(*chosen.shape, *(1,) * (leaf.ndim - 2)), 1), samples
+    chosen = jax.vmap(near_samples, in_axes=(0, 0, 0, 0, None))(keys, samples.points, tracked, valid, config.samples)
+    samples = jax.vmap(lambda each, chosen: jax.tree.map(lambda leaf: leaf[chosen], each))(samples, chosen)
+    fields = _fields(samples, vertices, surface, config.reach)
+    noisy_field, clean_field = (
+        jax.tree.map(lambda leaf, half=half: leaf[:, half], fields)
+        for half in (slice(None, config.window), slice(config.window, None))
     )
-    fields = _fields(samples, vertices, surface, config)
-    noisy_field, clean_field = (jax.tree.map(lambda leaf, i=i: leaf[i], fields) for i in (0, 1))
-    window = Window(noisy_field, samples.points, samples.normals, joints[0], valid)
-    return blank_lost(window), Target(clean_field, joints[1], known)
+    window = Window(noisy_field, samples.points, samples.normals, tracked, valid)
+    return blank_lost(window), Target(clean_field, truth, known)
 
 
 def vary(key: jax.Array, window: Window, target: Target, config: BatchConfig) -> tuple[Window, Target]:
@@ -98,24 +100,22 @@ def vary(key: jax.Array, window: Window, target: Target, config: BatchConfig) ->
     return window.replace(field=field, joints=joints, valid=valid), jax.tree.map(played, target)
 
 
-def _fields(
-    samples: Samples, vertices: Float[Array, "2 B W V 3"], surface: HandModel, config: BatchConfig
-) -> ContactField:
-    """The fields of two hands on the same samples; axes (2, B, W, N)."""
-    axes = vertices.shape[:3]
+def _fields(samples: Samples, vertices: Float[Array, "B T V 3"], surface: HandModel, reach: float) -> ContactField:
+    """Fields of T hands on each window's samples; axes (B, T, N)."""
+    vertices, faces = close_surface(surface, vertices), closed_faces(surface)
+    canonical = close_surface(surface, surface.v_template)
 
-    def frames(leaf: Array) -> Array:
-        spread = jnp.broadcast_to(leaf[None, :, None], (*axes, *leaf.shape[1:]))
-        return spread.reshape(-1, *leaf.shape[1:])
+    def of_window(each: tuple[Samples, Float[Array, "T V 3"]]) -> ContactField:
+        lines, hands = each
+        return field_of_lines(
+            lines.points[None],
+            lines.normals[None],
+            lines.clearance_out,
+            lines.clearance_in,
+            hands,
+            faces,
+            canonical,
+            reach,
+        )
 
-    field = field_of_lines(
-        frames(samples.points),
-        frames(samples.normals),
-        frames(samples.clearance_out),
-        frames(samples.clearance_in),
-        close_surface(surface, vertices.reshape(-1, *vertices.shape[3:])),
-        closed_faces(surface),
-        close_surface(surface, surface.v_template),
-        config.reach,
-    )
-    return jax.tree.map(lambda leaf: leaf.reshape(*axes, *leaf.shape[1:]), field)
+    return jax.lax.map(of_window, (samples, vertices))

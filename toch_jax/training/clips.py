@@ -4,17 +4,17 @@ from collections.abc import Iterable
 
 import jax
 import jax.numpy as jnp
-import jaxlie
 import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 from scipy.spatial import cKDTree
 
 from toch_jax.errors import bad_input
-from toch_jax.hand.model import HandModel, HandParams, rest_joints, skin_frames
+from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel
 from toch_jax.sequence.mirror import mirror
+from toch_jax.sequence.part_frame import hand_to_part, nearest_part
 from toch_jax.sequence.types import Sequence
 
 FRAME_RATE = 30.0
@@ -97,33 +97,14 @@ def build_clips(
 
 
 def _in_part_frame(sequence: Sequence, hand: int, model: HandModel) -> tuple[HandParams, Bool[np.ndarray, "T"], int]:
-    """One right hand in the frame of the part that it comes nearest to, thinned to the frame rate."""
-    every = max(1, round(sequence.fps / FRAME_RATE))
+    """One right hand in the frame of the part that it handles, thinned to the frame rate, and that part."""
     assert sequence.hands.params is not None
-    world = jax.tree.map(lambda leaf: leaf[hand, ::every], sequence.hands.params)
-    seen = np.asarray(sequence.hand_valid[hand, ::every])
-    joints = np.asarray(skin_frames(model, world)[1])
-    vertex_part = np.asarray(sequence.object_vertex_part)
-    distances = []
-    for part in range(sequence.object_motion.rotation.shape[0]):
-        tree = cKDTree(np.asarray(sequence.object_vertices)[vertex_part == part])
-        rotation = np.asarray(sequence.object_motion.rotation[part, ::every])
-        local = np.einsum(
-            "tji,tkj->tki", rotation, joints - np.asarray(sequence.object_motion.translation[part, ::every])[:, None]
-        )
-        distances.append(tree.query(local[seen])[0].min(axis=-1).mean() if seen.any() else np.inf)
-    part = int(np.argmin(distances))
-    to_part = jaxlie.SE3.from_rotation_and_translation(
-        jaxlie.SO3.from_matrix(sequence.object_motion.rotation[part, ::every]),
-        sequence.object_motion.translation[part, ::every],
-    ).inverse()
-    # skinning turns the hand about its own wrist, so it is the wrist that moves with the frame
-    wrist = rest_joints(model, world.betas)[:, 0]
-    clip = world.replace(
-        global_orient=(to_part.rotation() @ jaxlie.SO3.exp(world.global_orient)).log(),
-        transl=to_part @ (wrist + world.transl) - wrist,
-    )
-    return clip, seen, part
+    world = jax.tree.map(lambda leaf: leaf[hand], sequence.hands.params)
+    seen = sequence.hand_valid[hand]
+    part = nearest_part(sequence, skin_frames(model, world)[1], seen)
+    every = max(1, round(sequence.fps / FRAME_RATE))
+    clip = jax.tree.map(lambda leaf: leaf[::every], hand_to_part(model, world, sequence, part))
+    return clip, np.asarray(seen)[::every], part
 
 
 def _samples_of_part(

@@ -25,7 +25,7 @@ class DataConfig:
     """Where prepared data sets lie; None is the usual place."""
     hand: str = "open"
     """The hand model that the clips' parameters belong to."""
-    hand_faces: int = 800
+    hand_faces: int = 1500
     """Triangles of the skin that lines are tested against; the arithmetic of a batch goes with it."""
     object_samples: int = 2000
     """Samples of each object, of which each window draws its own."""
