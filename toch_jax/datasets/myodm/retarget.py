@@ -47,6 +47,8 @@ class Scales(struct.PyTreeNode):
     pose: float = 10.0
     """In standard deviations of the pose prior, each angle by itself: only what nothing else decides."""
     limit: float = 0.05
+    bone: float = 0.0002
+    """A bone's clearance: firmer than skin, as the bones decide on which side of a thin thing a finger is."""
     depth: float = 0.0003
     gap: float = 0.0012
 
@@ -105,10 +107,10 @@ def cost(
     target: Target,
     prior: PosePrior,
     surface: Surface,
-    touch: Float[Array, ""],
+    weights: Float[Array, "2"],
     scales: Scales,
 ) -> Float[Array, ""]:
-    """Half the sum of squares of all terms; `touch` (0 to 1) weighs the object's."""
+    """Half the sum of squares of all terms; `weights` (0 to 1) are for the object against the bones, and the skin."""
     points = pose_points(hand, parents, rotations(target, unknowns), 0.1 * unknowns.wrist)
     off = points[:, hand.landmarks] - target.landmarks
     middle = off.mean(axis=1)
@@ -127,8 +129,10 @@ def cost(
     depth = jax.nn.relu(hand.clearance - distance)
     of_bone = (hand.bone[:, None] == jnp.arange(16)) & hand.is_skin[:, None]
     gap = jnp.min(jnp.where(of_bone, distance[..., None], 1.0), axis=1)
-    total += touch * jnp.sum(real * depth**2) / scales.depth**2
-    total += touch * jnp.sum(real * target.near * _robust(jax.nn.relu(gap) ** 2 / scales.gap**2))
+    bone, skin = weights
+    firmness = jnp.where(hand.is_skin, skin / scales.depth**2, bone / scales.bone**2)
+    total += jnp.sum(real * firmness * depth**2)
+    total += skin * jnp.sum(real * target.near * _robust(jax.nn.relu(gap) ** 2 / scales.gap**2))
     return 0.5 * total
 
 
@@ -140,7 +144,7 @@ def _descend(
     target: Target,
     prior: PosePrior,
     surface: Surface,
-    touch: Float[Array, ""],
+    weights: Float[Array, "2"],
     rate: Float[Array, ""],
     scales: Scales,
     steps: int,
@@ -149,7 +153,7 @@ def _descend(
 
     def step(_: int, state: tuple[Unknowns, optax.OptState]) -> tuple[Unknowns, optax.OptState]:
         here, memory = state
-        slope = jax.grad(cost)(here, hand, parents, target, prior, surface, touch, scales)
+        slope = jax.grad(cost)(here, hand, parents, target, prior, surface, weights, scales)
         change, memory = adam.update(slope, memory)
         return jax.tree.map(lambda x, d: x - rate * d, here, change), memory
 
@@ -235,16 +239,18 @@ def retarget(
     fixed = (hand, model.parents, target, prior)
     surface = nowhere(np.zeros((BUCKET, len(hand.bone), 3), np.float32))
     alone = dataclasses.replace(scales, joint_acceleration=10 * scales.joint_acceleration, pose_acceleration=0.3)
-    unknowns = _descend(unknowns, *fixed, surface, 0.0, 0.05, alone, steps=150)
-    unknowns = _descend(unknowns, *fixed, surface, 0.0, 0.01, scales, steps=150)
+    unknowns = _descend(unknowns, *fixed, surface, jnp.zeros(2), 0.05, alone, steps=150)
+    unknowns = _descend(unknowns, *fixed, surface, jnp.zeros(2), 0.01, scales, steps=150)
     frames = len(motion.joints)
     for part in range(ROUNDS):
         points = np.asarray(_points(hand, model.parents, target, unknowns))
         measured = surface_about(mesh, points[:frames], jax.tree.map(lambda x: x[:frames], surface))
         surface = jax.tree.map(lambda x, new: np.concatenate([new, x[frames:]]), surface, measured)
         share = part / (ROUNDS - 1)
-        touch, rate = min(1.0, 0.05 + 1.5 * share), 0.0005 + 0.0075 * 0.5 * (1 + np.cos(np.pi * share))
-        unknowns = _descend(unknowns, *fixed, surface, touch, rate, scales, steps=STEPS)
+        # Bones first: skin on both sides of a thin thing would hold it where it is.
+        weights = np.clip([0.1 + 5 * share, 2.5 * share - 0.5], 0.0, 1.0).astype(np.float32)
+        rate = 0.0005 + 0.0075 * 0.5 * (1 + np.cos(np.pi * share))
+        unknowns = _descend(unknowns, *fixed, surface, weights, rate, scales, steps=STEPS)
     return to_room(model, hand, target, unknowns, motion)
 
 
