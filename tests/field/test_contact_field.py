@@ -18,6 +18,8 @@ from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel, ObjectMotion
 
 REACH = 0.1
+# The same for all tests, for each new shape compiles anew.
+N_SAMPLES, N_FRAMES = 1000, 12
 
 
 def still(n_frames: int) -> ObjectMotion:
@@ -26,24 +28,24 @@ def still(n_frames: int) -> ObjectMotion:
     )
 
 
-def moving(n_frames: int, n_parts: int = 1, seed: int = 0) -> ObjectMotion:
-    rng = np.random.default_rng(seed)
-    rotation = Rotation.from_quat(rng.normal(size=(n_parts * n_frames, 4))).as_matrix()
+def moving(n_parts: int = 1) -> ObjectMotion:
+    rng = np.random.default_rng(0)
+    rotation = Rotation.from_quat(rng.normal(size=(n_parts * N_FRAMES, 4))).as_matrix()
     return ObjectMotion(
-        rotation=jnp.asarray(rotation.reshape(n_parts, n_frames, 3, 3), jnp.float32),
-        translation=jnp.asarray(rng.uniform(-1, 1, (n_parts, n_frames, 3)), jnp.float32),
+        rotation=jnp.asarray(rotation.reshape(n_parts, N_FRAMES, 3, 3), jnp.float32),
+        translation=jnp.asarray(rng.uniform(-1, 1, (n_parts, N_FRAMES, 3)), jnp.float32),
     )
 
 
-def posed(motion: ObjectMotion, points: np.ndarray, part: int = 0) -> np.ndarray:
+def posed(motion: ObjectMotion, points: np.ndarray, part: int = 0) -> jax.Array:
     """Points (T, K, 3) in the part's frame, to the world."""
     rotation, translation = np.asarray(motion.rotation[part]), np.asarray(motion.translation[part])
-    return (np.einsum("tab,tkb->tka", rotation, points) + translation[:, None]).astype(np.float32)
+    return jnp.asarray(np.einsum("tab,tkb->tka", rotation, points) + translation[:, None], jnp.float32)
 
 
 @cache
-def object_of(mesh: trimesh.Trimesh, n_samples: int = 500) -> ObjectModel:
-    return build_object(np.asarray(mesh.vertices), np.asarray(mesh.faces), n_samples=n_samples, sdf_resolution=8)
+def object_of(mesh: trimesh.Trimesh) -> ObjectModel:
+    return build_object(np.asarray(mesh.vertices), np.asarray(mesh.faces), n_samples=N_SAMPLES, sdf_resolution=8)
 
 
 BODIES = {
@@ -53,23 +55,23 @@ BODIES = {
 }
 
 
-def grasps(n_frames: int, seed: int = 0) -> np.ndarray:
+def grasps(seed: int = 0) -> np.ndarray:
     """The open hand's vertices (T, V, 3) about the origin, its fingers bent to several degrees; some dip into it."""
     hand, rng = load_hand(), np.random.default_rng(seed)
-    pose = rng.normal(0, 0.1, (n_frames, 15, 3))
-    pose[:, :12, 2] += rng.uniform(0, 1.1, (n_frames, 1))
+    pose = rng.normal(0, 0.1, (N_FRAMES, 15, 3))
+    pose[:, :12, 2] += rng.uniform(0, 1.1, (N_FRAMES, 1))
     vertices, _ = skin_frames(
         hand,
         HandParams(
-            global_orient=jnp.zeros((n_frames, 3)),
-            pose=jnp.asarray(pose.reshape(n_frames, 45), jnp.float32),
-            betas=jnp.asarray(rng.normal(size=(n_frames, hand.shapedirs.shape[-1])), jnp.float32),
-            transl=jnp.zeros((n_frames, 3)),
+            global_orient=jnp.zeros((N_FRAMES, 3)),
+            pose=jnp.asarray(pose.reshape(N_FRAMES, 45), jnp.float32),
+            betas=jnp.asarray(rng.normal(size=(N_FRAMES, hand.shapedirs.shape[-1])), jnp.float32),
+            transl=jnp.zeros((N_FRAMES, 3)),
         ),
     )
     # The fingers run along -x and bend to -y: the palm is set off from the z axis, and the whole turned about it.
-    held = np.asarray(vertices) + [-0.03, 0.055, 0.0] + rng.normal(0, 0.01, (n_frames, 1, 3))
-    turn = Rotation.from_rotvec(rng.uniform(-0.3, 0.3, (n_frames, 3)) + rng.uniform(0, 6, (n_frames, 1)) * [0, 0, 1])
+    held = np.asarray(vertices) + np.array([-0.03, 0.055, 0.0]) + rng.normal(0, 0.01, (N_FRAMES, 1, 3))
+    turn = Rotation.from_rotvec(rng.uniform(-0.3, 0.3, (N_FRAMES, 3)) + rng.uniform(0, 6, (N_FRAMES, 1)) * [0, 0, 1])
     turn = turn.as_matrix()
     return np.einsum("tab,tvb->tva", turn, held).astype(np.float32)
 
@@ -97,12 +99,12 @@ def peer_field(
 
 @pytest.mark.parametrize("name", BODIES)
 def test_agrees_with_trimesh_and_embree(name: str) -> None:
-    body, hand, n_frames = BODIES[name], load_hand(), 12
-    model, in_object, motion = object_of(body), grasps(n_frames), moving(n_frames)
+    body, hand, in_object, motion = BODIES[name], load_hand(), grasps(), moving()
+    model = object_of(body)
     field = contact_field(posed(motion, in_object), hand.faces, hand.v_template, model, motion)
     points, normals = np.asarray(model.points, np.float64), np.asarray(model.normals, np.float64)
     agree, seen = [], 0
-    for t in range(n_frames):
+    for t in range(N_FRAMES):
         mesh = trimesh.Trimesh(in_object[t], np.asarray(hand.faces), process=False)
         mask, distance, correspondence = peer_field(mesh, np.asarray(hand.v_template), body, points, normals)
         both = mask & np.asarray(field.mask[t])
@@ -110,7 +112,7 @@ def test_agrees_with_trimesh_and_embree(name: str) -> None:
         close &= np.linalg.norm(correspondence - field.correspondence[t], axis=1) < 1e-4
         agree.append((mask == field.mask[t]) & (close | ~both))
         seen += both.sum()
-    assert seen > 500
+    assert seen > 1000
     assert np.mean(agree) >= 0.999
 
 
@@ -127,18 +129,18 @@ def seen_of(hand: trimesh.Trimesh, model: ObjectModel, canonical: np.ndarray | N
 
 
 def test_ball_over_a_box_has_the_height_of_its_underside() -> None:
-    model = object_of(trimesh.creation.box((0.2, 0.2, 0.02)), 2000)
+    model = object_of(trimesh.creation.box((0.2, 0.2, 0.02)))
     height, radius, stretch, shift = 0.06, 0.03, np.array([1.0, 2.0, -3.0]), np.array([0.5, 0.0, 1.0])
     hand = ball(radius, (0, 0, 0.01 + height))
     field = seen_of(hand, model, hand.vertices * stretch + shift)
     points, top = np.asarray(model.points), np.asarray(model.normals)[:, 2] > 0.5
     off_axis = np.hypot(points[:, 0], points[:, 1])
     under, beside = top & (off_axis < 0.95 * radius), ~top | (off_axis > radius)
-    assert under.sum() > 20
+    assert under.sum() > 10
     assert np.all(field.mask[under])
     assert not np.any(field.mask[beside])
     expected = height - np.sqrt(radius**2 - off_axis[under] ** 2)
-    np.testing.assert_allclose(field.distance[under], expected, atol=5e-5)
+    np.testing.assert_allclose(field.distance[under], expected, atol=1e-4)
     hit = points[under] + np.asarray(field.distance)[under, None] * [0, 0, 1]
     np.testing.assert_allclose(field.correspondence[under], hit * stretch + shift, atol=1e-5)
     assert not np.any(field.distance[beside])
@@ -146,12 +148,12 @@ def test_ball_over_a_box_has_the_height_of_its_underside() -> None:
 
 
 def test_inside_the_hand_distance_is_the_depth_below_its_skin() -> None:
-    model, radius = object_of(trimesh.creation.box((0.2, 0.2, 0.1)), 2000), 0.04
+    model, radius = object_of(trimesh.creation.box((0.2, 0.2, 0.1))), 0.04
     field = seen_of(ball(radius, (0, 0, 0.05)), model)
     off_axis = np.hypot(*np.asarray(model.points)[:, :2].T)
     within = (np.asarray(model.normals)[:, 2] > 0.5) & (off_axis < 0.95 * radius)
     assert np.all(field.mask[within])
-    np.testing.assert_allclose(field.distance[within], -np.sqrt(radius**2 - off_axis[within] ** 2), atol=5e-5)
+    np.testing.assert_allclose(field.distance[within], -np.sqrt(radius**2 - off_axis[within] ** 2), atol=1e-4)
 
 
 @pytest.mark.parametrize("reach", [0.03, 0.1, 0.3])
@@ -173,51 +175,45 @@ def test_nothing_is_seen_beyond_reach(reach: float) -> None:
 def test_a_wall_of_the_object_hides_the_hand_behind_it() -> None:
     floor = trimesh.creation.box((0.1, 0.06, 0.01))
     left, right = (trimesh.creation.box((0.01, 0.06, 0.08)).apply_translation((x, 0, 0.04)) for x in (-0.045, 0.045))
-    hand = ball(0.02, (0.08, 0, 0.05))
+    hand = ball(0.02, (0.075, 0, 0.05))
     for wall, is_hidden in (([right], True), ([], False)):
-        model = object_of(trimesh.boolean.union([floor, left, *wall], engine="manifold"), 1500)
+        model = object_of(trimesh.boolean.union([floor, left, *wall], engine="manifold"))
         field, points = seen_of(hand, model), np.asarray(model.points)
         looks_across = (np.abs(points[:, 0] + 0.04) < 1e-4) & (np.asarray(model.normals)[:, 0] > 0.5)
         # within reach of the ball's near side, and away from its rim
-        looks_across &= np.hypot(points[:, 1], points[:, 2] - 0.05) < 0.005
+        looks_across &= np.hypot(points[:, 1], points[:, 2] - 0.05) < 0.01
         assert looks_across.sum() > 3
         assert np.all(np.asarray(field.mask)[looks_across] != is_hidden)
 
 
 def test_each_part_has_the_field_of_an_object_of_its_own() -> None:
-    n_frames, hand, in_part = 4, load_hand(), grasps(4)
-    lower, upper = BODIES["box"], BODIES["mug"]
+    hand, lower, upper = load_hand(), BODIES["box"], BODIES["mug"]
     both = build_object(
         np.concatenate([lower.vertices, upper.vertices]),
         np.concatenate([lower.faces, upper.faces + len(lower.vertices)]),
         np.repeat([0, 1], [len(lower.vertices), len(upper.vertices)]),
-        n_samples=400,
+        n_samples=N_SAMPLES,
         sdf_resolution=8,
     )
-    motion = moving(n_frames, n_parts=2)
+    motion = moving(n_parts=2)
     for part in range(2):
-        of_part = np.asarray(both.point_part) == part
-        alone = both.replace(
-            sdf=both.sdf[:1],
-            **{k: getattr(both, k)[of_part] for k in ("points", "normals", "clearance_out", "clearance_in")},
-            point_part=jnp.zeros(of_part.sum(), jnp.int32),
-        )
-        still_there = ObjectMotion(motion.rotation[part][None], motion.translation[part][None])
-        vertices = posed(motion, in_part, part)
-        expected = contact_field(vertices, hand.faces, hand.v_template, alone, still_there)
+        # The same samples, all fixed to this part.
+        rigid = both.replace(point_part=jnp.zeros_like(both.point_part))
+        moved = ObjectMotion(motion.rotation[part][None], motion.translation[part][None])
+        vertices = posed(motion, grasps(), part)
+        expected = contact_field(vertices, hand.faces, hand.v_template, rigid, moved)
         field = contact_field(vertices, hand.faces, hand.v_template, both, motion)
-        assert np.sum(expected.mask) > 100
-        same = np.asarray(field.mask[:, of_part] == expected.mask)
-        same &= np.abs(np.asarray(field.distance[:, of_part] - expected.distance)) < 1e-5
-        assert np.mean(same) > 0.999
+        of_part = both.point_part == part
+        assert np.sum(expected.mask[:, of_part]) > 200
+        same = (field.mask == expected.mask) & (np.abs(field.distance - expected.distance) < 1e-5)
+        assert np.mean(same[:, of_part]) > 0.999
 
 
 def test_hands_can_be_mapped_over() -> None:
-    hand, model, motion = load_hand(), object_of(BODIES["mug"]), moving(3)
-    vertices = np.stack([posed(motion, grasps(3, seed)) for seed in (0, 1)])
-    both = jax.vmap(contact_field, in_axes=(0, None, None, None, None))(
-        vertices, hand.faces, hand.v_template, model, motion
-    )
+    hand, model, motion = load_hand(), object_of(BODIES["mug"]), moving()
+    vertices = jnp.stack([posed(motion, grasps(seed)) for seed in (0, 1)])
+    mapped = jax.vmap(contact_field, in_axes=(0, None, None, None, None))
+    both = mapped(vertices, hand.faces, hand.v_template, model, motion)
     for h in range(2):
         one = contact_field(vertices[h], hand.faces, hand.v_template, model, motion)
         np.testing.assert_array_equal(both.mask[h], one.mask)

@@ -10,7 +10,6 @@ from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import to_part, to_world
 
 
-@jax.jit
 def contact_field(
     vertices: Float[Array, "T V 3"],
     faces: Int[Array, "F 3"],
@@ -25,16 +24,32 @@ def contact_field(
     distance is negative. The mask is false where the hand is beyond `reach` or behind the sample's own part.
     `vertices` (world) and `canonical` belong to the same closed mesh.
     """
+    # Not the mesh: objects of any size share what is compiled.
+    samples = (object.points, object.normals, object.point_part, object.clearance_out, object.clearance_in)
+    return _field_of_samples(*samples, motion, vertices, faces, canonical, reach)
+
+
+@jax.jit
+def _field_of_samples(
+    points: Float[Array, "N 3"],
+    normals: Float[Array, "N 3"],
+    part: Int[Array, "N"],
+    clearance_out: Float[Array, "N"],
+    clearance_in: Float[Array, "N"],
+    motion: ObjectMotion,
+    vertices: Float[Array, "T V 3"],
+    faces: Int[Array, "F 3"],
+    canonical: Float[Array, "V 3"],
+    reach: float | Float[Array, ""],
+) -> ContactField:
     # In the frame of the first part a rigid object's lines never move, and coordinates are small.
     vertices = to_part(motion, 0, vertices)
-    origins, directions = object.points[None], object.normals[None]
-    if object.n_parts > 1:
-        origins = to_part(motion, 0, to_world(motion, object.point_part, origins))
-        turned = motion.replace(translation=jnp.zeros_like(motion.translation))
-        directions = to_part(turned, 0, to_world(turned, object.point_part, directions))
-    return field_of_lines(
-        origins, directions, object.clearance_out, object.clearance_in, vertices, faces, canonical, reach
-    )
+    origins, directions = points[None], normals[None]
+    if len(motion.rotation) > 1:
+        turn = motion.replace(translation=jnp.zeros_like(motion.translation))
+        origins = to_part(motion, 0, to_world(motion, part, origins))
+        directions = to_part(turn, 0, to_world(turn, part, directions))
+    return field_of_lines(origins, directions, clearance_out, clearance_in, vertices, faces, canonical, reach)
 
 
 def field_of_lines(

@@ -45,7 +45,7 @@ def nearest_hits(
 
     `limits` is how far each line reaches along and against its direction. `rest` is the mesh in a pose where
     neighbours in space are neighbours on the surface. A line through an edge or a corner hits one of the triangles
-    there; triangles without area are never hit.
+    there; one without area is never hit.
     """
     ends = origins[0, :, None] + directions[0, :, None] * (limits * jnp.array([1.0, -1.0]))[..., None]
     line_blocks = _blocks_of_neighbours(ends.reshape(len(ends), 6), _LINES)
@@ -120,7 +120,9 @@ def _search(
         return i + 1, ahead.at[line_block].min(low, mode="drop"), behind.at[line_block].max(high, mode="drop")
 
     nothing = jnp.full(origins.shape[:2], _MISS, jnp.uint32)
-    _, *nearest = jax.lax.while_loop(lambda state: state[0] * _BATCH < counts[-1], batch, (0, nothing, nothing))
+    _, *nearest = jax.lax.while_loop(
+        lambda state: state[0] * _BATCH < counts[-1], batch, (jnp.int32(0), nothing, nothing)
+    )
     key = jnp.stack(nearest)
     return key != _MISS, (key & np.uint32(2**place_bits - 1)).astype(jnp.int32)
 
@@ -192,11 +194,12 @@ def _keys(
         return x * row[3 * axis] + y * row[3 * axis + 1] + z * row[3 * axis + 2] - row[9 + axis]
 
     (xa, ya), (xb, yb), (xc, yc) = ((seen(corner, 0), seen(corner, 1)) for corner in range(3))
-    # The line is at (0, 0), and inside where the triangle's edges turn the same way about it.
-    a, b, c = xb * yc - yb * xc, ya * xc - xa * yc, xa * yb - ya * xb
-    inside = (jnp.minimum(jnp.minimum(a, b), c) >= 0) | (jnp.maximum(jnp.maximum(a, b), c) <= 0)
-    t = (a * seen(0, 2) + b * seen(1, 2) + c * seen(2, 2)) / (a + b + c) * scale
-    # Not for the nan or inf of a triangle seen edge-on.
+    # The line is at (0, 0), and inside where the edges turn the same way about it. Each turn has the form p x q of the
+    # edge's ends in their order, and no other: a fused multiply-add rounds the terms of a difference differently.
+    bc, ac, ab = xb * yc - yb * xc, xa * yc - ya * xc, xa * yb - ya * xb
+    inside = ((jnp.minimum(ab, bc) >= 0) & (ac <= 0)) | ((jnp.maximum(ab, bc) <= 0) & (ac >= 0))
+    t = (bc * seen(0, 2) - ac * seen(1, 2) + ab * seen(2, 2)) / (bc - ac + ab) * scale
+    # Not for the nan of a triangle without area.
     hit = inside & (jnp.abs(t) < 2 ** (31 - place_bits) - 1)
     place = first[:, None] + jnp.arange(triangle.shape[1])[:, None, None]
     key = (jnp.floor(jnp.where(hit, t, 0.0)).astype(jnp.int32) << place_bits) | place
