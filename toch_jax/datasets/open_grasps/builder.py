@@ -4,24 +4,22 @@ import dataclasses
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from toch_jax.datasets.features import Example, tfds_info
+from toch_jax.datasets.features import Example
 from toch_jax.datasets.open_grasps.make import Job, make_clips
 from toch_jax.datasets.open_grasps.probe import make_probe, flexion_axes
-from toch_jax.datasets.read import dataset_dir, default_data_dir
+from toch_jax.datasets.read import default_data_dir
 from toch_jax.datasets.spec import SPLITS, DatasetSpec, load_spec
+from toch_jax.datasets.write import write_dataset
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.limits import pose_prior
 
 NAME = "open_grasps"
-CLIPS_PER_JOB = 3
+CLIPS_PER_JOB = 4
 # Raise when the same options would give other clips.
 GENERATION = 1
 
@@ -48,38 +46,14 @@ class Plan:
         return jobs
 
 
-class OpenGrasps(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Reads the clips that `make_all` has left in a folder."""
-
-    VERSION = tfds.core.Version(load_spec(NAME).version)
-
-    def __init__(self, *, files: dict[str, list[Path]], **kwargs: object) -> None:
-        self._clip_files = files
-        super().__init__(**kwargs)
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return tfds_info(self, load_spec(NAME))
-
-    def _split_generators(self, dl_manager: object) -> dict[str, Iterator[tuple[str, Example]]]:
-        return {split: self._generate_examples(paths) for split, paths in self._clip_files.items()}
-
-    def _generate_examples(self, paths: list[Path]) -> Iterator[tuple[str, Example]]:
-        for path in paths:
-            for clip in _load(path):
-                yield clip["id"], clip
-
-
 def prepare(data_dir: str | Path | None = None, sequences: int = 280, seed: int = 0, held_out: int = 24) -> Path:
     """Make the data set and return its folder; broken off, it goes on where it was. What is there already is replaced."""
     plan = Plan(sequences=sequences, held_out=held_out, seed=seed)
     data_dir = Path(data_dir or default_data_dir())
     work = data_dir / "work" / f"{NAME}-{_fingerprint(plan)}"
     files = make_all(plan, work)
-    folder = dataset_dir(NAME, data_dir)
-    if folder.exists():
-        shutil.rmtree(folder)
-    OpenGrasps(data_dir=data_dir, file_format="array_record", files=files).download_and_prepare()
-    return folder
+    clips = {split: (clip for path in paths for clip in _load(path)) for split, paths in files.items()}
+    return write_dataset(load_spec(NAME), clips, data_dir)
 
 
 def make_all(plan: Plan, work: Path) -> dict[str, list[Path]]:

@@ -146,7 +146,7 @@ def to_world(
     """The example's hand and object entries for a right hand: the object rests, is carried, and rests again."""
     frames = len(hand.wrist)
     first, last = moving
-    start = _first_pose(hand.rotation[first], rng)
+    start = _first_pose(hand[first : first + 1], rng)
     rotation, translation = object_path(last - first, shop.fps, start, rng)
     rotation = np.concatenate([np.repeat(rotation[:1], first, 0), rotation, np.repeat(rotation[-1:], frames - last, 0)])
     translation = np.concatenate(
@@ -181,11 +181,14 @@ def mirrored(entries: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return out
 
 
-def _first_pose(hand: Float[np.ndarray, "3 3"], rng: np.random.Generator) -> Rotation:
-    """How the object lies at first: upright or on a side, and so that the forearm comes from the person."""
-    tilts = Rotation.from_rotvec([[0, 0, 0], [0, 0, 0], [90, 0, 0], [180, 0, 0]], degrees=True)
+def _first_pose(hand: Hand, rng: np.random.Generator) -> Rotation:
+    """How the object lies before a hand (T = 1) takes it: upright or on a side, so that the hand comes from the person
+    and not from below."""
+    tilts = Rotation.from_rotvec([[0, 0, 0], [90, 0, 0], [-90, 0, 0], [0, 90, 0], [0, -90, 0], [180, 0, 0]], degrees=True)
     yaws = Rotation.from_rotvec(np.outer(rng.uniform(0, 360, 12), [0, 0, 1]), degrees=True)
     poses = [yaw * tilt for tilt in tilts for yaw in yaws]
     wish = FOREARM + rng.normal(scale=0.35, size=3)
-    score = [pose.apply(hand[:, 0]) @ wish / np.linalg.norm(wish) + 0.25 * (i < 24) for i, pose in enumerate(poses)]
+    score = [pose.apply(hand.rotation[0, :, 0]) @ wish / np.linalg.norm(wish) for pose in poses]
+    score += 4.0 * np.clip([pose.apply(hand.wrist[0])[2] for pose in poses], -0.15, 0.05)
+    score[: len(yaws)] += 0.25
     return poses[int(np.argmax(score))] * Rotation.from_rotvec(rng.normal(scale=0.05, size=3))

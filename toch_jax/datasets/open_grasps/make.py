@@ -20,7 +20,7 @@ from toch_jax.hand.model import HandModel
 from toch_jax.object.build import build_object
 
 N_STARTS = 40
-N_VARIED = 5
+N_VARIED = 8
 """Grasps of which variations are sought: a few more than clips are wanted, as some have no way in."""
 VARY_STEPS = 60
 VARY_STIFFNESS = 6.0
