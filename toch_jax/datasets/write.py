@@ -1,7 +1,7 @@
 """Writing data sets: clips of every split go through TFDS into array_record files, without TensorFlow."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,13 @@ from toch_jax.datasets.read import dataset_dir, default_data_dir
 from toch_jax.datasets.spec import DatasetSpec
 
 
-class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """The builder of any data set with a spec; `clips` are the examples of each split."""
 
     # Nothing is downloaded; TFDS would look for checksums beside the code by a package that need not be there.
     code_path = None
 
-    def __init__(self, spec: DatasetSpec, clips: dict[str, Iterable[Example]], **options: Any) -> None:
+    def __init__(self, spec: DatasetSpec, clips: Mapping[str, Iterable[Example]], **options: Any) -> None:
         self._spec, self._clips = spec, clips
         super().__init__(**options)
 
@@ -34,7 +34,9 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             yield checked["id"], checked
 
 
-def write_dataset(spec: DatasetSpec, clips: dict[str, Iterable[Example]], data_dir: str | Path | None = None) -> Path:
+def write_dataset(
+    spec: DatasetSpec, clips: Mapping[str, Iterable[Example]], data_dir: str | Path | None = None
+) -> Path:
     """Write the clips of each split, replacing what is there, and return the folder.
 
     Written aside and moved at the end: whoever reads the data set sees the old one or the new one.

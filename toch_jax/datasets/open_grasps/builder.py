@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from toch_jax.datasets.features import Example
 from toch_jax.datasets.open_grasps.make import Job, make_clips
-from toch_jax.datasets.open_grasps.probe import make_probe, flexion_axes
+from toch_jax.datasets.open_grasps.probe import flexion_axes, make_probe
 from toch_jax.datasets.read import default_data_dir
 from toch_jax.datasets.spec import SPLITS, DatasetSpec, load_spec
 from toch_jax.datasets.write import write_dataset
@@ -37,17 +37,23 @@ class Plan:
     def jobs(self, spec: DatasetSpec) -> dict[str, list[Job]]:
         """Each split's work, object after object, then the next size of each."""
         wanted = {"train": self.sequences, "val": self.held_out, "test": self.held_out}
-        jobs = {}
+        jobs: dict[str, list[Job]] = {}
         for split in SPLITS:
-            objects, jobs[split], left = spec.splits[split], [], wanted[split]
+            objects, left = spec.splits[split], wanted[split]
+            jobs[split] = []
             for k in range(-(-left // CLIPS_PER_JOB)):
-                jobs[split].append(Job(objects[k % len(objects)], k // len(objects), min(CLIPS_PER_JOB, left), self.seed))
+                jobs[split].append(
+                    Job(objects[k % len(objects)], k // len(objects), min(CLIPS_PER_JOB, left), self.seed)
+                )
                 left -= CLIPS_PER_JOB
         return jobs
 
 
 def prepare(data_dir: str | Path | None = None, sequences: int = 280, seed: int = 0, held_out: int = 24) -> Path:
-    """Make the data set and return its folder; broken off, it goes on where it was. What is there already is replaced."""
+    """Make the data set and return its folder; broken off, it goes on where it was.
+
+    `sequences` is for training. What is there already is replaced.
+    """
     plan = Plan(sequences=sequences, held_out=held_out, seed=seed)
     data_dir = Path(data_dir or default_data_dir())
     work = data_dir / "work" / f"{NAME}-{_fingerprint(plan)}"
@@ -80,7 +86,9 @@ def _save(path: Path, clips: list[Example]) -> None:
     """Whole or not at all."""
     part = path.with_suffix(".part")
     with part.open("wb") as file:
-        np.savez_compressed(file, **{f"{k}/{key}": value for k, clip in enumerate(clips) for key, value in clip.items()})
+        np.savez_compressed(
+            file, **{f"{k}/{key}": value for k, clip in enumerate(clips) for key, value in clip.items()}
+        )
     os.replace(part, path)
 
 

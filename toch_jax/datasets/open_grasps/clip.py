@@ -1,6 +1,7 @@
 """One clip: grasps strung together in time, tested frame by frame against the true mesh, and put into the world."""
 
 import dataclasses
+import itertools
 from dataclasses import dataclass
 
 import jax
@@ -95,11 +96,11 @@ def make_clip(
     leave = _approach(shop, held[-1:], kind, betas, int(rng.integers(18, 30)), rng)
     if reach is None or leave is None:
         return None
-    (reach, before), (leave, after) = reach, leave
-    hand = join([reach, held, leave[::-1]])
+    (coming, before), (going, after) = reach, leave
+    hand = join([coming, held, going[::-1]])
     grasp = np.concatenate([before.is_grasp, contact.is_grasp, after.is_grasp[::-1]])
     rest = 4
-    return hand, grasp, (len(reach.wrist) + rest, len(reach.wrist) + frames - rest)
+    return hand, grasp, (len(coming.wrist) + rest, len(coming.wrist) + frames - rest)
 
 
 def _hold(keys: list[Hand], frames: int, rng: np.random.Generator) -> Hand:
@@ -108,7 +109,7 @@ def _hold(keys: list[Hand], frames: int, rng: np.random.Generator) -> Hand:
         return Hand(*(np.repeat(part, frames, axis=0) for part in (keys[0].rotation, keys[0].wrist, keys[0].bend)))
     cuts = np.linspace(0, frames, len(keys)).round().astype(int)
     pieces = []
-    for i, (first, second) in enumerate(zip(keys[:-1], keys[1:], strict=True)):
+    for i, (first, second) in enumerate(itertools.pairwise(keys)):
         count = cuts[i + 1] - cuts[i]
         u = np.linspace(0, 1, count, endpoint=i == len(keys) - 2)
         quick = rng.uniform(0.4, 1.0)
@@ -184,11 +185,14 @@ def mirrored(entries: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _first_pose(hand: Hand, rng: np.random.Generator) -> Rotation:
     """How the object lies before a hand (T = 1) takes it: upright or on a side, so that the hand comes from the person
     and not from below."""
-    tilts = Rotation.from_rotvec([[0, 0, 0], [90, 0, 0], [-90, 0, 0], [0, 90, 0], [0, -90, 0], [180, 0, 0]], degrees=True)
+    tilts = Rotation.from_rotvec(
+        [[0, 0, 0], [90, 0, 0], [-90, 0, 0], [0, 90, 0], [0, -90, 0], [180, 0, 0]], degrees=True
+    )
     yaws = Rotation.from_rotvec(np.outer(rng.uniform(0, 360, 12), [0, 0, 1]), degrees=True)
     poses = [yaw * tilt for tilt in tilts for yaw in yaws]
     wish = FOREARM + rng.normal(scale=0.35, size=3)
-    score = [pose.apply(hand.rotation[0, :, 0]) @ wish / np.linalg.norm(wish) for pose in poses]
-    score += 4.0 * np.clip([pose.apply(hand.wrist[0])[2] for pose in poses], -0.15, 0.05)
+    height = np.array([pose.apply(hand.wrist[0])[2] for pose in poses])
+    forearm = np.array([pose.apply(hand.rotation[0, :, 0]) for pose in poses])
+    score = forearm @ wish / np.linalg.norm(wish) + 4.0 * np.clip(height, -0.15, 0.05)
     score[: len(yaws)] += 0.25
     return poses[int(np.argmax(score))] * Rotation.from_rotvec(rng.normal(scale=0.05, size=3))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
-
 from scipy.spatial.transform import Rotation
 
 from toch_jax.datasets.features import Example, check_example
@@ -47,7 +46,9 @@ def make_clips(spec: DatasetSpec, model: HandModel, probe: HandProbe, job: Job) 
     """At most `job.clips` clips; fewer, or none, where too few grasps pass. The same job gives the same clips."""
     rng = np.random.default_rng([job.seed, zlib.crc32(job.object.encode()), job.variant])
     surface = make_object(job.object, job.variant, job.seed)
-    target = build_object(surface.vertices, surface.faces, n_samples=1000, sdf_resolution=SDF_RESOLUTION, where=job.name)
+    target = build_object(
+        surface.vertices, surface.faces, n_samples=1000, sdf_resolution=SDF_RESOLUTION, where=job.name
+    )
     shop = Workshop(model, probe, grid_only(target), surface, spec.fps)
     begun = make_starts(probe, target, N_STARTS, rng)
     if begun is None:
@@ -102,7 +103,9 @@ def _passes(shop: Workshop, grasps: Grasp) -> np.ndarray:
 
 def _pick(good: np.ndarray, kinds: list[str], rng: np.random.Generator) -> list[int]:
     """The good grasps in an order that takes each kind in turn."""
-    of_kind = {kind: [i for i in rng.permutation(good) if kinds[i] == kind] for kind in rng.permutation(sorted(set(kinds)))}
+    of_kind = {
+        kind: [i for i in rng.permutation(good) if kinds[i] == kind] for kind in rng.permutation(sorted(set(kinds)))
+    }
     rounds = max((len(indices) for indices in of_kind.values()), default=0)
     return [int(indices[k]) for k in range(rounds) for indices in of_kind.values() if k < len(indices)]
 

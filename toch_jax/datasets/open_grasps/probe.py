@@ -1,4 +1,4 @@
-"""What the grasp search needs of a hand: fewer points than its mesh has, digit pads, and joints that bend as fingers do."""
+"""What the grasp search needs of a hand: fewer points than its mesh has, pads, and joints that bend as fingers do."""
 
 import itertools
 
@@ -21,8 +21,7 @@ NORMAL_STEP = 0.01
 
 
 class HandProbe(struct.PyTreeNode):
-    """A hand reduced to K points: N_SKIN samples of the skin, the pads, points above the pads, and what the joint regressor
-    needs."""
+    """A hand reduced to K points: N_SKIN of the skin, the pads, points above the pads, and the joint regressor's."""
 
     model: HandModel
     """Its vertices are the K points; `skin` and `skin_rotations` serve as ever. It has no faces."""

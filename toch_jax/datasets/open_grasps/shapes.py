@@ -3,6 +3,7 @@
 Metres, z up, watertight; walls are never thinner than 4 mm so that a signed-distance grid can tell their sides apart.
 """
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -33,6 +34,10 @@ def _minus(mesh: Trimesh, *holes: Trimesh) -> Trimesh:
     return trimesh.boolean.difference([mesh, *holes], engine="manifold")
 
 
+def _hull(*meshes: Trimesh) -> Trimesh:
+    return trimesh.convex.convex_hull(np.vstack([mesh.vertices for mesh in meshes]))
+
+
 def _cylinder(radius: float, height: float, sections: int = SECTIONS) -> Trimesh:
     return trimesh.creation.cylinder(radius=radius, height=height, sections=sections)
 
@@ -59,7 +64,7 @@ def _hollow(*profile: tuple[float, float], wall: float) -> Trimesh:
 def _tube_along(path: np.ndarray, radii: np.ndarray) -> Trimesh:
     """A round solid around a polyline: hulls of neighbouring balls, joined."""
     balls = [_moved(trimesh.creation.icosphere(subdivisions=2, radius=r), *p) for p, r in zip(path, radii, strict=True)]
-    return _union(*(trimesh.util.concatenate([a, b]).convex_hull for a, b in zip(balls[:-1], balls[1:], strict=True)))
+    return _union(*(_hull(a, b) for a, b in itertools.pairwise(balls)))
 
 
 def _bow(radius: float, start: float, stop: float, count: int) -> np.ndarray:
@@ -84,7 +89,7 @@ def phone(rng: np.random.Generator) -> Trimesh:
     width, height, thick = rng.uniform((0.064, 0.135, 0.008), (0.078, 0.16, 0.011))
     corners = [(sx * (width / 2 - 0.012), sz * (height / 2 - 0.012)) for sx in (-1, 1) for sz in (-1, 1)]
     posts = [_moved(_turned(_cylinder(0.012, thick, 16), "x", 90), x, 0, z) for x, z in corners]
-    return trimesh.util.concatenate(posts).convex_hull
+    return _hull(*posts)
 
 
 def cylinder(rng: np.random.Generator) -> Trimesh:
@@ -272,7 +277,7 @@ def toothpaste(rng: np.random.Generator) -> Trimesh:
     shoulder = _moved(_cylinder(radius, 0.002), 0, 0, length / 2)
     crimp = _moved(_box(2.9 * radius, 0.004, 0.004), 0, 0, -length / 2)
     cap = _moved(_cylinder(radius * 0.7, 0.03), 0, 0, length / 2 + 0.013)
-    return _union(trimesh.util.concatenate([shoulder, crimp]).convex_hull, cap)
+    return _union(_hull(shoulder, crimp), cap)
 
 
 def doorknob(rng: np.random.Generator) -> Trimesh:
@@ -287,11 +292,9 @@ def spool(rng: np.random.Generator) -> Trimesh:
     return _revolve(*((r, z * height) for r, z in steps))
 
 
-PARAMETRIC: dict[str, Shape] = {
-    shape.__name__: shape
-    for shape in (
-        [box, cube, book, phone, cylinder, tube, sphere, ellipsoid, capsule, torus, bracelet, cone, pyramid, hexprism]
-        + [mug, cup, bowl, bottle, wineglass, fryingpan, toothbrush, knife, camera, binoculars, banana, dumbbell]
-        + [flashlight, lbracket, hammer, screwdriver, lightbulb, mouse, spoon, toothpaste, doorknob, spool]
-    )
-}
+SHAPES = (
+    *(box, cube, book, phone, cylinder, tube, sphere, ellipsoid, capsule, torus, bracelet, cone, pyramid, hexprism),
+    *(mug, cup, bowl, bottle, wineglass, fryingpan, toothbrush, knife, camera, binoculars, banana, dumbbell),
+    *(flashlight, lbracket, hammer, screwdriver, lightbulb, mouse, spoon, toothpaste, doorknob, spool),
+)
+PARAMETRIC: dict[str, Shape] = {shape.__name__: shape for shape in SHAPES}

@@ -1,4 +1,4 @@
-"""Makes the meshes of this folder: python make.py METAWORLD_WHEEL ROBOSUITE_WHEEL (unpacked, by `pip download --no-deps`)."""
+"""Makes the meshes of this folder: python make.py METAWORLD ROBOSUITE, the two wheels unpacked."""
 
 import sys
 from pathlib import Path
