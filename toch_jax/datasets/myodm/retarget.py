@@ -21,6 +21,7 @@ from scipy.spatial.transform import Rotation
 
 from toch_jax.datasets.myodm.skeleton import Motion
 from toch_jax.datasets.myodm.surrogate import BONES, DIGITS, Surrogate, bend_along, pose_points
+from toch_jax.datasets.myodm.walls import turn_back
 from toch_jax.errors import bad_input
 from toch_jax.hand.limits import PosePrior
 from toch_jax.hand.model import HandModel, HandParams
@@ -28,6 +29,8 @@ from toch_jax.hand.model import HandModel, HandParams
 # Clips are padded to this many frames: the longest has 60 at 30 frames a second.
 BUCKET = 64
 ROUNDS, STEPS = 30, 25
+# The first share of the rounds, in which a finger pierced by something thin may slip off it sideways.
+SIDEWAYS = 0.3
 # Beyond this the object is not felt, metres.
 FELT = 0.012
 # A bone nearer than this has flesh that must touch (a finger's flesh is 6-8 mm thick, the palm's some 12), metres.
@@ -247,10 +250,16 @@ def retarget(
         measured = surface_about(mesh, points[:frames], jax.tree.map(lambda x: x[:frames], surface))
         surface = jax.tree.map(lambda x, new: np.concatenate([new, x[frames:]]), surface, measured)
         share = part / (ROUNDS - 1)
+        felt = surface
+        if share > SIDEWAYS:
+            here, value, slope = (np.asarray(x[:frames]) for x in (points, surface.value, surface.slope))
+            value = value + np.sum(slope * (here - surface.at[:frames]), axis=-1)
+            value, slope = turn_back(mesh, hand, here, value, slope)
+            felt = jax.tree.map(lambda x, new: np.concatenate([new, x[frames:]]), surface, Surface(here, value, slope))
         # Bones first: skin on both sides of a thin thing would hold it where it is.
         weights = np.clip([0.1 + 5 * share, 2.5 * share - 0.5], 0.0, 1.0).astype(np.float32)
         rate = 0.0005 + 0.0075 * 0.5 * (1 + np.cos(np.pi * share))
-        unknowns = _descend(unknowns, *fixed, surface, weights, rate, scales, steps=STEPS)
+        unknowns = _descend(unknowns, *fixed, felt, weights, rate, scales, steps=STEPS)
     return to_room(model, hand, target, unknowns, motion)
 
 

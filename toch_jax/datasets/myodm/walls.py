@@ -1,0 +1,109 @@
+"""Fingers that something goes through. Each of its sides repels, so the finger is stuck there.
+
+Followed from the wrist outwards, a digit that enters the object and comes out again has been gone through. If its bone
+would be free a little to one side, it must slip off that way: a handle, a stem. If not, it is a wall, and what lies
+beyond must come back: for it, the wall is the plane in which the digit enters.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import trimesh
+from jaxtyping import Float, Int
+
+from toch_jax.datasets.myodm.surrogate import DIGITS, Surrogate
+
+# The share of the last bone that counts: the flesh of a tip reaches on beyond its bone.
+TIP_SHARE = 0.8
+# How far a bone may slip sideways, metres, and the directions that are tried.
+SLIPS, TURNS = np.array([0.003, 0.006, 0.009, 0.012]), np.linspace(0, 2 * np.pi, 12, endpoint=False)
+# Points this near to where the bone is pierced slip, metres.
+PIERCED = 0.01
+
+
+class Passages(NamedTuple):
+    """Where M digits enter the object, of those that come out again."""
+
+    where: Int[np.ndarray, "M 3"]
+    """Frame, digit, segment of the digit's path."""
+    place: Float[np.ndarray, "M 3"]
+    normal: Float[np.ndarray, "M 3"]
+    """Of the surface, pointing back to where the digit comes from, however the mesh is wound."""
+
+
+def paths(landmarks: Float[np.ndarray, "T 21 3"]) -> Float[np.ndarray, "T 5 5 3"]:
+    """From the wrist along each digit."""
+    wrist = np.repeat(landmarks[:, None, None, 0], len(DIGITS), axis=1)
+    path = np.concatenate([wrist, landmarks[:, DIGITS]], axis=2)
+    path[:, :, -1] = (1 - TIP_SHARE) * path[:, :, -2] + TIP_SHARE * path[:, :, -1]
+    return path
+
+
+def passages(mesh: trimesh.Trimesh, path: Float[np.ndarray, "T D K 3"]) -> Passages:
+    """Where the paths pass through."""
+    start, end = path[:, :, :-1].reshape(-1, 3), path[:, :, 1:].reshape(-1, 3)
+    length = np.linalg.norm(end - start, axis=1)
+    way = (end - start) / length[:, None]
+    place, ray, face = mesh.ray.intersects_location(start, way)
+    along = np.einsum("mk,mk->m", place - start[ray], way[ray])
+    within = along < length[ray]
+    place, ray, face, along = place[within], ray[within], face[within], along[within]
+    order = np.lexsort((along, ray))
+    place, ray, face = place[order], ray[order], face[order]
+    digit, first, count = np.unique(ray // (path.shape[2] - 1), return_index=True, return_counts=True)
+    first, digit = first[count > 1], digit[count > 1]
+    normal = mesh.face_normals[face[first]]
+    normal = normal * -np.sign(np.einsum("mk,mk->m", normal, way[ray[first]]))[:, None]
+    where = np.stack([digit // path.shape[1], digit % path.shape[1], ray[first] % (path.shape[2] - 1)], axis=1)
+    return Passages(where, place[first], normal)
+
+
+def slips(
+    mesh: trimesh.Trimesh, start: Float[np.ndarray, "M 3"], end: Float[np.ndarray, "M 3"]
+) -> tuple[Float[np.ndarray, "M"], Float[np.ndarray, "M 3"]]:
+    """How far each bone must move sideways to be free of the object, and which way; inf where it can't."""
+    way = end - start
+    length = np.linalg.norm(way, axis=1)
+    way = way / length[:, None]
+    side = np.cross(way, np.eye(3)[np.abs(way).argmin(axis=1)])
+    side /= np.linalg.norm(side, axis=1, keepdims=True)
+    around = np.cos(TURNS)[:, None] * side[:, None] + np.sin(TURNS)[:, None] * np.cross(way, side)[:, None]
+    # M bones, by how far, by which way
+    moved = start[:, None, None] + SLIPS[:, None, None] * around[:, None]
+    shape = moved.shape[:3]
+    origins, ways = moved.reshape(-1, 3), np.broadcast_to(way[:, None, None], moved.shape).reshape(-1, 3)
+    place, ray, _ = mesh.ray.intersects_location(origins, ways, multiple_hits=False)
+    near = np.linalg.norm(place - origins[ray], axis=1) < np.broadcast_to(length[:, None, None], shape).reshape(-1)[ray]
+    free = np.ones(len(origins), dtype=bool)
+    free[ray[near]] = False
+    free = free.reshape(len(start), SLIPS.size * TURNS.size)
+    first = free.argmax(axis=1)
+    far = np.where(free.any(axis=1), SLIPS[first // len(TURNS)], np.inf)
+    return far, around[np.arange(len(start)), first % len(TURNS)]
+
+
+def turn_back(
+    mesh: trimesh.Trimesh,
+    hand: Surrogate,
+    points: Float[np.ndarray, "T P 3"],
+    value: Float[np.ndarray, "T P"],
+    slope: Float[np.ndarray, "T P 3"],
+) -> tuple[Float[np.ndarray, "T P"], Float[np.ndarray, "T P 3"]]:
+    """The signed distances at the points and their slopes, such that what is pierced comes free."""
+    value, slope = value.copy(), slope.copy()
+    bone, is_skin = np.asarray(hand.bone), np.asarray(hand.is_skin)
+    path = paths(points[:, np.asarray(hand.landmarks)])
+    found = passages(mesh, path)
+    frame, digit, segment = found.where.T
+    far, aside = slips(mesh, path[frame, digit, segment], path[frame, digit, segment + 1])
+    for k, (t, d, s) in enumerate(found.where):
+        # Segment s > 0 is the bone that hangs from the digit's joint s - 1; the first is the palm's, whose skin stays.
+        from_place = points[t] - found.place[k]
+        if np.isfinite(far[k]):
+            mine = (bone == DIGITS[d, s - 1] if s else bone == 0) & (np.linalg.norm(from_place, axis=1) < PIERCED)
+            value[t, mine], slope[t, mine] = np.where(is_skin[mine], 1.0, -far[k]), aside[k]
+        else:
+            height = from_place @ found.normal[k]
+            beyond = np.isin(bone, DIGITS[d, max(s - 1, 0) : 3]) & (height < 0)
+            value[t, beyond], slope[t, beyond] = height[beyond], found.normal[k]
+    return value, slope
