@@ -44,7 +44,7 @@ def passages(mesh: trimesh.Trimesh, path: Float[np.ndarray, "T D K 3"]) -> Passa
     start, end = path[:, :, :-1].reshape(-1, 3), path[:, :, 1:].reshape(-1, 3)
     length = np.linalg.norm(end - start, axis=1)
     way = (end - start) / length[:, None]
-    place, ray, face = mesh.ray.intersects_location(start, way)
+    place, ray, face = _hits(mesh, start, way)
     along = np.einsum("mk,mk->m", place - start[ray], way[ray])
     within = along < length[ray]
     place, ray, face, along = place[within], ray[within], face[within], along[within]
@@ -72,7 +72,7 @@ def slips(
     moved = start[:, None, None] + SLIPS[:, None, None] * around[:, None]
     shape = moved.shape[:3]
     origins, ways = moved.reshape(-1, 3), np.broadcast_to(way[:, None, None], moved.shape).reshape(-1, 3)
-    place, ray, _ = mesh.ray.intersects_location(origins, ways, multiple_hits=False)
+    place, ray, _ = _hits(mesh, origins, ways)
     near = np.linalg.norm(place - origins[ray], axis=1) < np.broadcast_to(length[:, None, None], shape).reshape(-1)[ray]
     free = np.ones(len(origins), dtype=bool)
     free[ray[near]] = False
@@ -107,3 +107,12 @@ def turn_back(
             beyond = np.isin(bone, DIGITS[d, max(s - 1, 0) : 3]) & (height < 0)
             value[t, beyond], slope[t, beyond] = height[beyond], found.normal[k]
     return value, slope
+
+
+def _hits(
+    mesh: trimesh.Trimesh, origins: Float[np.ndarray, "R 3"], ways: Float[np.ndarray, "R 3"]
+) -> tuple[Float[np.ndarray, "M 3"], Int[np.ndarray, "M"], Int[np.ndarray, "M"]]:
+    """All places where rays meet the mesh, which ray, which face."""
+    place, ray, face = mesh.ray.intersects_location(origins, ways)
+    # Of no hits, trimesh makes arrays of other shapes and kinds.
+    return np.reshape(place, (-1, 3)), np.asarray(ray, np.int64), np.asarray(face, np.int64)
