@@ -1,11 +1,13 @@
-"""One batch: windows drawn, moved about, tracked badly, and both fields taken; one jitted function, nothing stored."""
+"""A batch: scenes drawn, tracked badly, both fields taken, the whole moved about; afresh each time, nothing stored."""
 
+import functools
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import jaxlie
-from jaxtyping import Array, Float, Int
+from flax import struct
+from jaxtyping import Array, Bool, Float
 
 from toch_jax.denoiser.window import Target, Window, blank_lost, near_samples, rotate, scale
 from toch_jax.field.contact_field import field_of_lines
@@ -31,53 +33,57 @@ class BatchConfig:
     """Scenes are grown or shrunk by up to this part."""
 
 
-def draw_batch(
-    key: jax.Array,
-    clips: Clips,
-    surface: HandModel,
-    config: BatchConfig,
-    noise: NoiseConfig,
-) -> tuple[Window, Target]:
-    """Windows drawn at random with what they should become."""
-    pick_key, vary_key, noise_key = jax.random.split(key, 3)
-    picks = jax.random.randint(pick_key, (config.batch,), 0, clips.n_windows)
-    window, target = make_batch(noise_key, picks, clips, surface, config, noise)
-    return vary(vary_key, window, target, config)
+@struct.dataclass
+class Scenes:
+    """B windows of clean hands, and the objects they handle."""
+
+    clean: HandParams
+    """Axes (B, W, ...)."""
+    known: Bool[Array, "B W"]
+    """False in padding."""
+    samples: Samples
+    """Axes (B, K, ...)."""
 
 
-def make_batch(
-    key: jax.Array,
-    picks: Int[Array, "B"],
-    clips: Clips,
-    surface: HandModel,
-    config: BatchConfig,
-    noise: NoiseConfig,
-) -> tuple[Window, Target]:
-    """The windows `picks`, their hands perturbed; `surface` is the hand model whose skin the lines meet."""
-    noise_key, lose_key, sample_key = jax.random.split(key, 3)
+@functools.partial(jax.jit, static_argnames=("config",))
+def draw_scenes(key: jax.Array, clips: Clips, config: BatchConfig) -> Scenes:
+    """Windows drawn at random, with replacement."""
+    picks = jax.random.randint(key, (config.batch,), 0, clips.n_windows)
     steps = jnp.arange(config.window)
     # a short clip's last frame is repeated as padding
     frames = clips.start[picks][:, None] + jnp.minimum(steps, clips.length[picks][:, None] - 1)
-    known = clips.valid[frames] & (steps < clips.length[picks][:, None])
-    clean: HandParams = jax.tree.map(lambda leaf: leaf[frames], clips.params)
-    noisy = perturb(noise_key, noise, surface, clean)
-    valid = lose_frames(lose_key, noise, known)
+    return Scenes(
+        clean=jax.tree.map(lambda leaf: leaf[frames], clips.params),
+        known=clips.valid[frames] & (steps < clips.length[picks][:, None]),
+        samples=jax.tree.map(lambda leaf: leaf[clips.object[picks]], clips.samples),
+    )
+
+
+@functools.partial(jax.jit, static_argnames=("config", "noise"))
+def track(
+    key: jax.Array, scenes: Scenes, surface: HandModel, config: BatchConfig, noise: NoiseConfig
+) -> tuple[Window, Target]:
+    """The scenes as a bad tracker sees them, and as they are; `surface` is the hand whose skin the lines meet."""
+    noise_key, lose_key, sample_key = jax.random.split(key, 3)
+    noisy = perturb(noise_key, noise, surface, scenes.clean)
+    valid = lose_frames(lose_key, noise, scenes.known)
 
     # the tracked hand's frames, then the clean one's: axes (B, 2 W, ...)
-    both = jax.tree.map(lambda a, b: jnp.concatenate([a, b], axis=1), noisy, clean)
+    both = jax.tree.map(lambda a, b: jnp.concatenate([a, b], axis=1), noisy, scenes.clean)
     vertices, joints = skin(surface, both)
     tracked, truth = jnp.split(joints, 2, axis=1)
-    samples = jax.tree.map(lambda leaf: leaf[clips.object[picks]], clips.samples)
     keys = jax.random.split(sample_key, config.batch)
-    chosen = jax.vmap(near_samples, in_axes=(0, 0, 0, 0, None))(keys, samples.points, tracked, valid, config.samples)
-    samples = jax.vmap(lambda each, chosen: jax.tree.map(lambda leaf: leaf[chosen], each))(samples, chosen)
+    chosen = jax.vmap(near_samples, in_axes=(0, 0, 0, 0, None))(
+        keys, scenes.samples.points, tracked, valid, config.samples
+    )
+    samples = jax.vmap(lambda each, chosen: jax.tree.map(lambda leaf: leaf[chosen], each))(scenes.samples, chosen)
     fields = _fields(samples, vertices, surface, config.reach)
     noisy_field, clean_field = (
         jax.tree.map(lambda leaf, half=half: leaf[:, half], fields)
         for half in (slice(None, config.window), slice(config.window, None))
     )
     window = Window(noisy_field, samples.points, samples.normals, tracked, valid)
-    return blank_lost(window), Target(clean_field, truth, known)
+    return blank_lost(window), Target(clean_field, truth, scenes.known)
 
 
 def vary(key: jax.Array, window: Window, target: Target, config: BatchConfig) -> tuple[Window, Target]:

@@ -13,14 +13,18 @@ from orbax.checkpoint import v1 as ocp
 from tqdm import tqdm
 
 from toch_jax.denoiser.checkpoints import create_denoiser, save_denoiser
+from toch_jax.denoiser.window import Target, Window
 from toch_jax.errors import bad_input
 from toch_jax.hand.model import HandModel
-from toch_jax.training.batches import draw_batch
+from toch_jax.training.batches import draw_scenes, track, vary
 from toch_jax.training.clips import Clips
 from toch_jax.training.experiment import Experiment, optimiser
 from toch_jax.training.metrics import Metrics, plot_losses
 from toch_jax.training.validate import validate
 
+Batch = tuple[Window, Target]
+State = tuple[Any, optax.OptState]
+"""The network and the optimiser's memory."""
 WEIGHTS = "denoiser.npz"
 _PACKAGES = ("toch-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -39,16 +43,18 @@ def train(
     model = create_denoiser(experiment.denoiser, experiment.seed)
     state = (model, rule.init(model))
     # the seed's other half: the first made the weights
-    key = jax.random.fold_in(jax.random.key(experiment.seed), 1)
+    root = jax.random.fold_in(jax.random.key(experiment.seed), 1)
+
+    def batch_at(step: int) -> tuple[jax.Array, Batch]:
+        draw_key, track_key, vary_key = jax.random.split(jax.random.fold_in(root, step), 3)
+        scenes = draw_scenes(draw_key, clips, experiment.batch)
+        return vary_key, track(track_key, scenes, surface, experiment.batch, experiment.noise)
 
     @jax.jit
-    def batch_at(step: int, clips: Clips, surface: HandModel) -> Any:
-        return draw_batch(jax.random.fold_in(key, step), clips, surface, experiment.batch, experiment.noise)
-
-    @jax.jit
-    def update(state: Any, batch: Any) -> tuple[Any, dict[str, jax.Array]]:
+    def update(state: State, key: jax.Array, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
         model, memory = state
-        (loss, terms), gradient = jax.value_and_grad(lambda m: m.loss(*batch), has_aux=True)(model)
+        window, target = vary(key, *batch, experiment.batch)
+        (loss, terms), gradient = jax.value_and_grad(lambda m: m.loss(window, target), has_aux=True)(model)
         change, memory = rule.update(gradient, memory, model)
         return (optax.apply_updates(model, change), memory), {"loss": loss, **terms}
 
@@ -65,11 +71,11 @@ def train(
             state = jax.tree.unflatten(jax.tree.structure(state), leaves.values())
         metrics = Metrics(run_dir / "metrics.jsonl", first)
         progress = tqdm(range(first, experiment.steps), initial=first, total=experiment.steps, desc=experiment.name)
-        batch = batch_at(first, clips, surface)
+        batch = batch_at(first)
         for step in progress:
             # the next batch is on its way while this one is learnt from
-            following = batch_at(step + 1, clips, surface)
-            state, terms = update(state, batch)
+            following = batch_at(step + 1)
+            state, terms = update(state, *batch)
             batch, done = following, step + 1
             if done % experiment.log_every == 0 or done == experiment.steps:
                 line = metrics.write(done, terms)

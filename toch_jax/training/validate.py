@@ -1,7 +1,5 @@
 """How wrong a field is before and after denoising, in millimetres, on the same noisy windows every time."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -10,10 +8,9 @@ from toch_jax.denoiser.light import LightDenoiser
 from toch_jax.denoiser.toch import TochDenoiser
 from toch_jax.denoiser.window import Target, Window
 from toch_jax.hand.model import HandModel
-from toch_jax.training.batches import BatchConfig, make_batch
+from toch_jax.training.batches import draw_scenes, track
 from toch_jax.training.clips import Clips
 from toch_jax.training.experiment import Experiment
-from toch_jax.training.noise import NoiseConfig
 
 CONTACT = 0.005
 """Samples whose clean distance is below this (metres, either way) are in contact."""
@@ -30,26 +27,14 @@ def validate(
     key = jax.random.fold_in(jax.random.key(experiment.seed), 2)
     total: Sums = {}
     for index in range(experiment.validation_batches):
-        sums = _batch_errors(jax.random.fold_in(key, index), model, clips, surface, experiment.batch, experiment.noise)
+        draw_key, track_key = jax.random.split(jax.random.fold_in(key, index))
+        scenes = draw_scenes(draw_key, clips, experiment.batch)
+        sums = errors(model, *track(track_key, scenes, surface, experiment.batch, experiment.noise))
         total = jax.tree.map(jnp.add, total, sums) if total else sums
     return {name: float(value / jnp.maximum(weight, 1.0)) for name, (value, weight) in total.items()}
 
 
-@functools.partial(jax.jit, static_argnums=(4, 5))
-def _batch_errors(
-    key: jax.Array,
-    model: LightDenoiser | TochDenoiser,
-    clips: Clips,
-    surface: HandModel,
-    batch: BatchConfig,
-    noise: NoiseConfig,
-) -> Sums:
-    pick_key, noise_key = jax.random.split(key)
-    picks = jax.random.randint(pick_key, (batch.batch,), 0, clips.n_windows)
-    window, target = make_batch(noise_key, picks, clips, surface, batch, noise)
-    return errors(model, window, target)
-
-
+@jax.jit
 def errors(model: LightDenoiser | TochDenoiser, window: Window, target: Target) -> Sums:
     """Errors on contact samples, as they came (`_before`) and denoised; joints over all known frames.
 
