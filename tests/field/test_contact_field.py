@@ -156,6 +156,16 @@ def test_inside_the_hand_distance_is_the_depth_below_its_skin() -> None:
     np.testing.assert_allclose(field.distance[within], -np.sqrt(radius**2 - off_axis[within] ** 2), atol=1e-4)
 
 
+def test_a_hand_that_passes_through_itself_is_still_inside() -> None:
+    model, radius = object_of(trimesh.creation.box((0.2, 0.2, 0.1))), 0.04
+    # From inside the first ball, the second ball's skin comes first.
+    field = seen_of(ball(radius, (0, 0, 0.05)) + ball(0.02, (0, 0, 0.08)), model)
+    off_axis = np.hypot(*np.asarray(model.points)[:, :2].T)
+    below = (np.asarray(model.normals)[:, 2] > 0.5) & (off_axis < 0.019)
+    assert below.sum() > 5
+    np.testing.assert_allclose(field.distance[below], -np.sqrt(radius**2 - off_axis[below] ** 2), atol=1e-4)
+
+
 @pytest.mark.parametrize("reach", [0.03, 0.1, 0.3])
 def test_nothing_is_seen_beyond_reach(reach: float) -> None:
     model = object_of(BODIES["box"])

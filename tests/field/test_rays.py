@@ -21,6 +21,10 @@ def hits_of(origins: np.ndarray, directions: np.ndarray, mesh: trimesh.Trimesh, 
     return jax.tree.map(lambda x: x[0], hits)
 
 
+# All tests but one have the same number of lines, vertices and faces, for each new shape compiles anew.
+N_LINES, N_VERTICES, N_FACES = 400, 165, 328
+
+
 def unit(x: np.ndarray) -> np.ndarray:
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
@@ -37,10 +41,11 @@ def all_crossings(origins: np.ndarray, directions: np.ndarray, corners: np.ndarr
 
 def test_nearest_both_ways_in_a_soup_of_triangles() -> None:
     rng = np.random.default_rng(0)
-    vertices = rng.normal(size=(3 * 200, 3)).astype(np.float32)
-    mesh = trimesh.Trimesh(vertices, np.arange(600).reshape(-1, 3), process=False)
-    origins = rng.normal(size=(300, 3)).astype(np.float32)
-    directions = unit(rng.normal(size=(300, 3))).astype(np.float32)
+    vertices = rng.normal(size=(N_VERTICES, 3)).astype(np.float32)
+    faces = np.stack([rng.permutation(N_VERTICES)[:3] for _ in range(N_FACES)])
+    mesh = trimesh.Trimesh(vertices, faces, process=False)
+    origins = rng.normal(size=(N_LINES, 3)).astype(np.float32)
+    directions = unit(rng.normal(size=(N_LINES, 3))).astype(np.float32)
     hits = hits_of(origins, directions, mesh)
     t = all_crossings(origins, directions, mesh.triangles)
     facing = np.einsum("nc,fc->nf", directions, mesh.face_normals)
@@ -52,7 +57,7 @@ def test_nearest_both_ways_in_a_soup_of_triangles() -> None:
         np.testing.assert_array_equal(np.isfinite(hits.distance[:, way]), hit)
         np.testing.assert_array_equal(hits.triangle[hit, way], nearest[hit])
         np.testing.assert_allclose(hits.distance[hit, way], ahead.min(axis=1)[hit], atol=2e-5)
-        np.testing.assert_array_equal(hits.leaving[hit, way], (sign * facing[np.arange(300), nearest] > 0)[hit])
+        np.testing.assert_array_equal(hits.leaving[hit, way], (sign * facing[np.arange(N_LINES), nearest] > 0)[hit])
         place = np.einsum("nk,nkc->nc", hits.barycentric[:, way], mesh.triangles[nearest])
         expected = origins + sign * hits.distance[:, way, None] * directions
         np.testing.assert_allclose(place[hit], expected[hit], atol=2e-5)
@@ -60,31 +65,42 @@ def test_nearest_both_ways_in_a_soup_of_triangles() -> None:
         assert not hits.leaving[~hit, way].any()
 
 
+def test_one_line_and_one_triangle() -> None:
+    mesh = trimesh.Trimesh([[0, 0, 1], [4, 0, 1], [0, 4, 1]], [[0, 1, 2]], process=False)
+    hits = hits_of(np.array([[1.0, 1.0, 3.0]]), np.array([[0.0, 0.0, 1.0]]), mesh)
+    np.testing.assert_allclose(hits.distance, [[np.inf, 2.0]])
+    np.testing.assert_allclose(hits.barycentric[0, 1], [0.5, 0.25, 0.25], atol=1e-6)
+    np.testing.assert_array_equal(hits.leaving, [[False, False]])
+
+
+def ball(*more_faces: list[int]) -> trimesh.Trimesh:
+    """A sphere of 162 vertices and 320 faces, three more vertices on a line inside it, and `more_faces` first."""
+    mesh = trimesh.creation.icosphere(subdivisions=2, radius=0.07)
+    vertices = np.concatenate([mesh.vertices, [[0.01, 0.0, 0.0], [0.01, 0.01, 0.0], [0.01, 0.02, 0.0]]])
+    faces = np.concatenate([np.array(more_faces), mesh.faces])
+    assert (len(vertices), len(faces)) == (N_VERTICES, N_FACES)
+    return trimesh.Trimesh(vertices, faces, process=False)
+
+
 def test_no_line_slips_between_triangles() -> None:
-    mesh = trimesh.creation.icosphere(subdivisions=3, radius=0.07)
-    rng = np.random.default_rng(1)
-    along = rng.random((len(mesh.edges_unique), 1))
-    on_edges = (mesh.vertices[mesh.edges_unique] * np.stack([along, 1 - along], axis=1)).sum(axis=1)
-    targets = np.concatenate([mesh.vertices, on_edges])
-    origins = rng.uniform(-0.02, 0.02, targets.shape)
-    hits = hits_of(origins, unit(targets - origins), mesh)
-    assert np.isfinite(hits.distance).all()
-    assert hits.leaving.all()
-    np.testing.assert_allclose(hits.distance[:, 0], np.linalg.norm(targets - origins, axis=1), atol=1e-6)
+    mesh, rng = ball(*[[0, 0, 0]] * 8), np.random.default_rng(1)
+    edges = mesh.edges_unique[mesh.edges_unique[:, 0] != mesh.edges_unique[:, 1]]
+    along = rng.random((len(edges), 1))
+    on_edges = (mesh.vertices[edges] * np.stack([along, 1 - along], axis=1)).sum(axis=1)
+    targets = np.concatenate([mesh.vertices[:162], on_edges])
+    for some in np.array_split(rng.permutation(np.tile(targets, (5, 1)))[: 8 * N_LINES], 8):
+        origins = rng.uniform(-0.02, 0.02, some.shape)
+        hits = hits_of(origins, unit(some - origins), mesh)
+        assert np.isfinite(hits.distance).all()
+        assert np.all(hits.leaving)
+        np.testing.assert_allclose(hits.distance[:, 0], np.linalg.norm(some - origins, axis=1), atol=1e-6)
 
 
 def test_triangles_without_area_change_nothing() -> None:
-    mesh = trimesh.creation.icosphere(subdivisions=2, radius=0.05)
-    vertices = np.concatenate([mesh.vertices, [[0.01, 0.0, 0.0], [0.01, 0.01, 0.0], [0.01, 0.02, 0.0]]])
-    flat = np.array([[0, 1, 2], [0, 0, 1], [2, 2, 2]]) + len(mesh.vertices)
-    flat = np.concatenate([flat, mesh.faces[:5][:, [0, 1, 1]]])
-    directions = unit(np.random.default_rng(2).normal(size=(400, 3)))
-    again, hits = (
-        hits_of(
-            0 * directions, directions, trimesh.Trimesh(vertices, np.concatenate([mesh.faces, more]), process=False)
-        )
-        for more in (np.repeat(mesh.faces[:1], len(flat), axis=0), flat)
-    )
-    assert np.isfinite(hits.distance).all()
-    np.testing.assert_array_equal(hits.triangle, again.triangle)
-    np.testing.assert_array_equal(hits.distance, again.distance)
+    directions = unit(np.random.default_rng(2).normal(size=(N_LINES, 3)))
+    flat = [[162, 163, 164], [162, 162, 163], [164, 164, 164], *([0, k, k] for k in range(1, 6))]
+    with_flat, without = (hits_of(0 * directions, directions, ball(*more)) for more in (flat, [[0, 0, 0]] * 8))
+    assert np.isfinite(with_flat.distance).all()
+    assert np.all(with_flat.triangle >= 8)
+    np.testing.assert_array_equal(with_flat.triangle, without.triangle)
+    np.testing.assert_array_equal(with_flat.distance, without.distance)

@@ -9,6 +9,9 @@ from toch_jax.field.types import ContactField
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import to_part, to_world
 
+_THICKNESS = 0.03
+"""Of a hand, metres."""
+
 
 def contact_field(
     vertices: Float[Array, "T V 3"],
@@ -63,17 +66,10 @@ def field_of_lines(
     reach: float | Float[Array, ""] = 0.1,
 ) -> ContactField:
     """`contact_field` of samples and hand given in one frame; T may run over many clips and objects."""
-    # What lies behind the object itself, or out of reach, need not be looked for.
-    limits = jnp.minimum(jnp.stack([clearance_out, clearance_in], axis=-1), reach)
-    lines_shape = (len(vertices), *origins.shape[1:])
-    hits = nearest_hits(
-        jnp.broadcast_to(origins, lines_shape),
-        jnp.broadcast_to(directions, lines_shape),
-        limits,
-        vertices,
-        faces,
-        canonical,
-    )
+    # What the object hides need not be looked for, but for the hand's far side, which tells inside from outside.
+    clearance = jnp.stack([clearance_out, clearance_in], axis=-1)
+    limits = jnp.minimum(jnp.maximum(clearance, _THICKNESS), reach)
+    hits = nearest_hits(origins, directions, limits, vertices, faces, canonical)
     # A line leaves a closed mesh only from inside. Asking both ways holds where the hand passes through itself.
     inside = jnp.any(hits.leaving, axis=-1)
 
@@ -82,7 +78,8 @@ def field_of_lines(
         return jnp.where(inside.reshape(inside.shape + (1,) * (along.ndim - 2)), against, along)
 
     distance = chosen(hits.distance)
-    mask = jnp.isfinite(distance)
+    # Out of reach the distance is inf, and inf < inf is false.
+    mask = distance < jnp.where(inside, clearance_in, clearance_out)
     corners = canonical[faces][chosen(hits.triangle)]
     points = jnp.sum(chosen(hits.barycentric)[..., None] * corners, axis=-2)
     return ContactField(

@@ -1,0 +1,126 @@
+"""The contact field against trimesh + embree on the same frames: `python benchmarks/field.py`.
+
+Medians of alternating runs, milliseconds a frame, one process. "TOCH's rule" asks trimesh for what TOCH's own code
+asks it in every frame: which samples are inside, the hand ahead of each, the object ahead of each. "casts alone" is
+the least that embree must do for the same field: its tree built and two rays for each sample, the object's own
+shadow and the inside test taken from elsewhere.
+"""
+
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import trimesh
+import tyro
+from embreex import rtcore_scene
+from embreex.mesh_construction import TriangleMesh
+from scipy.spatial.transform import Rotation
+from trimesh.ray.ray_pyembree import RayMeshIntersector
+
+from toch_jax.field.contact_field import contact_field
+from toch_jax.hand.decimate import decimate
+from toch_jax.hand.files import load_hand
+from toch_jax.hand.model import HandModel, HandParams, skin_frames
+from toch_jax.object.build import build_object
+from toch_jax.object.model import ObjectModel, ObjectMotion
+
+
+def grasps(hand: HandModel, n_frames: int) -> jax.Array:
+    """Hands (T, V, 3) about the z axis, their fingers bent to several degrees."""
+    rng = np.random.default_rng(0)
+    pose = rng.normal(0, 0.1, (n_frames, 15, 3))
+    pose[:, :12, 2] += rng.uniform(0, 1.1, (n_frames, 1))
+    params = HandParams(
+        global_orient=jnp.zeros((n_frames, 3)),
+        pose=jnp.asarray(pose.reshape(n_frames, 45), jnp.float32),
+        betas=jnp.asarray(rng.normal(size=(n_frames, hand.shapedirs.shape[-1])), jnp.float32),
+        transl=jnp.zeros((n_frames, 3)),
+    )
+    held = (
+        np.asarray(skin_frames(hand, params)[0]) + np.array([-0.03, 0.055, 0]) + rng.normal(0, 0.01, (n_frames, 1, 3))
+    )
+    turn = Rotation.from_rotvec(rng.uniform(0, 6, (n_frames, 1)) * np.array([0, 0, 1])).as_matrix()
+    return jnp.asarray(np.einsum("tab,tvb->tva", turn, held), jnp.float32)
+
+
+def tochs_rule(hand: trimesh.Trimesh, body: trimesh.Trimesh, model: ObjectModel) -> np.ndarray:
+    """Distances of one frame, nan where nothing is seen."""
+    points, normals = np.asarray(model.points, np.float64), np.asarray(model.normals, np.float64)
+    inside = hand.contains(points)
+    directions = np.where(inside[:, None], -normals, normals)
+
+    def first(mesh: trimesh.Trimesh, origins: np.ndarray) -> np.ndarray:
+        _, ray, place = RayMeshIntersector(mesh).intersects_id(
+            origins, directions, multiple_hits=False, return_locations=True
+        )
+        distance = np.full(len(points), np.inf)
+        distance[ray] = np.linalg.norm(place - points[ray], axis=1)
+        return distance
+
+    distance, clearance = first(hand, points), first(body, points + 1e-4 * directions)
+    seen = (distance < clearance) & (distance <= 0.1)
+    return np.where(seen, np.where(inside, -distance, distance), np.nan)
+
+
+def casts_alone(triangles: np.ndarray, points: np.ndarray, normals: np.ndarray) -> None:
+    scene = rtcore_scene.EmbreeScene()
+    TriangleMesh(scene, triangles)
+    for directions in (normals, -normals):
+        scene.run(points, directions, query="DISTANCE")
+
+
+def median_ms(runs: dict[str, Callable[[], object]], n_frames: int, repeats: int) -> dict[str, float]:
+    """Milliseconds a frame; the runs alternate, so that a busy machine slows them alike."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(repeats):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - start)
+    return {name: 1e3 * float(np.median(each)) / n_frames for name, each in times.items()}
+
+
+def compare(hand: HandModel, body: trimesh.Trimesh, model: ObjectModel, n_frames: int, repeats: int) -> None:
+    """Prints one line for each method."""
+    rest = ObjectMotion(jnp.broadcast_to(jnp.eye(3), (1, n_frames, 3, 3)), jnp.zeros((1, n_frames, 3)))
+    points, normals = np.array(model.points), np.array(model.normals)
+    vertices, faces = grasps(hand, n_frames), np.asarray(hand.faces)
+    meshes = [np.asarray(each) for each in vertices]
+
+    def ours() -> jax.Array:
+        field = contact_field(vertices, hand.faces, hand.v_template, model, rest)
+        return jax.block_until_ready(jnp.where(field.mask, field.distance, jnp.nan))
+
+    def theirs() -> np.ndarray:
+        return np.stack([tochs_rule(trimesh.Trimesh(each, faces, process=False), body, model) for each in meshes])
+
+    def least() -> None:
+        for each in meshes:
+            casts_alone(each[faces], points, normals)
+
+    start = time.perf_counter()
+    field = np.asarray(ours())
+    compiling = time.perf_counter() - start
+    expected = theirs()
+    agree = np.mean((np.isnan(field) & np.isnan(expected)) | (np.abs(field - expected) < 1e-5))
+    runs = {"contact_field": ours, "trimesh, TOCH's rule": theirs, "embree, casts alone": least}
+    took = median_ms(runs, n_frames, repeats)
+    for name, ms in took.items():
+        print(f"{len(faces):>6} faces {name:>24} {ms:9.2f} {ms / took['contact_field']:6.1f}")
+    print(f"{'':>12} agreement {agree:.5f}; the first call, with compiling, took {compiling:.1f} s")
+
+
+def main(frames: int = 30, samples: int = 2000, repeats: int = 7) -> None:
+    """The open hand, full and coarse, about a mug."""
+    body = trimesh.creation.annulus(r_min=0.036, r_max=0.04, height=0.1, sections=48)
+    model = build_object(np.asarray(body.vertices), np.asarray(body.faces), n_samples=samples)
+    print(f"{frames} frames, {samples} samples, medians of {repeats}, jax {jax.__version__} on {jax.devices()[0]}")
+    print(f"{'hand':>12} {'method':>24} {'ms/frame':>9} {'times':>6}")
+    for hand in (load_hand(), decimate(load_hand(), 1500)):
+        compare(hand, body, model, frames, repeats)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
