@@ -36,24 +36,27 @@ FELT = 0.012
 # A bone nearer than this has flesh that must touch (a finger's flesh is 6-8 mm thick, the palm's some 12), metres.
 DIGIT_NEAR, PALM_NEAR = 0.009, 0.013
 
+# A number, or what jit makes of one.
+Scalar = float | Float[Array, ""]
+
 
 class Scales(struct.PyTreeNode):
     """One standard deviation of each term: metres, radians, per frame squared where it says acceleration."""
 
-    joint: float = 0.006
+    joint: Scalar = 0.006
     """A landmark relative to the hand's middle; beyond twice this it pulls no harder."""
-    place: float = 0.012
+    place: Scalar = 0.012
     """The hand's middle."""
-    joint_acceleration: float = 0.0007
+    joint_acceleration: Scalar = 0.0007
     """Of the way from target to landmark, so that the source's own quickness costs nothing."""
-    pose_acceleration: float = 0.03
-    pose: float = 10.0
+    pose_acceleration: Scalar = 0.03
+    pose: Scalar = 10.0
     """In standard deviations of the pose prior, each angle by itself: only what nothing else decides."""
-    limit: float = 0.05
-    bone: float = 0.0002
+    limit: Scalar = 0.05
+    bone: Scalar = 0.0002
     """A bone's clearance: firmer than skin, as the bones decide on which side of a thin thing a finger is."""
-    depth: float = 0.0003
-    gap: float = 0.0012
+    depth: Scalar = 0.0003
+    gap: Scalar = 0.0012
 
 
 class Target(struct.PyTreeNode):
@@ -110,7 +113,7 @@ def cost(
     target: Target,
     prior: PosePrior,
     surface: Surface,
-    weights: Float[Array, "2"],
+    weights: Float[Array | np.ndarray, "2"],
     scales: Scales,
 ) -> Float[Array, ""]:
     """Half the sum of squares of all terms; `weights` (0 to 1) are for the object against the bones, and the skin."""
@@ -147,20 +150,20 @@ def _descend(
     target: Target,
     prior: PosePrior,
     surface: Surface,
-    weights: Float[Array, "2"],
-    rate: Float[Array, ""],
+    weights: Float[Array | np.ndarray, "2"],
+    rate: Scalar,
     scales: Scales,
     steps: int,
 ) -> Unknowns:
     adam = optax.scale_by_adam(b2=0.98)
 
-    def step(_: int, state: tuple[Unknowns, optax.OptState]) -> tuple[Unknowns, optax.OptState]:
+    def step(state: tuple[Unknowns, optax.OptState], _: None) -> tuple[tuple[Unknowns, optax.OptState], None]:
         here, memory = state
         slope = jax.grad(cost)(here, hand, parents, target, prior, surface, weights, scales)
         change, memory = adam.update(slope, memory)
-        return jax.tree.map(lambda x, d: x - rate * d, here, change), memory
+        return (jax.tree.map(lambda x, d: x - rate * d, here, change), memory), None
 
-    return jax.lax.fori_loop(0, steps, step, (unknowns, adam.init(unknowns)))[0]
+    return jax.lax.scan(step, (unknowns, adam.init(unknowns)), None, length=steps)[0][0]
 
 
 @functools.partial(jax.jit, static_argnames="parents")
@@ -181,7 +184,9 @@ def surface_about(mesh: trimesh.Trimesh, points: Float[np.ndarray, "T P 3"], bef
     query = np.ascontiguousarray(points[may_be_near], np.float64)
     if len(query):
         sign = igl.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER
-        distance, face, foot, _ = igl.signed_distance(query, vertices, faces, sign_type=sign)
+        scaled, face, foot, _ = igl.signed_distance(query, vertices, faces, sign_type=sign)
+        # libigl multiplies by 1 - 2 |winding number|, which is not +-1 near holes: only the sign is wanted.
+        distance = np.copysign(np.linalg.norm(query - foot, axis=1), scaled)
         # On the surface itself the way to it has no direction: the face's normal has.
         is_off = np.abs(distance) > 1e-5
         away = (query - foot) / np.where(is_off, distance, 1.0)[:, None]

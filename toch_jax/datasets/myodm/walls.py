@@ -74,9 +74,9 @@ def slips(
     origins, ways = moved.reshape(-1, 3), np.broadcast_to(way[:, None, None], moved.shape).reshape(-1, 3)
     place, ray, _ = _hits(mesh, origins, ways)
     near = np.linalg.norm(place - origins[ray], axis=1) < np.broadcast_to(length[:, None, None], shape).reshape(-1)[ray]
-    free = np.ones(len(origins), dtype=bool)
-    free[ray[near]] = False
-    free = free.reshape(len(start), SLIPS.size * TURNS.size)
+    blocked = np.zeros(len(origins), dtype=bool)
+    blocked[ray[near]] = True
+    free = ~blocked.reshape(len(start), SLIPS.size * TURNS.size)
     first = free.argmax(axis=1)
     far = np.where(free.any(axis=1), SLIPS[first // len(TURNS)], np.inf)
     return far, around[np.arange(len(start)), first % len(TURNS)]
