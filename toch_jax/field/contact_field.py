@@ -65,7 +65,10 @@ def field_of_lines(
     canonical: Float[Array, "V 3"],
     reach: float | Float[Array, ""] = 0.1,
 ) -> ContactField:
-    """`contact_field` of samples and hand given in one frame; T may run over many clips and objects."""
+    """`contact_field` of samples and hand given in one frame of reference; the samples may stand still (one frame).
+
+    Lines are grouped by where they are in the first frame: map over clips, rather than joining them along T.
+    """
     # What the object hides need not be looked for, but for the hand's far side, which tells inside from outside.
     clearance = jnp.stack([clearance_out, clearance_in], axis=-1)
     limits = jnp.minimum(jnp.maximum(clearance, _THICKNESS), reach)
