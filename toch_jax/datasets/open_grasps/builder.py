@@ -11,17 +11,18 @@ from tqdm import tqdm
 
 from toch_jax.datasets.features import Example
 from toch_jax.datasets.open_grasps.make import Job, make_clips
-from toch_jax.datasets.open_grasps.probe import flexion_axes, make_probe
+from toch_jax.datasets.open_grasps.probe import HandProbe, flexion_axes, make_probe
 from toch_jax.datasets.read import default_data_dir
 from toch_jax.datasets.spec import SPLITS, DatasetSpec, load_spec
 from toch_jax.datasets.write import write_dataset
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.limits import pose_prior
+from toch_jax.hand.model import HandModel
 
 NAME = "open_grasps"
 CLIPS_PER_JOB = 4
 # Raise when the same options would give other clips.
-GENERATION = 1
+GENERATION = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,10 +63,15 @@ def prepare(data_dir: str | Path | None = None, sequences: int = 280, seed: int 
     return write_dataset(load_spec(NAME), clips, data_dir)
 
 
+def hand_probe(model: HandModel) -> HandProbe:
+    """The probe of a right hand."""
+    return make_probe(model, flexion_axes(model, np.asarray(pose_prior("right").mean)))
+
+
 def make_all(plan: Plan, work: Path) -> dict[str, list[Path]]:
     """Each split's clip files; those that lie in `work` already are not made again."""
     spec, model = load_spec(NAME), load_hand("open")
-    probe = make_probe(model, flexion_axes(model, np.asarray(pose_prior("right").mean)))
+    probe = hand_probe(model)
     work.mkdir(parents=True, exist_ok=True)
     jobs = plan.jobs(spec)
     files = {split: [work / f"{job.name}_{job.clips}.npz" for job in jobs[split]] for split in jobs}

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float
 from scipy.spatial.transform import Rotation
 from trimesh import Trimesh
 
+from toch_jax.datasets.features import Example
 from toch_jax.datasets.open_grasps.check import MIN_BONE_M, Contact, bone_points, measure_contact
 from toch_jax.datasets.open_grasps.grasp import Grasp
 from toch_jax.datasets.open_grasps.path import (
@@ -143,7 +144,7 @@ def to_world(
     betas: Float[np.ndarray, "S"],
     moving: tuple[int, int],
     rng: np.random.Generator,
-) -> dict[str, np.ndarray]:
+) -> Example:
     """The example's hand and object entries for a right hand: the object rests, is carried, and rests again."""
     frames = len(hand.wrist)
     first, last = moving
@@ -169,8 +170,8 @@ def to_world(
     }
 
 
-def mirrored(entries: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The same clip seen in a mirror across x = 0: the hand changes side."""
+def mirrored(entries: Example) -> Example:
+    """The same hand and object seen in a mirror across x = 0; `side` is left as it is."""
     flip = np.array([-1.0, 1.0, 1.0])
     out = dict(entries)
     for key in ("hand_transl", "object_vertices", "object_translation"):

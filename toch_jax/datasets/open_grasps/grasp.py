@@ -1,13 +1,11 @@
 """Grasps found by descent: many hands at once close on an object's signed distance, in the object's frame."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import jaxlie
 import optax
 from flax import struct
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from toch_jax.datasets.open_grasps.probe import NORMAL_STEP, HandProbe, finger_rotations
 from toch_jax.hand.model import rest_joints, skin_rotations
@@ -47,7 +45,6 @@ SOFTNESS = 0.6 * MM
 PAD_DEPTH = 0.4 * MM
 TOUCH_RANGE = 8.0
 POSTURE_SPREAD = 0.30
-STEPS = 100
 
 
 def pose_hand(probe: HandProbe, grasp: Grasp) -> tuple[Float[Array, "*batch K 3"], Float[Array, "*batch 21 3"]]:
@@ -131,13 +128,18 @@ def energy(probe: HandProbe, target: ObjectModel, grasp: Grasp, aim: Aim) -> Flo
     )
 
 
-@functools.partial(jax.jit, static_argnames="steps")
+@jax.jit
 def close_hands(
-    probe: HandProbe, target: ObjectModel, start: Grasp, aim: Aim, limits: Float[Array, "2 15 3"], steps: int = STEPS
+    probe: HandProbe,
+    target: ObjectModel,
+    start: Grasp,
+    aim: Aim,
+    limits: Float[Array, "2 15 3"],
+    steps: int | Int[Array, ""],
 ) -> tuple[Grasp, Float[Array, "B"]]:
-    """The hands after `steps` of Adam, and their energies. `target` needs only its distance grid (`grid_only`).
+    """The hands after `steps` of Adam, and their energies; compiled once for all objects, any `steps`.
 
-    `limits` are the least and greatest bend of each joint, radians.
+    `target` needs only its distance grid (`grid_only`); `limits` are each joint's least and greatest bend, radians.
     """
 
     def unpack(change: dict[str, Array]) -> Grasp:
@@ -150,8 +152,7 @@ def close_hands(
         each = jax.vmap(energy, in_axes=(None, None, 0, 0))(probe, target, unpack(change), aim)
         return jnp.sum(each), each
 
-    rate = optax.cosine_decay_schedule(1.0, steps, alpha=0.05)
-    adam = optax.chain(optax.scale_by_adam(b1=0.8, b2=0.95), optax.scale_by_schedule(lambda count: -rate(count)))
+    adam = optax.scale_by_adam(b1=0.8, b2=0.95)
     pace = {"turn": 0.05, "shift": 0.004, "bend": 0.05}
     # Adam is blind to scale, so each unknown is counted in steps of its own size.
     zero = {
@@ -160,15 +161,16 @@ def close_hands(
         "bend": jnp.zeros_like(start.bend),
     }
 
-    def step(state: tuple, _: None) -> tuple[tuple, None]:
+    def step(count: Int[Array, ""], state: tuple) -> tuple:
         change, memory = state
         slope = jax.grad(lambda c: total(c)[0])(change)
         update, memory = adam.update(slope, memory)
-        change = {key: change[key] + pace[key] * update[key] for key in change}
+        rate = 0.05 + 0.95 * 0.5 * (1 + jnp.cos(jnp.pi * count / steps))
+        change = {key: change[key] - rate * pace[key] * update[key] for key in change}
         change["bend"] = jnp.clip(start.bend + change["bend"], limits[0], limits[1]) - start.bend
-        return (change, memory), None
+        return change, memory
 
-    (change, _), _ = jax.lax.scan(step, (zero, adam.init(zero)), None, length=steps)
+    change, _ = jax.lax.fori_loop(0, steps, step, (zero, adam.init(zero)))
     return unpack(change), total(change)[1]
 
 

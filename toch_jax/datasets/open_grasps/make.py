@@ -21,6 +21,7 @@ from toch_jax.object.build import build_object
 N_STARTS = 40
 N_VARIED = 8
 """Grasps of which variations are sought: a few more than clips are wanted, as some have no way in."""
+SEARCH_STEPS = 100
 VARY_STEPS = 60
 VARY_STIFFNESS = 6.0
 SDF_RESOLUTION = 56
@@ -54,21 +55,21 @@ def make_clips(spec: DatasetSpec, model: HandModel, probe: HandProbe, job: Job) 
     if begun is None:
         return []
     limits = jnp.asarray(LIMITS, jnp.float32)
-    grasps, _ = close_hands(probe, shop.target, *begun[:2], limits)
+    grasps, _ = close_hands(probe, shop.target, *begun[:2], limits, SEARCH_STEPS)
     aims, kinds = begun[1], begun[2]
     picked = _pick(np.flatnonzero(_passes(shop, grasps)), kinds, rng)[:N_VARIED]
     if not picked:
         return []
     # the batch keeps its size whatever was picked, so that nothing compiles anew
     each = np.resize(np.repeat(picked, N_STARTS // N_VARIED), N_STARTS)
-    varied, _ = close_hands(probe, shop.target, *_disturbed(grasps, aims, each, rng), limits, steps=VARY_STEPS)
+    varied, _ = close_hands(probe, shop.target, *_disturbed(grasps, aims, each, rng), limits, VARY_STEPS)
     passed = _passes(shop, varied)
 
     clips: list[Example] = []
     for index in picked:
         neighbours = np.flatnonzero(passed & (each == index))
         count = min(len(neighbours), int(rng.choice([0, 1, 2, 3], p=[0.15, 0.35, 0.3, 0.2])))
-        keys = [_hand(grasps, index), *(_hand(varied, i) for i in rng.permutation(neighbours)[:count])]
+        keys = [_hand(grasps, index), *(_hand(varied, int(i)) for i in rng.permutation(neighbours)[:count])]
         betas = np.asarray(grasps.betas)[index]
         made = make_clip(shop, keys, kinds[index], betas, rng)
         if made is None:

@@ -21,7 +21,7 @@ def make_object(name: str, variant: int, seed: int = 0) -> Trimesh:
     if name in PARAMETRIC:
         mesh = PARAMETRIC[name](rng)
     else:
-        mesh = trimesh.load_mesh(MESH_DIR / f"{name}.ply")
+        mesh = trimesh.load_mesh(MESH_DIR / f"{name}.ply", process=False)
         mesh.apply_scale(rng.uniform(0.88, 1.1))
     if len(mesh.faces) > MAX_FACES:
         mesh = mesh.simplify_quadric_decimation(face_count=MAX_FACES)

@@ -13,16 +13,17 @@ from trimesh import Trimesh
 
 SECTIONS = 32
 
+Number = float | int
 Shape = Callable[[np.random.Generator], Trimesh]
 
 
-def _turned(mesh: Trimesh, axis: str, degrees: float) -> Trimesh:
+def _turned(mesh: Trimesh, axis: str, degrees: Number) -> Trimesh:
     matrix = np.eye(4)
     matrix[:3, :3] = Rotation.from_euler(axis, degrees, degrees=True).as_matrix()
     return mesh.copy().apply_transform(matrix)
 
 
-def _moved(mesh: Trimesh, *offset: float) -> Trimesh:
+def _moved(mesh: Trimesh, *offset: Number) -> Trimesh:
     return mesh.copy().apply_translation(offset)
 
 
@@ -38,21 +39,21 @@ def _hull(*meshes: Trimesh) -> Trimesh:
     return trimesh.convex.convex_hull(np.vstack([mesh.vertices for mesh in meshes]))
 
 
-def _cylinder(radius: float, height: float, sections: int = SECTIONS) -> Trimesh:
+def _cylinder(radius: Number, height: Number, sections: int = SECTIONS) -> Trimesh:
     return trimesh.creation.cylinder(radius=radius, height=height, sections=sections)
 
 
-def _box(x: float, y: float, z: float) -> Trimesh:
+def _box(x: Number, y: Number, z: Number) -> Trimesh:
     return trimesh.creation.box(extents=(x, y, z))
 
 
-def _revolve(*profile: tuple[float, float]) -> Trimesh:
+def _revolve(*profile: tuple[Number, Number]) -> Trimesh:
     """The solid under the polyline of (radius, z) from bottom to top; both ends are joined to the axis."""
     points = np.array([(0.0, profile[0][1]), *profile, (0.0, profile[-1][1])])
     return trimesh.creation.revolve(points, sections=SECTIONS)
 
 
-def _hollow(*profile: tuple[float, float], wall: float) -> Trimesh:
+def _hollow(*profile: tuple[Number, Number], wall: Number) -> Trimesh:
     """A vessel, open at the top: the outside is `profile`, the inside is the same drawn in by `wall`."""
     inside = [(max(r - wall, 1e-3), z) for r, z in profile]
     base, top = profile[0][1], profile[-1][1]
@@ -67,7 +68,7 @@ def _tube_along(path: np.ndarray, radii: np.ndarray) -> Trimesh:
     return _union(*(_hull(a, b) for a, b in itertools.pairwise(balls)))
 
 
-def _bow(radius: float, start: float, stop: float, count: int) -> np.ndarray:
+def _bow(radius: Number, start: Number, stop: Number, count: int) -> np.ndarray:
     """Points of an arc in the xz plane, degrees from +x."""
     angle = np.radians(np.linspace(start, stop, count))
     return radius * np.stack([np.cos(angle), np.zeros(count), np.sin(angle)], axis=1)
@@ -78,7 +79,7 @@ def box(rng: np.random.Generator) -> Trimesh:
 
 
 def cube(rng: np.random.Generator) -> Trimesh:
-    return _box(*[rng.uniform(0.035, 0.07)] * 3)
+    return _box(*rng.uniform(0.035, 0.07) * np.ones(3))
 
 
 def book(rng: np.random.Generator) -> Trimesh:

@@ -21,12 +21,12 @@ LIMITS = LIMITS.reshape(2, 15, 3)
 class Kind:
     """A kind of grasp: fingers and thumb wide open and closed, degrees, and what should touch."""
 
-    open_finger: tuple[float, float, float]
+    open_finger: tuple[int, int, int]
     """Flexion of knuckle, middle and end joint."""
-    shut_finger: tuple[float, float, float]
-    open_thumb: tuple[float, float, float, float]
+    shut_finger: tuple[int, int, int]
+    open_thumb: tuple[int, int, int, int]
     """Flexion and spread of the root, flexion of the middle and end joint."""
-    shut_thumb: tuple[float, float, float, float]
+    shut_thumb: tuple[int, int, int, int]
     digits: tuple[int, int, int, int, int]
     palm: float
     depth: float
@@ -48,7 +48,7 @@ MAX_WIDTH = 0.095
 def template(kind: Kind, shut: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n 15 3"]:
     """Postures between open (0) and shut (1), radians; joints in MANO's order (index, middle, pinky, ring, thumb)."""
 
-    def between(low: tuple[float, ...], high: tuple[float, ...]) -> Float[np.ndarray, "n k"]:
+    def between(low: tuple[int, ...], high: tuple[int, ...]) -> Float[np.ndarray, "n k"]:
         return np.deg2rad(np.array(low) + shut[:, None] * (np.array(high) - np.array(low)))
 
     bend = np.zeros((len(shut), 15, 3))

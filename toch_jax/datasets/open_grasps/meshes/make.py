@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import fast_simplification
+import manifold3d
 import numpy as np
 import trimesh
 from trimesh import Trimesh
@@ -19,6 +20,13 @@ def load(path: Path) -> Trimesh:
 
 def joined(*parts: tuple[Trimesh, tuple[float, float, float]]) -> Trimesh:
     return trimesh.boolean.union([mesh.apply_translation(at) for mesh, at in parts], engine="manifold")
+
+
+def without_slivers(mesh: Trimesh) -> Trimesh:
+    """The same solid in single precision, as it is stored, with edges shorter than 0.05 mm collapsed."""
+    stored = manifold3d.Mesh(np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.uint32))
+    clean = manifold3d.Manifold(stored).simplify(5e-5).to_mesh()
+    return Trimesh(clean.vert_properties[:, :3], clean.tri_verts, process=False)
 
 
 def main(metaworld: Path, robosuite: Path) -> None:
@@ -55,6 +63,7 @@ def main(metaworld: Path, robosuite: Path) -> None:
         if len(mesh.faces) > 1500:
             points, faces = fast_simplification.simplify(mesh.vertices, mesh.faces, target_count=1500, agg=2)
             mesh = trimesh.Trimesh(points, faces)
+        mesh = without_slivers(mesh)
         mesh.apply_translation(-mesh.bounds.mean(axis=0))
         assert mesh.is_volume, name
         assert mesh.body_count == 1, name

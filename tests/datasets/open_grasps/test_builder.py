@@ -1,0 +1,71 @@
+"""The plan of the data set, and that work broken off is taken up again."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from toch_jax.datasets.features import Example
+from toch_jax.datasets.open_grasps import builder
+from toch_jax.datasets.open_grasps.builder import Plan, prepare
+from toch_jax.datasets.open_grasps.make import Job
+from toch_jax.datasets.read import read_examples
+from toch_jax.datasets.spec import load_spec
+
+SPEC = load_spec("open_grasps")
+
+
+def test_plan_asks_for_what_is_wanted_and_grows_at_its_end() -> None:
+    small, large = Plan(sequences=50).jobs(SPEC), Plan(sequences=170).jobs(SPEC)
+    assert sum(job.clips for job in large["train"]) == 170
+    assert sum(job.clips for job in large["val"]) == 24
+    assert large["train"][: len(small["train"]) - 1] == small["train"][:-1]
+    for split in large:
+        assert {job.object for job in large[split]} <= set(SPEC.splits[split])
+
+
+def fake_clips(spec: object, model: object, probe: object, job: Job) -> list[Example]:
+    frames = 4 + job.variant
+    return [
+        {
+            "id": f"{job.name}_{k}",
+            "object": job.object,
+            "side": "right",
+            "fps": 30.0,
+            "hand_global_orient": np.zeros((frames, 3)),
+            "hand_pose": np.zeros((frames, 45)),
+            "hand_transl": np.zeros((frames, 3)),
+            "hand_betas": np.zeros(10),
+            "object_vertices": np.zeros((3, 3)),
+            "object_faces": np.zeros((1, 3)),
+            "object_vertex_part": np.zeros(3),
+            "object_rotation": np.zeros((1, frames, 3)),
+            "object_translation": np.zeros((1, frames, 3)),
+            "grasp": np.ones(frames, bool),
+        }
+        for k in range(job.clips)
+    ]
+
+
+def test_prepare_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def dies_at_the_third(*arguments: object) -> list[Example]:
+        job = arguments[-1]
+        assert isinstance(job, Job)
+        if len(made) == 2 and "resumed" not in made:
+            raise KeyboardInterrupt
+        made.append(job.name)
+        return fake_clips(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(builder, "make_clips", dies_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(tmp_path, sequences=9, held_out=2)
+    with pytest.raises(ValueError, match="run `toch prepare open_grasps`"):
+        next(read_examples("open_grasps", "train", tmp_path))
+    made.append("resumed")
+    prepare(tmp_path, sequences=9, held_out=2)
+    assert len(made) == len(set(made))
+    found = [clip["id"] for clip in read_examples("open_grasps", "train", tmp_path)]
+    assert len(found) == 9
+    assert len(list(read_examples("open_grasps", "test", tmp_path))) == 2
