@@ -15,7 +15,7 @@ from toch_jax.field.types import ContactField
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin
 from toch_jax.training.clips import Clips, Samples
-from toch_jax.training.noise import NoiseConfig, lose_frames, perturb
+from toch_jax.training.noise import NoiseConfig, lose_frames, perturb, sway
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def track(
     key: jax.Array, scenes: Scenes, surface: HandModel, config: BatchConfig, noise: NoiseConfig
 ) -> tuple[Window, Target]:
     """The scenes as a bad tracker sees them, and as they are; `surface` is the hand whose skin the lines meet."""
-    noise_key, lose_key, sample_key = jax.random.split(key, 3)
+    noise_key, lose_key, sample_key, sway_key = jax.random.split(key, 4)
+    scenes = scenes.replace(clean=sway(sway_key, noise, surface, scenes.clean))
     noisy = perturb(noise_key, noise, surface, scenes.clean)
     valid = lose_frames(lose_key, noise, scenes.known)
 

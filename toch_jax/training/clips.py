@@ -21,6 +21,8 @@ FRAME_RATE = 30.0
 """Clips are thinned to about this many frames a second, as the denoiser will meet them."""
 NEAR = 0.15
 """A window counts when some joint comes this near the object in some frame; metres."""
+_LENGTHS = 64
+"""Clips are padded to multiples of so many frames on their way."""
 
 
 class Samples(struct.PyTreeNode):
@@ -50,9 +52,15 @@ class Clips(struct.PyTreeNode):
 
 
 def build_clips(
-    sequences: Iterable[tuple[str, Sequence]], model: HandModel, window: int, n_samples: int, where: str = "clips"
+    sequences: Iterable[tuple[str, Sequence]],
+    model: HandModel,
+    window: int,
+    n_samples: int,
+    speeds: tuple[int, ...] = (1,),
+    where: str = "clips",
 ) -> Clips:
-    """The windows (half overlapping) of all hands of all sequences; `model` is the right hand.
+    """The windows (half overlapping) of all hands of all sequences, played at each of `speeds`; `model` is the right
+    hand.
 
     Raises InputError for sequences without hand parameters of this model and where no window is left.
     """
@@ -69,20 +77,21 @@ def build_clips(
             raise bad_input(name, "hand_model", repr(model.name), repr(sequence.hand_model))
         for hand, side in enumerate(sequence.hand_side):
             right = sequence if side == "right" else mirror(sequence)
-            clip, seen, part = _in_part_frame(right, hand, model)
+            clip, joints, seen, part = _in_part_frame(right, hand, model)
             piece = _samples_of_part(right, part, n_samples, cache, objects)
-            near = _is_near(clip, model, objects[piece]) & seen
-            for begin, length in _window_spans(len(seen), window):
-                if near[begin : begin + length].any():
-                    windows.append((total + begin, length, piece))
-            params.append(clip)
-            valid.append(seen)
-            total += len(seen)
+            near = seen & (cKDTree(np.asarray(objects[piece].points)).query(joints)[0].min(axis=-1) <= NEAR)
+            for speed in speeds:
+                for begin, length in _window_spans(len(seen[::speed]), window):
+                    if near[::speed][begin : begin + length].any():
+                        windows.append((total + begin, length, piece))
+                params.append(jax.tree.map(lambda leaf, speed=speed: leaf[::speed], clip))
+                valid.append(seen[::speed])
+                total += len(seen[::speed])
     if not windows:
         raise bad_input(where, "windows", "a hand within 15 cm of an object", "none")
     start, length, piece = np.asarray(windows, np.int32).T
     return Clips(
-        params=jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *params),
+        params=jax.tree.map(lambda *leaves: jnp.asarray(np.concatenate(leaves)), *params),
         valid=jnp.asarray(np.concatenate(valid)),
         start=jnp.asarray(start),
         length=jnp.asarray(length),
@@ -96,15 +105,29 @@ def build_clips(
     )
 
 
-def _in_part_frame(sequence: Sequence, hand: int, model: HandModel) -> tuple[HandParams, Bool[np.ndarray, "T"], int]:
-    """One right hand in the frame of the part that it handles, thinned to the frame rate, and that part."""
+def _in_part_frame(
+    sequence: Sequence, hand: int, model: HandModel
+) -> tuple[HandParams, Float[np.ndarray, "T 21 3"], Bool[np.ndarray, "T"], int]:
+    """One right hand in the frame of the part that it handles, thinned to the frame rate: parameters, joints, frames
+    seen; and that part."""
     assert sequence.hands.params is not None
-    world = jax.tree.map(lambda leaf: leaf[hand], sequence.hands.params)
-    seen = sequence.hand_valid[hand]
-    part = nearest_part(sequence, skin_frames(model, world)[1], seen)
-    every = max(1, round(sequence.fps / FRAME_RATE))
-    clip = jax.tree.map(lambda leaf: leaf[::every], hand_to_part(model, world, sequence, part))
-    return clip, np.asarray(seen)[::every], part
+    n_frames = sequence.n_frames
+    # lengths are rounded up, so that clips share compiled code
+    pad = -n_frames % _LENGTHS
+    motion = jax.tree.map(lambda leaf: _repeat_last(leaf, 1, pad), sequence.object_motion)
+    sequence = sequence.replace(object_motion=motion)
+    world = jax.tree.map(lambda leaf: _repeat_last(leaf[hand], 0, pad), sequence.hands.params)
+    seen = np.pad(np.asarray(sequence.hand_valid[hand]), (0, pad))
+    part = nearest_part(sequence, skin_frames(model, world)[1], jnp.asarray(seen))
+    clip = hand_to_part(model, world, sequence, part)
+    joints = np.asarray(skin_frames(model, clip)[1])
+    kept = slice(None, n_frames, max(1, round(sequence.fps / FRAME_RATE)))
+    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[kept]), clip), joints[kept], seen[kept], part
+
+
+def _repeat_last(values: Array, axis: int, count: int) -> Array:
+    widths = [(0, count if each == axis else 0) for each in range(values.ndim)]
+    return jnp.asarray(np.pad(np.asarray(values), widths, mode="edge"))
 
 
 def _samples_of_part(
@@ -121,11 +144,6 @@ def _samples_of_part(
         cache[key] = len(objects)
         objects.append(build_object(vertices, faces, n_samples=n_samples, sdf_resolution=8).without_mesh())
     return cache[key]
-
-
-def _is_near(clip: HandParams, model: HandModel, object: ObjectModel) -> Bool[np.ndarray, "T"]:
-    joints = np.asarray(skin_frames(model, clip)[1])
-    return cKDTree(np.asarray(object.points)).query(joints)[0].min(axis=-1) <= NEAR
 
 
 def _window_spans(frames: int, window: int) -> list[tuple[int, int]]:

@@ -29,6 +29,8 @@ class DataConfig:
     """Triangles of the skin that lines are tested against; the arithmetic of a batch goes with it."""
     object_samples: int = 2000
     """Samples of each object, of which each window draws its own."""
+    speeds: tuple[int, ...] = (1, 2, 3)
+    """Clips are played at these multiples of their speed: people are quicker than generated hands."""
 
 
 @dataclass(frozen=True)

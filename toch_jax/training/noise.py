@@ -38,6 +38,11 @@ class NoiseConfig:
     longest_gap: int = 10
     dropout: float = 0.05
     """Largest share of single frames lost."""
+    sway: tuple[float, float, float] = (0.003, 0.03, 0.08)
+    """Of the clean hand itself: what real grasps slip and shift by, and generated ones do not. Most standard deviation
+    of the wrist (metres), its rotation and each pose coefficient (radians)."""
+    sway_frames: tuple[float, float] = (1.5, 8.0)
+    """Range of the time over which the hand sways, frames."""
 
 
 def perturb(key: jax.Array, config: NoiseConfig, model: HandModel, clean: HandParams) -> HandParams:
@@ -62,6 +67,25 @@ def perturb(key: jax.Array, config: NoiseConfig, model: HandModel, clean: HandPa
         pose=clean.pose + pose,
         betas=betas,
         transl=clean.transl + translation + moved,
+    )
+
+
+def sway(key: jax.Array, config: NoiseConfig, model: HandModel, clean: HandParams) -> HandParams:
+    """Clean hands that are less steady, smoothly so; axes (B, W, ...). What was in contact slips by millimetres."""
+    batch, frames = clean.pose.shape[:2]
+    keys = jax.random.split(key, 3)
+    low, high = config.sway_frames
+    length = jax.random.uniform(keys[0], (batch, 1, 1), minval=low, maxval=high)
+    apart = jnp.arange(frames)[:, None] - jnp.arange(frames)
+    factor = jnp.linalg.cholesky(jnp.exp(-0.5 * (apart / length) ** 2) + 1e-4 * jnp.eye(frames))
+    levels = jnp.asarray(config.sway) * jax.random.uniform(keys[1], (batch, 3))
+    smooth = jnp.einsum("bij,bjk->bik", factor, jax.random.normal(keys[2], (batch, frames, 6 + config.pose_components)))
+    turned = jaxlie.SO3.exp(levels[:, 1, None, None] * smooth[..., 3:6]) @ jaxlie.SO3.exp(clean.global_orient)
+    bent = levels[:, 2, None, None] * smooth[..., 6:] @ model.pose_components[: config.pose_components]
+    return clean.replace(
+        global_orient=turned.log(),
+        pose=clean.pose + bent,
+        transl=clean.transl + levels[:, 0, None, None] * smooth[..., :3],
     )
 
 

@@ -1,0 +1,17 @@
+"""The shipped weights: the light denoiser on generated grasps. Two CPU cores, under two hours."""
+
+from toch_jax.denoiser.canonical import canonical_scale_offset
+from toch_jax.denoiser.light import LightConfig
+from toch_jax.hand.files import load_hand
+from toch_jax.training.experiment import DataConfig, Experiment
+
+scale, offset = canonical_scale_offset(load_hand("open"))
+
+experiment = Experiment(
+    name="open_grasps",
+    denoiser=LightConfig(canonical_scale=scale, canonical_offset=offset),
+    data=DataConfig(dataset="open_grasps"),
+    steps=1800,
+    validate_every=600,
+    validation_batches=8,
+)

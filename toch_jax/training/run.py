@@ -1,0 +1,26 @@
+"""An experiment, from its data sets to its weights."""
+
+from pathlib import Path
+
+from toch_jax.datasets.read import read_sequences
+from toch_jax.hand.decimate import decimate
+from toch_jax.hand.files import load_hand
+from toch_jax.training.clips import Clips, build_clips
+from toch_jax.training.experiment import Experiment
+from toch_jax.training.loop import claim_run_dir, train
+
+
+def run_experiment(experiment: Experiment, run_dir: str | Path) -> dict[str, float]:
+    """Trains, or goes on with, the run in `run_dir`; the last validation, in millimetres.
+
+    Raises InputError where the data set is not prepared or `run_dir` holds another experiment's run.
+    """
+    claim_run_dir(Path(run_dir).absolute(), experiment)
+    data = experiment.data
+    hand = load_hand(data.hand)
+
+    def clips(split: str) -> Clips:
+        sequences = read_sequences(data.dataset, split, data.data_dir)
+        return build_clips(sequences, hand, experiment.batch.window, data.object_samples, data.speeds, where=split)
+
+    return train(experiment, run_dir, clips("train"), clips("val"), decimate(hand, data.hand_faces))
