@@ -33,8 +33,7 @@ class BatchConfig:
     """Scenes are grown or shrunk by up to this part."""
 
 
-@struct.dataclass
-class Scenes:
+class Scenes(struct.PyTreeNode):
     """B windows of clean hands, and the objects they handle."""
 
     clean: HandParams

@@ -84,7 +84,7 @@ def build_clips(
                 for begin, length in _window_spans(len(seen[::speed]), window):
                     if near[::speed][begin : begin + length].any():
                         windows.append((total + begin, length, piece))
-                params.append(jax.tree.map(lambda leaf, speed=speed: leaf[::speed], clip))
+                params.append(_thinned(clip, slice(None, None, speed)))
                 valid.append(seen[::speed])
                 total += len(seen[::speed])
     if not windows:
@@ -122,7 +122,12 @@ def _in_part_frame(
     clip = hand_to_part(model, world, sequence, part)
     joints = np.asarray(skin_frames(model, clip)[1])
     kept = slice(None, n_frames, max(1, round(sequence.fps / FRAME_RATE)))
-    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[kept]), clip), joints[kept], seen[kept], part
+    return _thinned(clip, kept), joints[kept], seen[kept], part
+
+
+def _thinned(params: HandParams, kept: slice) -> HandParams:
+    """On the host: a clip's length is no reason to compile anything."""
+    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[kept]), params)
 
 
 def _repeat_last(values: Array, axis: int, count: int) -> Array:
