@@ -167,6 +167,7 @@ def demo(output: tyro.conf.Positional[Path] = Path("demo")) -> int:
 COMMANDS: dict[str, Callable[..., int]] = {
     "denoise": denoise,
     "prepare": prepare,
+    "benchmark": benchmark,
     "view": view,
     "info": info,
     "demo": demo,
@@ -190,6 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _set_up_jax()
         if arguments[:1] == ["train"]:
+            # tyro gives the experiment its own flags, typed after what the file binds
             return train(arguments[1:])
         return tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="toch", description=__doc__, args=arguments)
     except InputError as fault:

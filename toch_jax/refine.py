@@ -22,7 +22,7 @@ from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import relative_to, samples_in_frame
-from toch_jax.sequence.part_frame import hand_to_part, hand_to_world, nearest_part
+from toch_jax.sequence.part_frame import hand_to_part, hand_to_world, hold_lost, nearest_part
 from toch_jax.sequence.types import Hands, Sequence
 
 N_SAMPLES = 2000
@@ -93,7 +93,8 @@ def refine_hand(
     every_betas = jnp.broadcast_to(params.betas, (sequence.n_frames, *params.betas.shape))
     joints = skin_frames(model, params.replace(betas=every_betas))[1]
     part = nearest_part(sequence, joints, seen)
-    params = hand_to_part(model, params, sequence, part)
+    held = hold_lost(hand_to_part(model, params.replace(betas=every_betas), sequence, part), seen)
+    params = held.replace(betas=params.betas)
     motion = relative_to(sequence.object_motion, part)
     surface, joint_data = None, None
     if denoiser is not None:

@@ -48,10 +48,9 @@ def no_contact(n_frames: int) -> ContactTerm:
 
 
 def smooth_term(settings: FitSettings, fps: float, robust: bool) -> SmoothTerm:
-    """Motion. The first, Gaussian pass knows of no stillness: it would drag the quick frames with it."""
-    velocity = (fps / settings.velocity.by_group()) ** 2
+    """Motion, per frame at this frame rate."""
     return SmoothTerm(
-        velocity_weight=velocity if robust else jnp.zeros_like(velocity),
+        velocity_weight=(fps / settings.velocity.by_group()) ** 2,
         acceleration_weight=(fps**2 / settings.acceleration.by_group()) ** 2,
         freedom=jnp.asarray(settings.motion_freedom if robust else GAUSSIAN, jnp.float32),
     )

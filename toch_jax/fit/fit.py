@@ -93,10 +93,11 @@ def fit_trajectory(
         tracked=tracked_term(start, seen, noise, settings, robust=False),
         smooth=smooth_term(settings, fps, robust=False),
         prior=prior_term(model, settings),
-        contact=contact,
+        contact=contact.replace(weight=jnp.zeros(size)),
         frame_valid=valid,
     )
     robust = smooth.replace(
+        contact=contact,
         tracked=tracked_term(start, seen, noise, settings, robust=True),
         smooth=smooth_term(settings, fps, robust=True),
     )

@@ -20,11 +20,11 @@ class Levels(struct.PyTreeNode):
 class FitSettings(struct.PyTreeNode):
     """Standard deviations unless said otherwise; tuned on validation clips."""
 
-    velocity: Levels = Levels(wrist=0.03, orient=0.3, fingers=0.5)
-    """Per second, in the object's frame; small, as a grasp is still most of the time."""
-    acceleration: Levels = Levels(wrist=2.0, orient=15.0, fingers=30.0)
+    velocity: Levels = Levels(wrist=1.0, orient=10.0, fingers=10.0)
+    """Per second, in the object's frame."""
+    acceleration: Levels = Levels(wrist=4.0, orient=8.0, fingers=15.0)
     """Per second squared."""
-    motion_freedom: float = 2.0
+    motion_freedom: float = 5.0
     """Student's degrees of freedom of velocity and acceleration: quick frames are rare, not impossible."""
     tracked_floor: Levels = Levels(wrist=0.001, orient=0.01, fingers=0.02)
     """The least error that a tracker is credited with."""
@@ -47,8 +47,9 @@ class FitSettings(struct.PyTreeNode):
     shape: float = 1.0
     correspondences: int = struct.field(pytree_node=False, default=128)
     steps: int = struct.field(pytree_node=False, default=5)
-    """Gauss-Newton steps of each of two passes: in the first, motion and tracker are Gaussian; its result is where the
-    second, heavy-tailed one starts, as from the noisy input every frame would look like a quick one."""
+    """Gauss-Newton steps of each of two passes. In the first, motion and tracker are Gaussian and the object is thin
+    air: from the noisy input every frame would look like a quick one, and the nearest way out of the object be wrong.
+    Its result is where the second starts."""
 
 
 DEFAULT = FitSettings()

@@ -1,5 +1,6 @@
 """A hand seen from a part of the object: the frame in which a held hand is still."""
 
+import jax
 import jax.numpy as jnp
 import jaxlie
 import numpy as np
@@ -8,6 +9,7 @@ from scipy.spatial import cKDTree
 
 from toch_jax.hand.model import HandModel, HandParams, rest_joints
 from toch_jax.object.motion import to_part
+from toch_jax.sequence.record import nearest_valid
 from toch_jax.sequence.types import Sequence
 
 
@@ -50,3 +52,12 @@ def hand_to_part(model: HandModel, params: HandParams, sequence: Sequence, part:
 def hand_to_world(model: HandModel, params: HandParams, sequence: Sequence, part: int) -> HandParams:
     """The inverse of `hand_to_part`."""
     return move_hand(model, params, sequence.object_motion.rotation[part], sequence.object_motion.translation[part])
+
+
+def hold_lost(params: HandParams, seen: Bool[Array, "T"]) -> HandParams:
+    """Frames that the tracker lost take the nearest frame that it saw; (T, ...) axes. At least one frame is seen.
+
+    In a part's frame this is where a hand that holds the part would be.
+    """
+    nearest = nearest_valid(np.asarray(seen))
+    return jax.tree.map(lambda leaf: leaf[nearest], params)
