@@ -102,6 +102,32 @@ def train(arguments: list[str]) -> int:
     return 0
 
 
+def benchmark(
+    experiment: tyro.conf.Positional[Path],
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("runs/benchmark"),
+    quick: bool = False,
+) -> int:
+    """Compare the tracked input, tuned filters and the denoiser under T, R and other noises.
+
+    Args:
+        experiment: A Python file that binds `benchmark` (experiments/benchmark.py).
+        output: The folder of results.json and results.md; a run that was killed goes on there.
+        quick: A few clips only.
+    """
+    import runpy
+
+    from toch_jax.benchmark import Benchmark, run_benchmark
+    from toch_jax.evaluate.report import markdown
+
+    if not experiment.is_file():
+        raise bad_input(experiment, "EXPERIMENT", "a Python file that binds `benchmark`", "no file")
+    bound = runpy.run_path(str(experiment)).get("benchmark")
+    if not isinstance(bound, Benchmark):
+        raise bad_input(experiment, "benchmark", "a Benchmark", type(bound).__name__)
+    print(markdown(run_benchmark(bound, output, quick)))
+    return 0
+
+
 def view(
     sequence: tyro.conf.Positional[Path], clean: tyro.conf.Positional[Path | None] = None, port: int = 8080
 ) -> int:
