@@ -7,6 +7,7 @@ taken as linear about the nearest point of the surface.
 
 import dataclasses
 import functools
+import math
 
 import igl
 import jax
@@ -29,10 +30,13 @@ from toch_jax.hand.model import HandModel, HandParams
 # Clips are padded to this many frames: the longest has 60 at 30 frames a second.
 BUCKET = 64
 ROUNDS, STEPS = 30, 25
+ADAM = optax.scale_by_adam(b2=0.98)
 # The first share of the rounds, in which a finger pierced by something thin may slip off it sideways.
 SIDEWAYS = 0.3
 # Beyond this the object is not felt, metres.
 FELT = 0.012
+# A distance is as good as exact this near to where it was taken, metres.
+STILL = 1e-4
 # A bone nearer than this has flesh that must touch (a finger's flesh is 6-8 mm thick, the palm's some 12), metres.
 DIGIT_NEAR, PALM_NEAR = 0.009, 0.013
 
@@ -142,7 +146,7 @@ def cost(
     return 0.5 * total
 
 
-@functools.partial(jax.jit, static_argnames=("parents", "steps"))
+@functools.partial(jax.jit, static_argnames="parents")
 def _descend(
     unknowns: Unknowns,
     hand: Surrogate,
@@ -153,17 +157,17 @@ def _descend(
     weights: Float[Array | np.ndarray, "2"],
     rate: Scalar,
     scales: Scales,
-    steps: int,
-) -> Unknowns:
-    adam = optax.scale_by_adam(b2=0.98)
+    memory: optax.OptState,
+) -> tuple[Unknowns, optax.OptState]:
+    """`STEPS` steps of Adam."""
 
     def step(state: tuple[Unknowns, optax.OptState], _: None) -> tuple[tuple[Unknowns, optax.OptState], None]:
         here, memory = state
         slope = jax.grad(cost)(here, hand, parents, target, prior, surface, weights, scales)
-        change, memory = adam.update(slope, memory)
+        change, memory = ADAM.update(slope, memory)
         return (jax.tree.map(lambda x, d: x - rate * d, here, change), memory), None
 
-    return jax.lax.scan(step, (unknowns, adam.init(unknowns)), None, length=steps)[0][0]
+    return jax.lax.scan(step, (unknowns, memory), None, length=STEPS)[0]
 
 
 @functools.partial(jax.jit, static_argnames="parents")
@@ -172,16 +176,17 @@ def _points(hand: Surrogate, parents: tuple[int, ...], target: Target, unknowns:
 
 
 def nowhere(points: Float[np.ndarray, "T P 3"]) -> Surface:
-    """A surface of which nothing is known."""
-    return Surface(points, np.zeros(points.shape[:-1], np.float32), np.zeros(points.shape, np.float32))
+    """A surface of which nothing is known: measured elsewhere, a metre away."""
+    return Surface(points + 1.0, np.zeros(points.shape[:-1], np.float32), np.zeros(points.shape, np.float32))
 
 
 def surface_about(mesh: trimesh.Trimesh, points: Float[np.ndarray, "T P 3"], before: Surface) -> Surface:
-    """The signed distance to the mesh; exact where the move since `before` may have brought a point within `FELT`."""
+    """The signed distance to the mesh, taken anew where points have moved and may be within `FELT` of it."""
     vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
-    may_be_near = np.abs(before.value) - np.linalg.norm(points - before.at, axis=-1) < FELT
+    moved = np.linalg.norm(points - before.at, axis=-1)
+    stale = (moved > STILL) & (np.abs(before.value) - moved < FELT)
     at, value, slope = before.at.copy(), before.value.copy(), before.slope.copy()
-    query = np.ascontiguousarray(points[may_be_near], np.float64)
+    query = np.ascontiguousarray(points[stale], np.float64)
     if len(query):
         sign = igl.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER
         scaled, face, foot, _ = igl.signed_distance(query, vertices, faces, sign_type=sign)
@@ -190,8 +195,8 @@ def surface_about(mesh: trimesh.Trimesh, points: Float[np.ndarray, "T P 3"], bef
         # On the surface itself the way to it has no direction: the face's normal has.
         is_off = np.abs(distance) > 1e-5
         away = (query - foot) / np.where(is_off, distance, 1.0)[:, None]
-        at[may_be_near], value[may_be_near] = query, distance
-        slope[may_be_near] = np.where(is_off[:, None], away, mesh.face_normals[face])
+        at[stale], value[stale] = query, distance
+        slope[stale] = np.where(is_off[:, None], away, mesh.face_normals[face])
     return Surface(at, value, slope)
 
 
@@ -247,8 +252,9 @@ def retarget(
     fixed = (hand, model.parents, target, prior)
     surface = nowhere(np.zeros((BUCKET, len(hand.bone), 3), np.float32))
     alone = dataclasses.replace(scales, joint_acceleration=10 * scales.joint_acceleration, pose_acceleration=0.3)
-    unknowns = _descend(unknowns, *fixed, surface, jnp.zeros(2), 0.05, alone, steps=150)
-    unknowns = _descend(unknowns, *fixed, surface, jnp.zeros(2), 0.01, scales, steps=150)
+    memory = ADAM.init(unknowns)
+    for rate, soft in 6 * [(0.05, alone)] + 6 * [(0.01, scales)]:
+        unknowns, memory = _descend(unknowns, *fixed, surface, np.zeros(2, np.float32), rate, soft, memory)
     frames = len(motion.joints)
     for part in range(ROUNDS):
         points = np.asarray(_points(hand, model.parents, target, unknowns))
@@ -263,8 +269,8 @@ def retarget(
             felt = jax.tree.map(lambda x, new: np.concatenate([new, x[frames:]]), surface, Surface(here, value, slope))
         # Bones first: skin on both sides of a thin thing would hold it where it is.
         weights = np.clip([0.1 + 5 * share, 2.5 * share - 0.5], 0.0, 1.0).astype(np.float32)
-        rate = 0.0005 + 0.0075 * 0.5 * (1 + np.cos(np.pi * share))
-        unknowns = _descend(unknowns, *fixed, felt, weights, rate, scales, steps=STEPS)
+        rate = 0.0005 + 0.0075 * 0.5 * (1 + math.cos(math.pi * share))
+        unknowns, memory = _descend(unknowns, *fixed, felt, weights, rate, scales, memory)
     return to_room(model, hand, target, unknowns, motion)
 
 
