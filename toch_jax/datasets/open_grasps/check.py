@@ -4,9 +4,8 @@ import itertools
 from dataclasses import dataclass
 
 import igl
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Bool, Float, Int
 from trimesh import Trimesh
 
 from toch_jax.datasets.open_grasps.probe import digit_chains
@@ -61,14 +60,14 @@ def measure_contact(
     return Contact(touching=touching, depth=np.maximum(-skin.min(axis=1), 0.0), bone=bone.min(axis=1))
 
 
-def bone_points(model: HandModel, joints: Float[Array, "T 21 3"]) -> Float[Array, "T M 3"]:
+def bone_points(model: HandModel, joints: Float[np.ndarray, "T 21 3"]) -> Float[np.ndarray, "T M 3"]:
     """Points along the bones of the digits, some 3 mm apart; not the last quarter, which is all fingertip."""
     points = []
     for number, chain in enumerate(digit_chains(model)):
         for first, second in itertools.pairwise([*chain, 16 + number]):
-            place = jnp.linspace(0, 0.75 if second >= 16 else 1, 10)[:, None]
+            place = np.linspace(0, 0.75 if second >= 16 else 1, 10)[:, None]
             points.append(joints[:, None, first] * (1 - place) + joints[:, None, second] * place)
-    return jnp.concatenate(points, axis=1)
+    return np.concatenate(points, axis=1)
 
 
 def digit_of_vertex(model: HandModel) -> Int[np.ndarray, "V"]:

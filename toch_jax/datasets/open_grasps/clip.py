@@ -32,7 +32,7 @@ from toch_jax.hand.model import HandModel, rest_joints, skin_rotations
 from toch_jax.object.model import ObjectModel
 from toch_jax.object.sdf import signed_distance
 
-FRAME_BUCKET = 64
+FRAME_BUCKET = 80
 TRIES = 3
 FOREARM = np.array([0.25, -0.85, 0.45])
 """Where the elbow is, seen from the hand: towards a person who stands at -y, and rather above."""
@@ -58,11 +58,11 @@ class Workshop:
         shapes = np.broadcast_to(betas, (frames, np.shape(betas)[-1]))
         shapes = np.concatenate([shapes, np.repeat(shapes[-1:], fill, axis=0)])
         vertices, joints = _skin(self.model, self.probe, to_grasp(padded, shapes))
-        points = jnp.concatenate([vertices, bone_points(self.model, joints)], axis=1)
+        points = np.concatenate([vertices, bone_points(self.model, np.asarray(joints))], axis=1)
         # what the grid shows to be too far to matter need not be measured exactly
         far = 2 * MIN_BONE_M + np.sqrt(3) * float(self.target.sdf_spacing[0])
-        near = np.asarray(_grid_distance(self.target, points)) < far
-        return measure_contact(self.model, np.asarray(points)[:frames], near[:frames], self.surface)
+        near = np.asarray(_grid_distance(self.target, jnp.asarray(points))) < far
+        return measure_contact(self.model, points[:frames], near[:frames], self.surface)
 
 
 @jax.jit

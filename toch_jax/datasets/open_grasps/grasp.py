@@ -41,8 +41,8 @@ class Aim(struct.PyTreeNode):
 # The unit of distance in the energy. Weights below were set by looking at the grasps.
 MM = 1e-3
 # Flesh gives: pads may sink in this far before it counts.
-SOFTNESS = 0.6 * MM
-PAD_DEPTH = 0.4 * MM
+SOFTNESS = 0.4 * MM
+PAD_DEPTH = 0.2 * MM
 TOUCH_RANGE = 8.0
 POSTURE_SPREAD = 0.30
 
@@ -83,7 +83,9 @@ def energy(probe: HandProbe, target: ObjectModel, grasp: Grasp, aim: Aim) -> Flo
     """How far one hand is from a good grasp; without unit, 0 is best."""
     points, joints = pose_hand(probe, grasp)
     n_skin = probe.pads[0, 0]
-    distance, normal = distance_to(target, points)
+    balls = ball_centres(probe, joints)
+    distance, normal = distance_to(target, jnp.concatenate([points, balls]))
+    to_flesh, distance = distance[len(points) :], distance[: len(points)]
 
     pad = distance[probe.pads]
     near = jax.nn.softmax(jax.lax.stop_gradient(-pad / (3 * MM)), axis=-1)
@@ -97,8 +99,6 @@ def energy(probe: HandProbe, target: ObjectModel, grasp: Grasp, aim: Aim) -> Flo
     closing = jnp.mean(1 - jnp.exp(-jax.nn.relu(inner)))
 
     # A thin wall can pass between the skin's points, but not through the flesh.
-    balls = ball_centres(probe, joints)
-    to_flesh, _ = distance_to(target, balls)
     pierced = jnp.sum((jax.nn.relu(probe.ball_radius - 2 * SOFTNESS - to_flesh) / MM) ** 2)
     crossed = 0.5 * jnp.sum((jax.nn.relu(_overlaps(probe, balls)) / MM) ** 2)
 

@@ -114,7 +114,7 @@ def _pick(good: np.ndarray, kinds: list[str], rng: np.random.Generator) -> list[
 def _disturbed(grasps: Grasp, aims: Aim, each: np.ndarray, rng: np.random.Generator) -> tuple[Grasp, Aim]:
     """Starts near the grasps `each`: from a pressure change to a shifted grip, each to keep its posture."""
     base = jax.tree.map(lambda leaf: leaf[jnp.asarray(each)], grasps)
-    size = rng.choice([0.3, 1.0, 2.0], size=(len(each), 1), p=[0.3, 0.4, 0.3])
+    size = rng.choice([0.3, 1.0, 2.0, 3.5], size=(len(each), 1), p=[0.2, 0.35, 0.3, 0.15])
     shift = rng.normal(scale=0.005, size=(len(each), 3)) * size
     turn = rng.normal(scale=0.06, size=(len(each), 3)) * size
     bend = rng.normal(scale=0.04, size=(len(each), 15, 3)) * size[..., None] * np.array([1.0, 0.5, 0.0])
@@ -125,7 +125,7 @@ def _disturbed(grasps: Grasp, aims: Aim, each: np.ndarray, rng: np.random.Genera
         bend=jnp.clip(base.bend + jnp.asarray(bend, jnp.float32), *jnp.asarray(LIMITS, jnp.float32)),
     )
     aim = jax.tree.map(lambda leaf: leaf[jnp.asarray(each)], aims)
-    return start, aim.replace(bend=start.bend, stiffness=jnp.full(len(each), VARY_STIFFNESS))
+    return start, aim.replace(bend=start.bend, stiffness=jnp.full(len(each), VARY_STIFFNESS, jnp.float32))
 
 
 def _hand(grasps: Grasp, index: int) -> Hand:
