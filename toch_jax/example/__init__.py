@@ -1,0 +1,1 @@
+"""The clip that `toch demo` repairs."""
