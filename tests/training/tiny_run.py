@@ -18,10 +18,10 @@ EXPERIMENT = Experiment(
     denoiser=LightConfig(*canonical_scale_offset(HAND), point_width=8, frame_width=16, dilations=(1, 2)),
     batch=BatchConfig(batch=2, window=8, samples=32),
     optimiser=OptimiserConfig(warmup=2),
-    steps=20,
+    steps=30,
     log_every=1,
     save_every=4,
-    validate_every=10,
+    validate_every=20,
     validation_batches=2,
 )
 

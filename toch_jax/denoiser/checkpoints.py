@@ -5,7 +5,7 @@ import zipfile
 from dataclasses import asdict, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ DenoiserConfig = LightConfig | TochConfig
 _CONFIGS: dict[str, type[LightConfig] | type[TochConfig]] = {"light": LightConfig, "toch": TochConfig}
 
 
+@runtime_checkable
 class Denoiser(Protocol):
     """What every network is: a pytree (pass it through jax.jit) that can be called and trained."""
 

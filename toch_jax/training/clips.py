@@ -26,12 +26,12 @@ _LENGTHS = 64
 
 
 class Samples(struct.PyTreeNode):
-    """The samples of O objects (each part of a hinged one stands alone), K each; metres."""
+    """The samples of objects (each part of a hinged one stands alone), K each; metres."""
 
-    points: Float[Array, "O K 3"]
-    normals: Float[Array, "O K 3"]
-    clearance_out: Float[Array, "O K"]
-    clearance_in: Float[Array, "O K"]
+    points: Float[Array, "*objects K 3"]
+    normals: Float[Array, "*objects K 3"]
+    clearance_out: Float[Array, "*objects K"]
+    clearance_in: Float[Array, "*objects K"]
 
 
 class Clips(struct.PyTreeNode):

@@ -18,8 +18,11 @@ class Metrics:
         part.replace(path)
         self.path = path
 
-    def write(self, step: int, values: Mapping[str, float | Float[Array, ""]]) -> dict[str, float]:
-        line = {"step": step, **{name: round(float(value), 6) for name, value in values.items()}}
+    def write(self, step: int, values: Mapping[str, float | Float[Array, ""]]) -> dict[str, float | int]:
+        line: dict[str, float | int] = {
+            "step": step,
+            **{name: round(float(value), 6) for name, value in values.items()},
+        }
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
         return line

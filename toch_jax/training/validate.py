@@ -4,8 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from toch_jax.denoiser.light import LightDenoiser
-from toch_jax.denoiser.toch import TochDenoiser
+from toch_jax.denoiser.checkpoints import Denoiser
 from toch_jax.denoiser.window import Target, Window
 from toch_jax.hand.model import HandModel
 from toch_jax.training.batches import draw_scenes, track
@@ -20,9 +19,7 @@ Sums = dict[str, tuple[Float[Array, ""], Float[Array, ""]]]
 """For each error its weighted sum and the sum of weights."""
 
 
-def validate(
-    model: LightDenoiser | TochDenoiser, clips: Clips, surface: HandModel, experiment: Experiment
-) -> dict[str, float]:
+def validate(model: Denoiser, clips: Clips, surface: HandModel, experiment: Experiment) -> dict[str, float]:
     """Mean errors over the validation batches; names as in `errors`."""
     key = jax.random.fold_in(jax.random.key(experiment.seed), 2)
     total: Sums = {}
@@ -35,7 +32,7 @@ def validate(
 
 
 @jax.jit
-def errors(model: LightDenoiser | TochDenoiser, window: Window, target: Target) -> Sums:
+def errors(model: Denoiser, window: Window, target: Target) -> Sums:
     """Errors on contact samples, as they came (`_before`) and denoised; joints over all known frames.
 
     A field error counts where the noisy field too says something, so that before and after are of the same samples;
