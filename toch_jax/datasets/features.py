@@ -3,14 +3,13 @@
 from typing import Any
 
 import jax.numpy as jnp
-import jaxlie
 import numpy as np
 import tensorflow_datasets as tfds
 
 from toch_jax.datasets.spec import DatasetSpec
 from toch_jax.errors import bad_input
 from toch_jax.hand.model import HandParams
-from toch_jax.object.model import ObjectMotion
+from toch_jax.object.motion import motion_from_axis_angle, motion_to_axis_angle
 from toch_jax.sequence.types import Hands, Sequence
 
 Example = dict[str, Any]
@@ -62,28 +61,27 @@ def check_example(spec: DatasetSpec, example: Example) -> Example:
 
 
 def example_to_sequence(spec: DatasetSpec, example: Example) -> Sequence:
-    """The clip as a clean Sequence of one hand (H = 1): no truth, no joints, every frame valid."""
-    frames = example["hand_pose"].shape[0]
-    betas = jnp.asarray(example["hand_betas"])
+    """The clip as a clean Sequence of one hand (H = 1): no truth, no joints, every frame valid.
+
+    On the host until the last: a clip's length is no reason to compile anything.
+    """
+    frames, betas = example["hand_pose"].shape[0], example["hand_betas"]
     params = HandParams(
-        global_orient=jnp.asarray(example["hand_global_orient"])[None],
-        pose=jnp.asarray(example["hand_pose"])[None],
-        betas=jnp.broadcast_to(betas, (1, frames, *betas.shape)),
-        transl=jnp.asarray(example["hand_transl"])[None],
+        global_orient=jnp.asarray(example["hand_global_orient"][None]),
+        pose=jnp.asarray(example["hand_pose"][None]),
+        betas=jnp.asarray(np.broadcast_to(betas, (1, frames, *betas.shape))),
+        transl=jnp.asarray(example["hand_transl"][None]),
     )
     return Sequence(
         fps=float(example["fps"]),
         hand_side=(example["side"],),
         hand_model=spec.hand_model,
         hands=Hands(params=params, joints=None, vertices=None, vertex_order=None),
-        hand_valid=jnp.ones((1, frames), dtype=bool),
+        hand_valid=jnp.asarray(np.ones((1, frames), bool)),
         object_vertices=jnp.asarray(example["object_vertices"]),
         object_faces=jnp.asarray(example["object_faces"]),
         object_vertex_part=jnp.asarray(example["object_vertex_part"]),
-        object_motion=ObjectMotion(
-            rotation=jaxlie.SO3.exp(jnp.asarray(example["object_rotation"])).as_matrix(),
-            translation=jnp.asarray(example["object_translation"]),
-        ),
+        object_motion=motion_from_axis_angle(example["object_rotation"], example["object_translation"]),
         truth=None,
         hand_joint_sigma=None,
     )
@@ -94,6 +92,7 @@ def sequence_to_example(spec: DatasetSpec, sequence: Sequence, *, id: str, objec
     params = sequence.hands.params
     if params is None or params.pose.shape[0] != 1:
         raise bad_input(id, "hands", "one hand with parameters", "none" if params is None else str(params.pose.shape))
+    rotation, translation = motion_to_axis_angle(sequence.object_motion)
     return check_example(
         spec,
         {
@@ -108,8 +107,8 @@ def sequence_to_example(spec: DatasetSpec, sequence: Sequence, *, id: str, objec
             "object_vertices": sequence.object_vertices,
             "object_faces": sequence.object_faces,
             "object_vertex_part": sequence.object_vertex_part,
-            "object_rotation": jaxlie.SO3.from_matrix(sequence.object_motion.rotation).log(),
-            "object_translation": sequence.object_motion.translation,
+            "object_rotation": rotation,
+            "object_translation": translation,
             "grasp": grasp,
         },
     )
