@@ -6,7 +6,7 @@ import numpy as np
 import trimesh
 from jaxtyping import Bool, Float
 
-from toch_jax.datasets.myodm.retarget import bone_distances, nowhere, surface_about
+from toch_jax.datasets.myodm.retarget import bone_distances, outside, surface_about
 from toch_jax.datasets.myodm.skeleton import Motion
 from toch_jax.datasets.myodm.surrogate import DIGITS
 from toch_jax.datasets.myodm.walls import passages, paths
@@ -49,7 +49,7 @@ def measure(
     """The report, and which frames are grasps."""
     vertices, joints = (np.asarray(x, np.float64) for x in skin_frames(model, params))
     skin = in_object(motion, vertices)
-    distance = np.asarray(surface_about(mesh, skin, nowhere(skin)).value)
+    distance = np.asarray(surface_about(mesh, skin, outside(mesh, skin), 2 * MAX_DEPTH_M).value)
     bone = np.asarray(model.weights).argmax(axis=1)
     touching = np.stack([distance[:, np.isin(bone, digit)].min(axis=1) <= TOUCH_M for digit in DIGITS], axis=1)
     depth = np.maximum(0.0, -distance.min(axis=1))

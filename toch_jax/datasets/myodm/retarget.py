@@ -33,10 +33,10 @@ ROUNDS, STEPS = 30, 25
 ADAM = optax.scale_by_adam(b2=0.98)
 # The first share of the rounds, in which a finger pierced by something thin may slip off it sideways.
 SIDEWAYS = 0.3
-# Beyond this the object is not felt, metres.
-FELT = 0.012
+# Beyond its clearance and this, a point doesn't feel the object; metres.
+FELT = 0.006
 # A distance is as good as exact this near to where it was taken, metres.
-STILL = 1e-4
+STILL = 2e-4
 # A bone nearer than this has flesh that must touch (a finger's flesh is 6-8 mm thick, the palm's some 12), metres.
 DIGIT_NEAR, PALM_NEAR = 0.009, 0.013
 
@@ -137,8 +137,7 @@ def cost(
 
     distance = surface.value + jnp.sum(surface.slope * (points - surface.at), axis=-1)
     depth = jax.nn.relu(hand.clearance - distance)
-    of_bone = (hand.bone[:, None] == jnp.arange(16)) & hand.is_skin[:, None]
-    gap = jnp.min(jnp.where(of_bone, distance[..., None], 1.0), axis=1)
+    gap = jax.ops.segment_min(jnp.where(hand.is_skin, distance, 1.0).T, hand.bone, num_segments=16).T
     bone, skin = weights
     firmness = jnp.where(hand.is_skin, skin / scales.depth**2, bone / scales.bone**2)
     total += jnp.sum(real * firmness * depth**2)
@@ -175,23 +174,31 @@ def _points(hand: Surrogate, parents: tuple[int, ...], target: Target, unknowns:
     return pose_points(hand, parents, rotations(target, unknowns), 0.1 * unknowns.wrist)
 
 
-def nowhere(points: Float[np.ndarray, "T P 3"]) -> Surface:
-    """A surface of which nothing is known: measured elsewhere, a metre away."""
-    return Surface(points + 1.0, np.zeros(points.shape[:-1], np.float32), np.zeros(points.shape, np.float32))
+def outside(mesh: trimesh.Trimesh, points: Float[np.ndarray, "T P 3"]) -> Surface:
+    """All that is known before distances are taken: those to the mesh's box, with slope 0."""
+    low, high = mesh.bounds
+    beyond = np.maximum(np.maximum(low - points, points - high), 0.0)
+    return Surface(points, np.linalg.norm(beyond, axis=-1).astype(np.float32), np.zeros(points.shape, np.float32))
 
 
-def surface_about(mesh: trimesh.Trimesh, points: Float[np.ndarray, "T P 3"], before: Surface) -> Surface:
-    """The signed distance to the mesh, taken anew where points have moved and may be within `FELT` of it."""
+def surface_about(
+    mesh: trimesh.Trimesh, points: Float[np.ndarray, "T P 3"], before: Surface, felt: float | Float[np.ndarray, "P"]
+) -> Surface:
+    """The signed distance to the mesh, taken anew where points have moved and may be within `felt` metres of it."""
     vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
     moved = np.linalg.norm(points - before.at, axis=-1)
-    stale = (moved > STILL) & (np.abs(before.value) - moved < FELT)
+    is_taken = (before.slope != 0).any(axis=-1)
+    stale = ((moved > STILL) | ~is_taken) & (np.abs(before.value) - moved < felt)
     at, value, slope = before.at.copy(), before.value.copy(), before.slope.copy()
-    query = np.ascontiguousarray(points[stale], np.float64)
-    if len(query):
-        sign = igl.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER
-        scaled, face, foot, _ = igl.signed_distance(query, vertices, faces, sign_type=sign)
-        # libigl multiplies by 1 - 2 |winding number|, which is not +-1 near holes: only the sign is wanted.
-        distance = np.copysign(np.linalg.norm(query - foot, axis=1), scaled)
+    if stale.any():
+        query = np.ascontiguousarray(points[stale], np.float64)
+        squared, face, foot = igl.point_mesh_squared_distance(query, vertices, faces)
+        # What moved less than its distance is still on the same side.
+        inside = before.value[stale] < 0
+        may_cross = (~is_taken | (moved >= np.abs(before.value)))[stale]
+        if may_cross.any():
+            inside[may_cross] = igl.fast_winding_number(vertices, faces, query[may_cross]) > 0.5
+        distance = np.where(inside, -1.0, 1.0) * np.sqrt(squared)
         # On the surface itself the way to it has no direction: the face's normal has.
         is_off = np.abs(distance) > 1e-5
         away = (query - foot) / np.where(is_off, distance, 1.0)[:, None]
@@ -205,7 +212,8 @@ def bone_distances(mesh: trimesh.Trimesh, joints: Float[np.ndarray, "T 21 3"]) -
     shares = np.linspace(0.0, 1.0, 8)[None, None, :, None]
     points = joints[:, BONES[:, 0], None] * (1 - shares) + joints[:, BONES[:, 1], None] * shares
     points = points.reshape(len(joints), -1, 3)
-    nearest = surface_about(mesh, points, nowhere(points)).value.reshape(len(joints), len(BONES), -1).min(axis=2)
+    distance = surface_about(mesh, points, outside(mesh, points), 2 * PALM_NEAR).value
+    nearest = np.asarray(distance).reshape(len(joints), len(BONES), -1).min(axis=2)
     return np.stack([nearest[:, BONES[:, 0] == joint].min(axis=1) for joint in range(16)], axis=1)
 
 
@@ -250,15 +258,16 @@ def retarget(
         pose=jnp.broadcast_to(prior.mean, (BUCKET, 45)),
     )
     fixed = (hand, model.parents, target, prior)
-    surface = nowhere(np.zeros((BUCKET, len(hand.bone), 3), np.float32))
+    surface = outside(mesh, np.full((BUCKET, len(hand.bone), 3), 1e3, np.float32))
     alone = dataclasses.replace(scales, joint_acceleration=10 * scales.joint_acceleration, pose_acceleration=0.3)
     memory = ADAM.init(unknowns)
     for rate, soft in 6 * [(0.05, alone)] + 6 * [(0.01, scales)]:
         unknowns, memory = _descend(unknowns, *fixed, surface, np.zeros(2, np.float32), rate, soft, memory)
-    frames = len(motion.joints)
+    frames, felt_within = len(motion.joints), np.asarray(hand.clearance) + FELT
     for part in range(ROUNDS):
         points = np.asarray(_points(hand, model.parents, target, unknowns))
-        measured = surface_about(mesh, points[:frames], jax.tree.map(lambda x: x[:frames], surface))
+        surface = surface if part else outside(mesh, points)
+        measured = surface_about(mesh, points[:frames], jax.tree.map(lambda x: x[:frames], surface), felt_within)
         surface = jax.tree.map(lambda x, new: np.concatenate([new, x[frames:]]), surface, measured)
         share = part / (ROUNDS - 1)
         felt = surface
