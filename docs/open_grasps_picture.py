@@ -45,14 +45,13 @@ def film(clip: Example) -> np.ndarray:
     held = np.flatnonzero(clip["grasp"])
     first, last, end = int(held[0]), int(held[-1]), len(clip["grasp"]) - 1
     frames = [0, first * 3 // 5, first, *np.linspace(first, last, 5).astype(int)[1:-1], (last + end) // 2, end]
-    shown = surfaces(clip, [int(frame) for frame in frames])
-    hands, things = zip(*shown, strict=True)
-    # one camera for all, so that motion is seen
-    everything = Surface(np.concatenate([h.vertices for h in hands]), hands[0].faces, HAND_COLOR)
-    objects = Surface(np.concatenate([t.vertices for t in things]), things[0].faces, HAND_COLOR)
     direction = np.array([-0.45, -0.8, 0.4]) / np.linalg.norm([-0.45, -0.8, 0.4])
-    camera = frame_camera([everything], objects, direction)
-    return np.concatenate([render(pair, camera, TILE, TILE) for pair in shown], axis=1)
+    tiles = []
+    for hand, thing in surfaces(clip, [int(frame) for frame in frames]):
+        # the object counts as skin, so that all of it is seen
+        both = Surface(np.concatenate([hand.vertices, thing.vertices]), hand.faces, HAND_COLOR)
+        tiles.append(render([hand, thing], frame_camera([both], thing, direction), TILE, TILE))
+    return np.concatenate(tiles, axis=1)
 
 
 def main() -> None:

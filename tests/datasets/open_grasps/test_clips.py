@@ -15,6 +15,9 @@ from toch_jax.datasets.spec import load_spec
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, skin_frames
 
+# compiling the grasp search takes most of a minute
+pytestmark = pytest.mark.slow
+
 SPEC = load_spec("open_grasps")
 JOB = Job("capsule", 0, 2, seed=3)
 
