@@ -106,7 +106,7 @@ def fit_trajectory(
     params = params_from_state(model, solution.state)
     return Fitted(
         params=cut_frames(params, n_frames),
-        joint_sigma=joint_sigma(model, solution)[:n_frames],
+        joint_sigma=settings.sigma_scale * joint_sigma(model, solution)[:n_frames],
         costs=solution.costs,
         noise=noise,
     )

@@ -32,21 +32,23 @@ class FitSettings(struct.PyTreeNode):
     """The error assumed of a clip too short to tell."""
     tracked_freedom: float = 8.0
     tracked_shape: float = 0.1
-    field_strength: float = 4.0
+    field_strength: float = 0.1
     """How many independent samples all correspondences of a frame are worth."""
-    joint_strength: float = 4.0
+    joint_strength: float = 1.0
     """The same of the denoiser's 21 joints."""
-    depth: float = 0.0005
+    depth: float = 0.001
     """Depth of a vertex inside the object, metres."""
-    margin: float = 0.0005
+    margin: float = 0.0
     """Depth that costs nothing, metres."""
+    sigma_scale: float = 1.8
+    """What validation clips say the normal equations leave out of the joints' spread."""
     pose_prior: float = 0.02
     """Weight of the anatomical prior against one full observation."""
     joint_limit: float = 0.05
     """Turn beyond a joint's limit, rad."""
     shape: float = 1.0
     correspondences: int = struct.field(pytree_node=False, default=128)
-    steps: int = struct.field(pytree_node=False, default=5)
+    steps: int = struct.field(pytree_node=False, default=10)
     """Gauss-Newton steps of each of two passes. In the first, motion and tracker are Gaussian and the object is thin
     air: from the noisy input every frame would look like a quick one, and the nearest way out of the object be wrong.
     Its result is where the second starts."""
