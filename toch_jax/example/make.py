@@ -1,4 +1,4 @@
-"""Makes tracked.npz: a generated grasp of a mug as a bad tracker would see it. `python -m toch_jax.example.make`."""
+"""Makes tracked.npz: a generated grasp of a camera as a bad tracker would see it. `python -m toch_jax.example.make`."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from toch_jax.evaluate.benchmark import perturb_clip
 from toch_jax.sequence.file import save_sequence
 from toch_jax.sequence.perturb import parse_perturbation
 
-CLIP = "mug_0_1"
+CLIP = "camera_0_2"
 NOISE = "B(0.008,0.15)"
 SINK = 0.006
 """Metres that the whole hand is pushed towards the object's middle, as a tracker's depth error does."""
