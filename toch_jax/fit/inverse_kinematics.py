@@ -1,251 +1,174 @@
 """Parameters of a hand model from what a tracker gives instead: 21 joints, or points of the skin.
 
-The solver is the fit's, with the joints or points as the only data. Skin points of another hand are not the vertices
-of ours: each is drawn to the nearest point of the posed surface, chosen anew in rounds (point-to-plane ICP).
+Skin points of another hand are not the vertices of ours: each is drawn to the nearest point of the posed surface,
+chosen anew in rounds. A few frames tell the hand's shape, and where on the skin each point is; all others follow from
+those. A left hand is found as the right hand that its mirror image is: one compilation serves both.
 """
 
-from functools import partial
+from collections.abc import Callable
 
-import igl
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
-from scipy.spatial.transform import Rotation
+from jaxtyping import Array, Bool, Float, Int
 
-from toch_jax.fit.build import GAUSSIAN, farthest_points, no_contact, no_joints, no_surface, prior_term, tracked_term
-from toch_jax.fit.fit import bucket, cut_frames, pad_frames, pad_params
-from toch_jax.fit.problem import JointTerm, Problem, SmoothTerm, SurfaceTerm
-from toch_jax.fit.settings import DEFAULT, Levels
-from toch_jax.fit.solve import solve_trajectory
-from toch_jax.fit.state import params_from_state, state_from_params
-from toch_jax.hand.limits import pose_prior
-from toch_jax.hand.model import HandModel, HandParams, rest_joints, skin_frames
+from toch_jax.errors import bad_input
+from toch_jax.fit.build import farthest_points, no_joints
+from toch_jax.fit.place import PIECE, draw_to_joints, draw_to_skin, place_hand, skin_term, take
+from toch_jax.fit.rough_pose import follow, pose_from_joints, pose_from_mano, poses_from_cloud
+from toch_jax.fit.skin_binding import nearest_on_skin, posed_skin, settled_places
+from toch_jax.hand.mesh import mirror
+from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
+from toch_jax.sequence.mirror import OTHER_SIDE, mirror_params
+from toch_jax.sequence.record import nearest_valid
 
-PALM = (0, 1, 4, 7, 10)
-"""The wrist and the fingers' first joints: what moves as one, to place the hand before its fingers bend."""
-POINT_ERROR = 0.003
-"""Metres: how well a tracker's joints or skin points agree with another hand's."""
-GROSS = 0.02
-"""Metres: skin points farther than this from the surface have no counterpart (a forearm, the other hand)."""
-JOINT_STEPS = 12
-ROUNDS, STEPS_OF_ROUND = 6, 3
 N_POINTS = 128
 """Of a tracker's skin points, spread evenly, that the hand is drawn to."""
-# In MANO's vertex order (FORMATS of smplx and TOCH's sealing): its tips, thumb to pinky, and its wrist ring.
-MANO_TIPS = (744, 320, 443, 554, 671)
-MANO_RING = (108, 79, 78, 121, 214, 215, 279, 239, 234, 92, 38, 122, 118, 117, 119, 120)
-# On that ring: the sides towards the back of the hand, the palm, the thumb and the little finger.
-MANO_RING_BACK, MANO_RING_PALM = (279, 239), (117, 119)
-MANO_RING_THUMB, MANO_RING_PINKY = (92, 38), (78, 121)
+N_TRIES = 8
+"""Rough poses of unordered points that are looked into."""
+CLOUD_ROUNDS, ROUNDS, LAST_ROUNDS = 6, 5, 1
+POOR_JOINTS, POOR_POINTS, CLEARLY = 0.004, 0.0014, 0.6
+"""Metres of mean error from which the mirror image is tried, and the share of it that convinces."""
+FLIP = np.array([-1, 1, 1], np.float32)
 
 
-@partial(jax.jit, static_argnames="steps")
-def _solve(
-    model: HandModel,
-    start: HandParams,
-    valid: Bool[Array, "T"],
-    surface: SurfaceTerm,
-    joints: JointTerm,
-    link: Float[Array, ""],
-    steps: int,
+def params_from_joints(
+    model: HandModel, joints: Float[Array, "T 21 3"], seen: Bool[Array, "T"], where: str = "sequence"
 ) -> HandParams:
-    """Descend on points alone: the start is no observation, and `link` times a loose motion term ties the frames."""
-    n_frames = valid.shape[0]
-    state = state_from_params(model, start)
-    loose = Levels(wrist=1.0, orient=1.0, fingers=1.0)
-    linked = 1 / Levels(wrist=0.02, orient=0.2, fingers=0.2).by_group() ** 2
-    prior = prior_term(model, DEFAULT)
-    problem = Problem(
-        surface=surface,
-        joints=joints,
-        tracked=tracked_term(state, valid, loose, DEFAULT, robust=False).replace(shape_weight=jnp.zeros(())),
-        smooth=SmoothTerm(jnp.zeros(17), link * linked, jnp.asarray(GAUSSIAN)),
-        # Another hand's proportions are off in the same way in every frame: the prior has to weigh on each.
-        prior=prior.replace(shape_weight=prior.shape_weight * valid.sum()),
-        contact=no_contact(n_frames),
-        frame_valid=valid,
-    )
-    return params_from_state(model, solve_trajectory(model, problem, state, steps).state)
+    """Parameters whose joints (16 of the skeleton, then the tips) come nearest; one shape for the clip.
 
-
-def _lay(
-    source: Float[np.ndarray, "K 3"], pivot: Float[np.ndarray, "3"], target: Float[np.ndarray, "T K 3"], n_shape: int
-) -> HandParams:
-    """A flat hand laid on each frame by the best rigid motion of a few landmarks (Kabsch); it turns about `pivot`."""
-    orient, transl = [], []
-    for frame in target:
-        turn, _ = Rotation.align_vectors(frame - frame.mean(0), source - source.mean(0))
-        orient.append(turn.as_rotvec())
-        transl.append(frame.mean(0) - turn.apply(source.mean(0) - pivot) - pivot)
-    return HandParams(
-        global_orient=jnp.asarray(np.stack(orient), jnp.float32),
-        pose=jnp.zeros((len(target), 45)),
-        betas=jnp.zeros(n_shape),
-        transl=jnp.asarray(np.stack(transl), jnp.float32),
-    )
-
-
-def _flat_joints(model: HandModel) -> Float[np.ndarray, "21 3"]:
-    template = np.asarray(model.v_template)
-    rest = np.asarray(rest_joints(model, jnp.zeros(model.shapedirs.shape[-1])))
-    return np.concatenate([rest, template[np.asarray(model.tips)]])
-
-
-def params_from_joints(model: HandModel, joints: Float[Array, "T 21 3"], seen: Bool[Array, "T"]) -> HandParams:
-    """Parameters whose joints (16 of the skeleton, then the tips) come nearest; one shape for the clip."""
-    flat = _flat_joints(model)
-    palm = list(PALM)
-    start = _lay(flat[palm], flat[0], np.asarray(joints)[:, palm], model.shapedirs.shape[-1])
-    return _descend_to_joints(model, start, joints, seen)
-
-
-def _descend_to_joints(
-    model: HandModel, start: HandParams, joints: Float[Array, "T 21 3"], seen: Bool[Array, "T"]
-) -> HandParams:
-    """Joints that are NaN say nothing; frames that are not `seen` take what their neighbours say."""
-    n_frames = len(joints)
-    size = bucket(n_frames)
-    known = jnp.isfinite(joints).all(axis=-1) & seen[:, None]
-    term = JointTerm(jnp.where(known[..., None], joints, 0.0), known / POINT_ERROR**2)
-    term = jax.tree.map(partial(pad_frames, size=size), term)
-    valid = jnp.arange(size) < n_frames
-    found = _solve(model, pad_params(start, size), valid, no_surface(size), term, jnp.ones(()), JOINT_STEPS)
-    return cut_frames(found, n_frames)
-
-
-def _nearest_skin(
-    model: HandModel, params: HandParams, points: Float[np.ndarray, "T K 3"], seen: Bool[Array, "T"]
-) -> tuple[SurfaceTerm, Float[np.ndarray, "T K"]]:
-    """Each point's nearest place on the posed skin, as a term that draws it there, and how far it is."""
-    n_frames = len(points)
-    frames = params.replace(betas=jnp.broadcast_to(params.betas, (n_frames, params.betas.shape[-1])))
-    vertices = np.asarray(skin_frames(model, frames)[0], np.float64)
-    faces = np.asarray(model.faces, np.int64)
-    face, barycentric, normal, distance = [], [], [], []
-    for frame, target in zip(vertices, points.astype(np.float64), strict=True):
-        squared, index, nearest = igl.point_mesh_squared_distance(target, frame, faces)
-        corners = frame[faces[index]]
-        face.append(index)
-        barycentric.append(
-            igl.barycentric_coordinates(nearest, *(np.ascontiguousarray(corners[:, i]) for i in range(3)))
-        )
-        across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        normal.append(across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-12))
-        distance.append(np.sqrt(squared))
-    gap = np.stack(distance)
-    weight = jnp.asarray((gap < GROSS) / POINT_ERROR**2, jnp.float32) * seen[:, None]
-    # All points of a frame are a tracker's one opinion of it, worth about what its 21 joints are.
-    weight = weight * 21 / points.shape[1]
-    term = SurfaceTerm(
-        face=jnp.asarray(np.stack(face), jnp.int32),
-        barycentric=jnp.asarray(np.stack(barycentric), jnp.float32),
-        target=jnp.asarray(points),
-        normal=jnp.asarray(np.stack(normal), jnp.float32),
-        weight_along=weight,
-        weight_across=0.05 * weight,
-    )
-    return term, gap
-
-
-def params_from_points(
-    model: HandModel, points: Float[Array, "T K 3"], seen: Bool[Array, "T"], start: HandParams, link: float = 1.0
-) -> HandParams:
-    """Parameters whose skin passes through the points as nearly as may be, from a rough start (ICP).
-
-    With `link` 0 the frames share nothing but the shape.
+    Frames that are not `seen` take what their neighbours say. Raises InputError, which begins with `where`, for joints
+    that are plainly of the other side's hand.
     """
-    n_frames = len(points)
-    size = bucket(n_frames)
-    valid = jnp.arange(size) < n_frames
-    host = np.asarray(points)
-    host = host[:, farthest_points(host[int(np.argmax(np.asarray(seen)))], N_POINTS)]
-    params = start
-    for _ in range(ROUNDS):
-        term, _ = _nearest_skin(model, params, host, seen)
-        term = jax.tree.map(partial(pad_frames, size=size), term)
-        params = cut_frames(
-            _solve(model, pad_params(params, size), valid, term, no_joints(size), jnp.asarray(link), STEPS_OF_ROUND),
-            n_frames,
-        )
-    return params
+    right, host, known = _right_hand(model), _right_points(model, joints), np.asarray(seen)
+    few = _telling_frames(known)
+
+    def find(joints: Float[np.ndarray, "T 21 3"]) -> tuple[HandParams, float]:
+        found = draw_to_joints(right, pose_from_joints(right, joints), joints, known[few], hold_shape=False)
+        return found, _joint_error(right, found, joints, known[few])
+
+    found = _on_this_side(model.side, find, host[few], POOR_JOINTS, where)
+    if len(few) < len(known):
+        start = pose_from_joints(right, host).replace(betas=found.betas)
+        found = draw_to_joints(right, start, host, known, hold_shape=True)
+    return found if model.side == "right" else mirror_params(found)
+
+
+def _right_hand(model: HandModel) -> HandModel:
+    return model if model.side == "right" else mirror(model)
+
+
+def _right_points(model: HandModel, points: Float[Array, "T K 3"]) -> Float[np.ndarray, "T K 3"]:
+    return np.asarray(points) if model.side == "right" else np.asarray(points) * FLIP
+
+
+def _telling_frames(seen: Bool[np.ndarray, "T"]) -> Int[np.ndarray, "K"]:
+    """The frames that tell the shape: all of a short clip, else some that are seen, spread over it."""
+    if len(seen) <= PIECE:
+        return np.arange(len(seen))
+    known = np.flatnonzero(seen)
+    return known[np.unique(np.linspace(0, len(known) - 1, PIECE).astype(int))]
+
+
+def _joint_error(
+    model: HandModel, params: HandParams, joints: Float[np.ndarray, "T 21 3"], seen: Bool[np.ndarray, "T"]
+) -> float:
+    betas = jnp.broadcast_to(params.betas, (len(joints), params.betas.shape[-1]))
+    found = np.asarray(skin_frames(model, params.replace(betas=betas))[1])
+    return float(np.linalg.norm(found - joints, axis=-1)[seen].mean())
+
+
+def _on_this_side(
+    side: Side,
+    find: Callable[[Float[np.ndarray, "T K 3"]], tuple[HandParams, float]],
+    points: Float[np.ndarray, "T K 3"],
+    poor: float,
+    where: str,
+) -> HandParams:
+    """What `find` finds, with its mean error, unless that is poor and the points' mirror image fits far better."""
+    found, error = find(points)
+    if error > poor:
+        other = find(points * FLIP)[1]
+        if other < CLEARLY * error:
+            expected = f"{OTHER_SIDE[side]} (which fits to {1e3 * other:.1f} mm)"
+            raise bad_input(where, "hand_side", expected, f"{side} (which fits to {1e3 * error:.1f} mm)")
+    return found
 
 
 def params_from_vertices(
-    model: HandModel, vertices: Float[Array, "T K 3"], order: str | None, seen: Bool[Array, "T"]
+    model: HandModel,
+    vertices: Float[Array, "T K 3"],
+    order: str | None,
+    seen: Bool[Array, "T"],
+    where: str = "sequence",
 ) -> HandParams:
-    """Parameters from skin points. In the model's own order every point has its vertex; in MANO's, tips and wrist ring
-    tell where the hand lies; unordered points are tried from many sides.
+    """Parameters from skin points, each the same point of the hand in every frame; one shape for the clip.
+
+    In the model's own order every point has its vertex; in MANO's, tips and wrist ring tell where the hand lies;
+    unordered points are tried from many sides. Frames that are not `seen` take what their neighbours say. Raises
+    InputError, which begins with `where`, for points that are plainly of the other side's hand.
     """
     if vertices.shape[1] == model.v_template.shape[0] and order == model.name:
-        return _params_from_own_vertices(model, vertices, seen)
-    if order == "mano":
-        return params_from_points(model, vertices, seen, _start_from_mano(model, np.asarray(vertices), seen))
-    return params_from_points(model, vertices, seen, _start_from_any_side(model, np.asarray(vertices), seen))
+        regressed = jnp.einsum("jv,tvc->tjc", model.joint_regressor, vertices)
+        return params_from_joints(model, jnp.concatenate([regressed, vertices[:, model.tips]], axis=1), seen, where)
+    right, host, known = _right_hand(model), _right_points(model, vertices), np.asarray(seen)
+    few = _telling_frames(known)
+    spread = farthest_points(host[int(np.argmax(known))], N_POINTS)
+    rough = _start_from_mano if order == "mano" else _start_from_any_side
+
+    def find(points: Float[np.ndarray, "T K 3"]) -> tuple[HandParams, float]:
+        start = rough(right, points, spread, known[few])
+        found = draw_to_skin(right, start, points[:, spread], known[few], ROUNDS, hold_shape=False)
+        gap = nearest_on_skin(right, posed_skin(right, found), points[:, spread]).distance
+        return found, float(gap[known[few]].mean())
+
+    found = _on_this_side(model.side, find, host[few], POOR_POINTS, where)
+    if len(few) < len(known):
+        found = _spread_out(right, found, few, host[:, spread], known, hold_shape=True)
+    return found if model.side == "right" else mirror_params(found)
 
 
-def _start_from_mano(model: HandModel, points: Float[np.ndarray, "T 778 3"], seen: Bool[Array, "T"]) -> HandParams:
-    """The wrist from MANO's wrist ring, the fingers from its tips."""
-    centre = points[:, MANO_RING].mean(axis=1)
-    back = points[:, MANO_RING_BACK].mean(axis=1) - points[:, MANO_RING_PALM].mean(axis=1)
-    thumb = points[:, MANO_RING_THUMB].mean(axis=1) - points[:, MANO_RING_PINKY].mean(axis=1)
-    orient = np.stack(
-        [
-            Rotation.align_vectors([b, t], [[0, 1, 0], [0, 0, 1]])[0].as_rotvec()
-            for b, t in zip(back, thumb, strict=True)
-        ]
-    )
-    flat = _flat_joints(model)
-    start = HandParams(
-        global_orient=jnp.asarray(orient, jnp.float32),
-        pose=jnp.broadcast_to(pose_prior(model.side).mean, (len(points), 45)),
-        betas=jnp.zeros(model.shapedirs.shape[-1]),
-        transl=jnp.asarray(centre - flat[0], jnp.float32),
-    )
-    unknown = np.full((len(points), 15, 3), np.nan)
-    joints = np.concatenate([centre[:, None], unknown, points[:, MANO_TIPS]], axis=1)
-    return _descend_to_joints(model, start, jnp.asarray(joints, jnp.float32), seen)
-
-
-def _params_from_own_vertices(model: HandModel, vertices: Float[Array, "T V 3"], seen: Bool[Array, "T"]) -> HandParams:
-    regressed = jnp.einsum("jv,tvc->tjc", model.joint_regressor, vertices)
-    joints = jnp.concatenate([regressed, vertices[:, model.tips]], axis=1)
-    return params_from_joints(model, joints, seen)
-
-
-def _start_from_any_side(model: HandModel, points: Float[np.ndarray, "T K 3"], seen: Bool[Array, "T"]) -> HandParams:
-    """The best of 24 orientations of a flat hand in the first frame seen, carried to the others by the points' own
-    rigid motion: a point is the same point in every frame.
+def _spread_out(
+    model: HandModel,
+    found: HandParams,
+    few: Int[np.ndarray, "K"],
+    points: Float[np.ndarray, "T K 3"],
+    seen: Bool[np.ndarray, "T"],
+    hold_shape: bool,
+) -> HandParams:
+    """From a few frames to all: each starts as the nearest of the few, moved as a whole, and is drawn by the same
+    places of the skin as those; then by the nearest ones.
     """
-    first = int(np.argmax(np.asarray(seen)))
-    template = np.asarray(model.v_template)
-    pivot = _flat_joints(model)[0]
-    cloud = points[first]
-    sides = Rotation.create_group("O").as_rotvec()
-    n_shape = model.shapedirs.shape[-1]
-    lever = Rotation.from_rotvec(sides).apply(template.mean(0) - pivot)
-    many = HandParams(
-        global_orient=jnp.asarray(sides, jnp.float32),
-        pose=jnp.zeros((len(sides), 45)),
-        betas=jnp.zeros(n_shape),
-        transl=jnp.asarray(cloud.mean(0) - lever - pivot, jnp.float32),
-    )
-    clouds = np.broadcast_to(cloud, (len(sides), *cloud.shape))
-    all_seen = jnp.ones(len(sides), bool)
-    found = params_from_points(model, jnp.asarray(clouds), all_seen, many, link=0.0)
-    gap = _nearest_skin(model, found, clouds, all_seen)[1].mean(axis=1)
-    best = int(np.argmin(gap))
-    turn = Rotation.from_rotvec(np.asarray(found.global_orient[best]))
-    wrist = np.asarray(found.transl[best]) + pivot
-    orient, transl = [], []
-    for frame in points:
-        motion, _ = Rotation.align_vectors(frame - frame.mean(0), cloud - cloud.mean(0))
-        orient.append((motion * turn).as_rotvec())
-        transl.append(motion.apply(wrist - cloud.mean(0)) + frame.mean(0) - pivot)
-    n_frames = len(points)
-    return HandParams(
-        global_orient=jnp.asarray(np.stack(orient), jnp.float32),
-        pose=jnp.broadcast_to(found.pose[best], (n_frames, 45)),
-        betas=found.betas,
-        transl=jnp.asarray(np.stack(transl), jnp.float32),
-    )
+    is_few = np.zeros(len(points), bool)
+    is_few[few] = True
+    near = nearest_valid(is_few)
+    start = follow(model, take(found, np.searchsorted(few, near)), points[near], points)
+    shape = points.shape[:2]
+    face, barycentric = settled_places(model, posed_skin(model, found), points[few])
+    face, barycentric = np.broadcast_to(face, shape), np.broadcast_to(barycentric, points.shape)
+    counts = np.broadcast_to(seen[:, None], shape)
+    term = skin_term(face, barycentric, points, np.zeros(points.shape, np.float32), counts, across=1.0)
+    params = place_hand(model, start, term, no_joints(len(points)), link=True, hold_shape=hold_shape)
+    return draw_to_skin(model, params, points, seen, LAST_ROUNDS, hold_shape)
+
+
+def _start_from_mano(
+    model: HandModel, points: Float[np.ndarray, "T K 3"], spread: Int[np.ndarray, "M"], seen: Bool[np.ndarray, "T"]
+) -> HandParams:
+    """The wrist from MANO's wrist ring, the fingers from its tips."""
+    start, joints = pose_from_mano(model, points)
+    return draw_to_joints(model, start, joints, seen, hold_shape=False, n_points=len(spread))
+
+
+def _start_from_any_side(
+    model: HandModel, points: Float[np.ndarray, "T K 3"], spread: Int[np.ndarray, "M"], seen: Bool[np.ndarray, "T"]
+) -> HandParams:
+    """The best fit to the frame in which the hand is the most open, carried to the others."""
+    points = points[:, spread]
+    extent = np.var(points, axis=1).sum(axis=-1) * seen
+    widest = int(np.argmax(extent))
+    many = poses_from_cloud(model, points[widest], N_TRIES)
+    clouds = np.broadcast_to(points[widest], (N_TRIES, *points.shape[1:]))
+    found = draw_to_skin(model, many, clouds, np.ones(N_TRIES, bool), CLOUD_ROUNDS, hold_shape=True, link=False)
+    gap = nearest_on_skin(model, posed_skin(model, found), clouds).distance.mean(axis=1)
+    best = take(found, np.argmin(gap, keepdims=True))
+    return _spread_out(model, best, np.array([widest]), points, seen, hold_shape=False)

@@ -24,7 +24,7 @@ class HandParams(struct.PyTreeNode):
 
     global_orient: Float[Array, "*batch 3"]
     pose: Float[Array, "*batch 45"]
-    betas: Float[Array, "*batch S"]
+    betas: Float[Array, "*#batch S"]
     transl: Float[Array, "*batch 3"]
 
 

@@ -1,0 +1,153 @@
+"""Rounds of the fit's solver on points alone: joints, or the skin's nearest places to a tracker's points (ICP)."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from toch_jax.fit.build import GAUSSIAN, no_contact, no_joints, prior_term, tracked_term
+from toch_jax.fit.problem import JointTerm, Problem, SmoothTerm, SurfaceTerm
+from toch_jax.fit.settings import DEFAULT, Levels
+from toch_jax.fit.skin_binding import nearest_on_skin, posed_skin
+from toch_jax.fit.solve import solve_trajectory
+from toch_jax.fit.state import params_from_state, state_from_params
+from toch_jax.hand.model import HandModel, HandParams
+
+PIECE = 32
+"""Frames solved at once, whatever the clip's length: one compilation serves all."""
+STEPS = 3
+"""Gauss-Newton steps of a round."""
+JOINT_ROUNDS = 4
+POINT_ERROR = 0.003
+"""Metres: how well a tracker's joints or skin points agree with another hand's."""
+GROSS = 0.02
+"""Metres: skin points farther than this from the surface have no counterpart (a forearm, the other hand)."""
+
+
+@jax.jit
+def _solve(
+    model: HandModel,
+    start: HandParams,
+    valid: Bool[Array, "T"],
+    surface: SurfaceTerm,
+    joints: JointTerm,
+    link: Float[Array, ""],
+    hold: Float[Array, ""],
+) -> HandParams:
+    """Descend on points alone: the start is no observation, and `link` times a loose motion term ties the frames.
+
+    `hold` is the weight that the start's shape has.
+    """
+    n_frames = valid.shape[0]
+    state = state_from_params(model, start)
+    loose = Levels(wrist=1.0, orient=1.0, fingers=1.0)
+    linked = 1 / Levels(wrist=0.02, orient=0.2, fingers=0.2).by_group() ** 2
+    prior = prior_term(model, DEFAULT)
+    problem = Problem(
+        surface=surface,
+        joints=joints,
+        tracked=tracked_term(state, valid, loose, DEFAULT, robust=False).replace(shape_weight=hold),
+        smooth=SmoothTerm(jnp.zeros(17), link * linked, jnp.asarray(GAUSSIAN)),
+        # Another hand's proportions are off in the same way in every frame: the prior has to weigh on each.
+        prior=prior.replace(shape_weight=prior.shape_weight * valid.sum()),
+        contact=no_contact(n_frames),
+        frame_valid=valid,
+    )
+    return params_from_state(model, solve_trajectory(model, problem, state, STEPS).state)
+
+
+def place_hand(
+    model: HandModel, start: HandParams, surface: SurfaceTerm, joints: JointTerm, link: bool, hold_shape: bool
+) -> HandParams:
+    """One round, piece by piece; where there are several the shape is held, as they share it."""
+    n_frames = len(start.pose)
+    assert hold_shape or n_frames <= PIECE
+    weights = jnp.asarray(float(link)), jnp.asarray(1e6 * hold_shape)
+    placed = []
+    for first in range(0, n_frames, PIECE):
+        frames = first + np.arange(PIECE)
+        valid = frames < n_frames
+        frames = np.minimum(frames, n_frames - 1)
+        terms = (jax.tree.map(partial(_pick, frames), term) for term in (surface, joints))
+        placed.append(_solve(model, take(start, frames), jnp.asarray(valid), *terms, *weights))
+    whole = jax.tree.map(lambda *leaves: jnp.asarray(np.concatenate(leaves)[:n_frames]), *placed)
+    return whole.replace(betas=placed[0].betas)
+
+
+def _pick(frames: Int[np.ndarray, "K"], values: Float[Array, "T *rest"] | Int[Array, "T *rest"]) -> Array:
+    """Some frames; on the host, where a clip's length is no reason to compile anything."""
+    return jnp.asarray(np.asarray(values)[frames])
+
+
+def take(params: HandParams, frames: Int[np.ndarray, "K"]) -> HandParams:
+    """Some frames; betas (S,) are of all frames."""
+    return jax.tree.map(partial(_pick, frames), params.replace(betas=params.transl)).replace(betas=params.betas)
+
+
+def skin_term(
+    face: Int[np.ndarray, "T K"],
+    barycentric: Float[np.ndarray, "T K 3"],
+    target: Float[np.ndarray, "T K 3"],
+    normal: Float[np.ndarray, "T K 3"],
+    counts: Bool[np.ndarray, "T K"],
+    across: float,
+) -> SurfaceTerm:
+    """Skin drawn to points. All of a frame's are a tracker's one opinion of it, worth about what its 21 joints are."""
+    weight = jnp.asarray(counts * 21 / counts.shape[1] / POINT_ERROR**2, jnp.float32)
+    return SurfaceTerm(
+        face=jnp.asarray(face),
+        barycentric=jnp.asarray(barycentric),
+        target=jnp.asarray(target),
+        normal=jnp.asarray(normal),
+        weight_along=weight,
+        weight_across=across * weight,
+    )
+
+
+def silent_term(n_frames: int, n_points: int) -> SurfaceTerm:
+    """A skin term that says nothing."""
+    vectors = np.zeros((n_frames, n_points, 3), np.float32)
+    return skin_term(
+        np.zeros((n_frames, n_points), np.int32), vectors, vectors, vectors, vectors[..., 0] > 0, across=0.0
+    )
+
+
+def draw_to_skin(
+    model: HandModel,
+    start: HandParams,
+    points: Float[np.ndarray, "T K 3"],
+    seen: Bool[np.ndarray, "T"],
+    rounds: int,
+    hold_shape: bool,
+    link: bool = True,
+) -> HandParams:
+    """Rounds of ICP."""
+    params = start
+    for _ in range(rounds):
+        place = nearest_on_skin(model, posed_skin(model, params), points)
+        counts = (place.distance < GROSS) & seen[:, None]
+        term = skin_term(place.face, place.barycentric, points, place.normal, counts, across=0.05)
+        params = place_hand(model, params, term, no_joints(len(points)), link, hold_shape)
+    return params
+
+
+def draw_to_joints(
+    model: HandModel,
+    start: HandParams,
+    joints: Float[np.ndarray, "T 21 3"],
+    seen: Bool[np.ndarray, "T"],
+    hold_shape: bool,
+    n_points: int = 1,
+) -> HandParams:
+    """Rounds of descent. Joints that are NaN say nothing. `n_points` of the skin share the compilation, silent."""
+    known = np.isfinite(joints).all(axis=-1) & seen[:, None]
+    term = JointTerm(
+        jnp.asarray(np.where(known[..., None], joints, 0)), jnp.asarray(known / POINT_ERROR**2, jnp.float32)
+    )
+    surface = silent_term(len(joints), n_points)
+    params = start
+    for _ in range(JOINT_ROUNDS):
+        params = place_hand(model, params, surface, term, link=len(joints) <= PIECE, hold_shape=hold_shape)
+    return params

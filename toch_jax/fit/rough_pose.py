@@ -1,0 +1,150 @@
+"""Where a hand roughly lies, from what a tracker gives: the start of inverse kinematics."""
+
+from itertools import pairwise
+from operator import itemgetter
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from toch_jax.hand.limits import pose_prior
+from toch_jax.hand.model import HandModel, HandParams, rest_joints, skin_frames
+from toch_jax.sequence.joint_order import OPENPOSE
+
+PALM = (0, 1, 4, 7, 10)
+"""The wrist and the fingers' first joints: what moves as one, to place the hand before its fingers bend."""
+# In MANO's vertex order: the wrist ring's sides at the back of the hand, the palm, the thumb and the little finger.
+MANO_RING_BACK, MANO_RING_PALM = (279, 239), (117, 119)
+MANO_RING_THUMB, MANO_RING_PINKY = (92, 38), (78, 121)
+MANO_RING = (108, 79, 78, 121, 214, 215, 279, 239, 234, 92, 38, 122, 118, 117, 119, 120)
+MANO_TIPS = (744, 320, 443, 554, 671)
+"""Thumb to pinky."""
+
+SPARSE = 6
+"""Of the skin's vertices one in so many is enough to lay it on points."""
+
+
+def flat_joints(model: HandModel) -> Float[np.ndarray, "21 3"]:
+    """The joints of the flat mean hand."""
+    template = np.asarray(model.v_template)
+    rest = np.asarray(rest_joints(model, jnp.zeros(model.shapedirs.shape[-1])))
+    return np.concatenate([rest, template[np.asarray(model.tips)]])
+
+
+def _params(
+    model: HandModel, orient: Rotation, wrist: Float[np.ndarray, "T 3"], pose: Float[np.ndarray, "45"]
+) -> HandParams:
+    """A mean hand held in one pose, its wrist turned and put in place frame by frame."""
+    return HandParams(
+        global_orient=jnp.asarray(orient.as_rotvec(), jnp.float32),
+        pose=jnp.broadcast_to(jnp.asarray(pose, jnp.float32), (len(wrist), 45)),
+        betas=jnp.zeros(model.shapedirs.shape[-1]),
+        transl=jnp.asarray(wrist - flat_joints(model)[0], jnp.float32),
+    )
+
+
+def rigid_motions(
+    source: Float[np.ndarray, "T K 3"], target: Float[np.ndarray, "T K 3"]
+) -> tuple[Rotation, Float[np.ndarray, "T 3"]]:
+    """The best x -> turn x + shift between the points of each frame (Kabsch)."""
+    from_centre, to_centre = source.mean(axis=1), target.mean(axis=1)
+    pairs = zip(target - to_centre[:, None], source - from_centre[:, None], strict=True)
+    turns = Rotation.concatenate([Rotation.align_vectors(*pair)[0] for pair in pairs])
+    return turns, to_centre - turns.apply(from_centre)
+
+
+def pose_from_joints(model: HandModel, joints: Float[np.ndarray, "T 21 3"]) -> HandParams:
+    """The mean hand laid on the palm's joints, then each bone swung, from the palm outwards, along the joints' own."""
+    flat, palm = flat_joints(model), list(PALM)
+    orient, shift = rigid_motions(np.broadcast_to(flat[palm], (len(joints), len(palm), 3)), joints[:, palm])
+    swings = np.zeros((len(joints), 16, 3))
+    for finger in OPENPOSE[1:].reshape(5, 4):
+        turned = orient
+        for joint, end in pairwise(finger):
+            swings[:, joint] = _swing(flat[end] - flat[joint], turned.inv().apply(joints[:, end] - joints[:, joint]))
+            turned = turned * Rotation.from_rotvec(swings[:, joint])
+    pose = jnp.asarray(swings[:, 1:].reshape(-1, 45), jnp.float32)
+    return _params(model, orient, orient.apply(flat[0]) + shift, np.zeros(45)).replace(pose=pose)
+
+
+def _swing(source: Float[np.ndarray, "3"], target: Float[np.ndarray, "T 3"]) -> Float[np.ndarray, "T 3"]:
+    """The shortest turns (axis-angle) that point one vector along the others."""
+    axis = np.cross(source, target)
+    sine = np.linalg.norm(axis, axis=1, keepdims=True)
+    return axis / np.maximum(sine, 1e-9) * np.arctan2(sine, (target @ source)[:, None])
+
+
+def pose_from_mano(
+    model: HandModel, points: Float[np.ndarray, "T 778 3"]
+) -> tuple[HandParams, Float[np.ndarray, "T 21 3"]]:
+    """A relaxed hand at MANO's wrist ring, and the joints that MANO's vertices tell (the wrist, the tips; else NaN)."""
+    wrist = points[:, MANO_RING].mean(axis=1)
+    back = points[:, MANO_RING_BACK].mean(axis=1) - points[:, MANO_RING_PALM].mean(axis=1)
+    thumb = points[:, MANO_RING_THUMB].mean(axis=1) - points[:, MANO_RING_PINKY].mean(axis=1)
+    turns = Rotation.concatenate(
+        [Rotation.align_vectors(np.stack(pair), [[0, 1, 0], [0, 0, 1]])[0] for pair in zip(back, thumb, strict=True)]
+    )
+    joints = np.concatenate([wrist[:, None], np.full((len(points), 15, 3), np.nan), points[:, MANO_TIPS]], axis=1)
+    return _params(model, turns, wrist, np.asarray(pose_prior(model.side).mean)), joints.astype(np.float32)
+
+
+def poses_from_cloud(model: HandModel, cloud: Float[np.ndarray, "K 3"], count: int) -> HandParams:
+    """The `count` best of many rigid fits to points of the skin whose order is not known (ICP).
+
+    The tries are five degrees of curl, each laid on the points' principal axes in the 24 ways that axes go onto axes.
+    """
+    poses = _curls(model)
+    n_poses = len(poses)
+    still = HandParams(jnp.zeros((n_poses, 3)), jnp.asarray(poses), jnp.zeros((n_poses, 1)), jnp.zeros((n_poses, 3)))
+    skins = np.asarray(skin_frames(model.replace(shapedirs=model.shapedirs[..., :1]), still)[0])
+    tries = [
+        (*_rigid_fit(skin, tree, cloud, way), pose)
+        for pose, skin in zip(poses, skins[:, ::SPARSE], strict=True)
+        for tree in [cKDTree(skin)]
+        for way in Rotation.create_group("O").as_matrix()
+    ]
+    best = sorted(tries, key=itemgetter(0))[:count]
+    turn, shift, pose = (np.stack(each) for each in list(zip(*best, strict=True))[1:])
+    wrist = turn @ flat_joints(model)[0] + shift
+    return _params(model, Rotation.from_matrix(turn), wrist, np.zeros(45)).replace(pose=jnp.asarray(pose))
+
+
+def _curls(model: HandModel) -> Float[np.ndarray, "5 45"]:
+    """From stretched to fist: three quarters of the variance of hands' poses are along one line."""
+    prior = pose_prior(model.side)
+    variance, directions = np.linalg.eigh(np.asarray(prior.covariance))
+    line = directions[:, -1] * np.sqrt(variance[-1])
+    return np.clip(prior.mean + np.linspace(-1.2, 1.2, 5)[:, None] * line, prior.lower, prior.upper).astype(np.float32)
+
+
+def _rigid_fit(
+    skin: Float[np.ndarray, "V 3"], tree: cKDTree, cloud: Float[np.ndarray, "K 3"], way: Float[np.ndarray, "3 3"]
+) -> tuple[float, Float[np.ndarray, "3 3"], Float[np.ndarray, "3"]]:
+    """The mean error and the turn and shift of the skin that bring it to the points."""
+    turn = _principal_axes(cloud) @ way @ _principal_axes(skin).T
+    shift = cloud.mean(axis=0) - turn @ skin.mean(axis=0)
+    for _ in range(12):
+        nearest = skin[tree.query((cloud - shift) @ turn)[1]]
+        turn = Rotation.align_vectors(cloud - cloud.mean(axis=0), nearest - nearest.mean(axis=0))[0].as_matrix()
+        shift = cloud.mean(axis=0) - turn @ nearest.mean(axis=0)
+    return float(tree.query((cloud - shift) @ turn)[0].mean()), turn, shift
+
+
+def _principal_axes(points: Float[np.ndarray, "K 3"]) -> Float[np.ndarray, "3 3"]:
+    axes = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)[2].T
+    return axes * [1, 1, np.linalg.det(axes)]
+
+
+def follow(
+    model: HandModel, params: HandParams, source: Float[np.ndarray, "T K 3"], target: Float[np.ndarray, "T K 3"]
+) -> HandParams:
+    """A hand that was at the source's points, moved as a whole, frame by frame, with them to the target's."""
+    turns, shifts = rigid_motions(source, target)
+    pivot = np.asarray(rest_joints(model, params.betas)[0])
+    orient = turns * Rotation.from_rotvec(np.asarray(params.global_orient, np.float64))
+    wrist = turns.apply(np.asarray(params.transl) + pivot) + shifts
+    return params.replace(
+        global_orient=jnp.asarray(orient.as_rotvec(), jnp.float32), transl=jnp.asarray(wrist - pivot, jnp.float32)
+    )
