@@ -15,6 +15,7 @@ from toch_jax.fit.correspondence import field_term, joint_term
 from toch_jax.fit.fit import bucket, fit_trajectory, pad_frames
 from toch_jax.fit.inverse_kinematics import params_from_joints, params_from_vertices
 from toch_jax.fit.settings import DEFAULT, FitSettings
+from toch_jax.fit.skin_binding import bind, carry
 from toch_jax.hand.decimate import decimate
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.mesh import close_surface, closed_faces
@@ -47,15 +48,15 @@ def refine(
         object = sequence_object(sequence)
     object = object.without_mesh()
     refined = [refine_hand(sequence, hand, object, denoiser, settings) for hand in range(len(sequence.hand_side))]
-    models, params, sigmas = zip(*refined, strict=True)
-    posed = [skin_frames(model, each) for model, each in zip(models, params, strict=True)]
+    models, params, sigmas, skins = zip(*refined, strict=True)
+    joints = [skin_frames(model, each)[1] for model, each in zip(models, params, strict=True)]
     return sequence.replace(
         hand_model=sequence.hand_model or "open",
         hands=Hands(
             params=jax.tree.map(lambda *leaves: jnp.stack(leaves), *params),
-            joints=jnp.stack([joints for _, joints in posed]),
-            vertices=jnp.stack([vertices for vertices, _ in posed]),
-            vertex_order=models[0].name,
+            joints=jnp.stack(joints),
+            vertices=jnp.stack(skins),
+            vertex_order=sequence.hands.vertex_order if _given_as_points(sequence.hands) else models[0].name,
         ),
         hand_joint_sigma=jnp.stack(sigmas),
     )
@@ -86,9 +87,12 @@ def tracked_params(sequence: Sequence, hand: int) -> tuple[HandModel, HandParams
 
 def refine_hand(
     sequence: Sequence, hand: int, object: ObjectModel, denoiser: Denoiser | None, settings: FitSettings
-) -> tuple[HandModel, HandParams, Float[Array, "T 21"]]:
-    """One hand's model, its repaired world parameters (betas (T, S)) and the sigma of its joints (metres)."""
+) -> tuple[HandModel, HandParams, Float[Array, "T 21"], Float[Array, "T K 3"]]:
+    """One hand's model, its repaired world parameters (betas (T, S)), the sigma of its joints (metres), and its skin:
+    the tracker's own points where it gave no more than points, else the model's vertices.
+    """
     model, params = tracked_params(sequence, hand)
+    tracked = params
     seen = sequence.hand_valid[hand]
     every_betas = jnp.broadcast_to(params.betas, (sequence.n_frames, *params.betas.shape))
     joints = skin_frames(model, params.replace(betas=every_betas))[1]
@@ -105,7 +109,17 @@ def refine_hand(
     fitted = fit_trajectory(model, params, seen, sequence.fps, object, motion, surface, joint_data, settings)
     clean = hand_to_world(model, fitted.params, sequence, part)
     betas = jnp.broadcast_to(clean.betas, every_betas.shape)
-    return model, clean.replace(betas=betas), fitted.joint_sigma
+    clean = clean.replace(betas=betas)
+    if _given_as_points(sequence.hands):
+        assert sequence.hands.vertices is not None
+        skin = carry(model, clean, bind(model, tracked, sequence.hands.vertices[hand], seen))
+    else:
+        skin = skin_frames(model, clean)[0]
+    return model, clean, fitted.joint_sigma, skin
+
+
+def _given_as_points(hands: Hands) -> bool:
+    return hands.params is None and hands.joints is None
 
 
 @cache
