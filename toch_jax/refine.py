@@ -104,7 +104,7 @@ def refine_hand(
     if denoiser is not None:
         surface_hand = field_hand(sequence.hand_model or "open", model.side)
         estimate, points, normals = estimate_clean(surface_hand, params, seen, object, motion, denoiser)
-        surface = field_term(model, estimate.field, points, normals, settings)
+        surface = field_term(model, estimate.field, points, normals, settings.field_strength, settings.correspondences)
         joint_data = None if estimate.joints is None else joint_term(estimate.joints, settings.joint_strength)
     fitted = fit_trajectory(model, params, seen, sequence.fps, object, motion, surface, joint_data, settings)
     clean = hand_to_world(model, fitted.params, sequence, part)

@@ -1,5 +1,7 @@
 """From a denoised field to points of the skin and where they should be."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -7,34 +9,34 @@ from jaxtyping import Array, Float
 from toch_jax.denoiser.window import JointEstimate
 from toch_jax.field.types import FieldEstimate
 from toch_jax.fit.problem import JointTerm, SurfaceTerm
-from toch_jax.fit.settings import FitSettings
 from toch_jax.hand.mesh import closest_on_canonical
 from toch_jax.hand.model import HandModel
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="count")
 def field_term(
     model: HandModel,
     estimate: FieldEstimate,
     points: Float[Array, "T N 3"],
     normals: Float[Array, "T N 3"],
-    settings: FitSettings,
+    strength: float | Float[Array, ""],
+    count: int,
 ) -> SurfaceTerm:
-    """The surest samples of each frame as data: the skin at the correspondence is at point + distance normal.
+    """The `count` surest samples of each frame as data: the skin at the correspondence is at point + distance normal.
 
     `points` and `normals` are the object's samples in the fit's frame. The errors of one frame's samples go together
-    (they share the network's view of that frame): all count for `settings.field_strength` independent ones.
+    (they share the network's view of that frame): all count for `strength` independent ones.
     """
     sure = jax.nn.sigmoid(estimate.mask_logit)
     spread = estimate.distance_sigma**2 + 2 * estimate.correspondence_sigma**2
-    _, chosen = jax.lax.top_k(sure / spread, min(settings.correspondences, points.shape[1]))
+    _, chosen = jax.lax.top_k(sure / spread, min(count, points.shape[1]))
 
     def pick(values: Float[Array, "T N *rest"]) -> Float[Array, "T M *rest"]:
         return jnp.take_along_axis(values, chosen.reshape(chosen.shape + (1,) * (values.ndim - 2)), axis=1)
 
     sure, normal = pick(sure), pick(normals)
     face, barycentric = closest_on_canonical(model, pick(estimate.correspondence))
-    share = sure * jnp.minimum(1.0, settings.field_strength / jnp.maximum(sure.sum(axis=1, keepdims=True), 1e-6))
+    share = sure * jnp.minimum(1.0, strength / jnp.maximum(sure.sum(axis=1, keepdims=True), 1e-6))
     return SurfaceTerm(
         face=face,
         barycentric=barycentric,

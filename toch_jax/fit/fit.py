@@ -9,7 +9,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from flax import struct
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Shaped
 
 from toch_jax.fit.build import no_joints, no_surface, prior_term, smooth_term, tracked_term, watched_vertices
 from toch_jax.fit.noise import estimate_noise
@@ -39,7 +39,7 @@ def bucket(n_frames: int) -> int:
     return next((size for size in (16, 32, 64) if n_frames <= size), -(-n_frames // 64) * 64)
 
 
-def pad_frames(values: Float[Array, "T *rest"], size: int) -> Float[Array, "T2 *rest"]:
+def pad_frames(values: Shaped[Array, "T *rest"], size: int) -> Shaped[Array, "T2 *rest"]:
     """The last frame repeated up to `size` frames."""
     return jnp.concatenate([values, jnp.repeat(values[-1:], size - values.shape[0], axis=0)])
 

@@ -11,7 +11,7 @@ from toch_jax.fit.banded import factor, frame_covariance, solve
 from toch_jax.fit.kinematics import joint_points, pose_bones, project
 from toch_jax.fit.problem import Problem
 from toch_jax.fit.state import N_UNKNOWNS, HandState, step_state
-from toch_jax.fit.terms import Linear, linearize
+from toch_jax.fit.terms import Linear, linearize, no_terms
 from toch_jax.hand.model import HandModel
 
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-4, 0.1, 10.0
@@ -59,8 +59,7 @@ def solve_trajectory(model: HandModel, problem: Problem, start: HandState, itera
         return (state, linear, step_state(state, frames, shape), damping), linear.cost
 
     # The start is the first proposal, better than nothing: so the problem is linearised in one place.
-    shapes = jax.eval_shape(linearize, model, problem, start)
-    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes).replace(cost=jnp.asarray(jnp.inf))
+    nothing = no_terms(start.wrist.shape[0], start.betas.shape[0]).replace(cost=jnp.asarray(jnp.inf))
     carry = (start, nothing, start, jnp.asarray(DAMPING_START / DAMPING_DOWN))
     (state, linear, _, _), costs = jax.lax.scan(step, carry, None, length=iterations + 1)
     return Solution(state, linear, costs)

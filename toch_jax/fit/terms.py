@@ -220,20 +220,24 @@ def _add_prior(linear: Linear, term: PriorTerm, state: HandState, frame_valid: B
     )
 
 
-def linearize(model: HandModel, problem: Problem, state: HandState) -> Linear:
-    """Gauss-Newton's view of the problem around `state`."""
-    n_frames, n_shape = state.wrist.shape[0], state.betas.shape[0]
+def no_terms(n_frames: int, n_shape: int) -> Linear:
+    """A problem that says nothing."""
     square = jnp.zeros((n_frames, N_UNKNOWNS, N_UNKNOWNS))
-    # Padding frames have no terms: a unit diagonal keeps them where they are.
-    idle = jnp.eye(N_UNKNOWNS) * ~problem.frame_valid[:, None, None]
-    linear = Linear(
+    border, corner = jnp.zeros((n_frames, N_UNKNOWNS, n_shape)), jnp.zeros((n_shape, n_shape))
+    return Linear(
         cost=jnp.zeros(()),
-        system=BandedSystem(
-            square + idle, square, square, jnp.zeros((n_frames, N_UNKNOWNS, n_shape)), jnp.zeros((n_shape, n_shape))
-        ),
+        system=BandedSystem(square, square, square, border, corner),
         frames=jnp.zeros((n_frames, N_UNKNOWNS)),
         shape=jnp.zeros(n_shape),
     )
+
+
+def linearize(model: HandModel, problem: Problem, state: HandState) -> Linear:
+    """Gauss-Newton's view of the problem around `state`."""
+    linear = no_terms(state.wrist.shape[0], state.betas.shape[0])
+    # Padding frames have no terms: a unit diagonal keeps them where they are.
+    idle = jnp.eye(N_UNKNOWNS) * ~problem.frame_valid[:, None, None]
+    linear = linear.replace(system=linear.system.replace(diagonal=idle))
     bones = pose_bones(model, state)
     linear = _add_rows(linear, _surface_rows(model, bones, problem.surface))
     linear = _add_rows(linear, _joint_rows(model, bones, problem.joints))
