@@ -1,19 +1,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import nnx
-from windows import assert_close, estimated, random_target, random_window
+from windows import TOCH, assert_close, estimated, learnt, random_target, random_window, untrained
 
 from toch_jax.denoiser.canonical import MANO_OFFSET, MANO_SCALE, canonical_scale_offset
 from toch_jax.denoiser.toch import PointBlock, TochConfig, TochDenoiser
 from toch_jax.hand.files import load_hand
-
-SMALL = TochConfig(latent=4, encoder_widths=(4, 4, 4, 4), decoder_widths=(4, 4, 4, 4), encoder_state=4, decoder_state=4)
-
-
-def small() -> TochDenoiser:
-    return TochDenoiser(SMALL, nnx.Rngs(0))
 
 
 def test_parameter_count_is_the_papers() -> None:
@@ -35,7 +28,7 @@ def test_split_layers_are_the_layers_of_the_concatenation() -> None:
 
 
 def test_order_of_samples_does_not_matter() -> None:
-    model, window = small(), random_window(0)
+    model, window = untrained(TOCH), random_window(0)
     order = jax.random.permutation(jax.random.key(0), window.points.shape[1])
     shuffled = window.replace(
         field=jax.tree.map(lambda leaf: leaf[:, :, order], window.field),
@@ -47,19 +40,19 @@ def test_order_of_samples_does_not_matter() -> None:
 
 
 def test_sigmas_are_the_configured_constants() -> None:
-    field = estimated(small(), random_window(0)).field
-    assert np.all(np.asarray(field.distance_sigma) == np.float32(SMALL.distance_sigma))
-    assert np.all(np.asarray(field.correspondence_sigma) == np.float32(SMALL.correspondence_sigma))
+    field = estimated(untrained(TOCH), random_window(0)).field
+    assert np.all(np.asarray(field.distance_sigma) == np.float32(TOCH.distance_sigma))
+    assert np.all(np.asarray(field.correspondence_sigma) == np.float32(TOCH.correspondence_sigma))
 
 
 def test_loss_of_known_answers() -> None:
     """With its outputs set to constants the loss is a closed form of the target."""
-    model, window = small(), random_window(0)
+    model, window = nnx.clone(untrained(TOCH)), random_window(0)
     target = random_target(1, window)
     for layer, value in ((model.to_mask, 0.5), (model.to_correspondence, 0.1), (model.to_distance, 0.2)):
         layer.kernel.set_value(jnp.zeros_like(layer.kernel.get_value()))
         layer.bias.set_value(jnp.full_like(layer.bias.get_value(), value))
-    _, terms = jax.jit(lambda m: m.loss(window, target))(model)
+    (_, terms), *_ = learnt(model, window, target)
     half = window.points.shape[1] // 2
     truth = target.field
     hit, points, distance = (
@@ -75,20 +68,11 @@ def test_loss_of_known_answers() -> None:
 
 
 def test_learns_one_batch() -> None:
-    model, window = small(), random_window(0)
+    model, window = untrained(TOCH), random_window(0)
     target = random_target(1, window)
-    rule = optax.adam(1e-2)
-    memory = rule.init(model)
-
-    @jax.jit
-    def step(model: TochDenoiser, memory: optax.OptState) -> tuple[TochDenoiser, optax.OptState, jax.Array]:
-        (loss, _), gradient = jax.value_and_grad(lambda m: m.loss(window, target), has_aux=True)(model)
-        change, memory = rule.update(gradient, memory)
-        return optax.apply_updates(model, change), memory, loss
-
     losses = []
     for _ in range(40):
-        model, memory, loss = step(model, memory)
+        (loss, _), _, model = learnt(model, window, target)
         losses.append(float(loss))
     assert losses[-1] < 0.9 * losses[0]
 

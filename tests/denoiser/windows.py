@@ -1,9 +1,14 @@
 """Random windows for tests of the networks, and the networks compiled once for all tests."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from toch_jax.denoiser.checkpoints import DenoiserConfig, create_denoiser
+from toch_jax.denoiser.light import LightConfig, LightDenoiser
+from toch_jax.denoiser.toch import TochConfig, TochDenoiser
 from toch_jax.denoiser.window import Estimate, Target, Window
 from toch_jax.field.types import ContactField
 from toch_jax.hand.files import load_hand
@@ -13,10 +18,28 @@ CORNERS = np.asarray(HAND.v_template)
 JOINTS = np.concatenate([np.asarray(HAND.joint_regressor) @ CORNERS, CORNERS[np.asarray(HAND.tips)]])
 
 
+LIGHT = LightConfig(5.0, (0.1, 0.0, 0.0), point_width=8, frame_width=16, dilations=(1, 2))
+TOCH = TochConfig(latent=4, encoder_widths=(4, 4, 4, 4), decoder_widths=(4, 4, 4, 4), encoder_state=4, decoder_state=4)
+
+
+@functools.cache
+def untrained(config: DenoiserConfig) -> LightDenoiser | TochDenoiser:
+    """Made in one compiled call; not to be changed."""
+    return jax.jit(lambda: create_denoiser(config, 0))()
+
+
 @jax.jit
 def estimated(model, window):  # type: ignore[no-untyped-def]
     """`model(window)`; either network."""
     return model(window)
+
+
+@jax.jit
+def learnt(model, window, target):  # type: ignore[no-untyped-def]
+    """The loss with its terms, the gradient, and the network after a small step against it."""
+    (loss, terms), gradient = jax.value_and_grad(lambda m: m.loss(window, target), has_aux=True)(model)
+    size = jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(gradient)))
+    return (loss, terms), gradient, jax.tree.map(lambda w, g: w - 0.05 * g / (size + 1e-9), model, gradient)
 
 
 def random_window(seed: int, batch: int = 2, frames: int = 6, samples: int = 20) -> Window:

@@ -26,7 +26,7 @@ def tracked(clips: Clips, noise: NoiseConfig, seed: int = 0) -> tuple[Window, Ta
 
 
 def test_without_noise_the_window_is_its_target(clips: Clips) -> None:
-    still = NoiseConfig(translation=0, rotation=0, pose=0, shape=0, gap=0, dropout=0)
+    still = NoiseConfig(translation=0.0, rotation=0.0, pose=0.0, shape=0.0, gap=0.0, dropout=0.0)
     window, target = tracked(clips, still)
     # clips of 6 frames in windows of 8: two of padding, in which nothing is known or seen
     np.testing.assert_array_equal(target.known, np.broadcast_to(np.arange(8) < 6, (CONFIG.batch, 8)))

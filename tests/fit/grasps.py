@@ -1,0 +1,71 @@
+"""A grasp of a ball in sixteen frames, the fit's smallest bucket, and what tests do with it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from toch_jax.fit.problem import SurfaceTerm
+from toch_jax.fit.settings import DEFAULT
+from toch_jax.hand.files import load_hand
+from toch_jax.hand.limits import pose_prior
+from toch_jax.hand.model import HandModel, HandParams, skin_frames
+from toch_jax.object.model import ObjectMotion
+
+N_FRAMES = 16
+BALL_RADIUS = 0.04
+
+
+def still(n_frames: int) -> ObjectMotion:
+    """One part that rests."""
+    return ObjectMotion(jnp.broadcast_to(jnp.eye(3), (1, n_frames, 3, 3)), jnp.zeros((1, n_frames, 3)))
+
+
+def grasp(n_frames: int = N_FRAMES, reach: float = 0.15, seed: int = 0) -> HandParams:
+    """A right hand that comes to the ball from above over `reach` metres, bending its fingers, and stays."""
+    rng = np.random.default_rng(seed)
+    prior = pose_prior("right")
+    way = np.clip(np.linspace(0, 2.5, n_frames), 0, 1)[:, None]
+    way = way**2 * (3 - 2 * way)
+    palm = np.asarray(load_hand("open").v_template).mean(axis=0)
+    place = np.array([0, BALL_RADIUS + 0.03, 0]) - palm + (1 - way) * np.array([0, reach, 0.3 * reach])
+    bend = np.clip(prior.mean + 0.3 * rng.normal(size=45), prior.lower, prior.upper)
+    return HandParams(
+        global_orient=jnp.asarray((1 - way) * [0.3, 0.4, -0.2], jnp.float32),
+        pose=jnp.asarray((0.3 + 0.7 * way) * bend, jnp.float32),
+        betas=jnp.asarray(0.5 * rng.normal(size=10), jnp.float32),
+        transl=jnp.asarray(place, jnp.float32),
+    )
+
+
+def per_frame(params: HandParams) -> HandParams:
+    """The clip's shape given to every frame."""
+    return params.replace(betas=jnp.broadcast_to(params.betas, (len(params.pose), params.betas.shape[-1])))
+
+
+def joints_of(hand: HandModel, params: HandParams) -> np.ndarray:
+    """(T, 21, 3)."""
+    return np.asarray(skin_frames(hand, per_frame(params))[1])
+
+
+def shaken(params: HandParams, wrist: float = 0.0, turn: float = 0.0, seed: int = 0) -> HandParams:
+    """White noise: the wrist's place (m), every rotation (rad)."""
+    place, orient, pose = jax.random.split(jax.random.key(seed), 3)
+    return params.replace(
+        transl=params.transl + wrist * jax.random.normal(place, params.transl.shape),
+        global_orient=params.global_orient + turn * jax.random.normal(orient, params.global_orient.shape),
+        pose=params.pose + turn * jax.random.normal(pose, params.pose.shape),
+    )
+
+
+def silent_surface(n_frames: int) -> SurfaceTerm:
+    """Says nothing, in the shapes of a field's term: all fits here share one compilation."""
+    vector, zero = jnp.zeros((n_frames, DEFAULT.correspondences, 3)), jnp.zeros((n_frames, DEFAULT.correspondences))
+    return SurfaceTerm(zero.astype(jnp.int32), vector, vector, vector, zero, zero)
+
+
+def plain_jit(function: Callable, *args: object) -> Any:
+    """Run compiled without the compiler's optimisations: for code that is run once, a third of the time."""
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": "0"})(*args)
