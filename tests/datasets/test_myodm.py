@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 from tests.datasets.tiny_wheel import FIRST_ANGLE, PARENTS, REST_PLACE, clip, rest_joints, write_wheel
 from toch_jax.datasets.myodm import builder, retarget, source
 from toch_jax.datasets.myodm.skeleton import Motion, Skeleton, resample
+from toch_jax.datasets.myodm.surface import outside, surface_about
 from toch_jax.datasets.myodm.surrogate import bend_along, fit_shape, lengths, pose_points, rest_pose, surrogate
 from toch_jax.datasets.myodm.walls import passages, slips
 from toch_jax.datasets.read import read_sequences
@@ -210,12 +211,12 @@ def test_distances_are_exact_where_they_count() -> None:
     ball = trimesh.creation.icosphere(5, 0.05)
     rng = np.random.default_rng(0)
     points = rng.uniform(-0.08, 0.08, (2, 300, 3)).astype(np.float32)
-    first = retarget.surface_about(ball, points, retarget.outside(ball, points), 0.2)
+    first = surface_about(ball, points, outside(ball, points), 0.2)
     np.testing.assert_allclose(first.value, np.linalg.norm(points, axis=-1) - 0.05, atol=2e-5)
     away = np.einsum("tpk,tpk->tp", first.slope, points) / np.linalg.norm(points, axis=-1)
     assert away.min() > 0.99
     moved = (points + rng.normal(0, 0.004, points.shape)).astype(np.float32)
-    second = retarget.surface_about(ball, moved, first, 0.01)
+    second = surface_about(ball, moved, first, 0.01)
     exact = np.linalg.norm(moved, axis=-1) - 0.05
     near = np.abs(exact) < 0.01
     np.testing.assert_allclose(second.value[near], exact[near], atol=1e-4)

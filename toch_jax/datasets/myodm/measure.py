@@ -6,8 +6,8 @@ import numpy as np
 import trimesh
 from jaxtyping import Bool, Float
 
-from toch_jax.datasets.myodm.retarget import bone_distances, outside, surface_about
 from toch_jax.datasets.myodm.skeleton import Motion
+from toch_jax.datasets.myodm.surface import bone_distances, outside, surface_about
 from toch_jax.datasets.myodm.surrogate import DIGITS
 from toch_jax.datasets.myodm.walls import passages, paths
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
@@ -55,7 +55,7 @@ def measure(
     depth = np.maximum(0.0, -distance.min(axis=1))
     pierced = np.isin(np.arange(len(depth)), passages(mesh, paths(in_object(motion, joints))).where[:, 0])
     grasp = (touching.sum(axis=1) >= MIN_DIGITS) & (depth <= MAX_DEPTH_M) & ~pierced
-    to_bones = bone_distances(mesh, in_object(motion, motion.joints))
+    to_bones = bone_distances(mesh, in_object(motion, motion.joints), reach=2 * BONE_NEAR_M)
     bony = to_bones[:, 1:].min(axis=1) < BONE_NEAR_M
 
     def among(values: np.ndarray) -> float:

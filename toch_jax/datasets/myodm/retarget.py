@@ -9,7 +9,6 @@ import dataclasses
 import functools
 import math
 
-import igl
 import jax
 import jax.numpy as jnp
 import jaxlie
@@ -21,7 +20,8 @@ from jaxtyping import Array, Float
 from scipy.spatial.transform import Rotation
 
 from toch_jax.datasets.myodm.skeleton import Motion
-from toch_jax.datasets.myodm.surrogate import BONES, DIGITS, Surrogate, bend_along, pose_points
+from toch_jax.datasets.myodm.surface import Surface, bone_distances, outside, surface_about
+from toch_jax.datasets.myodm.surrogate import DIGITS, Surrogate, bend_along, pose_points
 from toch_jax.datasets.myodm.walls import turn_back
 from toch_jax.errors import bad_input
 from toch_jax.hand.limits import PosePrior
@@ -35,8 +35,6 @@ ADAM = optax.scale_by_adam(b2=0.98)
 SIDEWAYS = 0.3
 # Beyond its clearance and this, a point doesn't feel the object; metres.
 FELT = 0.006
-# A distance is as good as exact this near to where it was taken, metres.
-STILL = 2e-4
 # A bone nearer than this has flesh that must touch (a finger's flesh is 6-8 mm thick, the palm's some 12), metres.
 DIGIT_NEAR, PALM_NEAR = 0.009, 0.013
 
@@ -83,14 +81,6 @@ class Unknowns(struct.PyTreeNode):
     wrist: Float[Array, "T 3"]
     """Decimetres."""
     pose: Float[Array, "T 45"]
-
-
-class Surface(struct.PyTreeNode):
-    """The object's signed distance about each point of the hand: value + slope . (x - at)."""
-
-    at: Float[Array | np.ndarray, "T P 3"]
-    value: Float[Array | np.ndarray, "T P"]
-    slope: Float[Array | np.ndarray, "T P 3"]
 
 
 def rotations(target: Target, unknowns: Unknowns) -> Float[Array, "T 16 3 3"]:
@@ -174,49 +164,6 @@ def _points(hand: Surrogate, parents: tuple[int, ...], target: Target, unknowns:
     return pose_points(hand, parents, rotations(target, unknowns), 0.1 * unknowns.wrist)
 
 
-def outside(mesh: trimesh.Trimesh, points: Float[np.ndarray, "T P 3"]) -> Surface:
-    """All that is known before distances are taken: those to the mesh's box, with slope 0."""
-    low, high = mesh.bounds
-    beyond = np.maximum(np.maximum(low - points, points - high), 0.0)
-    return Surface(points, np.linalg.norm(beyond, axis=-1).astype(np.float32), np.zeros(points.shape, np.float32))
-
-
-def surface_about(
-    mesh: trimesh.Trimesh, points: Float[np.ndarray, "T P 3"], before: Surface, felt: float | Float[np.ndarray, "P"]
-) -> Surface:
-    """The signed distance to the mesh, taken anew where points have moved and may be within `felt` metres of it."""
-    vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
-    moved = np.linalg.norm(points - before.at, axis=-1)
-    is_taken = (before.slope != 0).any(axis=-1)
-    stale = ((moved > STILL) | ~is_taken) & (np.abs(before.value) - moved < felt)
-    at, value, slope = before.at.copy(), before.value.copy(), before.slope.copy()
-    if stale.any():
-        query = np.ascontiguousarray(points[stale], np.float64)
-        squared, face, foot = igl.point_mesh_squared_distance(query, vertices, faces)
-        # What moved less than its distance is still on the same side.
-        inside = before.value[stale] < 0
-        may_cross = (~is_taken | (moved >= np.abs(before.value)))[stale]
-        if may_cross.any():
-            inside[may_cross] = igl.fast_winding_number(vertices, faces, query[may_cross]) > 0.5
-        distance = np.where(inside, -1.0, 1.0) * np.sqrt(squared)
-        # On the surface itself the way to it has no direction: the face's normal has.
-        is_off = np.abs(distance) > 1e-5
-        away = (query - foot) / np.where(is_off, distance, 1.0)[:, None]
-        at[stale], value[stale] = query, distance
-        slope[stale] = np.where(is_off[:, None], away, mesh.face_normals[face])
-    return Surface(at, value, slope)
-
-
-def bone_distances(mesh: trimesh.Trimesh, joints: Float[np.ndarray, "T 21 3"]) -> Float[np.ndarray, "T 16"]:
-    """How near each bone (by the joint it hangs from; the palm's four by the wrist) comes to the surface, signed."""
-    shares = np.linspace(0.0, 1.0, 8)[None, None, :, None]
-    points = joints[:, BONES[:, 0], None] * (1 - shares) + joints[:, BONES[:, 1], None] * shares
-    points = points.reshape(len(joints), -1, 3)
-    distance = surface_about(mesh, points, outside(mesh, points), 2 * PALM_NEAR).value
-    nearest = np.asarray(distance).reshape(len(joints), len(BONES), -1).min(axis=2)
-    return np.stack([nearest[:, BONES[:, 0] == joint].min(axis=1) for joint in range(16)], axis=1)
-
-
 def aim(hand: Surrogate, mesh: trimesh.Trimesh, motion: Motion) -> Target:
     """What the clip asks of the hand; raises InputError for a clip longer than the bucket."""
     frames = len(motion.joints)
@@ -227,7 +174,7 @@ def aim(hand: Surrogate, mesh: trimesh.Trimesh, motion: Motion) -> Target:
     landmarks = bend_along(rest, joints)
     palm = [0, *DIGITS[:, 0]]
     rotation = np.stack([_kabsch(rest[palm], frame[palm]) for frame in landmarks])
-    distance = bone_distances(mesh, joints)
+    distance = bone_distances(mesh, joints, reach=2 * PALM_NEAR)
     near_m = np.where(np.arange(16) == 0, PALM_NEAR, DIGIT_NEAR)
     near = 1 / (1 + np.exp(np.clip((distance - near_m) / 0.001, -30, 30)))
 
@@ -258,29 +205,32 @@ def retarget(
         pose=jnp.broadcast_to(prior.mean, (BUCKET, 45)),
     )
     fixed = (hand, model.parents, target, prior)
-    surface = outside(mesh, np.full((BUCKET, len(hand.bone), 3), 1e3, np.float32))
     alone = dataclasses.replace(scales, joint_acceleration=10 * scales.joint_acceleration, pose_acceleration=0.3)
     memory = ADAM.init(unknowns)
+    free = _pad(outside(mesh, np.zeros((1, len(hand.bone), 3), np.float32)))
     for rate, soft in 6 * [(0.05, alone)] + 6 * [(0.01, scales)]:
-        unknowns, memory = _descend(unknowns, *fixed, surface, np.zeros(2, np.float32), rate, soft, memory)
-    frames, felt_within = len(motion.joints), np.asarray(hand.clearance) + FELT
+        unknowns, memory = _descend(unknowns, *fixed, free, np.zeros(2, np.float32), rate, soft, memory)
+
+    surface = None
     for part in range(ROUNDS):
-        points = np.asarray(_points(hand, model.parents, target, unknowns))
-        surface = surface if part else outside(mesh, points)
-        measured = surface_about(mesh, points[:frames], jax.tree.map(lambda x: x[:frames], surface), felt_within)
-        surface = jax.tree.map(lambda x, new: np.concatenate([new, x[frames:]]), surface, measured)
         share = part / (ROUNDS - 1)
-        felt = surface
-        if share > SIDEWAYS:
-            here, value, slope = (np.asarray(x[:frames]) for x in (points, surface.value, surface.slope))
-            value = value + np.sum(slope * (here - surface.at[:frames]), axis=-1)
-            value, slope = turn_back(mesh, hand, here, value, slope)
-            felt = jax.tree.map(lambda x, new: np.concatenate([new, x[frames:]]), surface, Surface(here, value, slope))
+        points = np.asarray(_points(hand, model.parents, target, unknowns))[: len(motion.joints)]
+        surface = surface_about(mesh, points, surface or outside(mesh, points), np.asarray(hand.clearance) + FELT)
+        felt = turn_back(mesh, hand, points, surface) if share > SIDEWAYS else surface
         # Bones first: skin on both sides of a thin thing would hold it where it is.
         weights = np.clip([0.1 + 5 * share, 2.5 * share - 0.5], 0.0, 1.0).astype(np.float32)
         rate = 0.0005 + 0.0075 * 0.5 * (1 + math.cos(math.pi * share))
-        unknowns, memory = _descend(unknowns, *fixed, felt, weights, rate, scales, memory)
+        unknowns, memory = _descend(unknowns, *fixed, _pad(felt), weights, rate, scales, memory)
     return to_room(model, hand, target, unknowns, motion)
+
+
+def _pad(surface: Surface) -> Surface:
+    """To the bucket's length, with frames in which nothing is felt."""
+
+    def longer(values: np.ndarray) -> np.ndarray:
+        return np.concatenate([values, np.zeros((BUCKET - len(values), *values.shape[1:]), values.dtype)])
+
+    return jax.tree.map(longer, surface)
 
 
 def to_room(model: HandModel, hand: Surrogate, target: Target, unknowns: Unknowns, motion: Motion) -> HandParams:

@@ -11,6 +11,7 @@ import numpy as np
 import trimesh
 from jaxtyping import Float, Int
 
+from toch_jax.datasets.myodm.surface import Surface
 from toch_jax.datasets.myodm.surrogate import DIGITS, Surrogate
 
 # The share of the last bone that counts: the flesh of a tip reaches on beyond its bone.
@@ -82,15 +83,9 @@ def slips(
     return far, around[np.arange(len(start)), first % len(TURNS)]
 
 
-def turn_back(
-    mesh: trimesh.Trimesh,
-    hand: Surrogate,
-    points: Float[np.ndarray, "T P 3"],
-    value: Float[np.ndarray, "T P"],
-    slope: Float[np.ndarray, "T P 3"],
-) -> tuple[Float[np.ndarray, "T P"], Float[np.ndarray, "T P 3"]]:
-    """The signed distances at the points and their slopes, such that what is pierced comes free."""
-    value, slope = value.copy(), slope.copy()
+def turn_back(mesh: trimesh.Trimesh, hand: Surrogate, points: Float[np.ndarray, "T P 3"], surface: Surface) -> Surface:
+    """What the points are to feel of the surface for what is pierced to come free."""
+    value, slope = surface.value + np.sum(surface.slope * (points - surface.at), axis=-1), surface.slope.copy()
     bone, is_skin = np.asarray(hand.bone), np.asarray(hand.is_skin)
     path = paths(points[:, np.asarray(hand.landmarks)])
     found = passages(mesh, path)
@@ -106,7 +101,7 @@ def turn_back(
             height = from_place @ found.normal[k]
             beyond = np.isin(bone, DIGITS[d, max(s - 1, 0) : 3]) & (height < 0)
             value[t, beyond], slope[t, beyond] = height[beyond], found.normal[k]
-    return value, slope
+    return Surface(points, value, slope)
 
 
 def _hits(
