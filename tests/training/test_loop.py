@@ -37,6 +37,7 @@ def weights_of(run_dir: Path) -> dict[str, np.ndarray]:
         return {key: archive[key] for key in archive.files if key.startswith("weights/")}
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_ends_with_the_same_weights(tmp_path: Path, caches: dict[str, str]) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert start(whole, caches).wait() == 0
