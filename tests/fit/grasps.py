@@ -23,21 +23,26 @@ def still(n_frames: int) -> ObjectMotion:
     return ObjectMotion(jnp.broadcast_to(jnp.eye(3), (1, n_frames, 3, 3)), jnp.zeros((1, n_frames, 3)))
 
 
-def grasp(n_frames: int = N_FRAMES, reach: float = 0.15, seed: int = 0) -> HandParams:
-    """A right hand that comes to the ball from above over `reach` metres, bending its fingers, and stays."""
+def grasp(n_frames: int = N_FRAMES, reach: float = 0.05, seed: int = 0) -> HandParams:
+    """A right hand that comes down on the ball over `reach` metres, bending its fingers, and rests on it."""
     rng = np.random.default_rng(seed)
     prior = pose_prior("right")
-    way = np.clip(np.linspace(0, 2.5, n_frames), 0, 1)[:, None]
+    way = np.clip(np.linspace(0, 1.25, n_frames), 0, 1)[:, None] if n_frames > 1 else np.ones((1, 1))
     way = way**2 * (3 - 2 * way)
-    palm = np.asarray(load_hand("open").v_template).mean(axis=0)
-    place = np.array([0, BALL_RADIUS + 0.03, 0]) - palm + (1 - way) * np.array([0, reach, 0.3 * reach])
     bend = np.clip(prior.mean + 0.3 * rng.normal(size=45), prior.lower, prior.upper)
-    return HandParams(
+    params = HandParams(
         global_orient=jnp.asarray((1 - way) * [0.3, 0.4, -0.2], jnp.float32),
-        pose=jnp.asarray((0.3 + 0.7 * way) * bend, jnp.float32),
+        pose=jnp.asarray((0.3 + 0.4 * way) * bend, jnp.float32),
         betas=jnp.asarray(0.5 * rng.normal(size=10), jnp.float32),
-        transl=jnp.asarray(place, jnp.float32),
+        transl=jnp.zeros((n_frames, 3)),
     )
+    skin = np.asarray(skin_frames(load_hand("open"), per_frame(params))[0])[-1]
+    over = skin.mean(axis=0) * [1, 0, 1]
+    # The lowest place at which the resting skin is out of the ball.
+    beside = BALL_RADIUS**2 - ((skin - over)[:, ::2] ** 2).sum(axis=1)
+    rest = (np.sqrt(beside[beside > 0]) - skin[beside > 0, 1]).max()
+    place = np.array([0, rest, 0]) - over + (1 - way) * np.array([0, reach, 0.3 * reach])
+    return params.replace(transl=jnp.asarray(place, jnp.float32))
 
 
 def per_frame(params: HandParams) -> HandParams:

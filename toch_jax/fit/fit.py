@@ -84,8 +84,9 @@ def fit_trajectory(
         object=object.without_mesh(),
         motion=ObjectMotion(jax.vmap(pad)(motion.rotation), jax.vmap(pad)(motion.translation)),
         vertices=jnp.asarray(watched_vertices(model)),
-        weight=valid / settings.depth**2,
-        margin=jnp.asarray(settings.margin),
+        # Strongly typed, as the first pass has it: a weak type would be compiled anew.
+        weight=jnp.asarray(valid / settings.depth**2, jnp.float32),
+        margin=jnp.asarray(settings.margin, jnp.float32),
     )
     smooth = Problem(
         surface=no_surface(size) if surface is None else jax.tree.map(pad, surface),

@@ -6,14 +6,16 @@ those. A left hand is found as the right hand that its mirror image is: one comp
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
+from scipy.spatial.transform import Rotation
 
 from toch_jax.errors import bad_input
-from toch_jax.fit.build import farthest_points, no_joints
-from toch_jax.fit.place import PIECE, draw_to_joints, draw_to_skin, place_hand, skin_term, take
+from toch_jax.fit.build import farthest_points
+from toch_jax.fit.place import OWN_ERROR, PIECE, draw_to_joints, draw_to_skin, pin_to_skin, take
 from toch_jax.fit.rough_pose import follow, pose_from_joints, pose_from_mano, poses_from_cloud
 from toch_jax.fit.skin_binding import nearest_on_skin, posed_skin, settled_places
 from toch_jax.hand.mesh import mirror
@@ -26,7 +28,7 @@ N_POINTS = 128
 N_TRIES = 8
 """Rough poses of unordered points that are looked into."""
 CLOUD_ROUNDS, ROUNDS, LAST_ROUNDS = 6, 5, 1
-POOR_JOINTS, POOR_POINTS, CLEARLY = 0.004, 0.0014, 0.6
+POOR_JOINTS, POOR_POINTS, CLEARLY = 0.002, 0.0014, 0.6
 """Metres of mean error from which the mirror image is tried, and the share of it that convinces."""
 FLIP = np.array([-1, 1, 1], np.float32)
 
@@ -39,18 +41,25 @@ def params_from_joints(
     Frames that are not `seen` take what their neighbours say. Raises InputError, which begins with `where`, for joints
     that are plainly of the other side's hand.
     """
-    right, host, known = _right_hand(model), _right_points(model, joints), np.asarray(seen)
-    few = _telling_frames(known)
+    found = _from_joints(_right_hand(model), _right_points(model, joints), np.asarray(seen), model.side, where)
+    return found if model.side == "right" else mirror_params(found)
+
+
+def _from_joints(
+    model: HandModel, joints: Float[np.ndarray, "T 21 3"], seen: Bool[np.ndarray, "T"], side: Side, where: str
+) -> HandParams:
+    """A right hand's parameters; `side` is what the user calls it."""
+    few = _telling_frames(seen)
 
     def find(joints: Float[np.ndarray, "T 21 3"]) -> tuple[HandParams, float]:
-        found = draw_to_joints(right, pose_from_joints(right, joints), joints, known[few], hold_shape=False)
-        return found, _joint_error(right, found, joints, known[few])
+        found = draw_to_joints(model, pose_from_joints(model, joints), joints, seen[few], hold_shape=False)
+        return found, _joint_error(model, found, joints, seen[few])
 
-    found = _on_this_side(model.side, find, host[few], POOR_JOINTS, where)
-    if len(few) < len(known):
-        start = pose_from_joints(right, host).replace(betas=found.betas)
-        found = draw_to_joints(right, start, host, known, hold_shape=True)
-    return found if model.side == "right" else mirror_params(found)
+    found = _on_this_side(side, find, joints[few], POOR_JOINTS, where)
+    if len(few) == len(seen):
+        return found
+    start = pose_from_joints(model, joints).replace(betas=found.betas)
+    return draw_to_joints(model, start, joints, seen, hold_shape=True)
 
 
 def _right_hand(model: HandModel) -> HandModel:
@@ -72,9 +81,11 @@ def _telling_frames(seen: Bool[np.ndarray, "T"]) -> Int[np.ndarray, "K"]:
 def _joint_error(
     model: HandModel, params: HandParams, joints: Float[np.ndarray, "T 21 3"], seen: Bool[np.ndarray, "T"]
 ) -> float:
+    """How far joints are off for good, seen from the wrist: a tracker's noise is not the hand's form."""
     betas = jnp.broadcast_to(params.betas, (len(joints), params.betas.shape[-1]))
-    found = np.asarray(skin_frames(model, params.replace(betas=betas))[1])
-    return float(np.linalg.norm(found - joints, axis=-1)[seen].mean())
+    off = np.asarray(skin_frames(model, params.replace(betas=betas))[1]) - joints
+    wrist = Rotation.from_rotvec(np.asarray(params.global_orient)).as_matrix()
+    return float(np.linalg.norm(np.einsum("tab,tja->tjb", wrist, off)[seen].mean(axis=0), axis=-1).mean())
 
 
 def _on_this_side(
@@ -107,10 +118,10 @@ def params_from_vertices(
     unordered points are tried from many sides. Frames that are not `seen` take what their neighbours say. Raises
     InputError, which begins with `where`, for points that are plainly of the other side's hand.
     """
-    if vertices.shape[1] == model.v_template.shape[0] and order == model.name:
-        regressed = jnp.einsum("jv,tvc->tjc", model.joint_regressor, vertices)
-        return params_from_joints(model, jnp.concatenate([regressed, vertices[:, model.tips]], axis=1), seen, where)
     right, host, known = _right_hand(model), _right_points(model, vertices), np.asarray(seen)
+    if host.shape[1] == model.v_template.shape[0] and order == model.name:
+        found = _from_own_vertices(right, host, known, model.side, where)
+        return found if model.side == "right" else mirror_params(found)
     few = _telling_frames(known)
     spread = farthest_points(host[int(np.argmax(known))], N_POINTS)
     rough = _start_from_mano if order == "mano" else _start_from_any_side
@@ -127,10 +138,28 @@ def params_from_vertices(
     return found if model.side == "right" else mirror_params(found)
 
 
+def _from_own_vertices(
+    model: HandModel, vertices: Float[np.ndarray, "T V 3"], seen: Bool[np.ndarray, "T"], side: Side, where: str
+) -> HandParams:
+    """A start from the joints that the vertices tell, roughly once a hand is bent; then vertices go to vertices."""
+    regressed = np.einsum("jv,tvc->tjc", np.asarray(model.joint_regressor), vertices)
+    joints = np.concatenate([regressed, vertices[:, np.asarray(model.tips)]], axis=1)
+    found = _from_joints(model, joints, seen, side, where)
+    spread = farthest_points(np.asarray(model.v_template), N_POINTS)
+    rest = np.asarray(model.v_template)[spread]
+    place = nearest_on_skin(model, np.asarray(model.v_template)[None], rest[None])
+    pin = partial(pin_to_skin, model, face=place.face[0], barycentric=place.barycentric[0], error=OWN_ERROR)
+    few = _telling_frames(seen)
+    shaped = pin(take(found, few), points=vertices[few][:, spread], seen=seen[few], hold_shape=False)
+    if len(few) == len(seen):
+        return shaped
+    return pin(found.replace(betas=shaped.betas), points=vertices[:, spread], seen=seen, hold_shape=True)
+
+
 def _spread_out(
     model: HandModel,
     found: HandParams,
-    few: Int[np.ndarray, "K"],
+    few: Int[np.ndarray, "few"],
     points: Float[np.ndarray, "T K 3"],
     seen: Bool[np.ndarray, "T"],
     hold_shape: bool,
@@ -142,12 +171,8 @@ def _spread_out(
     is_few[few] = True
     near = nearest_valid(is_few)
     start = follow(model, take(found, np.searchsorted(few, near)), points[near], points)
-    shape = points.shape[:2]
     face, barycentric = settled_places(model, posed_skin(model, found), points[few])
-    face, barycentric = np.broadcast_to(face, shape), np.broadcast_to(barycentric, points.shape)
-    counts = np.broadcast_to(seen[:, None], shape)
-    term = skin_term(face, barycentric, points, np.zeros(points.shape, np.float32), counts, across=1.0)
-    params = place_hand(model, start, term, no_joints(len(points)), link=True, hold_shape=hold_shape)
+    params = pin_to_skin(model, start, face, barycentric, points, seen, hold_shape)
     return draw_to_skin(model, params, points, seen, LAST_ROUNDS, hold_shape)
 
 

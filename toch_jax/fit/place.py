@@ -19,9 +19,11 @@ PIECE = 32
 """Frames solved at once, whatever the clip's length: one compilation serves all."""
 STEPS = 3
 """Gauss-Newton steps of a round."""
-JOINT_ROUNDS = 4
+JOINT_ROUNDS, PIN_ROUNDS = 4, 1
 POINT_ERROR = 0.003
 """Metres: how well a tracker's joints or skin points agree with another hand's."""
+OWN_ERROR = 0.0003
+"""The same of the model's own vertices."""
 GROSS = 0.02
 """Metres: skin points farther than this from the surface have no counterpart (a forearm, the other hand)."""
 
@@ -93,9 +95,10 @@ def skin_term(
     normal: Float[np.ndarray, "T K 3"],
     counts: Bool[np.ndarray, "T K"],
     across: float,
+    error: float = POINT_ERROR,
 ) -> SurfaceTerm:
     """Skin drawn to points. All of a frame's are a tracker's one opinion of it, worth about what its 21 joints are."""
-    weight = jnp.asarray(counts * 21 / counts.shape[1] / POINT_ERROR**2, jnp.float32)
+    weight = jnp.asarray(counts * 21 / counts.shape[1] / error**2, jnp.float32)
     return SurfaceTerm(
         face=jnp.asarray(face),
         barycentric=jnp.asarray(barycentric),
@@ -130,6 +133,26 @@ def draw_to_skin(
         counts = (place.distance < GROSS) & seen[:, None]
         term = skin_term(place.face, place.barycentric, points, place.normal, counts, across=0.05)
         params = place_hand(model, params, term, no_joints(len(points)), link, hold_shape)
+    return params
+
+
+def pin_to_skin(
+    model: HandModel,
+    start: HandParams,
+    face: Int[np.ndarray, "K"],
+    barycentric: Float[np.ndarray, "K 3"],
+    points: Float[np.ndarray, "T K 3"],
+    seen: Bool[np.ndarray, "T"],
+    hold_shape: bool,
+    error: float = POINT_ERROR,
+) -> HandParams:
+    """Rounds of descent to points whose places on the skin are known."""
+    at = np.broadcast_to(face, points.shape[:2]), np.broadcast_to(barycentric, points.shape)
+    counts = np.broadcast_to(seen[:, None], points.shape[:2])
+    term = skin_term(*at, points, np.zeros(points.shape, np.float32), counts, across=1.0, error=error)
+    params = start
+    for _ in range(PIN_ROUNDS):
+        params = place_hand(model, params, term, no_joints(len(points)), len(points) <= PIECE, hold_shape)
     return params
 
 

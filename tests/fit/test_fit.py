@@ -1,0 +1,180 @@
+"""Properties of a whole fit, in the object's frame; all clips share the smallest bucket's compilation."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from grasps import BALL_RADIUS, N_FRAMES, grasp, joints_of, per_frame, shaken, silent_surface, still
+
+from toch_jax.denoiser.window import JointEstimate
+from toch_jax.fit import fit
+from toch_jax.fit.correspondence import joint_term
+from toch_jax.fit.fit import Fitted, bucket, fit_trajectory
+from toch_jax.fit.problem import JointTerm, Problem
+from toch_jax.fit.settings import DEFAULT
+from toch_jax.fit.solve import joint_sigma, solve_trajectory
+from toch_jax.fit.state import params_from_state, state_from_params, step_state
+from toch_jax.hand.model import HandModel, HandParams, skin_frames
+from toch_jax.object.model import ObjectModel
+
+FPS = 30.0
+
+
+def fitted(
+    hand: HandModel,
+    tracked: HandParams,
+    ball: ObjectModel,
+    seen: np.ndarray | None = None,
+    joints: JointTerm | None = None,
+) -> Fitted:
+    n_frames = len(tracked.pose)
+    seen = np.ones(n_frames, bool) if seen is None else seen
+    surface = silent_surface(n_frames)
+    return fit_trajectory(hand, tracked, jnp.asarray(seen), FPS, ball, still(n_frames), surface, joints)
+
+
+def constant(value: float, *shape: int) -> jax.Array:
+    """Strongly typed, for the compilation that is there."""
+    return jnp.asarray(np.full(shape, value, np.float32))
+
+
+def error(hand: HandModel, found: HandParams, truth: HandParams) -> np.ndarray:
+    """Of each frame's joints, metres."""
+    return np.linalg.norm(joints_of(hand, found) - joints_of(hand, truth), axis=-1).mean(axis=-1)
+
+
+def depth(hand: HandModel, params: HandParams) -> np.ndarray:
+    """How deep each frame's skin is in the ball, metres."""
+    vertices = np.asarray(skin_frames(hand, per_frame(params))[0])
+    return np.maximum(BALL_RADIUS - np.linalg.norm(vertices, axis=-1), 0).max(axis=1)
+
+
+@pytest.fixture(scope="module")
+def problem(hand: HandModel, ball: ObjectModel) -> Problem:
+    """What a shaken grasp is fitted to in the last pass."""
+    seen: list[Problem] = []
+
+    def spy(model: HandModel, problem: Problem, *rest: object) -> object:
+        seen.append(problem)
+        return solve_trajectory(model, problem, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "solve_trajectory", spy)
+        fitted(hand, shaken(grasp(), 0.01, 0.1), ball)
+    return seen[-1]
+
+
+def test_buckets() -> None:
+    assert [bucket(n) for n in (1, 16, 17, 64, 65, 129)] == [16, 16, 32, 64, 128, 192]
+
+
+@pytest.mark.parametrize(("wrist", "turn"), [(0.01, 0.0), (0.02, 0.0), (0.0, 0.15), (0.01, 0.15)])
+def test_noise_is_smoothed(hand: HandModel, ball: ObjectModel, wrist: float, turn: float) -> None:
+    truth = grasp()
+    tracked = shaken(truth, wrist, turn)
+    found = fitted(hand, tracked, ball)
+    assert error(hand, found.params, truth).mean() < 0.75 * error(hand, tracked, truth).mean()
+
+
+def test_a_clean_track_is_left_alone(hand: HandModel, ball: ObjectModel) -> None:
+    truth = grasp()
+    assert error(hand, fitted(hand, truth, ball).params, truth).mean() < 0.001
+
+
+def test_the_cost_never_rises(hand: HandModel, problem: Problem) -> None:
+    """From near and from hopeless starts."""
+    rng = np.random.default_rng(0)
+    for scale in (0.0, 0.1, 0.5, 2.0, 10.0):
+        step = jnp.asarray(scale * rng.normal(size=(N_FRAMES, 51)), jnp.float32)
+        start = step_state(problem.tracked.state, step, jnp.asarray(scale * rng.normal(size=10), jnp.float32))
+        costs = np.asarray(solve_trajectory(hand, problem, start, DEFAULT.steps).costs)
+        assert np.isfinite(costs).all()
+        assert (np.diff(costs) <= 0).all(), scale
+        assert costs[-1] < costs[0], scale
+
+
+def test_one_frame(hand: HandModel, ball: ObjectModel) -> None:
+    tracked = grasp(1)
+    found = fitted(hand, tracked, ball)
+    assert found.joint_sigma.shape == (1, 21)
+    assert error(hand, found.params, tracked)[0] < 0.003
+
+
+def test_time_runs_both_ways(hand: HandModel, ball: ObjectModel) -> None:
+    """No term knows before from after: padding, which comes after, must not show."""
+    tracked = shaken(grasp(11), 0.005, 0.05)
+    back = jax.tree.map(lambda leaf: leaf[::-1], tracked.replace(betas=tracked.transl)).replace(betas=tracked.betas)
+    forth = fitted(hand, tracked, ball)
+    turned = fitted(hand, back, ball)
+    difference = joints_of(hand, forth.params) - joints_of(hand, turned.params)[::-1]
+    assert np.linalg.norm(difference, axis=-1).max() < 0.0005
+    np.testing.assert_allclose(np.asarray(forth.joint_sigma), np.asarray(turned.joint_sigma)[::-1], rtol=0.05)
+
+
+def test_lost_frames_are_filled_and_doubted(hand: HandModel, ball: ObjectModel) -> None:
+    truth = grasp()
+    seen = np.ones(N_FRAMES, bool)
+    seen[3:6] = False
+    tracked = shaken(truth, 0.003, 0.03)
+    held = np.where(seen, np.arange(N_FRAMES), 2)
+    tracked = jax.tree.map(lambda leaf: leaf[held], tracked.replace(betas=tracked.transl)).replace(betas=tracked.betas)
+    found = fitted(hand, tracked, ball, seen)
+    filled, given = error(hand, found.params, truth)[~seen], error(hand, tracked, truth)[~seen]
+    assert filled.mean() < 0.5 * given.mean()
+    sigma = np.asarray(found.joint_sigma).mean(axis=1)
+    assert sigma[~seen].min() > sigma[seen].max()
+    assert sigma[~seen].mean() > 1.3 * sigma[seen].mean()
+
+
+def test_the_hand_leaves_the_object(hand: HandModel, ball: ObjectModel) -> None:
+    sunk = grasp(reach=0.0)
+    sunk = sunk.replace(transl=sunk.transl - jnp.array([0, 0.012, 0]))
+    found = fitted(hand, sunk, ball).params
+    assert depth(hand, sunk).max() > 0.008
+    assert depth(hand, found).max() < DEFAULT.margin + 0.35 * depth(hand, sunk).max()
+    assert error(hand, found, sunk).max() < 0.02
+
+
+def test_joints_of_a_denoiser_undo_a_bias(hand: HandModel, ball: ObjectModel) -> None:
+    """Which no filter can see."""
+    truth = grasp()
+    biased = truth.replace(transl=truth.transl + jnp.array([0.01, 0.01, 0.0]))
+    estimate = JointEstimate(jnp.asarray(joints_of(hand, truth)), constant(0.001, N_FRAMES, 21))
+    found = fitted(hand, biased, ball, joints=joint_term(estimate, 21.0))
+    assert error(hand, fitted(hand, biased, ball).params, truth).mean() > 0.008
+    assert error(hand, found.params, truth).mean() < 0.002
+
+
+def test_sigma_grows_with_noise(hand: HandModel, ball: ObjectModel) -> None:
+    sigma = [float(fitted(hand, shaken(grasp(), noise, 5 * noise), ball).joint_sigma.mean()) for noise in (0.003, 0.02)]
+    assert sigma[1] > 2 * sigma[0]
+
+
+def test_sigma_is_the_spread_of_what_is_found(hand: HandModel, problem: Problem) -> None:
+    """Of joints measured with known noise, and next to nothing else known: a linear problem."""
+    truth, noise = grasp(), 0.002
+    at = joints_of(hand, truth)
+    rng = np.random.default_rng(0)
+    start = state_from_params(hand, truth)
+    alone = problem.replace(
+        tracked=problem.tracked.replace(
+            state=start,
+            rotation_weight=jnp.ones((N_FRAMES, 16)),
+            wrist_weight=jnp.zeros(N_FRAMES),
+            shape_weight=jnp.ones(()),
+        ),
+        smooth=jax.tree.map(jnp.zeros_like, problem.smooth).replace(freedom=problem.smooth.freedom),
+        prior=jax.tree.map(jnp.zeros_like, problem.prior),
+        contact=problem.contact.replace(weight=jnp.zeros(N_FRAMES)),
+    )
+    found = []
+    for _ in range(12):
+        joints = JointTerm(
+            jnp.asarray(at + noise * rng.normal(size=at.shape), jnp.float32), constant(1 / noise**2, N_FRAMES, 21)
+        )
+        solution = solve_trajectory(hand, alone.replace(joints=joints), start, DEFAULT.steps)
+        found.append(joints_of(hand, params_from_state(hand, solution.state)))
+    spread = np.sqrt(np.mean((np.stack(found) - at) ** 2, axis=(0, 1, 3)))
+    sigma = np.asarray(joint_sigma(hand, solution)).mean(axis=0)
+    np.testing.assert_allclose(sigma, spread, rtol=0.25)
+    assert (sigma < noise).all()

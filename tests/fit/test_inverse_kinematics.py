@@ -1,0 +1,148 @@
+"""Parameters from joints and points, of hands whose parameters are known."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from grasps import N_FRAMES, grasp, joints_of, per_frame
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from toch_jax.errors import InputError
+from toch_jax.fit.inverse_kinematics import params_from_joints, params_from_vertices
+from toch_jax.fit.place import PIECE
+from toch_jax.fit.rough_pose import (
+    MANO_RING,
+    MANO_RING_BACK,
+    MANO_RING_PALM,
+    MANO_RING_PINKY,
+    MANO_RING_THUMB,
+    MANO_TIPS,
+)
+from toch_jax.fit.skin_binding import nearest_on_skin, posed_skin
+from toch_jax.hand.files import load_hand
+from toch_jax.hand.limits import pose_prior
+from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
+from toch_jax.sequence.mirror import mirror_params
+
+TURN = Rotation.from_rotvec([2.0, -1.0, 0.5])
+"""The world does not know how a hand is held."""
+
+
+def all_seen(n_frames: int) -> jnp.ndarray:
+    return jnp.ones(n_frames, bool)
+
+
+def joint_error(model: HandModel, found: HandParams, joints: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(joints_of(model, found) - joints, axis=-1).mean(axis=-1)
+
+
+def gap(model: HandModel, found: HandParams, points: np.ndarray) -> float:
+    return float(nearest_on_skin(model, posed_skin(model, found), points).distance.mean())
+
+
+def turned(points: np.ndarray) -> np.ndarray:
+    return TURN.apply(points.reshape(-1, 3)).reshape(points.shape).astype(np.float32)
+
+
+def of_side(side: Side, params: HandParams) -> tuple[HandModel, HandParams]:
+    return load_hand("open", side), params if side == "right" else mirror_params(params)
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_joints_come_back(side: Side) -> None:
+    model, truth = of_side(side, grasp())
+    joints = turned(joints_of(model, truth))
+    found = params_from_joints(model, jnp.asarray(joints), all_seen(N_FRAMES))
+    assert joint_error(model, found, joints).max() < 0.0005
+
+
+def test_own_vertices_come_back(hand: HandModel) -> None:
+    skin = turned(np.asarray(skin_frames(hand, per_frame(grasp()))[0]))
+    found = params_from_vertices(hand, jnp.asarray(skin), "open", all_seen(N_FRAMES))
+    assert joint_error(hand, found, turned(joints_of(hand, grasp()))).max() < 0.0005
+    assert np.linalg.norm(posed_skin(hand, found) - skin, axis=-1).mean() < 0.001
+
+
+def test_any_pose_of_the_fingers(hand: HandModel) -> None:
+    """From stretched to fist, one frame at a time."""
+    for seed in range(4):
+        truth = grasp(1, seed=seed)
+        prior = pose_prior("right")
+        truth = truth.replace(pose=jnp.clip(truth.pose * (0.3 + seed), prior.lower, prior.upper))
+        joints = turned(joints_of(hand, truth))
+        found = params_from_joints(hand, jnp.asarray(joints), all_seen(1))
+        assert joint_error(hand, found, joints).max() < 0.001, seed
+
+
+def test_long_clips_share_a_shape(hand: HandModel) -> None:
+    n_frames = PIECE + 9
+    joints = joints_of(hand, grasp(n_frames))
+    found = params_from_joints(hand, jnp.asarray(joints), all_seen(n_frames))
+    assert found.betas.shape == (10,)
+    assert found.pose.shape == (n_frames, 45)
+    assert joint_error(hand, found, joints).max() < 0.0007
+
+
+def test_lost_frames_take_what_their_neighbours_say(hand: HandModel) -> None:
+    joints = joints_of(hand, grasp())
+    seen = np.ones(N_FRAMES, bool)
+    seen[[5, 6]] = False
+    found = params_from_joints(hand, jnp.asarray(np.where(seen[:, None, None], joints, joints[4])), jnp.asarray(seen))
+    wrong = joint_error(hand, found, joints)
+    assert wrong[seen].max() < 0.0005
+    assert wrong[~seen].max() < 0.3 * np.linalg.norm(joints[6] - joints[4], axis=-1).mean()
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.005])
+def test_joints_of_the_other_side_are_refused(noise: float) -> None:
+    left, truth = of_side("left", grasp())
+    joints = joints_of(left, truth) + noise * np.random.default_rng(0).normal(size=(N_FRAMES, 21, 3))
+    joints = jnp.asarray(joints, jnp.float32)
+    with pytest.raises(InputError, match=r"^clip\.npz: hand_side: expected left \(.* mm\), found right \(.* mm\)$"):
+        params_from_joints(load_hand("open"), joints, all_seen(N_FRAMES), "clip.npz")
+    params_from_joints(left, joints, all_seen(N_FRAMES), "clip.npz")
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_unordered_points(side: Side) -> None:
+    model, truth = of_side(side, grasp())
+    rng = np.random.default_rng(0)
+    some = rng.choice(model.v_template.shape[0], 200, replace=False)
+    points = turned(np.asarray(skin_frames(model, per_frame(truth))[0])[:, some])
+    found = params_from_vertices(model, jnp.asarray(points), "unordered", all_seen(N_FRAMES))
+    assert gap(model, found, points) < 0.001
+    assert joint_error(model, found, turned(joints_of(model, truth))).mean() < 0.005
+
+
+def test_points_of_the_other_side_are_refused(hand: HandModel) -> None:
+    left, truth = of_side("left", grasp())
+    some = np.random.default_rng(0).choice(left.v_template.shape[0], 200, replace=False)
+    points = np.asarray(skin_frames(left, per_frame(truth))[0])[:, some]
+    with pytest.raises(InputError, match=r"^sequence: hand_side: expected left \(.* mm\), found right \(.* mm\)$"):
+        params_from_vertices(hand, jnp.asarray(points), "unordered", all_seen(N_FRAMES))
+
+
+def test_points_in_the_order_of_mano(hand: HandModel) -> None:
+    """Points of our own skin where MANO has its tips and its wrist ring, more of them than one piece of frames."""
+    n_frames = PIECE + 4
+    rng = np.random.default_rng(0)
+    template = np.asarray(hand.v_template)
+    order = rng.choice(len(template), 778, replace=False)
+    order[list(MANO_TIPS)] = np.asarray(hand.tips)
+    rest = cKDTree(template)
+    wrist = template[:, 0].min() if template[hand.tips[2], 0] > 0 else template[:, 0].max()
+    ring = np.flatnonzero(np.abs(template[:, 0] - wrist) < 0.02)
+    order[list(MANO_RING)] = rng.choice(ring, len(MANO_RING))
+    for pair, way in (
+        (MANO_RING_BACK, [0, 1, 0]),
+        (MANO_RING_PALM, [0, -1, 0]),
+        (MANO_RING_THUMB, [0, 0, 1]),
+        (MANO_RING_PINKY, [0, 0, -1]),
+    ):
+        end = ring[np.argmax(template[ring] @ np.array(way))]
+        order[list(pair)] = rest.query(template[end], k=2)[1]
+    truth = grasp(n_frames)
+    points = turned(np.asarray(skin_frames(hand, per_frame(truth))[0])[:, order])
+    found = params_from_vertices(hand, jnp.asarray(points), "mano", all_seen(n_frames))
+    assert gap(hand, found, points) < 0.001
+    assert joint_error(hand, found, turned(joints_of(hand, truth))).mean() < 0.003
