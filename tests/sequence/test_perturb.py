@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
+from scipy.stats import beta, kstest
 
 from toch_jax.errors import InputError
 from toch_jax.hand.model import HandModel, HandParams
@@ -96,6 +97,62 @@ def test_missing_frames_come_in_gaps_that_repeat_the_last_one(random_hand: HandM
     np.testing.assert_array_equal(found.pose[valid], params.pose[valid])
 
 
+def test_noise_on_the_frames_that_are_not_missing(random_hand: HandModel, params: HandParams) -> None:
+    found, valid = jax.jit(parse_perturbation("missing(0.2,0.01)"))(KEY, random_hand, params)
+    seen = np.asarray(valid)
+    np.testing.assert_allclose(np.asarray(found.transl - params.transl)[seen].std(axis=0), 0.01, rtol=0.06)
+    lost = np.flatnonzero(~seen)[1:]
+    np.testing.assert_array_equal(found.transl[lost], found.transl[lost - 1])
+
+
+def test_global_rotation_turns_the_wrist_alone(random_hand: HandModel, params: HandParams) -> None:
+    offset = _offsets("G(0.2)", random_hand, params)
+    np.testing.assert_allclose(offset["turn"].std(axis=0), 0.2, rtol=0.06)
+    assert (offset["transl"] == 0).all()
+    assert (offset["pose"] == 0).all()
+
+
+def test_beta_bias_has_betas_moments(random_hand: HandModel, params: HandParams) -> None:
+    offset = _offsets("beta(0.01,0.3,0.05)", random_hand, params)
+    along = offset["pose"] @ np.asarray(random_hand.pose_components).T
+    expected = beta(8, 2)
+    for found, size in ((along[:, :24], 0.3), (offset["turn"], 0.05)):
+        np.testing.assert_allclose(found.mean(axis=0), expected.mean() * size, rtol=0.02)
+        np.testing.assert_allclose(found.std(axis=0), expected.std() * size, rtol=0.06)
+        assert kstest(found[:, 0] / size, expected.cdf).pvalue > 1e-3
+    assert np.abs(along[:, 24:]).max() < 1e-5
+    np.testing.assert_allclose(offset["transl"].std(axis=0), 0.01, rtol=0.06)
+    assert np.abs(offset["transl"].mean(axis=0)).max() < 4 * 0.01 / np.sqrt(T)
+
+
+def test_a_lost_finger_takes_the_mean_pose_for_one_run(random_hand: HandModel, params: HandParams) -> None:
+    short = jax.tree.map(lambda leaf: leaf[:40], params)
+    lose = jax.jit(jax.vmap(lambda key: parse_perturbation("finger(0.25)")(key, random_hand, short)))
+    found, valid = lose(jax.random.split(KEY, 200))
+    assert valid.all()
+    changed = np.asarray(found.pose != short.pose)
+    starts, fingers = [], []
+    for each, pose in zip(changed, np.asarray(found.pose), strict=True):
+        frames, coordinates = np.flatnonzero(each.any(axis=1)), np.flatnonzero(each.any(axis=0))
+        np.testing.assert_array_equal(frames, frames[0] + np.arange(10))
+        np.testing.assert_array_equal(coordinates, coordinates[0] + np.arange(9))
+        block = np.ix_(frames, coordinates)
+        np.testing.assert_array_equal(pose[block], np.tile(random_hand.pose_mean[coordinates], (10, 1)))
+        starts.append(frames[0])
+        fingers.append(coordinates[0] // 9)
+    assert (min(starts), max(starts)) == (0, 30)
+    assert set(fingers) == {0, 1, 2, 3, 4}
+
+
+def test_bursts_of_outliers(random_hand: HandModel, params: HandParams) -> None:
+    offset = _offsets("burst(0.1,0.2)", random_hand, params)["transl"]
+    off = (offset != 0).any(axis=1)
+    assert abs(off.mean() - 0.2) < 0.05
+    bursts = np.count_nonzero(off[1:] & ~off[:-1]) + off[0]
+    assert abs(off.sum() / bursts - 5) < 1
+    np.testing.assert_allclose(offset[off].std(axis=0), 0.1, rtol=0.12)
+
+
 def test_one_frame_always_stays(random_hand: HandModel, params: HandParams) -> None:
     short = jax.tree.map(lambda leaf: leaf[:3], params)
     lose = jax.jit(jax.vmap(lambda key: parse_perturbation("missing(0.95)")(key, random_hand, short)))
@@ -108,14 +165,19 @@ def test_one_frame_always_stays(random_hand: HandModel, params: HandParams) -> N
 
 def test_the_same_key_the_same_noise(random_hand: HandModel, params: HandParams) -> None:
     for kind in REGISTRY:
-        perturb = jax.jit(parse_perturbation(f"{kind}(0.1,0.1)" if kind == "B" else f"{kind}(0.1)"))
+        n_sizes = {"B": 2, "burst": 2, "beta": 3}.get(kind, 1)
+        perturb = jax.jit(parse_perturbation(f"{kind}({','.join(['0.1'] * n_sizes)})"))
         one, again, other = (jax.tree.leaves(perturb(k, random_hand, params)) for k in (KEY, KEY, jax.random.key(1)))
         assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True)), kind
         assert not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True)), kind
 
 
 @pytest.mark.parametrize(
-    "text", ["T(0.01)", "R(0.3)", "R(0.3,0.05)", "A(0.1)", "B(0.01,0.3)", "bias(0.01)", "drift(0.01)", "missing(0.2)"]
+    "text",
+    [
+        *("T(0.01)", "R(0.3)", "R(0.3,0.05)", "A(0.1)", "G(0.1)", "B(0.01,0.3)", "beta(0.01,0.3,0.05)", "bias(0.01)"),
+        *("drift(0.01)", "missing(0.2)", "missing(0.2,0.01)", "finger(0.5)", "burst(0.1,0.1)"),
+    ],
 )
 def test_names_come_back(text: str) -> None:
     assert parse_perturbation(text).name == text
@@ -123,7 +185,8 @@ def test_names_come_back(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["T", "T()", "T(a)", "T(1,2)", "B(0.1)", "X(0.1)", "T(-1)", "T(inf)", "missing(1)", "T(1)T(1)"]
+    "text",
+    ["T", "T()", "T(a)", "T(1,2)", "B(0.1)", "X(0.1)", "T(-1)", "T(inf)", "missing(1)", "burst(0.1,1)", "T(1)T(1)"],
 )
 def test_refuses_other_names(text: str) -> None:
     with pytest.raises(InputError, match=r"^perturbation: .*expected .*found [^\n]*$"):

@@ -16,8 +16,11 @@ from toch_jax.hand.model import HandModel, HandParams
 
 # Toch's noise on the pose: so many of the strongest directions of pose space (Zhou et al. 2022, released code).
 N_POSE_DIRECTIONS = 24
+BETA = (8.0, 2.0)
+"""Of GRAB (Beta) in GeneOH Diffusion (Liu and Yi 2024, released code): never negative, 0.8 on average."""
 DRIFT_MEMORY = 0.95
-MEAN_GAP = 5.0
+MEAN_RUN = 5.0
+"""Frames that a gap or a burst of outliers lasts on average."""
 
 Perturbed = tuple[HandParams, Bool[Array, "T"]]
 
@@ -47,10 +50,10 @@ def parse_perturbation(text: str) -> Perturbation:
     kind = match[1]
     try:
         sizes = tuple(float(size) for size in match[2].split(","))
-        inspect.signature(REGISTRY[kind]).bind(None, None, None, *sizes)
+        bound = inspect.signature(REGISTRY[kind]).bind(None, None, None, *sizes)
     except (ValueError, TypeError) as error:
         raise bad_input("perturbation", text, expected, f"sizes ({match[2]})") from error
-    if not all(0 <= size < math.inf for size in sizes) or (kind == "missing" and sizes[0] >= 1):
+    if not all(0 <= size < math.inf for size in sizes) or bound.arguments.get("share", 0) >= 1:
         raise bad_input("perturbation", text, "sizes of 0 or more (a share of frames under 1)", f"({match[2]})")
     return Perturbation(kind, sizes)
 
@@ -68,15 +71,18 @@ def translation_noise(key: PRNGKeyArray, model: HandModel, params: HandParams, m
 def pose_noise(key: PRNGKeyArray, model: HandModel, params: HandParams, pose: float, turn: float = 0.0) -> Perturbed:
     """R: each frame's pose on its own, along the 24 strongest directions of pose space; and the wrist by `turn` rad."""
     pose_key, turn_key = jax.random.split(key)
-    size = (params.pose.shape[0], N_POSE_DIRECTIONS)
-    offset = pose * jax.random.normal(pose_key, size) @ model.pose_components[:N_POSE_DIRECTIONS]
-    offset_turn = turn * jax.random.normal(turn_key, params.global_orient.shape)
-    return _seen(_turned(dataclasses.replace(params, pose=params.pose + offset), offset_turn))
+    bent = _bent(model, params, pose * jax.random.normal(pose_key, (params.pose.shape[0], N_POSE_DIRECTIONS)))
+    return _seen(_turned(bent, turn * jax.random.normal(turn_key, params.global_orient.shape)))
 
 
 def angle_noise(key: PRNGKeyArray, model: HandModel, params: HandParams, radians: float) -> Perturbed:
     """A: each coordinate of each joint's axis-angle on its own, frame by frame."""
-    return _seen(dataclasses.replace(params, pose=params.pose + radians * jax.random.normal(key, params.pose.shape)))
+    return _seen(params.replace(pose=params.pose + radians * jax.random.normal(key, params.pose.shape)))
+
+
+def turn_noise(key: PRNGKeyArray, model: HandModel, params: HandParams, radians: float) -> Perturbed:
+    """G: the whole hand turned about its wrist, frame by frame, normal along each axis of the wrist's own frame."""
+    return _seen(_turned(params, radians * jax.random.normal(key, params.global_orient.shape)))
 
 
 def both_noises(
@@ -86,6 +92,18 @@ def both_noises(
     translation_key, pose_key = jax.random.split(key)
     moved, _ = translation_noise(translation_key, model, params, metres)
     return pose_noise(pose_key, model, moved, pose, turn)
+
+
+def beta_bias(
+    key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float, pose: float, turn: float
+) -> Perturbed:
+    """GeneOH's biased noise: Beta(8,2) times `pose` on each of the 24 coefficients and times `turn` (radians) on each
+    axis of the wrist, drawn anew in each frame; on the translation T.
+    """
+    translation_key, pose_key, turn_key = jax.random.split(key, 3)
+    moved, _ = translation_noise(translation_key, model, params, metres)
+    bent = _bent(model, moved, pose * jax.random.beta(pose_key, *BETA, (params.pose.shape[0], N_POSE_DIRECTIONS)))
+    return _seen(_turned(bent, turn * jax.random.beta(turn_key, *BETA, params.global_orient.shape)))
 
 
 def constant_bias(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float) -> Perturbed:
@@ -105,37 +123,55 @@ def slow_drift(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: 
     return _moved(params, metres * jnp.concatenate([noise[:1], offsets]))
 
 
-def missing_frames(key: PRNGKeyArray, model: HandModel, params: HandParams, share: float) -> Perturbed:
+def missing_frames(
+    key: PRNGKeyArray, model: HandModel, params: HandParams, share: float, metres: float = 0.0
+) -> Perturbed:
     """A `share` of the frames is lost, in gaps of 5 frames on average; each repeats the last frame seen before it.
 
-    At least one frame stays.
+    At least one frame stays. On the frames that are seen lies T(`metres`).
     """
+    gap_key, translation_key = jax.random.split(key)
+    params, _ = translation_noise(translation_key, model, params, metres)
     n_frames = params.transl.shape[0]
-    draws = jax.random.uniform(key, (n_frames,))
-    stay, enter = 1 - 1 / MEAN_GAP, share / (1 - share) / MEAN_GAP
-
-    def step(lost: Bool[Array, ""], draw: Float[Array, ""]) -> tuple[Bool[Array, ""], Bool[Array, ""]]:
-        lost = draw < jnp.where(lost, stay, enter)
-        return lost, lost
-
-    first = draws[0] < share
-    _, rest = jax.lax.scan(step, first, draws[1:])
-    valid = ~jnp.concatenate([first[None], rest])
-    valid = valid.at[0].set(valid[0] | ~valid.any())
+    lost = _runs(gap_key, n_frames, share)
+    valid = (~lost).at[0].set(~lost[0] | lost.all())
     frames = jnp.arange(n_frames)
     last_seen = jax.lax.cummax(jnp.where(valid, frames, -1))
     source = jnp.where(last_seen < 0, jnp.argmax(valid), last_seen)
     return jax.tree.map(lambda leaf: leaf[source], params), valid
 
 
+def lost_finger(key: PRNGKeyArray, model: HandModel, params: HandParams, share: float) -> Perturbed:
+    """For one run of a `share` of the frames one finger is hidden: the tracker puts in the mean pose, says nothing."""
+    finger_key, start_key = jax.random.split(key)
+    finger = jnp.repeat(jnp.asarray(_fingers(model.parents)), 3)
+    hidden = finger == jax.random.randint(finger_key, (), 0, finger.max() + 1)
+    n_frames = params.pose.shape[0]
+    length = max(1, round(share * n_frames))
+    start = jax.random.randint(start_key, (), 0, n_frames - length + 1)
+    then = (jnp.arange(n_frames) >= start) & (jnp.arange(n_frames) < start + length)
+    return _seen(params.replace(pose=jnp.where(then[:, None] & hidden, model.pose_mean, params.pose)))
+
+
+def outlier_bursts(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float, share: float) -> Perturbed:
+    """A `share` of the frames, in bursts of 5 on average, is thrown off as by T(`metres`); the tracker says nothing."""
+    burst_key, translation_key = jax.random.split(key)
+    off = _runs(burst_key, params.transl.shape[0], share)
+    return _moved(params, metres * off[:, None] * jax.random.normal(translation_key, params.transl.shape))
+
+
 REGISTRY: dict[str, Callable[..., Perturbed]] = {
     "T": translation_noise,
     "R": pose_noise,
     "A": angle_noise,
+    "G": turn_noise,
     "B": both_noises,
+    "beta": beta_bias,
     "bias": constant_bias,
     "drift": slow_drift,
     "missing": missing_frames,
+    "finger": lost_finger,
+    "burst": outlier_bursts,
 }
 
 
@@ -144,10 +180,36 @@ def _seen(params: HandParams) -> Perturbed:
 
 
 def _moved(params: HandParams, offset: Float[Array, "*#T 3"]) -> Perturbed:
-    return _seen(dataclasses.replace(params, transl=params.transl + offset))
+    return _seen(params.replace(transl=params.transl + offset))
+
+
+def _bent(model: HandModel, params: HandParams, coefficients: Float[Array, "T 24"]) -> HandParams:
+    return params.replace(pose=params.pose + coefficients @ model.pose_components[:N_POSE_DIRECTIONS])
 
 
 def _turned(params: HandParams, offset: Float[Array, "T 3"]) -> HandParams:
     """The hand turned about its wrist by `offset` (axis-angle in the wrist's own frame)."""
     orient = jaxlie.SO3.exp(params.global_orient) @ jaxlie.SO3.exp(offset)
-    return dataclasses.replace(params, global_orient=orient.log())
+    return params.replace(global_orient=orient.log())
+
+
+def _runs(key: PRNGKeyArray, n_frames: int, share: float) -> Bool[Array, "T"]:
+    """A two-state Markov chain, stationary: true in a `share` of the frames, in runs of MEAN_RUN on average."""
+    draws = jax.random.uniform(key, (n_frames,))
+    stay, enter = 1 - 1 / MEAN_RUN, share / (1 - share) / MEAN_RUN
+
+    def step(inside: Bool[Array, ""], draw: Float[Array, ""]) -> tuple[Bool[Array, ""], Bool[Array, ""]]:
+        inside = draw < jnp.where(inside, stay, enter)
+        return inside, inside
+
+    first = draws[0] < share
+    _, rest = jax.lax.scan(step, first, draws[1:])
+    return jnp.concatenate([first[None], rest])
+
+
+def _fingers(parents: tuple[int, ...]) -> list[int]:
+    """For each joint but the wrist, which of the wrist's children it hangs from."""
+    fingers: list[int] = []
+    for parent in parents[1:]:
+        fingers.append(max(fingers, default=-1) + 1 if parent == 0 else fingers[parent - 1])
+    return fingers
