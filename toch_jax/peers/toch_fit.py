@@ -1,0 +1,261 @@
+"""TOCH's own inference (Zhou et al. 2022): the paper's network on the paper's windows, then the paper's fit.
+
+The fit follows the authors' script: one random start (all unknowns standard normal, in metres and radians), the
+tracked hand thrown away, 100 steps of Adam on place and turn and 2,000 on all, rate 0.1, halved after 1,000 of these;
+correspondences, pose differences in time, accelerations of the joints, shape and pose, weighed 20, 0.05, 1, 0.001 and
+0.0001; 24 pose coefficients a frame about the flat hand, one shape a clip. What differs from it, and why:
+
+- At most `N_CORRESPONDENCES` correspondences of a frame, drawn at random, stand for all of that frame, at the same
+  total weight: for speed.
+- Within a triangle of the skin the bones' weights are blended before they are applied, not after: for speed. It moves
+  a point by less than 0.1 mm.
+- The 16 joints whose acceleration counts come from the skeleton, not from a regression on posed vertices.
+- The network reads as many samples near the hand as it was trained on, the same in all frames; the script draws 2,000
+  of the whole object afresh in each frame, with replacement.
+- The place of the clip's last window is that of its last frames; the script's own arithmetic loses frames there.
+- The script's clips hold no frame far from the object. Here there are some, and the network sees no hand in them: the
+  fit would leave the hand at random numbers, so where not one sample answers and the tracker saw the hand, the tracked
+  hand stays.
+- Any hand model: MANO's constants come from the model.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import jaxlie
+import numpy as np
+import optax
+from flax import struct
+from jaxtyping import Array, Bool, Float, Int
+
+from toch_jax.denoiser.checkpoints import Denoiser
+from toch_jax.denoiser.window import Estimate, Window, mirror, mirror_estimate
+from toch_jax.field.contact_field import contact_field
+from toch_jax.field.types import FieldEstimate
+from toch_jax.hand.mesh import closest_on_canonical
+from toch_jax.hand.model import HandModel, HandParams, forward_kinematics, rest_joints, skin_frames
+from toch_jax.object.model import ObjectModel
+from toch_jax.peers.scene import Scene, near_points, repair_hands
+from toch_jax.sequence.types import Sequence
+
+WINDOW, STRIDE = 30, 15
+N_SAMPLES = 512
+"""Of the object, read and answered: see experiments/toch_open_grasps.py."""
+N_CORRESPONDENCES = 96
+N_POSE = 24
+COARSE_STEPS, FINE_STEPS = 100, 2000
+RATE = 0.1
+
+
+class Targets(struct.PyTreeNode):
+    """M points of the skin in each of T frames, and where they should be."""
+
+    weights: Float[Array, "T M 16"]
+    """Of the bones, blended over the triangle."""
+    template: Float[Array, "T M 3"]
+    """The point of the mean hand, unposed."""
+    shapedirs: Float[Array, "T M 3 S"]
+    posedirs: Float[Array, "T M 3 135"] | None
+    """None where the model has none."""
+    place: Float[Array, "T M 3"]
+    weight: Float[Array, "T M"]
+    """Sums to 1 over all."""
+
+
+class Unknowns(struct.PyTreeNode):
+    turn: Float[Array, "T 3"]
+    pose: Float[Array, "T 24"]
+    place: Float[Array, "T 3"]
+    betas: Float[Array, "S"]
+
+
+def toch_refine(sequence: Sequence, denoiser: Denoiser, object: ObjectModel | None = None) -> Sequence:
+    """The sequence as TOCH repairs it, with a denoiser of its architecture."""
+
+    def repair(scene: Scene) -> HandParams:
+        field, points, normals = clean_field(scene, denoiser)
+        found = (field.mask_logit > 0).any(axis=1)
+        targets = correspondences(jax.random.key(0), scene, field, points, normals)
+        fitted = fit(jax.random.key(1), scene.surface, targets, scene.n_frames)
+        stay = scene.seen & ~found
+        return jax.tree.map(lambda fitted, tracked: jnp.where(stay[:, None], tracked, fitted), fitted, scene.tracked)
+
+    return repair_hands(sequence, repair, object)
+
+
+def clean_field(scene: Scene, denoiser: Denoiser) -> tuple[FieldEstimate, Float[Array, "T N 3"], Float[Array, "T N 3"]]:
+    """The network's field of each frame, and the points and normals of the samples that it is of.
+
+    Each frame is taken from one window: the first one for its own frames, the others for their second half.
+    """
+    surface = scene.surface
+    vertices, joints = skin_frames(surface, scene.tracked)
+    near, points, normals = near_points(scene, joints, N_SAMPLES)
+    field = contact_field(vertices, surface.faces, surface.v_template, near, scene.motion)
+    clip = Window(
+        field=jax.tree.map(lambda leaf: leaf[None], field),
+        points=points[:1],
+        normals=normals[:1],
+        joints=joints[None],
+        tracked=joints[None],
+        valid=scene.seen[None],
+    )
+    if surface.side == "left":
+        estimate = mirror_estimate(Estimate(_denoise(denoiser, mirror(clip), scene.n_frames))).field
+    else:
+        estimate = _denoise(denoiser, clip, scene.n_frames)
+    return estimate, points, normals
+
+
+@jax.jit
+def _denoise(denoiser: Denoiser, clip: Window, n_frames: Int[Array, ""]) -> FieldEstimate:
+    padded = clip.valid.shape[1]
+    last = jnp.maximum(n_frames - WINDOW, 0)
+    starts = jnp.minimum(STRIDE * jnp.arange(max(1, -(-(padded - WINDOW) // STRIDE) + 1)), last)
+    frames = starts[:, None] + jnp.arange(WINDOW)
+    inside = frames < n_frames
+    frames = jnp.minimum(frames, padded - 1)
+    every = (len(starts), *clip.points.shape[1:])
+    estimate = denoiser(
+        Window(
+            field=jax.tree.map(lambda leaf: leaf[0, frames], clip.field),
+            points=jnp.broadcast_to(clip.points, every),
+            normals=jnp.broadcast_to(clip.normals, every),
+            joints=clip.joints[0, frames],
+            tracked=clip.tracked[0, frames],
+            valid=clip.valid[0, frames] & inside,
+        )
+    ).field
+    frame = jnp.arange(padded)
+    window = jnp.clip((frame - STRIDE) // STRIDE, 0, -(-last // STRIDE))
+    within = jnp.clip(frame - starts[window], 0, WINDOW - 1)
+    return jax.tree.map(lambda leaf: leaf[window, within], estimate)
+
+
+@jax.jit
+def correspondences(
+    key: jax.Array,
+    scene: Scene,
+    field: FieldEstimate,
+    points: Float[Array, "T N 3"],
+    normals: Float[Array, "T N 3"],
+) -> Targets:
+    """Where the field says that points of the skin are."""
+    surface, (n_frames, n_samples) = scene.surface, field.mask_logit.shape
+    hit = (field.mask_logit > 0) & (jnp.arange(n_frames) < scene.n_frames)[:, None]
+    drawn, chosen = jax.lax.top_k(
+        jnp.where(hit, jax.random.uniform(key, hit.shape), -1.0), min(N_CORRESPONDENCES, n_samples)
+    )
+
+    def pick(values: Float[Array, "T N *rest"]) -> Float[Array, "T M *rest"]:
+        return jnp.take_along_axis(values, chosen.reshape(chosen.shape + (1,) * (values.ndim - 2)), axis=1)
+
+    face, barycentric = closest_on_canonical(surface, pick(field.correspondence))
+    corners = surface.faces[face]
+
+    def blend(values: Float[Array, "V *rest"]) -> Float[Array, "T M *rest"]:
+        return jnp.einsum("tmc,tmc...->tm...", barycentric, values[corners])
+
+    kept, total = drawn >= 0, jnp.maximum(hit.sum(), 1)
+    share = hit.sum(axis=1, keepdims=True) / jnp.maximum(kept.sum(axis=1, keepdims=True), 1)
+    return Targets(
+        weights=blend(surface.weights),
+        template=blend(surface.v_template),
+        shapedirs=blend(surface.shapedirs),
+        posedirs=blend(surface.posedirs),
+        place=pick(points) + pick(field.distance)[..., None] * pick(normals),
+        weight=jnp.where(kept, share / total, 0.0),
+    )
+
+
+def fit(key: jax.Array, model: HandModel, targets: Targets, n_frames: Int[Array, ""]) -> HandParams:
+    """The hand that the script's optimisation finds; axes as in `Scene.tracked`."""
+    if not np.any(model.posedirs):
+        targets = targets.replace(posedirs=None)
+    return _fit(key, model, targets, n_frames)
+
+
+@jax.jit
+def _fit(key: jax.Array, model: HandModel, targets: Targets, n_frames: Int[Array, ""]) -> HandParams:
+    padded, n_shape = len(targets.weight), model.shapedirs.shape[-1]
+    turn, pose, place, shape = jax.random.split(key, 4)
+    unknowns = Unknowns(
+        turn=jax.random.normal(turn, (padded, 3)),
+        pose=jax.random.normal(pose, (padded, N_POSE)),
+        place=jax.random.normal(place, (padded, 3)),
+        betas=jax.random.normal(shape, (n_shape,)),
+    )
+
+    def descend(
+        unknowns: Unknowns, loss: Callable[[Unknowns], Float[Array, ""]], rate: optax.ScalarOrSchedule, steps: int
+    ) -> Unknowns:
+        rule = optax.adam(rate)
+
+        def step(_: int, state: tuple[Unknowns, optax.OptState]) -> tuple[Unknowns, optax.OptState]:
+            unknowns, memory = state
+            change, memory = rule.update(jax.grad(loss)(unknowns), memory)
+            return optax.apply_updates(unknowns, change), memory
+
+        return jax.lax.fori_loop(0, steps, step, (unknowns, rule.init(unknowns)))[0]
+
+    def coarse(free: Unknowns) -> Float[Array, ""]:
+        held = free.replace(pose=unknowns.pose, betas=unknowns.betas)
+        return _off(targets, pose_points(model, targets, held)[0])
+
+    def fine(free: Unknowns) -> Float[Array, ""]:
+        return script_loss(model, targets, free, n_frames)
+
+    near = descend(unknowns, coarse, RATE, COARSE_STEPS)
+    fitted = descend(near, fine, optax.piecewise_constant_schedule(RATE, {1000: 0.5}), FINE_STEPS)
+    return HandParams(
+        global_orient=fitted.turn,
+        pose=fitted.pose @ model.pose_components[:N_POSE],
+        betas=jnp.broadcast_to(fitted.betas, (padded, n_shape)),
+        transl=fitted.place,
+    )
+
+
+def script_loss(model: HandModel, targets: Targets, unknowns: Unknowns, n_frames: Int[Array, ""]) -> Float[Array, ""]:
+    """The loss of the fine steps; frames from `n_frames` on are padding."""
+    points, joints = pose_points(model, targets, unknowns)
+    there = jnp.arange(len(joints)) < n_frames
+    apart = jnp.mean((unknowns.pose[1:] - unknowns.pose[:-1]) ** 2, axis=1)
+    acceleration = jnp.sum((joints[2:] - 2 * joints[1:-1] + joints[:-2]) ** 2, axis=-1).mean(axis=1)
+    return (
+        20.0 * _off(targets, points)
+        + 0.05 * _mean(apart, there[1:])
+        + _mean(acceleration, there[2:])
+        + 0.001 * jnp.mean(unknowns.betas**2)
+        + 0.0001 * _mean(jnp.mean(unknowns.pose**2, axis=1), there)
+    )
+
+
+def pose_points(
+    model: HandModel, targets: Targets, unknowns: Unknowns
+) -> tuple[Float[Array, "T M 3"], Float[Array, "T 16 3"]]:
+    """The targets' points of the skin, and the skeleton's joints."""
+    pose = (unknowns.pose @ model.pose_components[:N_POSE]).reshape(-1, 15, 3)
+    turns = jnp.concatenate([unknowns.turn[:, None], pose], axis=1)
+    rotations = jaxlie.SO3.exp(turns).as_matrix()
+    rest = jnp.broadcast_to(rest_joints(model, unknowns.betas), turns.shape)
+    rotation, position = forward_kinematics(model.parents, rotations, rest)
+    offset = position - jnp.einsum("tjab,tjb->tja", rotation, rest)
+    shaped = targets.template + targets.shapedirs @ unknowns.betas
+    if targets.posedirs is not None:
+        bend = (rotations[:, 1:] - jnp.eye(3)).reshape(-1, 135)
+        shaped = shaped + jnp.einsum("tmcq,tq->tmc", targets.posedirs, bend)
+    motion = jnp.concatenate([rotation.reshape(-1, 16, 9), offset], axis=-1)
+    blended = jnp.einsum("tmj,tjk->tmk", targets.weights, motion)
+    turned = jnp.sum(blended[..., :9].reshape(*shaped.shape, 3) * shaped[..., None, :], axis=-1)
+    place = unknowns.place[:, None]
+    return turned + blended[..., 9:] + place, position + place
+
+
+def _off(targets: Targets, points: Float[Array, "T M 3"]) -> Float[Array, ""]:
+    """Mean square of a coordinate's error, over all correspondences."""
+    return jnp.sum(targets.weight * jnp.mean((points - targets.place) ** 2, axis=-1))
+
+
+def _mean(values: Float[Array, "T"], there: Bool[Array, "T"]) -> Float[Array, ""]:
+    return jnp.sum(jnp.where(there, values, 0.0)) / jnp.maximum(there.sum(), 1)
