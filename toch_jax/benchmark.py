@@ -1,41 +1,135 @@
-"""A benchmark experiment, from its data sets to its table."""
+"""A benchmark experiment, from its data sets to its tables and plots."""
 
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import jax
+
 from toch_jax.datasets.read import read_sequences
-from toch_jax.denoiser.checkpoints import load_denoiser
-from toch_jax.evaluate.benchmark import benchmark
-from toch_jax.evaluate.report import Result
-from toch_jax.refine import refine
+from toch_jax.errors import bad_input
+from toch_jax.evaluate.benchmark import Clip, benchmark
+from toch_jax.evaluate.definitions import METRICS
+from toch_jax.evaluate.plots import draw_plots
+from toch_jax.evaluate.report import Result, Table, summarise, write_whole
+from toch_jax.evaluate.reported import load_reported
+from toch_jax.evaluate.tables import definitions_table, headline_table, reported_table, standing_table
+from toch_jax.methods import METHODS, checkpoint_of, find_methods, learnt
+from toch_jax.sequence.types import Sequence
+
+QUICK_FRAMES = 40
 
 
 @dataclass(frozen=True)
 class Benchmark:
     """What is compared on what; bound as `benchmark` by a file in experiments/."""
 
-    dataset: str
+    datasets: tuple[str, ...]
     noises: tuple[str, ...]
+    methods: tuple[str, ...] = METHODS
+    checkpoints: Mapping[str, str] = field(default_factory=dict)
+    """Files of the weights of methods that have some; "default", or nothing, is the shipped one."""
+    clips: int | None = None
+    """At most so many test clips of each data set, evenly spread."""
+    validation_clips: int | None = 8
+    """The filters are tuned on so many clips, for each noise by itself."""
     split: str = "test"
     validation: str = "val"
-    """The filters are tuned on these clips, for each noise by itself."""
-    denoiser: str = "default"
+    quick_noises: tuple[str, ...] = ("T(0.01)", "R(0.3)")
+    """What `--quick` takes."""
     seed: int = 0
 
 
 def run_benchmark(experiment: Benchmark, folder: Path, quick: bool = False) -> list[Result]:
-    """Scores every method under every noise into `folder` (results.json, results.md), going on where it was killed.
+    """Scores every method under every noise into `folder`, going on where it was killed.
 
-    `quick` takes a few clips of each split. Raises InputError where the data set is not prepared.
+    Writes results.json (the records), results.md (tables), metrics.json (what each number is), plots/, and clips/ (each
+    clip's own scores). `quick` takes two clips of the first data set, short ones, and `quick_noises`. Raises InputError
+    where a data set is not prepared, where weights are missing, and where the folder holds a run with other weights,
+    seed or length of clips.
     """
-    few = "[:3]" if quick else ""
-    denoiser = load_denoiser(experiment.denoiser)
-    return benchmark(
-        experiment.dataset,
-        read_sequences(experiment.dataset, experiment.split + few),
-        read_sequences(experiment.dataset, experiment.validation + few),
-        list(experiment.noises),
-        lambda sequence: refine(sequence, denoiser),
-        folder,
-        seed=experiment.seed,
+    methods = find_methods(experiment.methods, experiment.checkpoints)
+    datasets = experiment.datasets[:1] if quick else experiment.datasets
+    noises = experiment.quick_noises if quick else experiment.noises
+    clips = {name: _clips(name, experiment.split, 2 if quick else experiment.clips, quick) for name in datasets}
+    _claim(folder, experiment, quick)
+    tables: dict[str, dict[str, Table]] = {}
+    for name, chosen in clips.items():
+        count = 2 if quick else experiment.validation_clips
+        validation = _clips(name, experiment.validation, count, quick)
+        tables[name] = benchmark(name, chosen, validation, noises, methods, folder, experiment.seed)
+    results = [
+        result
+        for name, under in tables.items()
+        for noise, table in under.items()
+        for result in summarise(name, noise, table)
+    ]
+    write_whole(folder / "results.json", json.dumps([asdict(result) for result in results], indent=1))
+    write_whole(folder / "metrics.json", json.dumps({name: asdict(m) for name, m in METRICS.items()}, indent=1))
+    write_whole(folder / "results.md", results_text(experiment, folder, tables, results))
+    draw_plots(results, folder / "plots")
+    return results
+
+
+def results_text(
+    experiment: Benchmark, folder: Path, tables: Mapping[str, Mapping[str, Table]], results: list[Result]
+) -> str:
+    """results.md."""
+    checkpoints = ", ".join(f"{name}: {path}" for name, path in experiment.checkpoints.items()) or "the shipped ones"
+    text = [
+        "# Benchmark\n",
+        f"Mean over clips [95 % bootstrap interval]; seed {experiment.seed}; weights: {checkpoints}.",
+        "Filters are tuned on validation clips, each for each noise (filters/). Every number: the last table.\n",
+    ]
+    for dataset, under in tables.items():
+        mine = [r for r in results if r.dataset == dataset]
+        n_clips = max(len(table) for table in under.values())
+        text += [f"## {dataset}, {n_clips} clips\n", "Ours over the others (less is better, but for contact):\n"]
+        text += [standing_table(mine, under), headline_table(mine), "Settings of the filters:\n"]
+        tuned = json.loads((folder / "filters" / f"{dataset}.json").read_text(encoding="utf-8"))
+        for noise in under:
+            chosen = (
+                f"{name.removeprefix('filter:')} {best['setting']}" for name, best in tuned.get(noise, {}).items()
+            )
+            text.append(f"- {noise}: {'; '.join(chosen)}")
+        text.append("")
+    noises = {r.noise for r in results}
+    if same := [row for row in load_reported() if row.noise in noises]:
+        text += ["## Published figures under the same noise, on other data; not reproduced\n", reported_table(same)]
+    return "\n".join([*text, "## Metrics\n", definitions_table()])
+
+
+def _clips(dataset: str, split: str, count: int | None, short: bool) -> list[Clip]:
+    every = list(read_sequences(dataset, split))
+    n_clips = min(len(every), count or len(every))
+    chosen = [every[(2 * i + 1) * len(every) // (2 * n_clips)] for i in range(n_clips)]
+    return [(clip_id, _middle(clean)) for clip_id, clean in chosen] if short else chosen
+
+
+def _middle(clean: Sequence) -> Sequence:
+    """At most QUICK_FRAMES frames from the middle of the clip."""
+    start = max(0, (clean.n_frames - QUICK_FRAMES) // 2)
+
+    def cut(leaf: jax.Array) -> jax.Array:
+        return leaf[:, start : start + QUICK_FRAMES]
+
+    hands = clean.hands.replace(params=jax.tree.map(cut, clean.hands.params))
+    return clean.replace(
+        hands=hands, hand_valid=cut(clean.hand_valid), object_motion=jax.tree.map(cut, clean.object_motion)
     )
+
+
+def _claim(folder: Path, experiment: Benchmark, quick: bool) -> None:
+    """Scores that other weights, another seed or shorter clips gave must not be taken for this run's."""
+    mine = {"seed": str(experiment.seed), "clips": f"cut to {QUICK_FRAMES} frames" if quick else "whole"}
+    for name in learnt(experiment.methods):
+        path = checkpoint_of(name, experiment.checkpoints)
+        mine[name] = f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+    place = folder / "run.json"
+    theirs = json.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}
+    for key in mine.keys() & theirs.keys():
+        if mine[key] != theirs[key]:
+            raise bad_input(folder, key, f"{theirs[key]}, as the run that is there (or another folder: -o)", mine[key])
+    write_whole(place, json.dumps(theirs | mine, indent=1))

@@ -103,28 +103,37 @@ def train(arguments: list[str]) -> int:
 
 
 def benchmark(
-    experiment: tyro.conf.Positional[Path],
+    experiment: tyro.conf.Positional[Path | None] = None,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("runs/benchmark"),
     quick: bool = False,
+    reported: tuple[str, ...] | None = None,
 ) -> int:
-    """Compare the tracked input, tuned filters and the denoiser under T, R and other noises.
+    """Compare the tracked input, tuned filters, other people's methods and the denoiser under T, R and other noises.
 
     Args:
         experiment: A Python file that binds `benchmark` (experiments/benchmark.py).
-        output: The folder of results.json and results.md; a run that was killed goes on there.
-        quick: A few clips only.
+        output: The folder of results.json, results.md and plots/; a run that was killed goes on there.
+        quick: Two short clips and two noises.
+        reported: Instead, show what others published: the figures that hold all of these words, such as GRAB mpjpe.
     """
     import runpy
 
-    from toch_jax.benchmark import Benchmark, run_benchmark
-    from toch_jax.evaluate.report import markdown
+    if reported is not None:
+        from toch_jax.evaluate.reported import load_reported, matching
+        from toch_jax.evaluate.tables import reported_table
 
-    if not experiment.is_file():
-        raise bad_input(experiment, "EXPERIMENT", "a Python file that binds `benchmark`", "no file")
+        print(reported_table(matching(load_reported(), reported)), end="")
+        return 0
+
+    from toch_jax.benchmark import Benchmark, run_benchmark
+
+    if experiment is None or not experiment.is_file():
+        raise bad_input(experiment or "toch benchmark", "EXPERIMENT", "a Python file that binds `benchmark`", "no file")
     bound = runpy.run_path(str(experiment)).get("benchmark")
     if not isinstance(bound, Benchmark):
         raise bad_input(experiment, "benchmark", "a Benchmark", type(bound).__name__)
-    print(markdown(run_benchmark(bound, output, quick)))
+    run_benchmark(bound, output, quick)
+    print((output / "results.md").read_text(encoding="utf-8"))
     return 0
 
 

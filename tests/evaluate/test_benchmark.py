@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -6,30 +7,25 @@ import pytest
 from scipy.stats import t as student
 
 from toch_jax.errors import InputError
-from toch_jax.evaluate import benchmark as bench
 from toch_jax.evaluate.baselines import Gaussian
-from toch_jax.evaluate.report import UNITS, markdown, mean_and_interval
+from toch_jax.evaluate.benchmark import Method, benchmark
+from toch_jax.evaluate.noisy_clip import perturb_clip
+from toch_jax.evaluate.report import Result, mean_and_interval, summarise
+from toch_jax.object.model import ObjectModel
 from toch_jax.sequence.perturb import parse_perturbation
 from toch_jax.sequence.types import Sequence
 
 T_NOISE = parse_perturbation("T(0.01)")
+GAUSSIAN = "filter:gaussian:object"
 
 
-@pytest.fixture(autouse=True)
-def little_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "CONTACT_FRAMES", 4)
-    filters = {frame: [Gaussian(frame, 0.5), Gaussian(frame, 3.0)] for frame in ("world", "object")}
-    monkeypatch.setattr(bench, "FILTERS", filters)
-
-
-def oracle(noisy: Sequence) -> Sequence:
-    assert noisy.truth is not None
-    return noisy.replace(hands=noisy.truth)
+def tracked(sequence: Sequence, object: ObjectModel) -> Sequence:
+    return sequence
 
 
 def test_noise_depends_on_id_and_seed_alone(clean: Sequence) -> None:
     def transl(clip_id: str, seed: int) -> np.ndarray:
-        params = bench.perturb_clip(clip_id, clean, T_NOISE, seed).hands.params
+        params = perturb_clip(clip_id, clean, T_NOISE, seed).hands.params
         assert params is not None
         return np.asarray(params.transl)
 
@@ -41,50 +37,61 @@ def test_noise_depends_on_id_and_seed_alone(clean: Sequence) -> None:
 def test_a_run_goes_on_where_it_stopped(tmp_path: Path, clean: Sequence) -> None:
     clips, asked = [("a", clean), ("b", clean)], []
 
-    def counted(noisy: Sequence) -> Sequence:
+    def oracle(noisy: Sequence, object: ObjectModel) -> Sequence:
+        """Knows the clean hand otherwise than from the sequence, which holds no truth."""
+        assert noisy.truth is None
+        assert object.points.shape == (2000, 3)
         asked.append(noisy)
         if len(asked) == 2:
             raise KeyboardInterrupt
-        return oracle(noisy)
+        return noisy.replace(hands=clean.hands)
 
-    arguments = ("toy", clips, clips[:1], ["T(0.01)"])
+    def validation():
+        assert not (tmp_path / "filters" / "toy.json").exists(), "tuned twice"
+        yield clips[0]
+
+    methods: dict[str, Method] = {
+        "input": tracked,
+        GAUSSIAN: [Gaussian("object", 0.3), Gaussian("object", 3.0)],
+        "ours": oracle,
+    }
+
+    def run() -> list[Result]:
+        tables = benchmark("toy", clips, validation(), ["T(0.01)"], methods, tmp_path)
+        assert list(tables["T(0.01)"]["a"]) == ["truth", *methods]
+        return summarise("toy", "T(0.01)", tables["T(0.01)"])
+
     with pytest.raises(KeyboardInterrupt):
-        bench.benchmark(*arguments, counted, tmp_path)
-    results = bench.benchmark(*arguments, counted, tmp_path)
+        run()
+    results = run()
     assert len(asked) == 3
-    assert bench.benchmark(*arguments, counted, tmp_path) == results
+    assert run() == results
     assert len(asked) == 3
 
-    found = {(r.method.split(":")[0], r.metric): r.mean for r in results}
-    assert found["ours", "mpjpe"] == 0
-    assert found["ours", "contact_iou"] == 100
-    assert found["input", "contact_iou"] < 100
+    found = {(r.method, r.metric): r for r in results}
+    assert found["ours", "mpjpe"].mean == 0
+    assert found["ours", "contact_iou"].mean == 100
+    assert found["input", "contact_iou"].mean < 100
+    assert found["ours", "penetration_depth"].mean == found["truth", "penetration_depth"].mean > 1
     # each coordinate normal with deviation s: the mean length is 2 s sqrt(2 / pi); 24 frames, 21 joints move as one
-    assert found["input", "mpjpe"] == pytest.approx(20 * np.sqrt(2 / np.pi), rel=4 * 0.42 / np.sqrt(24))
-    assert found["best object-frame filter", "mpjpe"] < found["input", "mpjpe"]
-    assert found["ours", "penetration_depth"] > 1
-    assert found["ours", "intersection_volume"] > 0.1
-    written = json.loads((tmp_path / "results.json").read_text())
-    assert {row["metric"] for row in written} == set(UNITS)
-    table = (tmp_path / "results.md").read_text()
-    assert table == markdown(results)
-    assert len({line.count("|") for line in table.splitlines()}) == 1
+    assert found["input", "mpjpe"].mean == pytest.approx(20 * np.sqrt(2 / np.pi), rel=4 * 0.42 / np.sqrt(24))
+    assert found[GAUSSIAN, "mpjpe"].mean < found["input", "mpjpe"].mean
+    assert found["input", "mpjpe"].unit == "mm"
+    assert found["input", "mpjpe"].clips == 2
+    assert found["input", "mpjpe"].low < found["input", "mpjpe"].mean < found["input", "mpjpe"].high
     assert not list(tmp_path.rglob("*.partial"))
 
-
-def test_lost_frames_count(clean: Sequence) -> None:
-    """The tracker repeats the last frame that it saw, while the hand moves 100 / 11 mm a frame."""
-    noisy = bench.perturb_clip("a", clean, parse_perturbation("missing(0.5)"), 3)
-    seen = np.flatnonzero(noisy.hand_valid[0])
-    behind = [t - seen[seen <= t].max(initial=seen[0]) for t in range(noisy.n_frames)]
-    assert np.any(behind)
-    error = bench.score(bench.prepare(clean), bench.pose_tracked(noisy))["mpjpe"]
-    assert error == pytest.approx(np.abs(behind).mean() * 100 / 11, rel=1e-4)
+    one = json.loads((tmp_path / "clips" / "toy" / "T(0.01)" / "a.json").read_text())
+    assert (one["clip"], one["noise"], one["seed"], one["frames"], one["fps"]) == ("a", "T(0.01)", 0, 12, 30)
+    assert all(math.isfinite(value) for scores in one["scores"].values() for value in scores.values())
+    tuned = json.loads((tmp_path / "filters" / "toy.json").read_text())["T(0.01)"][GAUSSIAN]
+    assert tuned["setting"] == "Gaussian(sigma=3.0)"
+    assert tuned["mpjpe_mm"] == pytest.approx(one["scores"][GAUSSIAN]["mpjpe"], rel=1e-4)  # "a" is the validation clip
 
 
 def test_unknown_noise(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="X"):
-        bench.benchmark("toy", [], [], ["X(1)"], oracle, tmp_path)
+        benchmark("toy", [], [], ["X(1)"], {"input": tracked}, tmp_path)
 
 
 def test_interval_of_the_mean() -> None:
@@ -96,4 +103,11 @@ def test_interval_of_the_mean() -> None:
     assert mean == values.mean()
     assert mean_and_interval(values) == (mean, low, high)
     assert mean_and_interval(values[:1]) == (values[0],) * 3
-    assert np.isnan(mean_and_interval(values[:0])[0])
+
+
+def test_metrics_that_some_clips_lack() -> None:
+    table = {"a": {"ours": {"mpjpe": 4.0, "contact_iou": 50.0}}, "b": {"ours": {"mpjpe": 6.0}}}
+    found = {r.metric: r for r in summarise("toy", "T(0.01)", table)}
+    assert (found["mpjpe"].mean, found["mpjpe"].clips) == (5.0, 2)
+    assert (found["contact_iou"].mean, found["contact_iou"].clips) == (50.0, 1)
+    assert found.keys() == {"mpjpe", "contact_iou"}

@@ -90,7 +90,23 @@ def test_contact_iou_by_hand() -> None:
     mine = field([True, False, True, True], [0.0015, 0.0, 0.0005, -0.004])
     assert contact.contact_iou(mine, truth) == pytest.approx(1 / 3)
     assert contact.contact_iou(truth, truth) == 1.0
-    assert contact.contact_ratio(truth) == 0.5
     nothing = field([False] * 4, [0.0] * 4)
     assert np.isnan(contact.contact_iou(nothing, nothing))
     assert contact.contact_iou(nothing, truth) == 0.0
+
+
+def test_samples_near_a_ball() -> None:
+    """Samples at known distances from the surface of a ball; a sample inside it counts too."""
+    radii = R + np.array([-0.004, -0.0015, 0.0, 0.0015, 0.0025, 0.1])
+    samples = np.stack([radii, np.zeros(6), np.zeros(6)], axis=-1)
+    moved = np.stack([samples, samples + np.array([0.0, 1.0, 0.0])])
+    near = contact.samples_near_hand(moved, np.stack([BALL.vertices, BALL.vertices]), FACES)
+    np.testing.assert_array_equal(near, [[False, True, True, True, False, False], [False] * 6])
+
+
+def test_contact_f1_by_hand() -> None:
+    mine, truth = np.array([[True, True, False, False]]), np.array([[True, False, True, True]])
+    assert contact.contact_f1(mine, truth) == pytest.approx(2 * 0.5 * (1 / 3) / (0.5 + 1 / 3))
+    assert contact.contact_f1(truth, truth) == 1.0
+    assert contact.contact_f1(~mine & mine, truth) == 0.0
+    assert np.isnan(contact.contact_f1(mine & ~mine, mine & ~mine))

@@ -39,3 +39,14 @@ def test_only_runs_of_valid_frames_count() -> None:
 def test_too_short_a_clip_has_no_acceleration(frames: int) -> None:
     assert np.isnan(motion.acceleration_m_s2(FALL[:frames], FPS))
     assert np.isnan(motion.acceleration_error_mm_frame2(FALL[:frames], STILL[:frames], np.ones(frames, dtype=bool)))
+
+
+def test_slip_counts_where_the_skin_touches_in_both_frames() -> None:
+    """3 mm a frame for one point, 4 mm for another, which lifts off for one frame and is elsewhere meanwhile."""
+    steps = np.arange(4)[:, None, None]
+    skin = np.concatenate([steps * np.array([[0.003, 0.0, 0.0]]), steps * np.array([[0.0, 0.004, 0.0]])], axis=1)
+    touching = np.ones((4, 2), dtype=bool)
+    assert motion.hand_object_motion_mm2(skin, touching) == pytest.approx((9 + 16) / 2)
+    skin[1, 1], touching[1, 1] = 5.0, False
+    assert motion.hand_object_motion_mm2(skin, touching) == pytest.approx((3 * 9 + 16) / 4)
+    assert np.isnan(motion.hand_object_motion_mm2(skin, np.zeros((4, 2), dtype=bool)))

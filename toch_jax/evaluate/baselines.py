@@ -62,16 +62,19 @@ Setting = Gaussian | SavitzkyGolay | OneEuro | Kalman
 
 
 def _settings(frame: Frame) -> dict[str, list[Setting]]:
+    cutoffs = [(cutoff, beta) for cutoff in (0.5, 1.0, 2.0, 4.0, 8.0) for beta in (0.0, 1.0, 5.0, 20.0)]
+    ratios = (0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 4.0, 10.0)
     return {
-        f"Gaussian ({frame})": [Gaussian(frame, sigma) for sigma in (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)],
-        f"Savitzky-Golay ({frame})": [SavitzkyGolay(frame, window) for window in (5, 7, 9, 13, 17, 25)],
-        f"One-Euro ({frame})": [OneEuro(frame, cut, beta) for cut in (0.5, 1.0, 2.0, 4.0) for beta in (1.0, 5.0, 20.0)],
-        f"Kalman smoother ({frame})": [Kalman(frame, ratio) for ratio in (0.01, 0.03, 0.1, 0.3, 1.0)],
+        f"filter:gaussian:{frame}": [Gaussian(frame, sigma) for sigma in (0.3, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)],
+        f"filter:savgol:{frame}": [SavitzkyGolay(frame, window) for window in (3, 5, 7, 9, 13, 17, 25)],
+        f"filter:oneeuro:{frame}": [OneEuro(frame, cutoff, beta) for cutoff, beta in cutoffs],
+        f"filter:kalman:{frame}": [Kalman(frame, ratio) for ratio in ratios],
     }
 
 
 FILTERS: dict[str, list[Setting]] = _settings("world") | _settings("object")
-"""For each filter in each frame, the settings to choose from on validation clips."""
+"""For each filter in each frame, the settings to choose from on validation clips; each range has one that does next to
+nothing and one that does too much."""
 
 
 def filter_points(

@@ -45,3 +45,14 @@ def acceleration_error_m_s2(
 ) -> float:
     """The same in m / s^2; with `root=0` it is ARCTIC's ACC."""
     return acceleration_error_mm_frame2(predicted, truth, valid, root) * 1e-3 * fps**2
+
+
+def hand_object_motion_mm2(skin: Trajectory, touching: Bool[np.ndarray, "T K"]) -> float:
+    """Mean square of how far a touching point of the skin slips over the object in one frame, mm^2; nan without any.
+
+    `skin` is in the frame of the part that it touches; a point counts from a frame to the next where it is `touching`
+    in both. Named after GeneOH Diffusion's hand-object motion consistency, whose formula is not public.
+    """
+    both = touching[1:] & touching[:-1]
+    slip = ((np.diff(skin.astype(np.float64), axis=0) * 1e3) ** 2).sum(axis=-1)
+    return float(slip[both].mean()) if both.any() else float("nan")

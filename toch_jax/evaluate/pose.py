@@ -1,7 +1,7 @@
 """A sequence's hands as plain arrays: what metrics, baselines and pictures work on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
@@ -22,6 +22,8 @@ class PosedHand:
     """The closed mesh's where `faces` is there, else points on the skin."""
     faces: Int[np.ndarray, "F 3"] | None
     valid: Bool[np.ndarray, "T"]
+    sigma: Float[np.ndarray, "T 21"] | None = None
+    """One standard deviation of each coordinate of a joint, where the method says so."""
 
     @property
     def points(self) -> Float[np.ndarray, "T K 3"]:
@@ -36,7 +38,11 @@ def pose_hands(sequence: Sequence, models: Mapping[Side, HandModel]) -> list[Pos
 
     Points in no known order, or of another mesh than the model's, have no faces.
     """
-    return _posed(sequence.hands, np.asarray(sequence.hand_valid), [models[side] for side in sequence.hand_side])
+    hands = _posed(sequence.hands, np.asarray(sequence.hand_valid), [models[side] for side in sequence.hand_side])
+    if sequence.hand_joint_sigma is None:
+        return hands
+    sigmas = np.asarray(sequence.hand_joint_sigma)
+    return [replace(hand, sigma=sigma) for hand, sigma in zip(hands, sigmas, strict=True)]
 
 
 def pose_truth(sequence: Sequence, models: Mapping[Side, HandModel]) -> list[PosedHand] | None:

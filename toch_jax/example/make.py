@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from toch_jax.datasets.read import read_sequences
-from toch_jax.evaluate.benchmark import perturb_clip
+from toch_jax.evaluate.noisy_clip import perturb_clip
 from toch_jax.sequence.file import save_sequence
 from toch_jax.sequence.perturb import parse_perturbation
 

@@ -1,0 +1,17 @@
+"""Whether the errors are as large as a method says that they are."""
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import norm
+
+LEVELS = (10, 20, 30, 40, 50, 60, 70, 80, 90)
+"""Per cent."""
+
+
+def inside_interval(error: Float[np.ndarray, "*batch 3"], sigma: Float[np.ndarray, "*batch"], level: int) -> float:
+    """Share of the coordinates of `error` within the central normal interval of `level` per cent.
+
+    `sigma` is one standard deviation of each of the point's three coordinates. An honest sigma gives `level` / 100.
+    """
+    reach = norm.ppf(0.5 + level / 200) * sigma[..., None]
+    return float((np.abs(error) <= reach).mean())

@@ -1,0 +1,89 @@
+"""The methods that a benchmark compares, by name."""
+
+from collections.abc import Callable, Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+
+from toch_jax.denoiser.checkpoints import load_denoiser
+from toch_jax.denoiser.toch import TochDenoiser
+from toch_jax.errors import bad_input
+from toch_jax.evaluate.baselines import FILTERS
+from toch_jax.evaluate.benchmark import Method, Repair
+from toch_jax.object.model import ObjectModel
+from toch_jax.refine import refine
+from toch_jax.sequence.types import Sequence
+
+METHODS = ("input", *FILTERS, "fit", "toch", "refinenet", "contactopt", "ours")
+SHIPPED = {"ours": Path(str(files("toch_jax.denoiser"))) / "weights" / "default.npz"}
+"""Weights that come with the package."""
+
+
+def find_methods(names: Iterable[str], checkpoints: Mapping[str, str]) -> dict[str, Method]:
+    """The methods called `names`, in that order, their networks loaded.
+
+    Raises InputError for a name that is no method's, and for weights that are not there or not the method's.
+    """
+    found: dict[str, Method] = {}
+    for name in names:
+        if name in FILTERS:
+            found[name] = FILTERS[name]
+        elif name in _PLAIN:
+            found[name] = _PLAIN[name]
+        elif name in _LEARNT:
+            found[name] = _LEARNT[name](checkpoint_of(name, checkpoints))
+        else:
+            raise bad_input("benchmark", "method", "one of " + ", ".join(METHODS), repr(name))
+    return found
+
+
+def learnt(names: Iterable[str]) -> list[str]:
+    """Those of the methods that have weights."""
+    return [name for name in names if name in _LEARNT]
+
+
+def checkpoint_of(name: str, checkpoints: Mapping[str, str]) -> Path:
+    """The file of a learnt method's weights; "default", or nothing, is the one that is shipped."""
+    given = checkpoints.get(name, "default")
+    path = SHIPPED.get(name) if given == "default" else Path(given)
+    if path is None or not path.is_file():
+        raise bad_input("benchmark", f"weights of {name}", "a file written by training", given if path else "none")
+    return path
+
+
+def _tracked(sequence: Sequence, object: ObjectModel) -> Sequence:
+    return sequence
+
+
+def _fit(sequence: Sequence, object: ObjectModel) -> Sequence:
+    return refine(sequence, None, object=object)
+
+
+def _contactopt(sequence: Sequence, object: ObjectModel) -> Sequence:
+    from toch_jax.peers.contactopt import contactopt
+
+    return contactopt(sequence, object)
+
+
+def _ours(checkpoint: Path) -> Repair:
+    denoiser = load_denoiser(checkpoint)
+    return lambda sequence, object: refine(sequence, denoiser, object=object)
+
+
+def _toch(checkpoint: Path) -> Repair:
+    from toch_jax.peers.toch_fit import toch_refine
+
+    denoiser = load_denoiser(checkpoint)
+    if not isinstance(denoiser, TochDenoiser):
+        raise bad_input(checkpoint, "architecture", "toch", type(denoiser).__name__)
+    return lambda sequence, object: toch_refine(sequence, denoiser, object)
+
+
+def _refinenet(checkpoint: Path) -> Repair:
+    from toch_jax.peers.refinenet import load_refinenet, refinenet
+
+    network = load_refinenet(checkpoint)
+    return lambda sequence, object: refinenet(sequence, network, object)
+
+
+_PLAIN: dict[str, Repair] = {"input": _tracked, "fit": _fit, "contactopt": _contactopt}
+_LEARNT: dict[str, Callable[[Path], Repair]] = {"toch": _toch, "refinenet": _refinenet, "ours": _ours}
