@@ -9,6 +9,6 @@ benchmark = Benchmark(
         *("bias(0.01)", "drift(0.01)", "beta(0.01,0.3,0.05)"),
         *("missing(0.2,0.01)", "finger(0.3)", "burst(0.05,0.1)"),
     ),
-    clips=13,
+    clips={"open_grasps": 6},
     checkpoints={"toch": "runs/toch_open_grasps/denoiser.npz", "refinenet": "runs/refinenet/refinenet.npz"},
 )

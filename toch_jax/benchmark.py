@@ -31,8 +31,8 @@ class Benchmark:
     methods: tuple[str, ...] = METHODS
     checkpoints: Mapping[str, str] = field(default_factory=dict)
     """Files of the weights of methods that have some; "default", or nothing, is the shipped one."""
-    clips: int | None = None
-    """At most so many test clips of each data set, evenly spread."""
+    clips: Mapping[str, int] = field(default_factory=dict)
+    """At most so many test clips of a data set, evenly spread over it; all, where nothing is said."""
     validation_clips: int | None = 8
     """The filters are tuned on so many clips, for each noise by itself."""
     split: str = "test"
@@ -53,7 +53,7 @@ def run_benchmark(experiment: Benchmark, folder: Path, quick: bool = False) -> l
     methods = find_methods(experiment.methods, experiment.checkpoints)
     datasets = experiment.datasets[:1] if quick else experiment.datasets
     noises = experiment.quick_noises if quick else experiment.noises
-    clips = {name: _clips(name, experiment.split, 2 if quick else experiment.clips, quick) for name in datasets}
+    clips = {name: _clips(name, experiment.split, 2 if quick else experiment.clips.get(name), quick) for name in datasets}
     _claim(folder, experiment, quick)
     tables: dict[str, dict[str, Table]] = {}
     for name, chosen in clips.items():

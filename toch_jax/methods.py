@@ -79,7 +79,8 @@ def _toch(checkpoint: Path) -> Repair:
 
 
 def _refinenet(checkpoint: Path) -> Repair:
-    from toch_jax.peers.refinenet import load_refinenet, refinenet
+    from toch_jax.peers.refinenet import refinenet
+    from toch_jax.peers.train_refinenet import load_refinenet
 
     network = load_refinenet(checkpoint)
     return lambda sequence, object: refinenet(sequence, network, object)

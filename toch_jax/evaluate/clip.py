@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
@@ -25,6 +26,10 @@ MAX_VOLUME_FRAMES = 64
 """Booleans take some 10 ms each: of more frames in contact than this, that many are measured, evenly spread."""
 
 
+in_part = jax.jit(to_part)
+"""Compiled once for each length of clip: op by op it costs more than the measuring."""
+
+
 @dataclass(frozen=True)
 class Touch:
     """How one hand meets the object, frame by frame; frames where the hand is not valid touch nothing."""
@@ -46,7 +51,7 @@ def sequence_parts(sequence: Sequence) -> list[Part]:
 
 def touch(motion: ObjectMotion, parts: list[Part], hand: PosedHand, volumes: bool = True) -> Touch:
     """Contact, depth and volume (all parts of the object together); a hand without skin is measured by its joints."""
-    local = [np.asarray(to_part(motion, part, jnp.asarray(hand.points))) for part in range(len(parts))]
+    local = [np.asarray(in_part(motion, part, jnp.asarray(hand.points))) for part in range(len(parts))]
     closest = np.min([nearest(here, part) for here, part in zip(local, parts, strict=True)], axis=0)
     contact, depth = contact_frames(closest) & hand.valid, penetration_depths_mm(closest) * hand.valid
     if hand.faces is None or not volumes:

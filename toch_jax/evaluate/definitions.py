@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from toch_jax.evaluate.calibration import LEVELS
 from toch_jax.evaluate.contact import CONTACT_DISTANCE_M, CONTACT_SAMPLE_M, VOXEL_PITCH_M
 
-CONTACT_FRAMES = 30
+CONTACT_FRAMES = 20
 """Depth, contact and field are taken on this many frames of a clip, evenly spread; joints and skin on all."""
-VOLUME_FRAMES = 12
+VOLUME_FRAMES = 8
 """Of those in which the hand is in contact, the volume is taken on this many."""
 PCK_M = 0.02
 AUC_M = 0.05
@@ -32,7 +32,7 @@ METRICS: dict[str, Metric] = {
     "mpjpe": Metric("mm", "mean distance of the 21 joints (16 and the tips), nothing aligned, all frames", True),
     "mpjpe_missing": Metric("mm", "mpjpe on the frames that the tracker lost", True),
     "mpjpe_root": Metric("mm", "mpjpe after the wrist (joint 0) of each frame is moved to the origin"),
-    "mpjpe_object": Metric("mm", "mpjpe after the object's centroid is moved to the origin (ContactOpt's objalign)"),
+    "mpjpe_object": Metric("mm", "mpjpe after the centre of the object's box is moved to the origin (as ContactOpt)"),
     "mpjpe_pa": Metric("mm", "mpjpe after the best rotation and translation of each frame (ContactOpt's)", True),
     "mpjpe_pa_scale": Metric("mm", "mpjpe after the best rotation, translation and scale of each frame (HO-3D's)"),
     "mpvpe": Metric("mm", "mean distance of the skin's vertices (GrabNet's vertex-to-vertex error), not aligned"),

@@ -6,11 +6,11 @@ from functools import cache
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.evaluate import joints as error
 from toch_jax.evaluate.calibration import LEVELS, inside_interval
-from toch_jax.evaluate.clip import Touch, sequence_parts, touch
+from toch_jax.evaluate.clip import Touch, in_part, sequence_parts, touch
 from toch_jax.evaluate.contact import (
     CONTACT_DISTANCE_M,
     Part,
@@ -33,7 +33,7 @@ from toch_jax.hand.files import load_hand
 from toch_jax.hand.mesh import close_surface
 from toch_jax.hand.model import HandModel, Side
 from toch_jax.object.model import ObjectModel, ObjectMotion
-from toch_jax.object.motion import samples_in_frame, to_part, to_world
+from toch_jax.object.motion import samples_in_frame, to_world
 from toch_jax.refine import sequence_object
 from toch_jax.sequence.types import Sequence
 
@@ -137,15 +137,12 @@ def _places(truth: Truth, answer: Answer, hand: PosedHand, true: PosedHand, lost
     mine, right = _there(hand.joints), _there(true.joints)
     # the vertex that closes the wrist is no vertex of the hand's own
     own = hand_model(truth.clean.hand_model or "open", "right").v_template.shape[0]
-    centres = [
-        np.asarray(samples_in_frame(truth.object, m)[0]).mean(axis=1) for m in (answer.object_motion, truth.motion)
-    ]
     corners = [_box_corners(truth.parts, motion) for motion in (answer.object_motion, truth.motion)]
     return {
         "mpjpe": error.mpjpe_mm(mine, right),
         "mpjpe_missing": error.mpjpe_mm(mine[lost], right[lost]) if lost.any() else np.nan,
         "mpjpe_root": error.root_relative_mpjpe_mm(mine, right),
-        "mpjpe_object": error.object_aligned_mpjpe_mm(mine, right, *centres),
+        "mpjpe_object": error.object_aligned_mpjpe_mm(mine, right, *(box.mean(axis=1) for box in corners)),
         "mpjpe_pa": error.procrustes_mpjpe_mm(mine, right),
         "mpjpe_pa_scale": error.procrustes_mpjpe_mm(mine, right, scale=True),
         "mpvpe": error.mpjpe_mm(_there(hand.vertices)[:, :own], _there(true.vertices)[:, :own]),
@@ -198,17 +195,26 @@ def _meet(truth: Truth, motion: ObjectMotion, i: int, hand: PosedHand) -> Meetin
     model = hand_model(truth.clean.hand_model or "open", side)
     canonical, faces = close_surface(model, model.v_template), jnp.asarray(hand.faces)
     field = contact_field(jnp.asarray(skin[padded]), faces, canonical, truth.object, _at(motion, padded))
-    samples = np.asarray(samples_in_frame(truth.object, _at(motion, padded))[0])[: len(frames)]
+    samples = np.asarray(_samples_in_world(truth.object, _at(motion, padded))[0])[: len(frames)]
     near = samples_near_hand(samples, skin[frames], _there(hand.faces))
     return Meeting(met, touched(some, volumes=True), jax.tree.map(lambda leaf: leaf[: len(frames)], field), near)
 
 
 def _at(motion: ObjectMotion, frames: np.ndarray) -> ObjectMotion:
+    return _take(motion, jnp.asarray(frames))
+
+
+@jax.jit
+def _take(motion: ObjectMotion, frames: Int[Array, "S"]) -> ObjectMotion:
     return ObjectMotion(motion.rotation[:, frames], motion.translation[:, frames])
 
 
+_in_world = jax.jit(to_world)
+_samples_in_world = jax.jit(samples_in_frame)
+
+
 def _skin_in_part(motion: ObjectMotion, part: int, hand: PosedHand) -> Float[np.ndarray, "T V 3"]:
-    return np.asarray(to_part(motion, part, jnp.asarray(_there(hand.vertices))))
+    return np.asarray(in_part(motion, part, jnp.asarray(_there(hand.vertices))))
 
 
 def _box_corners(parts: list[Part], motion: ObjectMotion) -> Float[np.ndarray, "T C 3"]:
@@ -217,7 +223,7 @@ def _box_corners(parts: list[Part], motion: ObjectMotion) -> Float[np.ndarray, "
     for i, part in enumerate(parts):
         ends = np.stack([part.vertices.min(axis=0), part.vertices.max(axis=0)]).astype(np.float32)
         box = np.stack(np.meshgrid(*ends.T, indexing="ij"), axis=-1).reshape(1, 8, 3)
-        corners.append(np.asarray(to_world(motion, i, jnp.asarray(box))))
+        corners.append(np.asarray(_in_world(motion, i, jnp.asarray(box))))
     return np.concatenate(corners, axis=1)
 
 
