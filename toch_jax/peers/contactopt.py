@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import jaxlie
 import optax
 from flax import struct
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from toch_jax.hand.model import HandModel, HandParams, skin, skin_frames
 from toch_jax.object.model import ObjectModel
@@ -36,9 +36,9 @@ PLACE_SCALE = 0.3
 MISSING = 2.0
 """What missing contact counts more than contact that should not be."""
 HAND_WEIGHT, DEPTH_WEIGHT = 2.5, 320.0
-NEAR, FAR = 0.005, 0.015
+NEAR, FAR = 0.01, 0.02
 """Skin that faces the object should touch it surely when it is nearer than the one, not when farther than the other;
-metres."""
+metres. Chosen on validation clips."""
 
 
 class Targets(struct.PyTreeNode):
@@ -132,7 +132,7 @@ def optimise(
         def loss(step: Step) -> Float[Array, ""]:
             return energy(model, _moved(model, tracked, step), points, normals, targets, near).sum()
 
-        def one(_: int, state: tuple[Step, optax.OptState]) -> tuple[Step, optax.OptState]:
+        def one(_: Int[Array, ""], state: tuple[Step, optax.OptState]) -> tuple[Step, optax.OptState]:
             step, memory = state
             change, memory = rule.update(jax.grad(loss)(step), memory)
             change = jax.tree.map(lambda leaf: jnp.where(free, leaf, 0.0), change)

@@ -1,4 +1,7 @@
-"""A tracked hand as every peer is given it: in the frame of the object that it handles; and its way back."""
+"""A tracked hand as every peer is given it: a right hand in the frame of the object that it handles; and its way back.
+
+A left hand is given mirrored, the whole scene with it, as TOCH's authors do.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,10 +13,12 @@ from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.denoiser.window import near_samples
 from toch_jax.fit.fit import bucket, pad_frames
+from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import relative_to, samples_in_frame
 from toch_jax.refine import field_hand, sequence_object, tracked_params
+from toch_jax.sequence.mirror import mirror, mirror_params, mirror_points
 from toch_jax.sequence.part_frame import hand_to_part, hand_to_world, hold_lost, nearest_part
 from toch_jax.sequence.types import Hands, Sequence
 
@@ -21,9 +26,8 @@ from toch_jax.sequence.types import Hands, Sequence
 class Scene(struct.PyTreeNode):
     """One hand over T frames, padded to a bucket of lengths so that clips share compiled code."""
 
-    model: HandModel
     surface: HandModel
-    """The same hand, closed and coarser: some 750 vertices."""
+    """The hand, closed and coarser: some 750 vertices."""
     tracked: HandParams
     """In the frame of the part that it handles; axes (T, ...), betas (T, S), the same in every frame. A frame that the
     tracker lost holds the nearest that it saw."""
@@ -46,16 +50,16 @@ def repair_hands(sequence: Sequence, repair: Repair, object: ObjectModel | None 
     `object` is the sequence's object where it has been built before. Ground truth is not read.
     """
     object = (sequence_object(sequence) if object is None else object).without_mesh()
-    repaired = [_repair_hand(sequence, hand, object, repair) for hand in range(len(sequence.hand_side))]
-    params, skins = zip(*repaired, strict=True)
-    vertices, joints = zip(*skins, strict=True)
+    params = [_repair_hand(sequence, hand, object, repair) for hand in range(len(sequence.hand_side))]
+    name = sequence.hand_model or "open"
+    skins = [skin_frames(load_hand(name, side), each) for side, each in zip(sequence.hand_side, params, strict=True)]
     return sequence.replace(
-        hand_model=sequence.hand_model or "open",
+        hand_model=name,
         hands=Hands(
             params=jax.tree.map(lambda *leaves: jnp.stack(leaves), *params),
-            joints=jnp.stack(joints),
-            vertices=jnp.stack(vertices),
-            vertex_order=sequence.hand_model or "open",
+            joints=jnp.stack([joints for _, joints in skins]),
+            vertices=jnp.stack([vertices for vertices, _ in skins]),
+            vertex_order=name,
         ),
         hand_joint_sigma=None,
     )
@@ -71,18 +75,17 @@ def near_points(
     return scene.object.with_samples(chosen), points[:, chosen], normals[:, chosen]
 
 
-def _repair_hand(
-    sequence: Sequence, hand: int, object: ObjectModel, repair: Repair
-) -> tuple[HandParams, tuple[Float[Array, "T V 3"], Float[Array, "T 21 3"]]]:
-    """One hand's world parameters (betas (T, S)), and its vertices and joints."""
+def _repair_hand(sequence: Sequence, hand: int, object: ObjectModel, repair: Repair) -> HandParams:
+    """World parameters of one hand (betas (T, S))."""
+    if sequence.hand_side[hand] == "left":
+        return mirror_params(_repair_hand(mirror(sequence), hand, _mirror_object(object), repair))
     model, params = tracked_params(sequence, hand)
     n_frames, seen = sequence.n_frames, sequence.hand_valid[hand]
     params = params.replace(betas=jnp.broadcast_to(params.betas, (n_frames, *params.betas.shape)))
     part = nearest_part(sequence, skin_frames(model, params)[1], seen)
     pad = partial(pad_frames, size=bucket(n_frames))
     scene = Scene(
-        model=model,
-        surface=field_hand(sequence.hand_model or "open", model.side),
+        surface=field_hand(sequence.hand_model or "open", "right"),
         tracked=jax.tree.map(pad, hold_lost(hand_to_part(model, params, sequence, part), seen)),
         seen=jnp.concatenate([seen, jnp.zeros(bucket(n_frames) - n_frames, bool)]),
         n_frames=jnp.asarray(n_frames),
@@ -90,5 +93,15 @@ def _repair_hand(
         motion=jax.tree.map(jax.vmap(pad), relative_to(sequence.object_motion, part)),
     )
     repaired = jax.tree.map(lambda leaf: leaf[:n_frames], repair(scene))
-    clean = hand_to_world(model, repaired, sequence, part)
-    return clean, skin_frames(model, clean)
+    return hand_to_world(model, repaired, sequence, part)
+
+
+def _mirror_object(object: ObjectModel) -> ObjectModel:
+    """The samples and distances of the mirrored object; no mesh."""
+    far = object.sdf_spacing[:, 0] * (object.sdf.shape[1] - 1)
+    return object.replace(
+        points=mirror_points(object.points),
+        normals=mirror_points(object.normals),
+        sdf=object.sdf[:, ::-1],
+        sdf_origin=mirror_points(object.sdf_origin).at[:, 0].add(-far),
+    )

@@ -30,7 +30,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.denoiser.checkpoints import Denoiser
-from toch_jax.denoiser.window import Estimate, Window, mirror, mirror_estimate
+from toch_jax.denoiser.window import Window
 from toch_jax.field.contact_field import contact_field
 from toch_jax.field.types import FieldEstimate
 from toch_jax.hand.mesh import closest_on_canonical
@@ -101,11 +101,7 @@ def clean_field(scene: Scene, denoiser: Denoiser) -> tuple[FieldEstimate, Float[
         tracked=joints[None],
         valid=scene.seen[None],
     )
-    if surface.side == "left":
-        estimate = mirror_estimate(Estimate(_denoise(denoiser, mirror(clip), scene.n_frames))).field
-    else:
-        estimate = _denoise(denoiser, clip, scene.n_frames)
-    return estimate, points, normals
+    return _denoise(denoiser, clip, scene.n_frames), points, normals
 
 
 @jax.jit
@@ -192,7 +188,7 @@ def _fit(key: jax.Array, model: HandModel, targets: Targets, n_frames: Int[Array
     ) -> Unknowns:
         rule = optax.adam(rate)
 
-        def step(_: int, state: tuple[Unknowns, optax.OptState]) -> tuple[Unknowns, optax.OptState]:
+        def step(_: Int[Array, ""], state: tuple[Unknowns, optax.OptState]) -> tuple[Unknowns, optax.OptState]:
             unknowns, memory = state
             change, memory = rule.update(jax.grad(loss)(unknowns), memory)
             return optax.apply_updates(unknowns, change), memory
@@ -208,11 +204,16 @@ def _fit(key: jax.Array, model: HandModel, targets: Targets, n_frames: Int[Array
 
     near = descend(unknowns, coarse, RATE, COARSE_STEPS)
     fitted = descend(near, fine, optax.piecewise_constant_schedule(RATE, {1000: 0.5}), FINE_STEPS)
+    return as_params(model, fitted)
+
+
+def as_params(model: HandModel, unknowns: Unknowns) -> HandParams:
+    """The hand that the unknowns stand for; axes (T, ...), betas (T, S)."""
     return HandParams(
-        global_orient=fitted.turn,
-        pose=fitted.pose @ model.pose_components[:N_POSE],
-        betas=jnp.broadcast_to(fitted.betas, (padded, n_shape)),
-        transl=fitted.place,
+        global_orient=unknowns.turn,
+        pose=unknowns.pose @ model.pose_components[:N_POSE],
+        betas=jnp.broadcast_to(unknowns.betas, (len(unknowns.turn), *unknowns.betas.shape)),
+        transl=unknowns.place,
     )
 
 

@@ -1,0 +1,84 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scenes import after_move, moved, pushed, scene_of
+
+from toch_jax.hand.model import skin_frames
+from toch_jax.peers.capsule import depth, nearest
+from toch_jax.peers.contactopt import N_SAMPLES, contact_target, contactopt, energy, optimise, vertex_normals
+from toch_jax.peers.scene import near_points
+from toch_jax.sequence.mirror import mirror, mirror_points
+
+
+@pytest.fixture(scope="module", params=["floating", "sunk"])
+def problem(request, held):
+    """The hand moved along the mean normal of what it touches: off the object, or into it."""
+    scene = scene_of(held)
+    vertices, joints = skin_frames(scene.surface, scene.tracked)
+    _, points, normals = near_points(scene, joints, N_SAMPLES)
+    near = nearest(vertices, points)
+    offset = np.take_along_axis(np.asarray(points), np.asarray(near.sample)[..., None], axis=1) - np.asarray(vertices)
+    normal = np.take_along_axis(np.asarray(normals), np.asarray(near.sample)[..., None], axis=1)
+    touching = np.linalg.norm(offset, axis=-1) < 0.004
+    way = (normal * touching[..., None]).sum(axis=1)
+    way /= np.linalg.norm(way, axis=-1, keepdims=True)
+    by = 0.006 if request.param == "floating" else -0.006
+    tracked = scene.tracked.replace(transl=scene.tracked.transl + by * jnp.asarray(way, jnp.float32))
+    vertices = skin_frames(scene.surface, tracked)[0]
+    targets = contact_target(scene.surface, vertices, points, normals)
+    return request.param, scene.surface, tracked, points, normals, targets
+
+
+def test_energy_falls_and_the_hand_comes_to_touch(problem):
+    how, surface, tracked, points, normals, targets = problem
+    after = optimise(surface, tracked, points, normals, targets)
+
+    def state(params):
+        vertices = skin_frames(surface, params)[0]
+        near = nearest(vertices, points)
+        at = np.take_along_axis(np.asarray(points), np.asarray(near.sample)[..., None], axis=1)
+        far = np.linalg.norm(np.asarray(vertices) - at, axis=-1)
+        cost = np.asarray(energy(surface, params, points, normals, targets, near))
+        buried = np.asarray(depth(vertices, points, normals, near)).max(axis=1)
+        return cost, np.sort(far, axis=1)[:, :30].mean(axis=1), buried
+
+    (cost, far, deep), (cost_after, far_after, deep_after) = state(tracked), state(after)
+    assert np.all(cost_after < cost)
+    if how == "floating":
+        assert far_after.mean() < 0.7 * far.mean()
+    else:
+        assert deep_after.mean() < 0.5 * deep.mean()
+
+
+def test_the_answer_goes_with_the_scene(held, held_object):
+    shifted = pushed(held, jnp.array([0.004, 0.0, 0.003]))
+    here = np.asarray(contactopt(shifted, held_object).hands.joints[0])
+    there = np.asarray(contactopt(moved(shifted), held_object).hands.joints[0])
+    # 250 steps of a fixed size carry rounding along
+    assert np.linalg.norm(there - after_move(here), axis=-1).mean() < 1e-3
+
+
+def test_a_left_hand_is_a_mirrored_right_one(held, held_object):
+    flipped = held_object.replace(points=mirror_points(held_object.points), normals=mirror_points(held_object.normals))
+    right = np.asarray(contactopt(held, held_object).hands.joints[0])
+    left = np.asarray(contactopt(mirror(held), flipped).hands.joints[0])
+    assert np.linalg.norm(left * [-1, 1, 1] - right, axis=-1).mean() < 1e-3
+
+
+def test_a_hand_far_away_stays(held, held_object):
+    away = pushed(held, jnp.array([0.0, 0.0, 0.5]))
+    out = contactopt(away, held_object).hands.params
+    np.testing.assert_allclose(np.asarray(out.transl), np.asarray(away.hands.params.transl), atol=2e-5)
+
+
+def test_normals_point_out_of_the_hand(held):
+    scene = scene_of(held)
+    vertices = skin_frames(scene.surface, scene.tracked)[0][:1]
+    normals = np.asarray(vertex_normals(scene.surface, vertices))
+    np.testing.assert_allclose(np.linalg.norm(normals, axis=-1), 1, atol=1e-5)
+    corners = np.asarray(vertices)[0][np.asarray(scene.surface.faces)]
+    # the divergence theorem: an outward normal field over a closed surface holds a positive volume
+    area = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) / 2
+    mean_normal = normals[0][np.asarray(scene.surface.faces)].mean(axis=1)
+    assert np.sum(area * mean_normal) > 0.8 * np.linalg.norm(area, axis=-1).sum()
+    assert np.sum(area * corners.mean(axis=1)) / 3 > 0

@@ -1,0 +1,153 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import struct
+from scenes import joints_of, scene_of
+
+from toch_jax.denoiser.window import Estimate, Window
+from toch_jax.field.types import ContactField, FieldEstimate
+from toch_jax.hand.model import skin_frames
+from toch_jax.peers import toch_fit
+from toch_jax.peers.toch_fit import Targets, Unknowns, pose_points, script_loss, toch_refine
+from toch_jax.refine import field_hand
+from toch_jax.sequence.mirror import mirror
+
+
+class Fake(struct.PyTreeNode):
+    """A denoiser that is not trained."""
+
+    config = None
+
+    def loss(self, window, target):
+        raise NotImplementedError
+
+
+class Echo(Fake):
+    """Believes what it is given."""
+
+    def __call__(self, window: Window) -> Estimate:
+        field = window.field
+        sigma = jnp.ones_like(field.distance)
+        return Estimate(
+            FieldEstimate(jnp.where(field.mask, 9.0, -9.0), field.distance, field.correspondence, sigma, sigma)
+        )
+
+
+class Clock(Fake):
+    """Its distances tell the frame's place in its window."""
+
+    def __call__(self, window: Window) -> Estimate:
+        there = jnp.broadcast_to(jnp.arange(window.valid.shape[1])[:, None], window.field.mask.shape)
+        values = jnp.where(window.valid[..., None], there, -1).astype(jnp.float32)
+        return Estimate(FieldEstimate(values, values, window.field.correspondence, values, values))
+
+
+@pytest.mark.parametrize(("n_frames", "padded"), [(50, 64), (60, 64), (20, 32), (45, 64), (128, 128)])
+def test_frames_come_from_the_windows_of_the_paper(n_frames, padded):
+    blank = jnp.zeros((1, padded, 4))
+    clip = Window(
+        field=ContactField(blank > 0, blank, jnp.zeros((1, padded, 4, 3))),
+        points=jnp.zeros((1, 4, 3)),
+        normals=jnp.zeros((1, 4, 3)),
+        joints=jnp.zeros((1, padded, 21, 3)),
+        tracked=jnp.zeros((1, padded, 21, 3)),
+        valid=(jnp.arange(padded) < n_frames)[None],
+    )
+    found = np.asarray(toch_fit._denoise(Clock(), clip, jnp.asarray(n_frames)).distance)[:n_frames, 0]
+    # whole first window; second halves of the following; the last window ends with the clip
+    starts = [*range(0, max(n_frames - 30, 0), 15), max(n_frames - 30, 0)]
+    wanted = np.full(n_frames, -1)
+    for start in starts:
+        for frame in range(start, min(start + 30, n_frames)):
+            if wanted[frame] < 0:
+                wanted[frame] = frame - start
+    np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.fixture(scope="module")
+def problem():
+    """Points of the skin of three random hands, and where they are."""
+    rng = np.random.default_rng(0)
+    surface = field_hand("open", "right")
+    face = rng.integers(0, len(surface.faces), (3, 40))
+    weights = rng.dirichlet(np.ones(3), (3, 40))
+    corners = np.asarray(surface.faces)[face]
+
+    def blend(values):
+        return jnp.asarray(np.einsum("tmc,tmc...->tm...", weights, np.asarray(values)[corners]), jnp.float32)
+
+    unknowns = Unknowns(
+        turn=jnp.asarray(rng.normal(size=(3, 3)), jnp.float32),
+        pose=jnp.asarray(0.3 * rng.normal(size=(3, 24)), jnp.float32),
+        place=jnp.asarray(rng.normal(size=(3, 3)), jnp.float32),
+        betas=jnp.asarray(rng.normal(size=10), jnp.float32),
+    )
+    targets = Targets(
+        weights=blend(surface.weights),
+        template=blend(surface.v_template),
+        shapedirs=blend(surface.shapedirs),
+        posedirs=None,
+        place=jnp.asarray(rng.normal(size=(3, 40, 3)), jnp.float32),
+        weight=jnp.asarray(rng.dirichlet(np.ones(120)).reshape(3, 40), jnp.float32),
+    )
+    return surface, targets, unknowns, corners, weights
+
+
+def test_points_are_those_of_the_skinned_hand(problem):
+    surface, targets, unknowns, corners, weights = problem
+    params = toch_fit.as_params(surface, unknowns)
+    vertices, joints = skin_frames(surface, params)
+    wanted = np.einsum("tmc,tmcx->tmx", weights, np.asarray(vertices)[np.arange(3)[:, None, None], corners])
+    points, skeleton = pose_points(surface, targets, unknowns)
+    assert np.linalg.norm(np.asarray(points) - wanted, axis=-1).max() < 5e-4
+    assert np.linalg.norm(np.asarray(points) - wanted, axis=-1).mean() < 1e-4
+    np.testing.assert_allclose(np.asarray(skeleton), np.asarray(joints)[:, :16], atol=1e-5)
+
+
+def test_loss_is_the_scripts(problem):
+    surface, targets, unknowns, _, _ = problem
+    points, joints = (np.asarray(each, np.float64) for each in pose_points(surface, targets, unknowns))
+    pose, betas = np.asarray(unknowns.pose, np.float64), np.asarray(unknowns.betas, np.float64)
+    off = np.sum(np.asarray(targets.weight)[..., None] * (points - np.asarray(targets.place)) ** 2) / 3
+    bend = joints[2] - 2 * joints[1] + joints[0]
+    wanted = (
+        20 * off
+        + 0.05 * np.mean(np.diff(pose, axis=0) ** 2)
+        + np.mean(np.sum(bend**2, axis=-1))
+        + 0.001 * np.mean(betas**2)
+        + 0.0001 * np.mean(pose**2)
+    )
+    found = script_loss(surface, targets, unknowns, jnp.asarray(3))
+    np.testing.assert_allclose(float(found), wanted, rtol=1e-4)
+
+
+def test_few_correspondences_stand_for_all(held):
+    scene = scene_of(held)
+    field, points, normals = toch_fit.clean_field(scene, Echo())
+    targets = toch_fit.correspondences(jax.random.key(0), scene, field, points, normals)
+    hits = np.asarray(field.mask_logit > 0).sum(axis=1)
+    assert hits.min() > 10
+    np.testing.assert_allclose(np.asarray(targets.weight).sum(axis=1), hits / hits.sum(), rtol=1e-5)
+    # the tracked hand's own points are where its own field says
+    vertices = skin_frames(scene.surface, scene.tracked)[0]
+    nearest = np.linalg.norm(np.asarray(targets.place)[:, :, None] - np.asarray(vertices)[:, None], axis=-1).min(
+        axis=-1
+    )
+    assert nearest[np.asarray(targets.weight) > 0].max() < 0.01
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_a_perfect_field_gives_the_hand_back(held, held_object, side):
+    sequence = held if side == "right" else mirror(held)
+    again = toch_refine(sequence, Echo(), held_object if side == "right" else None)
+    error = 1000 * np.linalg.norm(np.asarray(again.hands.joints[0]) - joints_of(sequence), axis=-1).mean(axis=-1)
+    assert np.median(error) < 8
+
+
+def test_where_no_sample_answers_the_tracked_hand_stays(held, held_object):
+    away = held.hands.params.transl.at[0, :4, 2].add(1.0)
+    there = held.replace(hands=held.hands.replace(params=held.hands.params.replace(transl=away)))
+    out = np.asarray(toch_refine(there, Echo(), held_object).hands.joints[0])
+    np.testing.assert_allclose(out[:4], joints_of(there)[:4], atol=2e-5)
+    assert np.abs(out[4:] - joints_of(there)[4:]).max() > 1e-4
