@@ -6,8 +6,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from toch_jax.hand.files import load_hand
-from toch_jax.object.model import ObjectMotion
+from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.peers.scene import Scene, repair_hands
+from toch_jax.sequence.mirror import mirror_points
 from toch_jax.sequence.part_frame import move_hand
 from toch_jax.sequence.types import Sequence
 
@@ -48,6 +49,11 @@ def moved(sequence: Sequence) -> Sequence:
 
 def after_move(points: Float[Array, "*batch 3"] | np.ndarray) -> np.ndarray:
     return np.asarray(points) @ np.asarray(TURN).T + np.asarray(SHIFT)
+
+
+def mirrored(object: ObjectModel) -> ObjectModel:
+    """The samples of the object of the mirrored scene."""
+    return object.replace(points=mirror_points(object.points), normals=mirror_points(object.normals))
 
 
 def pushed(sequence: Sequence, by: Float[Array, "T 3"]) -> Sequence:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from scenes import after_move, joints_of, moved
+from scenes import after_move, joints_of, mirrored, moved
 
 from toch_jax.errors import InputError
 from toch_jax.hand.files import load_hand
@@ -19,7 +19,7 @@ from toch_jax.peers.train_refinenet import (
     train_refinenet,
 )
 from toch_jax.refine import field_hand
-from toch_jax.sequence.mirror import mirror, mirror_points
+from toch_jax.sequence.mirror import mirror
 from toch_jax.training.clips import build_clips
 
 
@@ -47,9 +47,8 @@ def test_the_answer_goes_with_the_scene(held, held_object):
 
 def test_a_left_hand_is_a_mirrored_right_one(held, held_object):
     strong = network(0.01)
-    flipped = held_object.replace(points=mirror_points(held_object.points), normals=mirror_points(held_object.normals))
     right = np.asarray(refinenet(held, strong, held_object).hands.joints[0])
-    left = np.asarray(refinenet(mirror(held), strong, flipped).hands.joints[0])
+    left = np.asarray(refinenet(mirror(held), strong, mirrored(held_object)).hands.joints[0])
     np.testing.assert_allclose(left * [-1, 1, 1], right, atol=1e-4)
 
 

@@ -1,10 +1,10 @@
 import numpy as np
-from scenes import after_move, joints_of, moved
+from scenes import after_move, joints_of, mirrored, moved
 
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
 from toch_jax.peers.scene import repair_hands
-from toch_jax.sequence.mirror import mirror, mirror_points
+from toch_jax.sequence.mirror import mirror
 
 
 def test_a_repair_that_changes_nothing_gives_the_hand_back(held, held_object):
@@ -40,8 +40,7 @@ def test_a_left_hand_comes_mirrored_and_so_does_its_object(held, held_object):
         return scene.tracked
 
     repair_hands(held, keep, held_object)
-    flipped = held_object.replace(points=mirror_points(held_object.points), normals=mirror_points(held_object.normals))
-    repair_hands(mirror(held), keep, flipped)
+    repair_hands(mirror(held), keep, mirrored(held_object))
     right, left = scenes
     np.testing.assert_allclose(np.asarray(left.object.points), np.asarray(right.object.points), atol=1e-7)
     np.testing.assert_allclose(np.asarray(left.tracked.pose), np.asarray(right.tracked.pose), atol=1e-6)

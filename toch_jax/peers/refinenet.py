@@ -82,19 +82,23 @@ class RefineNet(nnx.Module):
         frames = len(points)
         fingers = jaxlie.SO3.exp(tracked.pose.reshape(frames, 15, 3)).as_matrix()
         turns = jnp.concatenate([jnp.broadcast_to(jnp.eye(3), (frames, 1, 3, 3)), fingers], axis=1)
-        columns, place = turns[..., :2], jnp.zeros((frames, 3))
-        for _ in range(self.config.iterations):
-            vertices = skin_rotations(model, turns, tracked.betas, place / _UNIT - rest)[0]
+
+        def refined(
+            state: tuple[Float[Array, "T 16 3 2"], Float[Array, "T 3"]], _: None
+        ) -> tuple[tuple[Float[Array, "T 16 3 2"], Float[Array, "T 3"]], None]:
+            columns, place = state
+            vertices = skin_rotations(model, _rotations(columns), tracked.betas, place / _UNIT - rest)[0]
             given = jnp.concatenate(
                 [_UNIT * distances(vertices, points, normals), columns.reshape(frames, -1), place], axis=1
             )
             features = self.blocks[0](given)
             for block in self.blocks[1:]:
                 features = block(jnp.concatenate([features, given], axis=1))
-            columns = columns + self.to_turns(features).reshape(columns.shape)
-            place = place + self.to_place(features)
-            turns = _rotations(columns)
+            return (columns + self.to_turns(features).reshape(columns.shape), place + self.to_place(features)), None
 
+        start = (turns[..., :2], jnp.zeros((frames, 3)))
+        (columns, place), _ = jax.lax.scan(refined, start, length=self.config.iterations)
+        turns = _rotations(columns)
         moved = jnp.einsum("tab,tb->ta", orient, place / _UNIT)
         return HandParams(
             global_orient=jaxlie.SO3.from_matrix(orient @ turns[:, 0]).log(),

@@ -7,8 +7,8 @@ correspondences, pose differences in time, accelerations of the joints, shape an
 
 - At most `N_CORRESPONDENCES` correspondences of a frame, drawn at random, stand for all of that frame, at the same
   total weight: for speed.
-- Within a triangle of the skin the bones' weights are blended before they are applied, not after: for speed. It moves
-  a point by less than 0.1 mm.
+- The skin is the coarser one that fields are taken of, and within its triangles the bones' weights are blended before
+  they are applied, not after: for speed. It moves a point by 0.1 mm on the mean.
 - The 16 joints whose acceleration counts come from the skeleton, not from a regression on posed vertices.
 - The network reads as many samples near the hand as it was trained on, the same in all frames; the script draws 2,000
   of the whole object afresh in each frame, with replacement.
