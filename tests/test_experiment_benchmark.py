@@ -29,9 +29,7 @@ def clip(example_file: Path) -> Sequence:
 def tiny(clip: Sequence, monkeypatch: pytest.MonkeyPatch) -> Benchmark:
     asked = {"test": [("a", clip), ("b", clip), ("c", clip)], "val": [("v", clip)]}
     monkeypatch.setattr(experiments, "read_sequences", lambda dataset, split: iter(asked[split]))
-    return Benchmark(
-        datasets=("toy",), noises=("T(0.01)", "R(0.3)", "R(0.5)"), methods=("input", "filter:kalman:object")
-    )
+    return Benchmark(noises={"toy": ("T(0.01)", "R(0.3)", "R(0.5)")}, methods=("input", "filter:kalman:object"))
 
 
 def test_quick_writes_everything(tiny: Benchmark, tmp_path: Path) -> None:
@@ -66,7 +64,7 @@ def test_other_weights_need_another_folder(tmp_path: Path, clip: Sequence, monke
     monkeypatch.setattr(experiments, "results_text", lambda *arguments: "")
     monkeypatch.setitem(methods._LEARNT, "ours", lambda checkpoint: lambda sequence, object: sequence)
     weights = tmp_path / "weights.npz"
-    experiment = Benchmark(("toy",), ("T(0.01)",), ("ours",), checkpoints={"ours": str(weights)})
+    experiment = Benchmark({"toy": ("T(0.01)",)}, ("ours",), checkpoints={"ours": str(weights)})
     weights.write_bytes(b"one")
     run_benchmark(experiment, tmp_path / "out")
     run_benchmark(experiment, tmp_path / "out")

@@ -10,6 +10,10 @@ from toch_jax.errors import bad_input
 from toch_jax.evaluate.baselines import FILTERS
 from toch_jax.evaluate.benchmark import Method, Repair
 from toch_jax.object.model import ObjectModel
+from toch_jax.peers.contactopt import contactopt
+from toch_jax.peers.refinenet import refinenet
+from toch_jax.peers.toch_fit import toch_refine
+from toch_jax.peers.train_refinenet import load_refinenet
 from toch_jax.refine import refine
 from toch_jax.sequence.types import Sequence
 
@@ -59,8 +63,6 @@ def _fit(sequence: Sequence, object: ObjectModel) -> Sequence:
 
 
 def _contactopt(sequence: Sequence, object: ObjectModel) -> Sequence:
-    from toch_jax.peers.contactopt import contactopt
-
     return contactopt(sequence, object)
 
 
@@ -70,8 +72,6 @@ def _ours(checkpoint: Path) -> Repair:
 
 
 def _toch(checkpoint: Path) -> Repair:
-    from toch_jax.peers.toch_fit import toch_refine
-
     denoiser = load_denoiser(checkpoint)
     if not isinstance(denoiser, TochDenoiser):
         raise bad_input(checkpoint, "architecture", "toch", type(denoiser).__name__)
@@ -79,9 +79,6 @@ def _toch(checkpoint: Path) -> Repair:
 
 
 def _refinenet(checkpoint: Path) -> Repair:
-    from toch_jax.peers.refinenet import refinenet
-    from toch_jax.peers.train_refinenet import load_refinenet
-
     network = load_refinenet(checkpoint)
     return lambda sequence, object: refinenet(sequence, network, object)
 

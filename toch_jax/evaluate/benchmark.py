@@ -2,9 +2,11 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -44,33 +46,50 @@ def benchmark(
     filters = {name: method for name, method in methods.items() if isinstance(method, list)}
     tuned = tune_filters(validation, filters, perturbations, folder / "filters" / f"{dataset}.json", seed)
     tables: dict[str, Table] = {p.name: {} for p in perturbations}
-    work = list(clips)
-    bar = tqdm(total=len(work) * len(perturbations) * (1 + len(methods)), desc=dataset, disable=None, smoothing=0.05)
-    for clip_id, clean in work:
-        truth = cache(partial(prepare, clean))
-        for perturbation in perturbations:
-            place = folder / "clips" / dataset / perturbation.name / f"{clip_id}.json"
-            record = _read(place) or {"dataset": dataset, "clip": clip_id, "noise": perturbation.name, "seed": seed}
-            record |= {"frames": clean.n_frames, "fps": clean.fps}
-            scores: dict[str, Scores] = record.setdefault("scores", {})
-            noisy = cache(partial(perturb_clip, clip_id, clean, perturbation, seed))
-            chosen = {name: found.setting for name, found in tuned[perturbation.name].items()}
-            for name in ("truth", *methods):
-                if name not in scores:
-                    bar.set_postfix_str(f"{clip_id} {perturbation.name} {name}")
-                    scores[name] = _scored(truth(), noisy(), chosen.get(name, methods.get(name)))
-                    write_whole(place, json.dumps(record, indent=1))
-                bar.update()
-            tables[perturbation.name][clip_id] = {name: scores[name] for name in ("truth", *methods)}
-    bar.close()
+    work, names = list(clips), ("truth", *methods)
+    bar = tqdm(total=len(work) * len(perturbations) * len(names), desc=dataset, disable=None, smoothing=0.05)
+    # one answer is scored, on one core, while the next is made
+    with bar, ThreadPoolExecutor(1) as scorer:
+        for clip_id, clean in work:
+            truth = cache(partial(prepare, clean))
+            for perturbation in perturbations:
+                place = folder / "clips" / dataset / perturbation.name / f"{clip_id}.json"
+                record = _read(place) or {"dataset": dataset, "clip": clip_id, "noise": perturbation.name, "seed": seed}
+                record |= {"frames": clean.n_frames, "fps": clean.fps}
+                scores: dict[str, Scores] = record.setdefault("scores", {})
+                missing = [name for name in names if name not in scores]
+                bar.update(len(names) - len(missing))
+                bar.set_postfix_str(f"{clip_id} {perturbation.name}")
+                if missing:
+                    noisy = perturb_clip(clip_id, clean, perturbation, seed)
+                    best = {name: found.setting for name, found in tuned[perturbation.name].items()}
+                    todo = {name: best.get(name, methods.get(name)) for name in missing}
+                    for name, found in _scored(truth(), noisy, todo, scorer):
+                        scores[name] = found
+                        write_whole(place, json.dumps(record, indent=1))
+                        bar.update()
+                tables[perturbation.name][clip_id] = {name: scores[name] for name in names}
     return tables
 
 
-def _scored(truth: Truth, noisy: Sequence, method: Method | Setting | None) -> Scores:
-    started = time.perf_counter()
-    answer = _answer(truth, noisy, method)
-    seconds = time.perf_counter() - started
-    return score(truth, answer, np.asarray(noisy.hand_valid)) | {"seconds": seconds}
+def _scored(
+    truth: Truth, noisy: Sequence, methods: Mapping[str, Method | Setting | None], scorer: Executor
+) -> Iterator[tuple[str, Scores]]:
+    """Each method's scores, one behind: while `scorer` is at one answer the next is made."""
+    waiting: tuple[str, float, Future[Scores]] | None = None
+    for name, method in methods.items():
+        started = time.perf_counter()
+        answer = _answer(truth, noisy, method)
+        seconds = time.perf_counter() - started
+        if waiting is not None:
+            yield _finished(*waiting)
+        waiting = name, seconds, scorer.submit(score, truth, answer, np.asarray(noisy.hand_valid))
+    if waiting is not None:
+        yield _finished(*waiting)
+
+
+def _finished(name: str, seconds: float, scores: Future[Scores]) -> tuple[str, Scores]:
+    return name, scores.result() | {"seconds": seconds}
 
 
 def _answer(truth: Truth, noisy: Sequence, method: Method | Setting | None) -> Answer:
@@ -84,5 +103,5 @@ def _answer(truth: Truth, noisy: Sequence, method: Method | Setting | None) -> A
     return answer_of(method(noisy.replace(truth=None), truth.object))
 
 
-def _read(path: Path) -> dict | None:
+def _read(path: Path) -> dict[str, Any] | None:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -73,5 +73,7 @@ METRICS: dict[str, Metric] = {
         )
         for level in LEVELS
     },
-    "seconds": Metric("s", "wall time for a clip, on the machine that made the results; the first compiles"),
+    "seconds": Metric(
+        "s", "wall time for a clip, beside the scoring of another answer; a method's first clip of a length compiles"
+    ),
 }
