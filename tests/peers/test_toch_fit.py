@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import struct
-from scenes import joints_of, mirrored, scene_of
+from scenes import joints_of, mirrored, plain_jit, scene_of
 
 from toch_jax.denoiser.window import Estimate, Window
 from toch_jax.field.types import ContactField, FieldEstimate
@@ -99,7 +99,7 @@ def test_points_are_those_of_the_skinned_hand(problem):
     params = toch_fit.as_params(surface, unknowns)
     vertices, joints = skin_frames(surface, params)
     wanted = np.einsum("tmc,tmcx->tmx", weights, np.asarray(vertices)[np.arange(3)[:, None, None], corners])
-    points, skeleton = pose_points(surface, targets, unknowns)
+    points, skeleton = plain_jit(pose_points, surface, targets, unknowns)
     off = np.linalg.norm(np.asarray(points) - wanted, axis=-1)
     assert off.mean() < 2e-4
     assert off.max() < 2e-3
@@ -108,7 +108,7 @@ def test_points_are_those_of_the_skinned_hand(problem):
 
 def test_loss_is_the_scripts(problem):
     surface, targets, unknowns, _, _ = problem
-    points, joints = (np.asarray(each, np.float64) for each in pose_points(surface, targets, unknowns))
+    points, joints = (np.asarray(each, np.float64) for each in plain_jit(pose_points, surface, targets, unknowns))
     pose, betas = np.asarray(unknowns.pose, np.float64), np.asarray(unknowns.betas, np.float64)
     off = np.sum(np.asarray(targets.weight)[..., None] * (points - np.asarray(targets.place)) ** 2) / 3
     bend = joints[2] - 2 * joints[1] + joints[0]
@@ -119,7 +119,7 @@ def test_loss_is_the_scripts(problem):
         + 0.001 * np.mean(betas**2)
         + 0.0001 * np.mean(pose**2)
     )
-    found = script_loss(surface, targets, unknowns, jnp.asarray(3))
+    found = plain_jit(script_loss, surface, targets, unknowns, jnp.asarray(3))
     np.testing.assert_allclose(float(found), wanted, rtol=1e-4)
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 from tqdm import tqdm
 
 from toch_jax.denoiser.window import near_samples
@@ -51,19 +51,17 @@ def train_refinenet(training: RefineTraining, clips: Clips, surface: HandModel) 
 
     @jax.jit
     def update(
-        network: RefineNet, memory: optax.OptState, clips: Clips, key: jax.Array
+        network: RefineNet, memory: optax.OptState, pairs: Pairs, surface: HandModel
     ) -> tuple[RefineNet, optax.OptState, dict[str, Float[Array, ""]]]:
-        pairs = draw_pairs(key, clips, surface, training)
-        (_, terms), gradient = jax.value_and_grad(partial(refine_loss, surface=surface, pairs=pairs), has_aux=True)(
-            network
-        )
+        (_, terms), gradient = jax.value_and_grad(refine_loss, has_aux=True)(network, surface, edges, pairs)
         change, memory = rule.update(gradient, memory, network)
         return optax.apply_updates(network, change), memory, terms
 
-    memory = rule.init(network)
+    memory, edges = rule.init(network), edges_of(surface)
     progress = tqdm(range(training.steps), desc="refinenet")
     for step in progress:
-        network, memory, terms = update(network, memory, clips, jax.random.fold_in(key, step))
+        pairs = draw_pairs(jax.random.fold_in(key, step), clips, surface, training)
+        network, memory, terms = update(network, memory, pairs, surface)
         if step % 20 == 0:
             progress.set_postfix({name: f"{float(value):.2f}" for name, value in terms.items()})
     return network
@@ -73,6 +71,7 @@ Pairs = tuple[HandParams, HandParams, Float[Array, "T K 3"], Float[Array, "T K 3
 """Tracked hands, clean ones, and the object's samples near the tracked one."""
 
 
+@partial(jax.jit, static_argnames="training")
 def draw_pairs(key: jax.Array, clips: Clips, surface: HandModel, training: RefineTraining) -> Pairs:
     """2 x batch frames."""
     draw_key, sway_key, noise_key, sample_key = jax.random.split(key, 4)
@@ -93,21 +92,20 @@ def draw_pairs(key: jax.Array, clips: Clips, surface: HandModel, training: Refin
 
 
 def refine_loss(
-    network: RefineNet, surface: HandModel, pairs: Pairs
+    network: RefineNet, surface: HandModel, edges: Int[Array, "2 E"], pairs: Pairs
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """GrabNet's loss, and errors in millimetres: of the vertices before and after."""
     tracked, clean, points, normals = pairs
     refined, _ = skin(surface, network(surface, tracked, points, normals))
     true, _ = skin(surface, clean)
     before, _ = skin(surface, tracked)
-    start, end = _edges(surface)
 
-    def edges(vertices: Float[Array, "T V 3"]) -> Float[Array, "T E 3"]:
-        return vertices[:, start] - vertices[:, end]
+    def along(vertices: Float[Array, "T V 3"]) -> Float[Array, "T E 3"]:
+        return vertices[:, edges[0]] - vertices[:, edges[1]]
 
     off = jnp.abs(distances(refined, points, normals) - distances(true, points, normals)).mean()
     total = 35.0 * off + 20.0 * jnp.abs(refined - true).mean()
-    total = total + 10.0 * jnp.abs(edges(refined) - edges(true)).mean()
+    total = total + 10.0 * jnp.abs(along(refined) - along(true)).mean()
 
     def millimetres(vertices: Float[Array, "T V 3"]) -> Float[Array, ""]:
         return 1000.0 * jnp.linalg.norm(vertices - true, axis=-1).mean()
@@ -115,11 +113,11 @@ def refine_loss(
     return total, {"before_mm": millimetres(before), "after_mm": millimetres(refined), "distance_mm": 1000.0 * off}
 
 
-def _edges(surface: HandModel) -> np.ndarray:
-    """(2, E): each edge once."""
+def edges_of(surface: HandModel) -> Int[Array, "2 E"]:
+    """The vertices at both ends of each edge."""
     faces = np.asarray(surface.faces)
     both = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    return np.unique(np.sort(both, axis=1), axis=0).T
+    return jnp.asarray(np.unique(np.sort(both, axis=1), axis=0).T)
 
 
 def save_refinenet(network: RefineNet, path: str | Path) -> None:
