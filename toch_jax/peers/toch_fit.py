@@ -10,8 +10,9 @@ correspondences, pose differences in time, accelerations of the joints, shape an
 - The skin is the coarser one that fields are taken of, and within its triangles the bones' weights are blended before
   they are applied, not after: for speed. It moves a point by 0.1 mm on the mean.
 - The 16 joints whose acceleration counts come from the skeleton, not from a regression on posed vertices.
-- The network reads as many samples near the hand as it was trained on, the same in all frames; the script draws 2,000
-  of the whole object afresh in each frame, with replacement.
+- The network reads and answers `N_SAMPLES` samples near the hand, the same in all frames; the script draws 2,000 of
+  the whole object afresh in each frame, with replacement. (Trained as in experiments/toch_open_grasps.py, it has read
+  256 of such 512 and answered for the others.)
 - The place of the clip's last window is that of its last frames; the script's own arithmetic loses frames there.
 - The script's clips hold no frame far from the object. Here there are some, and the network sees no hand in them: the
   fit would leave the hand at random numbers, so where not one sample answers and the tracker saw the hand, the tracked
@@ -41,7 +42,6 @@ from toch_jax.sequence.types import Sequence
 
 WINDOW, STRIDE = 30, 15
 N_SAMPLES = 512
-"""Of the object, read and answered: see experiments/toch_open_grasps.py."""
 N_CORRESPONDENCES = 96
 N_POSE = 24
 COARSE_STEPS, FINE_STEPS = 100, 2000
