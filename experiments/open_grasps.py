@@ -3,6 +3,7 @@
 from toch_jax.denoiser.canonical import canonical_scale_offset
 from toch_jax.denoiser.light import LightConfig
 from toch_jax.hand.files import load_hand
+from toch_jax.training.batches import BatchConfig
 from toch_jax.training.experiment import DataConfig, Experiment
 
 scale, offset = canonical_scale_offset(load_hand("open"))
@@ -11,7 +12,8 @@ experiment = Experiment(
     name="open_grasps",
     denoiser=LightConfig(canonical_scale=scale, canonical_offset=offset),
     data=DataConfig(dataset="open_grasps"),
-    steps=1800,
-    validate_every=600,
+    batch=BatchConfig(samples=256),
+    steps=4000,
+    validate_every=1000,
     validation_batches=8,
 )

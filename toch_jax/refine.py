@@ -7,15 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from toch_jax.denoiser.apply import denoise_clip
+from toch_jax.denoiser.apply import denoise_clip, frame_step
 from toch_jax.denoiser.checkpoints import Denoiser
 from toch_jax.denoiser.window import Estimate, Window, mirror, mirror_estimate, near_samples
 from toch_jax.field.contact_field import contact_field
 from toch_jax.fit.correspondence import field_term, joint_term
-from toch_jax.fit.fit import bucket, fit_trajectory, pad_frames
+from toch_jax.fit.fit import bucket, fit_trajectory, pad_frames, pad_params
 from toch_jax.fit.inverse_kinematics import params_from_joints, params_from_vertices
 from toch_jax.fit.settings import DEFAULT, FitSettings
 from toch_jax.fit.skin_binding import bind, carry
+from toch_jax.fit.smooth import smooth_track
 from toch_jax.hand.decimate import decimate
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.mesh import close_surface, closed_faces
@@ -103,18 +104,18 @@ def refine_hand(
     surface, joint_data = None, None
     if denoiser is not None:
         surface_hand = field_hand(sequence.hand_model or "open", model.side)
-        estimate, points, normals = estimate_clean(surface_hand, params, seen, object, motion, denoiser)
+        estimate, points, normals = estimate_clean(surface_hand, params, seen, sequence.fps, object, motion, denoiser)
         surface = field_term(model, estimate.field, points, normals, settings.field_strength, settings.correspondences)
         joint_data = None if estimate.joints is None else joint_term(estimate.joints, settings.joint_strength)
-    fitted = fit_trajectory(model, params, seen, sequence.fps, object, motion, surface, joint_data, settings)
+    binding = None
+    if _given_as_points(sequence.hands):
+        assert sequence.hands.vertices is not None
+        binding = bind(model, tracked, sequence.hands.vertices[hand], seen)
+    fitted = fit_trajectory(model, params, seen, sequence.fps, object, motion, surface, joint_data, settings, binding)
     clean = hand_to_world(model, fitted.params, sequence, part)
     betas = jnp.broadcast_to(clean.betas, every_betas.shape)
     clean = clean.replace(betas=betas)
-    if _given_as_points(sequence.hands):
-        assert sequence.hands.vertices is not None
-        skin = carry(model, clean, bind(model, tracked, sequence.hands.vertices[hand], seen))
-    else:
-        skin = skin_frames(model, clean)[0]
+    skin = skin_frames(model, clean)[0] if binding is None else carry(model, clean, binding)
     return model, clean, fitted.joint_sigma, skin
 
 
@@ -132,6 +133,7 @@ def estimate_clean(
     surface: HandModel,
     params: HandParams,
     seen: Bool[Array, "T"],
+    fps: float,
     object: ObjectModel,
     motion: ObjectMotion,
     denoiser: Denoiser,
@@ -141,10 +143,15 @@ def estimate_clean(
     Also the points and normals of the N samples that it read. `surface` is the hand whose skin the rays meet.
     """
     n_frames = params.pose.shape[0]
-    betas = jnp.broadcast_to(params.betas, (n_frames, *params.betas.shape))
-    pad = partial(pad_frames, size=bucket(n_frames))
-    vertices, joints = skin_frames(surface, jax.tree.map(pad, params.replace(betas=betas)))
-    valid = jnp.concatenate([seen, jnp.zeros(len(joints) - n_frames, bool)])
+    size = bucket(n_frames)
+    pad = partial(pad_frames, size=size)
+    inside = jnp.arange(size) < n_frames
+    valid = jnp.concatenate([seen, jnp.zeros(size - n_frames, bool)])
+    params = pad_params(params, size)
+    given = smooth_track(surface, params, valid, inside, fps) if denoiser.config.smoothed else params
+    betas = jnp.broadcast_to(params.betas, (size, *params.betas.shape))
+    tracked = skin_frames(surface, params.replace(betas=betas))[1]
+    vertices, joints = skin_frames(surface, given.replace(betas=betas))
     motion = ObjectMotion(jax.vmap(pad)(motion.rotation), jax.vmap(pad)(motion.translation))
     # A sample's place in the first frame stands for it: parts that turn against each other are still told apart.
     points, normals = samples_in_frame(object, motion)
@@ -163,10 +170,11 @@ def estimate_clean(
         points=points[:1],
         normals=normals[:1],
         joints=joints[None],
+        tracked=tracked[None],
         valid=valid[None],
     )
     if surface.side == "left":
-        estimate = mirror_estimate(denoise_clip(denoiser, mirror(clip)))
+        estimate = mirror_estimate(denoise_clip(denoiser, mirror(clip), frame_step(fps)))
     else:
-        estimate = denoise_clip(denoiser, clip)
+        estimate = denoise_clip(denoiser, clip, frame_step(fps))
     return jax.tree.map(lambda leaf: leaf[0, :n_frames], estimate), points[:n_frames], normals[:n_frames]

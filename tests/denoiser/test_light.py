@@ -22,19 +22,23 @@ def model() -> LightDenoiser:
     return model
 
 
-def test_nothing_of_a_lost_frame_is_read(model: LightDenoiser) -> None:
-    window = random_window(0)
-    other = random_window(1)
+def test_nothing_tracked_of_a_lost_frame_is_read(model: LightDenoiser) -> None:
+    """And what was filled in there says nothing of other frames."""
+    window, other = random_window(0), random_window(1)
     lost = ~window.valid
 
     def swapped(ours: jax.Array, theirs: jax.Array) -> jax.Array:
         return jnp.where(lost.reshape(*lost.shape, *(1,) * (ours.ndim - 2)), theirs, ours)
 
-    field = random_window(2).replace(valid=jnp.ones_like(lost)).field
-    spoilt = window.replace(
-        field=jax.tree.map(swapped, window.field, field), joints=swapped(window.joints, other.joints + 1.0)
+    expected = estimated(model, window)
+    spoilt = window.replace(tracked=swapped(window.tracked, other.tracked + 1.0))
+    assert_close(estimated(model, spoilt), expected, CLOSE)
+    field = other.replace(valid=jnp.ones_like(lost)).field
+    refilled = spoilt.replace(
+        field=jax.tree.map(swapped, window.field, field), joints=swapped(window.joints, other.joints)
     )
-    assert_close(estimated(model, spoilt), estimated(model, window), CLOSE)
+    found = jax.tree.map(swapped, estimated(model, refilled), expected)
+    assert_close(found, expected, CLOSE)
 
 
 def test_padding_changes_nothing(model: LightDenoiser) -> None:
@@ -44,7 +48,10 @@ def test_padding_changes_nothing(model: LightDenoiser) -> None:
         return jnp.pad(leaf, ((0, 0), (0, extra), *((0, 0),) * (leaf.ndim - 2)))
 
     longer = window.replace(
-        field=jax.tree.map(padded, window.field), joints=padded(window.joints), valid=padded(window.valid)
+        field=jax.tree.map(padded, window.field),
+        joints=padded(window.joints),
+        tracked=padded(window.tracked),
+        valid=padded(window.valid),
     )
     short = jax.tree.map(lambda leaf: leaf[:, : window.valid.shape[1]], estimated(model, longer))
     assert_close(short, estimated(model, window), CLOSE)
@@ -89,7 +96,7 @@ def test_untrained_it_leaves_field_and_joints_nearly_as_they_are() -> None:
     estimate = estimated(untrained(LIGHT), window)
     assert estimate.joints is not None
     seen = window.valid[..., None, None]
-    np.testing.assert_allclose(jnp.where(seen, estimate.joints.joints, 0), jnp.where(seen, window.joints, 0), atol=2e-4)
+    np.testing.assert_allclose(jnp.where(seen, estimate.joints.joints, 0), jnp.where(seen, window.joints, 0), atol=6e-4)
     mask = window.field.mask
     np.testing.assert_allclose(estimate.field.distance[mask], window.field.distance[mask], atol=5e-4)
     np.testing.assert_allclose(estimate.field.correspondence[mask], window.field.correspondence[mask], atol=5e-3)

@@ -59,6 +59,7 @@ def random_window(seed: int, batch: int = 2, frames: int = 6, samples: int = 20)
         points=jnp.asarray(CORNERS[rng.integers(len(CORNERS), size=(batch, samples))] + 0.02 * normals, jnp.float32),
         normals=jnp.asarray(normals / np.linalg.norm(normals, axis=-1, keepdims=True), jnp.float32),
         joints=jnp.asarray(JOINTS + 0.005 * rng.normal(size=(*axes, 21, 3)), jnp.float32),
+        tracked=jnp.asarray(JOINTS + 0.01 * rng.normal(size=(*axes, 21, 3)), jnp.float32),
         valid=jnp.asarray(np.broadcast_to(valid, axes)),
     )
 

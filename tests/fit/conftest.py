@@ -31,7 +31,7 @@ def ball() -> ObjectModel:
         clearance_in=jnp.zeros(0),
         sdf=jnp.asarray(np.linalg.norm(nodes, axis=-1) - BALL_RADIUS, jnp.float32)[None],
         sdf_origin=jnp.full((1, 3), -0.1),
-        sdf_spacing=jnp.full(1, side[1] - side[0]),
+        sdf_spacing=jnp.full((1, 3), side[1] - side[0]),
     )
 
 

@@ -17,6 +17,7 @@ from toch_jax.fit.problem import (
     SurfaceTerm,
     TrackedTerm,
 )
+from toch_jax.fit.skin_binding import Binding
 from toch_jax.fit.state import N_UNKNOWNS, HandState, step_state
 from toch_jax.fit.terms import Linear, linearize
 from toch_jax.hand.model import HandModel
@@ -46,6 +47,8 @@ def problem(random_hand: HandModel, ball: ObjectModel, state: HandState) -> Prob
     rng = np.random.default_rng(1)
     normal = rng.normal(size=(T, M, 3))
     spread = rng.normal(size=(45, 45))
+    whole = [i for i, face in enumerate(np.asarray(random_hand.faces)) if len(set(face)) == 3]
+    skin = Binding(jnp.asarray(whole), jnp.full((len(whole), 3), 1 / 3), jnp.zeros((len(whole), 3)))
     return Problem(
         surface=SurfaceTerm(
             face=jnp.asarray(rng.integers(0, len(random_hand.faces), (T, M))),
@@ -72,7 +75,7 @@ def problem(random_hand: HandModel, ball: ObjectModel, state: HandState) -> Prob
             limit_weight=jnp.asarray(3.0),
             shape_weight=jnp.asarray(0.5),
         ),
-        contact=ContactTerm(ball, still(T), jnp.arange(30), jnp.full(T, 1000.0), jnp.asarray(0.001)),
+        contact=ContactTerm(ball, still(T), skin, jnp.full(T, 1000.0), jnp.asarray(0.001)),
         # The last frame pads: nothing ties it to the others.
         frame_valid=jnp.arange(T) < T - 1,
     )

@@ -26,7 +26,7 @@ STILL = NoiseConfig(translation=0.0, rotation=0.0, pose=0.0, shape=0.0, gap=0.0,
 
 def tracked(clips: Clips, seed: int = 0) -> tuple[Window, Target]:
     scenes = draw_scenes(jax.random.key(seed), clips, CONFIG)
-    return track(jax.random.key(seed), scenes, HAND, CONFIG, STILL)
+    return track(jax.random.key(seed), scenes, HAND, CONFIG, STILL, False)
 
 
 def test_without_noise_the_window_is_its_target(clips: Clips) -> None:
@@ -39,7 +39,6 @@ def test_without_noise_the_window_is_its_target(clips: Clips) -> None:
     assert target.field.mask.any()
     np.testing.assert_array_equal(window.field.mask[known], target.field.mask[known])
     np.testing.assert_allclose(window.field.distance[known], target.field.distance[known], atol=1e-4)
-    assert not window.field.mask[~known].any()
 
 
 def test_a_step_is_decided_by_its_key(clips: Clips) -> None:

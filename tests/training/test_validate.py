@@ -46,6 +46,7 @@ def test_errors_of_a_constant_answer() -> None:
         points=jnp.zeros((1, SAMPLES, 3)),
         normals=jnp.zeros((1, SAMPLES, 3)),
         joints=jnp.full((1, FRAMES, 21, 3), 0.01),
+        tracked=jnp.full((1, FRAMES, 21, 3), 0.02),
         valid=jnp.asarray([[True, False]]),
     )
     target = Target(field([True, False, True], 0.0, 0.005), jnp.zeros((1, FRAMES, 21, 3)), jnp.ones((1, FRAMES), bool))
@@ -64,6 +65,7 @@ def test_errors_of_a_constant_answer() -> None:
             "mask_overlap": 2 / 3,
             "distance_within_sigma": 0.0,
             "joints_before_mm": 10 * 3**0.5,
+            "joints_tracked_mm": 20 * 3**0.5,
             "joints_mm": 3.0,
             "lost_joints_mm": 3.0,
             "joints_within_sigma": 2 / 3,

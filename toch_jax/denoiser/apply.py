@@ -11,18 +11,24 @@ from toch_jax.denoiser.window import Estimate, Window
 
 WINDOW = 32
 STRIDE = 16
+FRAME_RATE = 30.0
+"""What the networks are trained on."""
 
 
-@partial(jax.jit, static_argnames=("window", "stride"))
-def denoise_clip(denoiser: Denoiser, clip: Window, window: int = WINDOW, stride: int = STRIDE) -> Estimate:
+@partial(jax.jit, static_argnames=("step", "window", "stride"))
+def denoise_clip(
+    denoiser: Denoiser, clip: Window, step: int = 1, window: int = WINDOW, stride: int = STRIDE
+) -> Estimate:
     """The estimate of each frame of one clip, given and answered as one long window (B = 1, W = T).
 
     The network sees it in windows of the length that it was trained on; each frame is the mean of the windows that
-    hold it, and the more of each the nearer it is to its middle.
+    hold it, and the more of each the nearer it is to its middle. A window's frames are `step` apart (`frame_step`).
     """
     n_frames = clip.valid.shape[1]
-    n_windows = max(0, -(-(n_frames - window) // stride)) + 1
-    frames = jnp.arange(n_windows)[:, None] * stride + jnp.arange(window)
+    n_windows = max(0, -(-(-(-n_frames // step) - window) // stride)) + 1
+    within = jnp.arange(n_windows)[:, None] * stride + jnp.arange(window)
+    frames = (jnp.arange(step)[:, None, None] + step * within).reshape(-1, window)
+    n_windows *= step
     inside = frames < n_frames
     frames = jnp.minimum(frames, n_frames - 1)
     every = (n_windows, *clip.points.shape[1:])
@@ -32,6 +38,7 @@ def denoise_clip(denoiser: Denoiser, clip: Window, window: int = WINDOW, stride:
             points=jnp.broadcast_to(clip.points, every),
             normals=jnp.broadcast_to(clip.normals, every),
             joints=clip.joints[0, frames],
+            tracked=clip.tracked[0, frames],
             valid=clip.valid[0, frames] & inside,
         )
     )
@@ -45,3 +52,8 @@ def denoise_clip(denoiser: Denoiser, clip: Window, window: int = WINDOW, stride:
         return (summed / total.reshape(-1, *rest))[None]
 
     return jax.tree.map(blend, estimate)
+
+
+def frame_step(fps: float) -> int:
+    """Of a clip this fast every so-manieth frame makes the motion that the networks know."""
+    return max(1, round(fps / FRAME_RATE))

@@ -27,6 +27,9 @@ _CONFIGS: dict[str, type[LightConfig] | type[TochConfig]] = {"light": LightConfi
 class Denoiser(Protocol):
     """What every network is: a pytree (pass it through jax.jit) that can be called and trained."""
 
+    config: Any
+    """`config.smoothed` says which hand's field it reads."""
+
     def __call__(self, window: Window) -> Estimate: ...
 
     def loss(self, window: Window, target: Target) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:

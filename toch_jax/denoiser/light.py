@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float
 
 from toch_jax.denoiser.canonical import Centre
 from toch_jax.denoiser.skeleton import nearness, palm_frame, smooth_paths
-from toch_jax.denoiser.window import Estimate, JointEstimate, Target, Window, blank_lost
+from toch_jax.denoiser.window import Estimate, JointEstimate, Target, Window
 from toch_jax.field.types import FieldEstimate
 
 _UNIT = 10.0
@@ -32,7 +32,8 @@ class LightConfig:
     frame_width: int = 192
     dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4)
     smoothing: tuple[float, ...] = (1.0, 2.0, 4.0)
-    """Widths in frames of the Gaussians that, beside the window's mean, the joints' correction may start from."""
+    """Widths in frames of Gaussians over the tracked joints: with those joints as they are and their mean over the
+    window, what a correction may be mixed of."""
     taps: int = 5
     """Frames that one sample's own filter sees."""
     joint_width: float = 0.015
@@ -42,6 +43,8 @@ class LightConfig:
     """Samples count in the loss by exp(-distance / near), and never less than a tenth. Metres."""
     mask_weight: float = 2.0
     """How much more a missed sample counts than a false one."""
+    smoothed: bool = True
+    """It reads the field of a hand smoothed beforehand (fit/smooth.py), which is what it corrects."""
 
 
 class TemporalBlock(nnx.Module):
@@ -66,13 +69,13 @@ class LightDenoiser(nnx.Module):
     def __init__(self, config: LightConfig, rngs: nnx.Rngs) -> None:
         self.config = config
         point, frame = config.point_width, config.frame_width
-        paths = len(config.smoothing) + 1
+        paths = len(config.smoothing) + 2
         small = nnx.initializers.normal(1e-3)
         self.shape_in = nnx.Linear(6, point, rngs=rngs)
         self.shape_out = nnx.Linear(point, point, rngs=rngs)
         self.point_in = nnx.Linear(18, point, rngs=rngs)
         self.point_out = nnx.Linear(point, point, rngs=rngs)
-        self.frame_in = nnx.Linear(3 * point + 63 * (2 + paths) + 1, frame, rngs=rngs)
+        self.frame_in = nnx.Linear(3 * point + 63 * (2 + paths) + 22, frame, rngs=rngs)
         self.blocks = nnx.List([TemporalBlock(frame, dilation, rngs=rngs) for dilation in config.dilations])
         self.frame_norm = nnx.LayerNorm(frame, rngs=rngs)
         self.to_joints = nnx.Linear(frame, 21 * (paths + 3 + 1), kernel_init=small, rngs=rngs)
@@ -86,7 +89,6 @@ class LightDenoiser(nnx.Module):
     def __call__(self, window: Window) -> Estimate:
         """Any number of frames and of samples; lost frames are filled in."""
         config = self.config
-        window = blank_lost(window)
         valid = window.valid
 
         # into the palm's mean frame, decimetres
@@ -94,14 +96,20 @@ class LightDenoiser(nnx.Module):
         rotation, origin = palm_frame(mean)
         points = _UNIT * jnp.einsum("bnc,bcd->bnd", window.points - origin[:, None], rotation)
         normals = jnp.einsum("bnc,bcd->bnd", window.normals, rotation)
-        joints = _UNIT * jnp.einsum("bwjc,bcd->bwjd", window.joints - origin[:, None, None], rotation)
+        joints, tracked = (
+            _UNIT * jnp.einsum("bwjc,bcd->bwjd", each - origin[:, None, None], rotation)
+            for each in (window.joints, window.tracked)
+        )
         mask = window.field.mask[..., None].astype(jnp.float32)
         distance = _UNIT * window.field.distance[..., None]
         correspondence = self._canonical(window.field.correspondence, window.field.mask)
 
-        paths = smooth_paths(joints, valid, (*config.smoothing, float("inf")))
-        joints = jnp.where(valid[..., None, None], joints, paths[0])
-        filtered = jnp.moveaxis(paths - joints, 0, -1) * _FINE / _UNIT
+        # what else could be the joints, seen from where they are; and how far a frame's joints usually are off
+        rough = jnp.where(valid[..., None, None], tracked - joints, 0.0)
+        paths = smooth_paths(tracked, valid, (*config.smoothing, float("inf"))) - joints
+        filtered = jnp.moveaxis(jnp.concatenate([rough[None], paths]), 0, -1) * _FINE / _UNIT
+        count = jnp.maximum(valid.sum(axis=1), 1)[:, None]
+        jitter = jnp.sqrt((rough**2).sum(axis=(1, 3)) / count + 1e-6) * _FINE / _UNIT
 
         # the object's shape, once a window
         shape = jax.nn.silu(self.shape_in(jnp.concatenate([points, normals], axis=-1)))
@@ -123,6 +131,7 @@ class LightDenoiser(nnx.Module):
                     _flat(joints),
                     _flat(_to_palm(joints, joints)),
                     _flat(filtered),
+                    jnp.broadcast_to(jitter[:, None], joints.shape[:3]),
                     valid[..., None],
                 ],
                 axis=-1,
@@ -191,7 +200,7 @@ class LightDenoiser(nnx.Module):
             + _mean(_doubt(field.correspondence_sigma, correspondence / 3**0.5), weight)
             + _mean(_doubt(estimate.joints.sigma, joints / 3**0.5), seen),
         }
-        total = 2.0 * terms["mask"] + 2.0 * terms["distance"] + terms["correspondence"] + terms["joints"]
+        total = 2.0 * terms["mask"] + 2.0 * terms["distance"] + terms["correspondence"] + 2.0 * terms["joints"]
         return total + 0.1 * terms["sigma"], terms
 
     def _geometry(

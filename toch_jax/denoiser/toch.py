@@ -38,6 +38,8 @@ class TochConfig:
     correspondence_sigma: float = 0.01
     mask_weight: float = 6.0
     """How much more a missed sample counts than a false one."""
+    smoothed: bool = False
+    """It reads the field of the tracked hand as it is."""
 
 
 def _normalise(features: Float[Array, "*batch C"]) -> Float[Array, "*batch C"]:

@@ -18,9 +18,12 @@ class Window(struct.PyTreeNode):
     """The object's samples; they do not move in their own frame."""
     normals: Float[Array, "B N 3"]
     joints: Float[Array, "B W 21 3"]
-    """The tracked hand's joints (16 of the skeleton, then tips thumb to pinky)."""
+    """Of the hand whose field it is (16 of the skeleton, then tips thumb to pinky): the tracked one or a smoothed one,
+    as the network wants it."""
+    tracked: Float[Array, "B W 21 3"]
+    """As the tracker gave them."""
     valid: Bool[Array, "B W"]
-    """False where the tracker lost the hand and in padding: nothing of such a frame is read."""
+    """False where the tracker lost the hand and in padding: nothing tracked of such a frame is read."""
 
 
 class JointEstimate(struct.PyTreeNode):
@@ -55,6 +58,7 @@ def mirror(window: Window) -> Window:
         points=mirror_points(window.points),
         normals=mirror_points(window.normals),
         joints=mirror_points(window.joints),
+        tracked=mirror_points(window.tracked),
     )
 
 
@@ -92,6 +96,7 @@ def rotate(window: Window, rotation: Float[Array, "B 3 3"], centre: Float[Array,
         points=turned(window.points, centre),
         normals=turned(window.normals, jnp.zeros_like(centre)),
         joints=turned(window.joints, centre),
+        tracked=turned(window.tracked, centre),
     )
 
 
@@ -101,6 +106,7 @@ def scale(window: Window, factor: Float[Array, "B"]) -> Window:
         field=window.field.replace(distance=window.field.distance * factor[:, None, None]),
         points=window.points * factor[:, None, None],
         joints=window.joints * factor[:, None, None, None],
+        tracked=window.tracked * factor[:, None, None, None],
     )
 
 

@@ -6,6 +6,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.fit.problem import ContactTerm, JointTerm, PriorTerm, SmoothTerm, SurfaceTerm, TrackedTerm
 from toch_jax.fit.settings import FitSettings, Levels
+from toch_jax.fit.skin_binding import Binding
 from toch_jax.fit.state import HandState
 from toch_jax.hand.limits import pose_prior
 from toch_jax.hand.model import HandModel
@@ -41,13 +42,14 @@ def no_contact(n_frames: int) -> ContactTerm:
         clearance_in=jnp.zeros(0),
         sdf=jnp.ones((1, 2, 2, 2)),
         sdf_origin=jnp.zeros((1, 3)),
-        sdf_spacing=jnp.ones(1),
+        sdf_spacing=jnp.ones((1, 3)),
     )
     still = ObjectMotion(jnp.broadcast_to(jnp.eye(3), (1, n_frames, 3, 3)), jnp.zeros((1, n_frames, 3)))
-    return ContactTerm(one, still, jnp.zeros(1, jnp.int32), jnp.zeros(n_frames), jnp.zeros(()))
+    point = Binding(jnp.zeros(1, jnp.int32), jnp.ones((1, 3)) / 3, jnp.zeros((1, 3)))
+    return ContactTerm(one, still, point, jnp.zeros(n_frames), jnp.zeros(()), watched=1)
 
 
-def smooth_term(settings: FitSettings, fps: float, robust: bool) -> SmoothTerm:
+def smooth_term(settings: FitSettings, fps: float | Float[Array, ""], robust: bool) -> SmoothTerm:
     """Motion, per frame at this frame rate."""
     return SmoothTerm(
         velocity_weight=(fps / settings.velocity.by_group()) ** 2,
@@ -83,11 +85,6 @@ def prior_term(model: HandModel, settings: FitSettings) -> PriorTerm:
         limit_weight=jnp.asarray(1 / settings.joint_limit**2, jnp.float32),
         shape_weight=jnp.asarray(1 / settings.shape**2, jnp.float32),
     )
-
-
-def watched_vertices(model: HandModel, count: int = 400) -> Int[np.ndarray, "M"]:
-    """Vertices spread evenly over the skin."""
-    return farthest_points(np.asarray(model.v_template), count)
 
 
 def farthest_points(points: Float[np.ndarray, "V 3"], count: int) -> Int[np.ndarray, "M"]:

@@ -11,10 +11,11 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Bool, Float, Shaped
 
-from toch_jax.fit.build import no_joints, no_surface, prior_term, smooth_term, tracked_term, watched_vertices
+from toch_jax.fit.build import no_joints, no_surface, prior_term, smooth_term, tracked_term
 from toch_jax.fit.noise import estimate_noise
 from toch_jax.fit.problem import ContactTerm, JointTerm, Problem, SurfaceTerm
 from toch_jax.fit.settings import DEFAULT, FitSettings, Levels
+from toch_jax.fit.skin_binding import Binding, own_skin
 from toch_jax.fit.solve import joint_sigma, solve_trajectory
 from toch_jax.fit.state import params_from_state, state_from_params
 from toch_jax.hand.model import HandModel, HandParams
@@ -66,12 +67,13 @@ def fit_trajectory(
     surface: SurfaceTerm | None = None,
     joints: JointTerm | None = None,
     settings: FitSettings = DEFAULT,
+    skin: Binding | None = None,
 ) -> Fitted:
     """Fit one hand over T frames, T >= 1.
 
     `tracked` ((T, ...) axes, betas (S,)) and the parts' `motion` are in the fit's frame; `seen` is false where the
     tracker lost the hand: the values there are a start and no more. `surface` and `joints` are what a denoiser says,
-    over the same frames.
+    over the same frames. `skin`: the points that must not sink into the object, the model's vertices if None.
     """
     n_frames = tracked.pose.shape[0]
     size = bucket(n_frames)
@@ -83,7 +85,7 @@ def fit_trajectory(
     contact = ContactTerm(
         object=object.without_mesh(),
         motion=ObjectMotion(jax.vmap(pad)(motion.rotation), jax.vmap(pad)(motion.translation)),
-        vertices=jnp.asarray(watched_vertices(model)),
+        skin=own_skin(model) if skin is None else skin,
         # Strongly typed, as the first pass has it: a weak type would be compiled anew.
         weight=jnp.asarray(valid / settings.depth**2, jnp.float32),
         margin=jnp.asarray(settings.margin, jnp.float32),

@@ -7,6 +7,7 @@ usually that of the object's part which the hand holds.
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
+from toch_jax.fit.skin_binding import Binding
 from toch_jax.fit.state import HandState
 from toch_jax.object.model import ObjectModel, ObjectMotion
 
@@ -70,12 +71,14 @@ class ContactTerm(struct.PyTreeNode):
     object: ObjectModel
     motion: ObjectMotion
     """Each part relative to the reference frame."""
-    vertices: Int[Array, "M"]
-    """Vertices of the hand that are watched."""
+    skin: Binding
+    """The points that are watched."""
     weight: Float[Array, "T"]
-    """Of each watched vertex's depth inside the object."""
+    """Of each point's depth inside the object."""
     margin: Float[Array, ""]
     """Depth that costs nothing, metres: skin gives way."""
+    watched: int = struct.field(pytree_node=False, default=128)
+    """How many points of each frame push: the deepest."""
 
 
 class Problem(struct.PyTreeNode):

@@ -32,15 +32,15 @@ class FitSettings(struct.PyTreeNode):
     """The error assumed of a clip too short to tell."""
     tracked_freedom: float = 8.0
     tracked_shape: float = 0.1
-    field_strength: float = 0.1
+    field_strength: float = 0.02
     """How many independent samples all correspondences of a frame are worth."""
-    joint_strength: float = 1.0
+    joint_strength: float = 0.3
     """The same of the denoiser's 21 joints."""
-    depth: float = 0.001
-    """Depth of a vertex inside the object, metres."""
-    margin: float = 0.0
+    depth: float = 0.003
+    """Depth inside the object of a point whose skin faces it squarely, metres."""
+    margin: float = 0.0003
     """Depth that costs nothing, metres."""
-    sigma_scale: float = 1.8
+    sigma_scale: float = 1.4
     """What validation clips say the normal equations leave out of the joints' spread."""
     pose_prior: float = 0.02
     """Weight of the anatomical prior against one full observation."""

@@ -4,7 +4,10 @@ A point is given by a place on the skin and an offset in the frame of the posed 
 smooths what a tracker's points shake against a steady hand, and keeps what is the other hand's own form.
 """
 
+from typing import Any
+
 import igl
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
@@ -15,13 +18,15 @@ from toch_jax.hand.model import HandModel, HandParams, skin_frames
 MOST_FRAMES = 32
 """A place on the skin is the median over this many frames of the nearest one."""
 
+AnyArray = np.ndarray | Array
+
 
 class Binding(struct.PyTreeNode):
     """K points on or near the skin. Faces are the model's; offsets are metres."""
 
-    face: Int[Array, "K"]
-    barycentric: Float[Array, "K 3"]
-    offset: Float[Array, "K 3"]
+    face: Int[AnyArray, "K"]
+    barycentric: Float[AnyArray, "K 3"]
+    offset: Float[AnyArray, "K 3"]
     """Along the face's first edge, across it, and along its normal."""
 
 
@@ -93,24 +98,40 @@ def bind(
 
 def carry(model: HandModel, params: HandParams, binding: Binding) -> Float[Array, "T K 3"]:
     """Where the bound points are on a posed hand; `params` as for `bind`."""
-    face, barycentric = np.asarray(binding.face), np.asarray(binding.barycentric)
-    place, axes = _posed_places(model, posed_skin(model, params), face, barycentric)
-    return jnp.asarray(place + np.einsum("tkac,kc->tka", axes, np.asarray(binding.offset)))
+    return jnp.asarray(bound_points(model, posed_skin(model, params), jax.tree.map(np.asarray, binding))[0])
+
+
+def bound_points(model: HandModel, skin: AnyArray, binding: Binding) -> tuple[Any, Any]:
+    """The same of the skin's vertices (T, V, 3), and the outward normals there; numpy in, numpy out, or JAX."""
+    place, axes = _posed_places(model, skin, binding.face, binding.barycentric)
+    return place + skin.__array_namespace__().einsum("tkac,kc->tka", axes, binding.offset), axes[..., 2]
+
+
+def own_skin(model: HandModel) -> Binding:
+    """The model's own vertices."""
+    faces = np.asarray(model.faces)
+    corner, first = np.unique(faces, return_index=True)
+    assert len(corner) == len(model.v_template), "every vertex belongs to a face"
+    barycentric = np.eye(3, dtype=np.float32)[first % 3]
+    face = (first // 3).astype(np.int32)
+    return Binding(jnp.asarray(face), jnp.asarray(barycentric), jnp.zeros((len(face), 3)))
 
 
 def _posed_places(
     model: HandModel,
-    skin: Float[np.ndarray, "T V 3"],
-    face: Int[np.ndarray, "K"],
-    barycentric: Float[np.ndarray, "K 3"],
-) -> tuple[Float[np.ndarray, "T K 3"], Float[np.ndarray, "T K 3 3"]]:
-    """Places on the posed skin, and the axes of their faces there (columns, as `Binding.offset` has them)."""
-    corners = skin[:, np.asarray(model.faces)[face]]
+    skin: AnyArray,
+    face: Int[AnyArray, "K"],
+    barycentric: Float[AnyArray, "K 3"],
+) -> tuple[AnyArray, AnyArray]:
+    """Places on the posed skin (T, K, 3), and the axes of their faces there (columns, as `Binding.offset` has them)."""
+    xp = skin.__array_namespace__()
+    corners = skin[:, xp.asarray(model.faces)[face]]
     edge = _unit(corners[:, :, 1] - corners[:, :, 0])
-    normal = _unit(np.cross(edge, corners[:, :, 2] - corners[:, :, 0]))
-    axes = np.stack([edge, np.cross(normal, edge), normal], axis=-1)
-    return np.einsum("kc,tkca->tka", barycentric, corners), axes
+    normal = _unit(xp.linalg.cross(edge, corners[:, :, 2] - corners[:, :, 0]))
+    axes = xp.stack([edge, xp.linalg.cross(normal, edge), normal], axis=-1)
+    return xp.einsum("kc,tkca->tka", barycentric, corners), axes
 
 
-def _unit(vectors: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+def _unit(vectors: AnyArray) -> AnyArray:
+    xp = vectors.__array_namespace__()
+    return vectors / xp.maximum(xp.linalg.vector_norm(vectors, axis=-1, keepdims=True), 1e-12)

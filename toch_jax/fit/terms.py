@@ -12,8 +12,9 @@ from flax import struct
 from jaxtyping import Array, Bool, Float
 
 from toch_jax.fit.banded import BandedSystem
-from toch_jax.fit.kinematics import Bones, joint_points, pose_bones, project, skin_points, surface_points
+from toch_jax.fit.kinematics import Bones, all_vertices, joint_points, pose_bones, project, surface_points
 from toch_jax.fit.problem import ContactTerm, JointTerm, PriorTerm, Problem, SmoothTerm, SurfaceTerm, TrackedTerm
+from toch_jax.fit.skin_binding import bound_points
 from toch_jax.fit.state import N_UNKNOWNS, WRIST_SCALE, HandState
 from toch_jax.hand.model import HandModel
 from toch_jax.object.motion import to_part
@@ -78,20 +79,34 @@ def _joint_rows(model: HandModel, bones: Bones, term: JointTerm) -> Rows:
 
 
 def _contact_rows(model: HandModel, bones: Bones, term: ContactTerm) -> Rows:
-    n_frames = bones.position.shape[0]
-    points = skin_points(model, bones, jnp.broadcast_to(term.vertices, (n_frames, term.vertices.shape[0])))
+    every, every_normal = bound_points(model, all_vertices(model, bones), term.skin)
+    depth = -_distance_to_parts(term, every)[0]
+    chosen = jax.lax.top_k(depth, min(term.watched, depth.shape[1]))[1]
+    place, normal = (jnp.take_along_axis(each, chosen[..., None], axis=1) for each in (every, every_normal))
+    distance, direction = _distance_to_parts(term, place)
+    # skin that faces the way out is not what sank in: it is the back of a finger, or halfway through something thin
+    # (a weight, held while a step is found)
+    facing = jax.lax.stop_gradient(jnp.clip(-jnp.sum(direction * normal, axis=-1), 0.0, 1.0))
+    root = jnp.sqrt(term.weight[:, None] * facing)
+    inside = distance < -term.margin
+    # a bound point moves as the skin beneath it does, but for its small offset's turning
+    points = surface_points(model, bones, term.skin.face[chosen], term.skin.barycentric[chosen])
+    direction = jnp.where(inside[..., None], root[..., None] * direction, 0.0)
+    by_frame, by_shape = project(bones, points, direction[:, :, None])
+    return Rows(jnp.where(inside, root * (distance + term.margin), 0.0), by_frame, by_shape)
+
+
+def _distance_to_parts(
+    term: ContactTerm, points: Float[Array, "T M 3"]
+) -> tuple[Float[Array, "T M"], Float[Array, "T M 3"]]:
+    """Signed distance to the nearest part, and its gradient in the fit's frame."""
     parts = jnp.arange(term.object.n_parts)
-    local = jax.vmap(lambda part: to_part(term.motion, part, points.position))(parts)
+    local = jax.vmap(lambda part: to_part(term.motion, part, points))(parts)
     distance, gradient = signed_distance_gradient(term.object, parts[:, None, None], local)
     gradient = jnp.einsum("ptab,ptmb->ptma", term.motion.rotation, gradient)
     nearest = jnp.argmin(distance, axis=0)[None]
     distance = jnp.take_along_axis(distance, nearest, axis=0)[0]
-    gradient = jnp.take_along_axis(gradient, nearest[..., None], axis=0)[0]
-    root = jnp.sqrt(term.weight)[:, None]
-    inside = distance < -term.margin
-    direction = jnp.where(inside[..., None], root[..., None] * gradient, 0.0)
-    by_frame, by_shape = project(bones, points, direction[:, :, None])
-    return Rows(jnp.where(inside, root * (distance + term.margin), 0.0), by_frame, by_shape)
+    return distance, jnp.take_along_axis(gradient, nearest[..., None], axis=0)[0]
 
 
 def _add_rows(linear: Linear, rows: Rows) -> Linear:

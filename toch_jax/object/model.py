@@ -26,11 +26,11 @@ class ObjectModel(struct.PyTreeNode):
     clearance_in: Float[Array, "N"]
     """The same along -n."""
     sdf: Float[Array, "P G G G"]
-    """Signed distance on a cubic grid around each part, negative inside."""
+    """Signed distance on a grid around each part, negative inside."""
     sdf_origin: Float[Array, "P 3"]
     """Position of grid node (0, 0, 0)."""
-    sdf_spacing: Float[Array, "P"]
-    """Metres between neighbouring nodes, the same along the three axes."""
+    sdf_spacing: Float[Array, "P 3"]
+    """Metres between neighbouring nodes along each axis."""
 
     def without_mesh(self) -> "ObjectModel":
         """The same without its mesh, whose size would have code compiled anew for each object."""

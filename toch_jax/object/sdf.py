@@ -25,7 +25,7 @@ def signed_distance_gradient(
     """`signed_distance` and its gradient, which points away from the surface; about one long within the grid."""
     size = model.sdf.shape[-1]
     part = jnp.broadcast_to(jnp.asarray(part), points.shape[:-1])
-    spacing = model.sdf_spacing[part][..., None]
+    spacing = model.sdf_spacing[part]
     place = (points - model.sdf_origin[part]) / spacing
     held = jnp.clip(place, 0.0, size - 1.0)
     cell = jnp.clip(jnp.floor(held).astype(jnp.int32), 0, size - 2)

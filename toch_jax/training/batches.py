@@ -9,9 +9,11 @@ import jaxlie
 from flax import struct
 from jaxtyping import Array, Bool, Float
 
-from toch_jax.denoiser.window import Target, Window, blank_lost, near_samples, rotate, scale
+from toch_jax.denoiser.apply import FRAME_RATE
+from toch_jax.denoiser.window import Target, Window, near_samples, rotate, scale
 from toch_jax.field.contact_field import field_of_lines
 from toch_jax.field.types import ContactField
+from toch_jax.fit.smooth import smooth_track
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin
 from toch_jax.training.clips import Clips, Samples
@@ -58,23 +60,28 @@ def draw_scenes(key: jax.Array, clips: Clips, config: BatchConfig) -> Scenes:
     )
 
 
-@functools.partial(jax.jit, static_argnames=("config", "noise"))
+@functools.partial(jax.jit, static_argnames=("config", "noise", "smoothed"))
 def track(
-    key: jax.Array, scenes: Scenes, surface: HandModel, config: BatchConfig, noise: NoiseConfig
+    key: jax.Array, scenes: Scenes, surface: HandModel, config: BatchConfig, noise: NoiseConfig, smoothed: bool
 ) -> tuple[Window, Target]:
-    """The scenes as a bad tracker sees them, and as they are; `surface` is the hand whose skin the lines meet."""
+    """The scenes as a bad tracker sees them, and as they are; `surface` is the hand whose skin the lines meet.
+
+    The fields are of the tracked hand, or of that hand `smoothed`, as the network wants it.
+    """
     noise_key, lose_key, sample_key, sway_key = jax.random.split(key, 4)
     scenes = scenes.replace(clean=sway(sway_key, noise, surface, scenes.clean))
     noisy = perturb(noise_key, noise, surface, scenes.clean)
     valid = lose_frames(lose_key, noise, scenes.known)
 
-    # the tracked hand's frames, then the clean one's: axes (B, 2 W, ...)
-    both = jax.tree.map(lambda a, b: jnp.concatenate([a, b], axis=1), noisy, scenes.clean)
+    given = jax.vmap(_smoothed, in_axes=(None, 0, 0, 0))(surface, noisy, valid, scenes.known) if smoothed else noisy
+    # the given hand's frames, then the clean one's: axes (B, 2 W, ...)
+    both = jax.tree.map(lambda a, b: jnp.concatenate([a, b], axis=1), given, scenes.clean)
     vertices, joints = skin(surface, both)
-    tracked, truth = jnp.split(joints, 2, axis=1)
+    before, truth = jnp.split(joints, 2, axis=1)
+    tracked = skin(surface, noisy)[1]
     keys = jax.random.split(sample_key, config.batch)
     chosen = jax.vmap(near_samples, in_axes=(0, 0, 0, 0, None))(
-        keys, scenes.samples.points, tracked, valid, config.samples
+        keys, scenes.samples.points, before, valid, config.samples
     )
     samples = jax.vmap(lambda each, chosen: jax.tree.map(lambda leaf: leaf[chosen], each))(scenes.samples, chosen)
     fields = _fields(samples, vertices, surface, config.reach)
@@ -82,8 +89,14 @@ def track(
         jax.tree.map(lambda leaf, half=half: leaf[:, half], fields)
         for half in (slice(None, config.window), slice(config.window, None))
     )
-    window = Window(noisy_field, samples.points, samples.normals, tracked, valid)
-    return blank_lost(window), Target(clean_field, truth, scenes.known)
+    window = Window(noisy_field, samples.points, samples.normals, before, tracked, valid)
+    return window, Target(clean_field, truth, scenes.known)
+
+
+def _smoothed(model: HandModel, tracked: HandParams, valid: Bool[Array, "W"], known: Bool[Array, "W"]) -> HandParams:
+    """As the road smooths before it takes a field; betas (W, S), all the same."""
+    smooth = smooth_track(model, tracked.replace(betas=tracked.betas[0]), valid, known, FRAME_RATE)
+    return smooth.replace(betas=tracked.betas)
 
 
 def vary(key: jax.Array, window: Window, target: Target, config: BatchConfig) -> tuple[Window, Target]:
@@ -101,9 +114,9 @@ def vary(key: jax.Array, window: Window, target: Target, config: BatchConfig) ->
     def played(leaf: Array) -> Array:
         return jnp.where(backwards.reshape(batch, *(1,) * (leaf.ndim - 1)), leaf[:, ::-1], leaf)
 
-    timed = (window.field, window.joints, window.valid)
-    field, joints, valid = jax.tree.map(played, timed)
-    return window.replace(field=field, joints=joints, valid=valid), jax.tree.map(played, target)
+    timed = (window.field, window.joints, window.tracked, window.valid)
+    field, joints, tracked, valid = jax.tree.map(played, timed)
+    return window.replace(field=field, joints=joints, tracked=tracked, valid=valid), jax.tree.map(played, target)
 
 
 def _fields(samples: Samples, vertices: Float[Array, "B T V 3"], surface: HandModel, reach: float) -> ContactField:

@@ -9,6 +9,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 from scipy.spatial import cKDTree
 
+from toch_jax.denoiser.apply import frame_step
 from toch_jax.errors import bad_input
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.object.build import build_object
@@ -17,8 +18,6 @@ from toch_jax.sequence.mirror import mirror
 from toch_jax.sequence.part_frame import hand_to_part, nearest_part
 from toch_jax.sequence.types import Sequence
 
-FRAME_RATE = 30.0
-"""Clips are thinned to about this many frames a second, as the denoiser will meet them."""
 NEAR = 0.15
 """A window counts when some joint comes this near the object in some frame; metres."""
 _LENGTHS = 64
@@ -121,7 +120,7 @@ def _in_part_frame(
     part = nearest_part(sequence, skin_frames(model, world)[1], jnp.asarray(seen))
     clip = hand_to_part(model, world, sequence, part)
     joints = np.asarray(skin_frames(model, clip)[1])
-    kept = slice(None, n_frames, max(1, round(sequence.fps / FRAME_RATE)))
+    kept = slice(None, n_frames, frame_step(sequence.fps))
     return _thinned(clip, kept), joints[kept], seen[kept], part
 
 

@@ -48,7 +48,9 @@ def train(
     def batch_at(step: int) -> tuple[jax.Array, Batch]:
         draw_key, track_key, vary_key = jax.random.split(jax.random.fold_in(root, step), 3)
         scenes = draw_scenes(draw_key, clips, experiment.batch)
-        return vary_key, track(track_key, scenes, surface, experiment.batch, experiment.noise)
+        return vary_key, track(
+            track_key, scenes, surface, experiment.batch, experiment.noise, experiment.denoiser.smoothed
+        )
 
     @jax.jit
     def update(state: State, key: jax.Array, batch: Batch) -> tuple[State, dict[str, jax.Array]]:

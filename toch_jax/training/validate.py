@@ -26,7 +26,8 @@ def validate(model: Denoiser, clips: Clips, surface: HandModel, experiment: Expe
     for index in range(experiment.validation_batches):
         draw_key, track_key = jax.random.split(jax.random.fold_in(key, index))
         scenes = draw_scenes(draw_key, clips, experiment.batch)
-        sums = errors(model, *track(track_key, scenes, surface, experiment.batch, experiment.noise))
+        smoothed = experiment.denoiser.smoothed
+        sums = errors(model, *track(track_key, scenes, surface, experiment.batch, experiment.noise, smoothed))
         total = jax.tree.map(jnp.add, total, sums) if total else sums
     return {name: float(value / jnp.maximum(weight, 1.0)) for name, (value, weight) in total.items()}
 
@@ -60,6 +61,7 @@ def errors(model: Denoiser, window: Window, target: Target) -> Sums:
     error = jnp.abs(field.distance - truth.distance)
     add("distance_within_sigma", (error < field.distance_sigma).astype(jnp.float32), contact)
     seen = jnp.broadcast_to((target.known & window.valid)[..., None], window.joints.shape[:-1])
+    add("joints_tracked_mm", _MM * jnp.linalg.norm(window.tracked - target.joints, axis=-1), seen)
     add("joints_before_mm", _MM * jnp.linalg.norm(window.joints - target.joints, axis=-1), seen)
     if estimate.joints is not None:
         off = jnp.linalg.norm(estimate.joints.joints - target.joints, axis=-1)

@@ -22,7 +22,7 @@ from toch_jax.hand.model import HandModel
 NAME = "open_grasps"
 CLIPS_PER_JOB = 4
 # Raise when the same options would give other clips.
-GENERATION = 2
+GENERATION = 3
 
 
 @dataclasses.dataclass(frozen=True)

@@ -60,7 +60,7 @@ class Workshop:
         vertices, joints = _skin(self.model, self.probe, to_grasp(padded, shapes))
         points = np.concatenate([vertices, bone_points(self.model, np.asarray(joints))], axis=1)
         # what the grid shows to be too far to matter need not be measured exactly
-        far = 2 * MIN_BONE_M + np.sqrt(3) * float(self.target.sdf_spacing[0])
+        far = 2 * MIN_BONE_M + float(np.linalg.norm(self.target.sdf_spacing[0]))
         near = np.asarray(_grid_distance(self.target, jnp.asarray(points))) < far
         return measure_contact(self.model, points[:frames], near[:frames], self.surface)
 
