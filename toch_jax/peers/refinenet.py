@@ -7,8 +7,7 @@ distances, 20 times that of the vertices, 10 times that of the edges, all absolu
 
 - It works in the frame of the tracked wrist, so that it need not learn directions in space, and a scene that moves
   moves its answer. RefineNet works in the object's frame.
-- Distances have a sign, by the side of the nearest sample's plane on which the vertex is: RefineNet gets their size,
-  and can't tell inside from outside.
+- Distances are negative inside the object: RefineNet gets their size, and can't tell inside from outside.
 - Layer norm for batch norm, and no dropout: every batch is drawn afresh, and no statistics need be kept.
 - All vertices count alike; GrabNet's weights for MANO's vertices are not free.
 - The hand has some 750 vertices, as MANO has 778; the object 500 samples near it, for 2,048 of the whole.
@@ -132,13 +131,14 @@ def _refine(
 def distances(
     vertices: Float[Array, "T V 3"], points: Float[Array, "T N 3"], normals: Float[Array, "T N 3"]
 ) -> Float[Array, "T V"]:
-    """From each vertex to the nearest sample, metres; negative beneath the sample's plane."""
+    """From each vertex to the nearest sample, metres; negative inside."""
     sample = jax.lax.stop_gradient(nearest(vertices, points).sample)
     offset = vertices - pick(points, sample)
-    beneath = jnp.sum(offset * pick(normals, sample), axis=-1) < 0
     # the root's slope at 0 is not a number
     length = jnp.sqrt(jnp.sum(offset**2, axis=-1) + 1e-12)
-    return jnp.where(beneath, -length, length)
+    # beyond an edge a vertex may lie a little under the plane of its nearest sample, and yet far outside
+    inside = jnp.sum(offset * pick(normals, sample), axis=-1) < -0.5 * length
+    return jnp.where(inside, -length, length)
 
 
 def _rotations(columns: Float[Array, "*batch 3 2"]) -> Float[Array, "*batch 3 3"]:
