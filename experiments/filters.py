@@ -1,4 +1,4 @@
-"""Ours beside the tracked input, every filter and the fit alone, on real grasps: nothing here has to be trained first."""
+"""Ours beside the tracked input, every filter and the fit alone, on real grasps: nothing has to be trained first."""
 
 from toch_jax.benchmark import Benchmark
 from toch_jax.methods import METHODS
