@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from toch_jax.denoiser.checkpoints import Denoiser
-from toch_jax.denoiser.window import Estimate, Window
+from toch_jax.denoiser.window import Estimate, Window, cut_windows
 
 WINDOW = 32
 STRIDE = 16
@@ -28,20 +28,9 @@ def denoise_clip(
     n_windows = max(0, -(-(-(-n_frames // step) - window) // stride)) + 1
     within = jnp.arange(n_windows)[:, None] * stride + jnp.arange(window)
     frames = (jnp.arange(step)[:, None, None] + step * within).reshape(-1, window)
-    n_windows *= step
     inside = frames < n_frames
     frames = jnp.minimum(frames, n_frames - 1)
-    every = (n_windows, *clip.points.shape[1:])
-    estimate = denoiser(
-        Window(
-            field=jax.tree.map(lambda leaf: leaf[0, frames], clip.field),
-            points=jnp.broadcast_to(clip.points, every),
-            normals=jnp.broadcast_to(clip.normals, every),
-            joints=clip.joints[0, frames],
-            tracked=clip.tracked[0, frames],
-            valid=clip.valid[0, frames] & inside,
-        )
-    )
+    estimate = denoiser(cut_windows(clip, frames, inside))
     middle = 1 - jnp.abs(jnp.arange(window) - (window - 1) / 2) / (window / 2 + 0.5)
     weight = jnp.where(inside, middle, 0.0)
     total = jnp.zeros(n_frames).at[frames].add(weight)

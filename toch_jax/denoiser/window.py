@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import struct
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.field.types import ContactField, FieldEstimate
 from toch_jax.sequence.mirror import mirror_points
@@ -107,6 +107,19 @@ def scale(window: Window, factor: Float[Array, "B"]) -> Window:
         points=window.points * factor[:, None, None],
         joints=window.joints * factor[:, None, None, None],
         tracked=window.tracked * factor[:, None, None, None],
+    )
+
+
+def cut_windows(clip: Window, frames: Int[Array, "B W"], inside: Bool[Array, "B W"]) -> Window:
+    """Windows of the chosen `frames` of one clip (a Window of B = 1); what is not `inside` the clip is padding."""
+    batch = len(frames)
+    return Window(
+        field=jax.tree.map(lambda leaf: leaf[0, frames], clip.field),
+        points=jnp.broadcast_to(clip.points, (batch, *clip.points.shape[1:])),
+        normals=jnp.broadcast_to(clip.normals, (batch, *clip.normals.shape[1:])),
+        joints=clip.joints[0, frames],
+        tracked=clip.tracked[0, frames],
+        valid=clip.valid[0, frames] & inside,
     )
 
 

@@ -31,7 +31,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.denoiser.checkpoints import Denoiser
-from toch_jax.denoiser.window import Window
+from toch_jax.denoiser.window import Window, cut_windows
 from toch_jax.field.contact_field import contact_field
 from toch_jax.field.types import FieldEstimate
 from toch_jax.hand.mesh import closest_on_canonical
@@ -112,17 +112,7 @@ def _denoise(denoiser: Denoiser, clip: Window, n_frames: Int[Array, ""]) -> Fiel
     frames = starts[:, None] + jnp.arange(WINDOW)
     inside = frames < n_frames
     frames = jnp.minimum(frames, padded - 1)
-    every = (len(starts), *clip.points.shape[1:])
-    estimate = denoiser(
-        Window(
-            field=jax.tree.map(lambda leaf: leaf[0, frames], clip.field),
-            points=jnp.broadcast_to(clip.points, every),
-            normals=jnp.broadcast_to(clip.normals, every),
-            joints=clip.joints[0, frames],
-            tracked=clip.tracked[0, frames],
-            valid=clip.valid[0, frames] & inside,
-        )
-    ).field
+    estimate = denoiser(cut_windows(clip, frames, inside)).field
     frame = jnp.arange(padded)
     window = jnp.clip((frame - STRIDE) // STRIDE, 0, -(-last // STRIDE))
     within = jnp.clip(frame - starts[window], 0, WINDOW - 1)
