@@ -134,7 +134,8 @@ def near_samples(
     """Indices (count,) of samples drawn without replacement, the likelier the nearer the tracked hand comes to them.
 
     A sample within `radius` metres of a joint weighs 1, one far off exp(-distance/radius): the network's arithmetic
-    goes where the hand is, and a big object costs what a small one does. `count` is at most N.
+    goes where the hand is, and a big object costs what a small one does. `count` is at most N. They come in the
+    object's own order, so that no part of them is nearer than another.
     """
     path = joints.reshape(-1, 3)
     # about the samples' middle, so that the expanded square loses nothing
@@ -145,4 +146,4 @@ def near_samples(
     nearest = jnp.sqrt(jnp.min(jnp.where(seen, jnp.maximum(squared, 0.0), jnp.inf), axis=1))
     nearest = jnp.where(valid.any(), nearest, 0.0)
     log_weight = -jnp.maximum(nearest - radius, 0.0) / radius
-    return jax.lax.top_k(log_weight + jax.random.gumbel(key, log_weight.shape), count)[1]
+    return jnp.sort(jax.lax.top_k(log_weight + jax.random.gumbel(key, log_weight.shape), count)[1])
