@@ -148,7 +148,7 @@ def estimate_clean(
     inside = jnp.arange(size) < n_frames
     valid = jnp.concatenate([seen, jnp.zeros(size - n_frames, bool)])
     params = pad_params(params, size)
-    given = smooth_track(surface, params, valid, inside, fps) if denoiser.config.smoothed else params
+    given = smooth_track(surface, params, valid, inside, fps).params if denoiser.config.smoothed else params
     betas = jnp.broadcast_to(params.betas, (size, *params.betas.shape))
     tracked = skin_frames(surface, params.replace(betas=betas))[1]
     vertices, joints = skin_frames(surface, given.replace(betas=betas))

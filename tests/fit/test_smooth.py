@@ -40,9 +40,9 @@ def error(hand: HandModel, found: HandParams, truth: HandParams) -> np.ndarray:
 def test_noise_goes_and_a_clean_track_stays(hand: HandModel) -> None:
     truth = grasp()
     for tracked, at_most in ((shaken(truth, 0.01, 0.1), 0.75), (shaken(truth, 0.0, 0.1), 0.75)):
-        found = smooth_track(hand, tracked, ALL, ALL, FPS)
+        found = smooth_track(hand, tracked, ALL, ALL, FPS).params
         assert error(hand, found, truth).mean() < at_most * error(hand, tracked, truth).mean()
-    assert error(hand, smooth_track(hand, truth, ALL, ALL, FPS), truth).mean() < 0.002
+    assert error(hand, smooth_track(hand, truth, ALL, ALL, FPS).params, truth).mean() < 0.002
 
 
 def test_lost_frames_are_filled_and_not_read(hand: HandModel) -> None:
@@ -50,7 +50,7 @@ def test_lost_frames_are_filled_and_not_read(hand: HandModel) -> None:
     seen = np.ones(N_FRAMES, bool)
     seen[6:9] = False
     lost = truth.replace(transl=jnp.where(seen[:, None], truth.transl, 7.0), pose=truth.pose.at[7].set(2.0))
-    found = smooth_track(hand, lost, jnp.asarray(seen), ALL, FPS)
+    found = smooth_track(hand, lost, jnp.asarray(seen), ALL, FPS).params
     assert error(hand, found, truth).max() < 0.005
 
 
@@ -61,7 +61,7 @@ def test_the_turn_passes_half_a_turn_smoothly(hand: HandModel) -> None:
     wrapped = Rotation.from_rotvec(np.outer(angle, [0.6, 0.0, 0.8])).as_rotvec()
     assert np.abs(np.diff(wrapped, axis=0)).max() > 3
     turning = truth.replace(global_orient=jnp.asarray(wrapped, jnp.float32))
-    found = smooth_track(hand, turning, ALL, ALL, FPS).global_orient
+    found = smooth_track(hand, turning, ALL, ALL, FPS).params.global_orient
     off = Rotation.from_rotvec(wrapped).inv() * Rotation.from_rotvec(np.asarray(found))
     assert off.magnitude().max() < 0.02
 
@@ -75,7 +75,7 @@ def test_padding_changes_nothing(hand: HandModel) -> None:
         cut.replace(betas=cut.transl),
     ).replace(betas=cut.betas)
     inside = jnp.arange(N_FRAMES) < short
-    alone = smooth_track(hand, cut, inside[:short], inside[:short], FPS)
-    among = smooth_track(hand, padded, inside, inside, FPS)
+    alone = smooth_track(hand, cut, inside[:short], inside[:short], FPS).params
+    among = smooth_track(hand, padded, inside, inside, FPS).params
     np.testing.assert_allclose(np.asarray(among.transl)[:short], np.asarray(alone.transl), atol=1e-5)
     np.testing.assert_allclose(np.asarray(among.pose)[:short], np.asarray(alone.pose), atol=1e-4)

@@ -49,11 +49,15 @@ def no_contact(n_frames: int) -> ContactTerm:
     return ContactTerm(one, still, point, jnp.zeros(n_frames), jnp.zeros(()), watched=1)
 
 
-def smooth_term(settings: FitSettings, fps: float | Float[Array, ""], robust: bool) -> SmoothTerm:
-    """Motion, per frame at this frame rate."""
+def smooth_term(
+    settings: FitSettings, fps: float | Float[Array, ""], pace: Float[Array, "T 17"] | None, robust: bool
+) -> SmoothTerm:
+    """Motion, per frame at this frame rate; as quick as the settings say where its pace is not known."""
+    usual = settings.acceleration.by_group()
+    acceleration = usual if pace is None else settings.quickness.by_group() * pace
     return SmoothTerm(
         velocity_weight=(fps / settings.velocity.by_group()) ** 2,
-        acceleration_weight=(fps**2 / settings.acceleration.by_group()) ** 2,
+        acceleration_weight=(fps**2 / acceleration) ** 2,
         freedom=jnp.asarray(settings.motion_freedom if robust else GAUSSIAN, jnp.float32),
     )
 

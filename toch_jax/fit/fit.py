@@ -16,6 +16,7 @@ from toch_jax.fit.noise import estimate_noise
 from toch_jax.fit.problem import ContactTerm, JointTerm, Problem, SurfaceTerm
 from toch_jax.fit.settings import DEFAULT, FitSettings, Levels
 from toch_jax.fit.skin_binding import Binding, own_skin
+from toch_jax.fit.smooth import smooth_track
 from toch_jax.fit.solve import joint_sigma, solve_trajectory
 from toch_jax.fit.state import params_from_state, state_from_params
 from toch_jax.hand.model import HandModel, HandParams
@@ -80,7 +81,9 @@ def fit_trajectory(
     pad = partial(pad_frames, size=size)
     valid = jnp.arange(size) < n_frames
     seen = jnp.concatenate([seen, jnp.zeros(size - n_frames, bool)])
-    start = state_from_params(model, pad_params(tracked, size))
+    tracked = pad_params(tracked, size)
+    start = state_from_params(model, tracked)
+    pace = smooth_track(model, tracked, seen, valid, fps, settings).pace
     noise = estimate_noise(start, seen, settings.tracked_assumed)
     contact = ContactTerm(
         object=object.without_mesh(),
@@ -94,7 +97,7 @@ def fit_trajectory(
         surface=no_surface(size) if surface is None else jax.tree.map(pad, surface),
         joints=no_joints(size) if joints is None else jax.tree.map(pad, joints),
         tracked=tracked_term(start, seen, noise, settings, robust=False),
-        smooth=smooth_term(settings, fps, robust=False),
+        smooth=smooth_term(settings, fps, pace, robust=False),
         prior=prior_term(model, settings),
         contact=contact.replace(weight=jnp.zeros(size)),
         frame_valid=valid,
@@ -102,7 +105,7 @@ def fit_trajectory(
     robust = smooth.replace(
         contact=contact,
         tracked=tracked_term(start, seen, noise, settings, robust=True),
-        smooth=smooth_term(settings, fps, robust=True),
+        smooth=smooth_term(settings, fps, pace, robust=True),
     )
     smoothed = solve_trajectory(model, smooth, start, settings.steps)
     solution = solve_trajectory(model, robust, smoothed.state, settings.steps)

@@ -50,7 +50,8 @@ class SmoothTerm(struct.PyTreeNode):
     """
 
     velocity_weight: Float[Array, "17"]
-    acceleration_weight: Float[Array, "17"]
+    acceleration_weight: Float[Array, "17"] | Float[Array, "T 17"]
+    """Where it differs from frame to frame: of the second difference that each is the middle of."""
     freedom: Float[Array, ""]
 
 

@@ -23,7 +23,13 @@ class FitSettings(struct.PyTreeNode):
     velocity: Levels = Levels(wrist=1.0, orient=10.0, fingers=10.0)
     """Per second, in the object's frame."""
     acceleration: Levels = Levels(wrist=4.0, orient=8.0, fingers=15.0)
-    """Per second squared."""
+    """Per second squared, of a hand whose pace is not known."""
+    quickness: Levels = Levels(wrist=26.0, orient=26.0, fingers=24.0)
+    """Acceleration per second and unit of pace: the slower a hand goes, the gentler it turns round."""
+    least_pace: Levels = Levels(wrist=0.1, orient=0.6, fingers=0.6)
+    """Per second."""
+    pace_time: float = 0.067
+    """Standard deviation of the time that the pace is a mean over, seconds."""
     motion_freedom: float = 5.0
     """Student's degrees of freedom of velocity and acceleration: quick frames are rare, not impossible."""
     tracked_floor: Levels = Levels(wrist=0.001, orient=0.01, fingers=0.02)

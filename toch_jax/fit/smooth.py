@@ -7,13 +7,33 @@ see: that the fingers float or sink for frames on end.
 import jax
 import jax.numpy as jnp
 import jaxlie
+import numpy as np
+from flax import struct
 from jaxtyping import Array, Bool, Float
 
 from toch_jax.fit.build import smooth_term
 from toch_jax.fit.noise import estimate_noise
+from toch_jax.fit.problem import SmoothTerm
 from toch_jax.fit.settings import DEFAULT, FitSettings
 from toch_jax.fit.state import state_from_params
 from toch_jax.hand.model import HandModel, HandParams
+
+GROUP = np.asarray([0] * 4 + [1] * 45 + [16] * 3)
+"""Of the fit's 17 groups, the one that each smoothed value belongs to."""
+UNIT = np.asarray([4.0] * 4 + [1.0] * 48)
+"""Squared radians in a squared unit of each value: half a turn's angle is what a quaternion moves by."""
+PACE_ROUNDS = 2
+PACE_REACH = 24
+"""Frames to either side that the pace is read from, at most."""
+
+
+class Smoothed(struct.PyTreeNode):
+    """A smooth trajectory, and how fast it goes."""
+
+    params: HandParams
+    pace: Float[Array, "T 17"]
+    """Of 16 rotations and the wrist: rad/s and m/s per coordinate, over the frames around each; not below the
+    settings' least."""
 
 
 @jax.jit
@@ -24,32 +44,54 @@ def smooth_track(
     inside: Bool[Array, "T"],
     fps: float | Float[Array, ""],
     settings: FitSettings = DEFAULT,
-) -> HandParams:
+) -> Smoothed:
     """The likeliest smooth trajectory of one hand; axes (T, ...), betas (S,) untouched.
 
     Only `seen` frames are observations; lost ones are filled in. Frames not `inside` are padding and come back as they
-    are. How much is smoothed follows from the track's own noise (`estimate_noise`).
+    are. How much is smoothed follows from the track's own noise (`estimate_noise`) and from its own pace: a hand that
+    moves little turns round slowly.
     """
     noise = estimate_noise(state_from_params(model, tracked), seen, settings.tracked_assumed)
-    motion = smooth_term(settings, fps, robust=False)
     turn = _same_side(jaxlie.SO3.exp(tracked.global_orient).wxyz)
     values = jnp.concatenate([turn, tracked.pose, tracked.transl], axis=1)
-    # of the 17 groups: half a turn's angle is what a quaternion moves by
-    of_value = jnp.asarray([0] * 4 + [1] * 45 + [16] * 3)
-    unit = jnp.asarray([4.0] * 4 + [1.0] * 48)
     sureness = 1 / (noise.by_group() ** 2 + settings.tracked_floor.by_group() ** 2)
-    smoothed = smooth_paths(
-        values,
-        seen[:, None] * (unit * sureness[of_value]),
-        inside,
-        unit * motion.velocity_weight[of_value],
-        unit * motion.acceleration_weight[of_value],
+    weight = seen[:, None] * (UNIT * sureness[GROUP])
+
+    def smoothed(motion: SmoothTerm) -> Float[Array, "T 52"]:
+        velocity, acceleration = (
+            UNIT * each[..., GROUP] for each in (motion.velocity_weight, motion.acceleration_weight)
+        )
+        return smooth_paths(values, weight, inside, velocity, acceleration)
+
+    smooth = smoothed(smooth_term(settings, fps, None, robust=False))
+    for _ in range(PACE_ROUNDS):
+        pace = _pace(smooth, inside, fps, settings)
+        smooth = smoothed(smooth_term(settings, fps, pace, robust=False))
+    params = tracked.replace(
+        global_orient=jaxlie.SO3(smooth[:, :4] / jnp.linalg.norm(smooth[:, :4], axis=1, keepdims=True)).log(),
+        pose=smooth[:, 4:49],
+        transl=smooth[:, 49:],
     )
-    return tracked.replace(
-        global_orient=jaxlie.SO3(smoothed[:, :4] / jnp.linalg.norm(smoothed[:, :4], axis=1, keepdims=True)).log(),
-        pose=smoothed[:, 4:49],
-        transl=smoothed[:, 49:],
-    )
+    return Smoothed(params, pace)
+
+
+def _pace(
+    values: Float[Array, "T 52"], inside: Bool[Array, "T"], fps: float | Float[Array, ""], settings: FitSettings
+) -> Float[Array, "T 17"]:
+    """Root mean square velocity of the wrist's turn, of all finger joints and of the wrist's place, over the frames
+    around each."""
+    linked = inside[1:] & inside[:-1]
+    square = jnp.where(linked[:, None], jnp.diff(values, axis=0) ** 2, 0.0) * fps**2
+    kinds = jnp.stack([4 * square[:, :4].sum(axis=1) / 3, square[:, 4:49].mean(axis=1), square[:, 49:].mean(axis=1)])
+    near = jnp.exp(-0.5 * (jnp.arange(-PACE_REACH, PACE_REACH + 1) / (settings.pace_time * fps)) ** 2)
+
+    def around(steps: Float[Array, "T1"]) -> Float[Array, "T2"]:
+        return jnp.convolve(steps, near)[PACE_REACH - 1 :][: len(values)]
+
+    mean = jax.vmap(around)(kinds) / jnp.maximum(around(linked.astype(near.dtype)), 1e-6)
+    turn, fingers, wrist = jnp.sqrt(mean)
+    pace = jnp.stack([turn, *[fingers] * 15, wrist], axis=1)
+    return jnp.maximum(pace, settings.least_pace.by_group())
 
 
 def _same_side(turns: Float[Array, "T 4"]) -> Float[Array, "T 4"]:
@@ -63,16 +105,16 @@ def smooth_paths(
     weight: Float[Array, "T K"],
     inside: Bool[Array, "T"],
     velocity: Float[Array, "K"],
-    acceleration: Float[Array, "K"],
+    acceleration: Float[Array, "K"] | Float[Array, "T K"],
 ) -> Float[Array, "T K"]:
     """The x of least weight (x - values)^2 + velocity (first differences)^2 + acceleration (second differences)^2.
 
-    Each of the K columns by itself: a pentadiagonal system, factored down the frames and solved up again. Frames not
+    A frame's `acceleration` is that of the difference it is the middle of. Each of the K columns by itself: a pentadiagonal system, factored down the frames and solved up again. Frames not
     `inside` are tied to nothing and keep their values.
     """
     n_frames = len(values)
     first = (inside[1:] & inside[:-1])[:, None] * velocity
-    second = (inside[2:] & inside[1:-1] & inside[:-2])[:, None] * acceleration
+    second = (inside[2:] & inside[1:-1] & inside[:-2])[:, None] * jnp.broadcast_to(acceleration, values.shape)[1:-1]
     # with next to no weight a track that was never seen still has an answer
     weight = jnp.where(inside[:, None], jnp.maximum(weight, 1e-3), 1.0)
     # the matrix's diagonal, and its entries one and two frames apart

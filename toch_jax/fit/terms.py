@@ -182,7 +182,8 @@ def _add_smooth(linear: Linear, term: SmoothTerm, state: HandState, frame_valid:
     next_one = next_one.at[:-1].add(jnp.einsum("tg,tgai,tgaj->tgij", weight, by_here, by_next))
 
     bend = step[1:] - step[:-1]
-    weight = term.acceleration_weight * (linked[:-1] & linked[1:])[:, None]
+    acceleration = jnp.broadcast_to(term.acceleration_weight, (n_frames, N_GROUPS))[1:-1]
+    weight = acceleration * (linked[:-1] & linked[1:])[:, None]
     cost, trust = _student(weight * jnp.sum(bend**2, axis=-1), term.freedom)
     total = total + cost.sum()
     weight = weight * trust

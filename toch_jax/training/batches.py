@@ -95,7 +95,7 @@ def track(
 
 def _smoothed(model: HandModel, tracked: HandParams, valid: Bool[Array, "W"], known: Bool[Array, "W"]) -> HandParams:
     """As the road smooths before it takes a field; betas (W, S), all the same."""
-    smooth = smooth_track(model, tracked.replace(betas=tracked.betas[0]), valid, known, FRAME_RATE)
+    smooth = smooth_track(model, tracked.replace(betas=tracked.betas[0]), valid, known, FRAME_RATE).params
     return smooth.replace(betas=tracked.betas)
 
 
