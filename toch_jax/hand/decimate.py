@@ -10,7 +10,7 @@ import numpy as np
 from toch_jax.errors import bad_input
 from toch_jax.hand.limits import pose_prior
 from toch_jax.hand.mesh import close_surface, closed_faces
-from toch_jax.hand.model import HandModel, HandParams, skin
+from toch_jax.hand.model import HandModel, HandParams, skin_frames
 
 _AGGRESSION = range(2, 12)
 """How greedily edges collapse: low keeps closer to the surface, but stops early."""
@@ -77,7 +77,7 @@ def _half_closed(model: HandModel) -> np.ndarray:
         betas=jnp.zeros(model.shapedirs.shape[-1]),
         transl=jnp.zeros(3),
     )
-    return np.asarray(close_surface(model, skin(model, params)[0]), np.float64)
+    return np.asarray(close_surface(model, skin_frames(model, params)[0]), np.float64)
 
 
 def _regressor(model: HandModel, carry: np.ndarray, points: np.ndarray, shapedirs: np.ndarray) -> np.ndarray:

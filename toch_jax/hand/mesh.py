@@ -33,6 +33,7 @@ def close_surface(model: HandModel, vertices: Float[Array, "*batch V C"]) -> Flo
     return jnp.concatenate([vertices, centre], axis=-2)
 
 
+@jax.jit
 def mirror(model: HandModel) -> HandModel:
     """The same hand on the other side: x is negated, so rotation vectors become (x, -y, -z)."""
     flip = jnp.array([-1.0, 1.0, 1.0])

@@ -1,5 +1,8 @@
 """Points between the world and the frames of an object's parts."""
 
+from functools import partial
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -50,6 +53,7 @@ def motion_to_axis_angle(motion: ObjectMotion) -> tuple[Float[np.ndarray, "P T 3
     return vectors.astype(np.float32), np.asarray(motion.translation)
 
 
+@partial(jax.jit, static_argnames="part")
 def relative_to(motion: ObjectMotion, part: int) -> ObjectMotion:
     """Each part's motion as seen from one of them, which itself stands still."""
     back = jnp.swapaxes(motion.rotation[part], 1, 2)
