@@ -21,7 +21,7 @@ from toch_jax.hand.decimate import decimate
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
-from toch_jax.host import repeat, stack, take
+from toch_jax.host import put, repeat, stack, take
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import relative_to, samples_in_frame
@@ -80,7 +80,7 @@ def tracked_params(sequence: Sequence, hand: int) -> tuple[HandModel, HandParams
     given = sequence.hands
     params, joints, vertices, seen = take((given.params, given.joints, given.vertices, sequence.hand_valid), hand)
     if params is not None:
-        return model, params.replace(betas=jnp.asarray(np.asarray(params.betas).mean(axis=0)))
+        return model, params.replace(betas=put(np.asarray(params.betas).mean(axis=0)))
     if joints is not None:
         return model, params_from_joints(model, joints, seen)
     return model, params_from_vertices(model, vertices, given.vertex_order, seen)
@@ -143,7 +143,7 @@ def estimate_clean(
     """
     n_frames = params.pose.shape[0]
     size = bucket(n_frames)
-    inside = jnp.asarray(np.arange(size) < n_frames)
+    inside = put(np.arange(size) < n_frames)
     params, seen, motion = pad_params(params, size), pad_seen(seen, size), pad_motion(motion, size)
     clip, points, normals = _clip(surface, params, seen, inside, fps, object, motion, denoiser.config.smoothed)
     if surface.side == "left":

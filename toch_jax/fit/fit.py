@@ -20,7 +20,7 @@ from toch_jax.fit.skin_binding import Binding, own_skin
 from toch_jax.fit.solve import joint_sigma, solve_trajectory
 from toch_jax.fit.state import HandState, params_from_state, state_from_params
 from toch_jax.hand.model import HandModel, HandParams
-from toch_jax.host import pad_last, take
+from toch_jax.host import pad_last, put, take
 from toch_jax.object.model import ObjectModel, ObjectMotion
 
 
@@ -55,7 +55,7 @@ def pad_motion(motion: ObjectMotion, size: int) -> ObjectMotion:
 
 def pad_seen(seen: Bool[Array, "T"], size: int) -> Bool[Array, "T2"]:
     """No tracker saw the frames that pad."""
-    return jnp.asarray(np.pad(np.asarray(seen), (0, size - len(seen))))
+    return put(np.pad(np.asarray(seen), (0, size - len(seen))))
 
 
 def cut_frames(params: HandParams, n_frames: int) -> HandParams:
@@ -89,7 +89,7 @@ def fit_trajectory(
         model,
         pad_params(tracked, size),
         pad_seen(seen, size),
-        jnp.asarray(np.arange(size) < n_frames),
+        put(np.arange(size) < n_frames),
         fps,
         object.without_mesh(),
         pad_motion(motion, size),
@@ -102,7 +102,7 @@ def fit_trajectory(
     solution = solve_trajectory(model, robust, smoothed.state, settings.steps)
     return Fitted(
         params=cut_frames(params_from_state(model, solution.state), n_frames),
-        joint_sigma=jnp.asarray(settings.sigma_scale * np.asarray(joint_sigma(model, solution))[:n_frames]),
+        joint_sigma=put(settings.sigma_scale * np.asarray(joint_sigma(model, solution))[:n_frames]),
         costs=solution.costs,
         noise=noise,
     )

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy.spatial.transform import Rotation
 
+from toch_jax.host import put
 from toch_jax.object.model import ObjectModel, ObjectMotion
 
 
@@ -41,8 +42,8 @@ def motion_from_axis_angle(rotation: np.ndarray, translation: np.ndarray) -> Obj
     """
     matrices = Rotation.from_rotvec(np.asarray(rotation, np.float64).reshape(-1, 3)).as_matrix()
     return ObjectMotion(
-        rotation=jnp.asarray(matrices.reshape(*rotation.shape, 3), jnp.float32),
-        translation=jnp.asarray(translation, jnp.float32),
+        rotation=put(matrices.reshape(*rotation.shape, 3), np.float32),
+        translation=put(translation, np.float32),
     )
 
 

@@ -1,7 +1,6 @@
 """What of a sequence is drawn: the hand's skin or skeleton, and the object, at one frame."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import trimesh
 from jaxtyping import Float, Int
@@ -9,7 +8,7 @@ from jaxtyping import Float, Int
 from toch_jax.evaluate.clip import in_part
 from toch_jax.evaluate.contact import Part, signed_distances
 from toch_jax.evaluate.pose import PosedHand
-from toch_jax.host import take
+from toch_jax.host import put, take
 from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import to_world
 from toch_jax.sequence.types import Sequence
@@ -41,7 +40,7 @@ def object_surface(sequence: Sequence, frame: int, opacity: float = OBJECT_OPACI
 
 def depths_at(sequence: Sequence, parts: list[Part], hand: PosedHand, frames: list[int]) -> Float[np.ndarray, "n K"]:
     """How deep (metres) each of the hand's points lies inside the object at the frames; 0 outside."""
-    then, points = motion_at(sequence, frames), jnp.asarray(hand.points[frames])
+    then, points = motion_at(sequence, frames), put(hand.points[frames])
     local = [np.asarray(in_part(then, part, points)) for part in range(len(parts))]
     return np.max([-signed_distances(here, part) for here, part in zip(local, parts, strict=True)], axis=0).clip(0)
 
