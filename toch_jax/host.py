@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 Tree = TypeVar("Tree")
 
 
-def put(values: ArrayLike, dtype: DTypeLike = None) -> Array:
+def put(values: ArrayLike, dtype: DTypeLike | None = None) -> Array:
     """`jnp.asarray` of what lies on the host, which would compile a copy for every shape."""
     return jax.device_put(np.asarray(values, dtype))
 

@@ -83,6 +83,7 @@ def tracked_params(sequence: Sequence, hand: int) -> tuple[HandModel, HandParams
         return model, params.replace(betas=put(np.asarray(params.betas).mean(axis=0)))
     if joints is not None:
         return model, params_from_joints(model, joints, seen)
+    assert vertices is not None
     return model, params_from_vertices(model, vertices, given.vertex_order, seen)
 
 

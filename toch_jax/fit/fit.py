@@ -108,7 +108,7 @@ def fit_trajectory(
     )
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="settings")
 def _problems(
     model: HandModel,
     tracked: HandParams,

@@ -85,7 +85,7 @@ def build_clips(
                 for begin, length in _window_spans(len(seen[::speed]), window):
                     if near[::speed][begin : begin + length].any():
                         windows.append((total + begin, length, piece))
-                params.append(_thinned(clip, slice(None, None, speed)))
+                params.append(take(clip, slice(None, None, speed)))
                 valid.append(seen[::speed])
                 total += len(seen[::speed])
     if not windows:
