@@ -1,5 +1,6 @@
 """The command line: `toch denoise | prepare | train | benchmark | view | info | demo`."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -215,13 +216,15 @@ def _set_up_jax() -> None:
 
     cache = Path(platformdirs.user_cache_dir("toch_jax", appauthor=False)) / "compiled"
     jax.config.update("jax_compilation_cache_dir", str(cache))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 on success, 2 on bad input, whose one line goes to standard error."""
     # XLA remarks on cached code at a level that users would take for errors.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Imports and tracing make a million objects that stay: as often as by default, looking them over costs seconds.
+    gc.set_threshold(50_000)
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         _set_up_jax()

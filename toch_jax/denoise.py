@@ -5,6 +5,7 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from toch_jax.denoiser.checkpoints import Denoiser
@@ -61,7 +62,7 @@ def denoise_file(
     save_sequence(target, clean, keep=source)
     if image is not None:
         os.replace(unfinished, image)
-    lost = int((~sequence.hand_valid).sum())
+    lost = int((~np.asarray(sequence.hand_valid)).sum())
     return Report(table, lost, sequence.n_frames, seconds, image)
 
 

@@ -12,7 +12,7 @@ from toch_jax.denoiser.checkpoints import Denoiser
 from toch_jax.denoiser.window import Estimate, Window, mirror, mirror_estimate, near_samples
 from toch_jax.field.contact_field import contact_field
 from toch_jax.fit.correspondence import field_term, joint_term
-from toch_jax.fit.fit import bucket, fit_trajectory, pad_frames, pad_params
+from toch_jax.fit.fit import bucket, fit_trajectory, pad_motion, pad_params, pad_seen
 from toch_jax.fit.inverse_kinematics import params_from_joints, params_from_vertices
 from toch_jax.fit.settings import DEFAULT, FitSettings
 from toch_jax.fit.skin_binding import bind, carry
@@ -21,6 +21,7 @@ from toch_jax.hand.decimate import decimate
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
+from toch_jax.host import put, repeat, stack, take
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import relative_to, samples_in_frame
@@ -54,12 +55,12 @@ def refine(
     return sequence.replace(
         hand_model=sequence.hand_model or "open",
         hands=Hands(
-            params=jax.tree.map(lambda *leaves: jnp.stack(leaves), *params),
-            joints=jnp.stack(joints),
-            vertices=jnp.stack(skins),
+            params=stack(params),
+            joints=stack(joints),
+            vertices=stack(skins),
             vertex_order=sequence.hands.vertex_order if _given_as_points(sequence.hands) else models[0].name,
         ),
-        hand_joint_sigma=jnp.stack(sigmas),
+        hand_joint_sigma=stack(sigmas),
     )
 
 
@@ -76,14 +77,14 @@ def sequence_object(sequence: Sequence) -> ObjectModel:
 def tracked_params(sequence: Sequence, hand: int) -> tuple[HandModel, HandParams]:
     """The model and world parameters ((T, ...) axes, betas (S,)) of one hand, whatever it was given as."""
     model = load_hand(sequence.hand_model or "open", sequence.hand_side[hand])
-    hands, seen = sequence.hands, sequence.hand_valid[hand]
-    if hands.params is not None:
-        params = jax.tree.map(lambda leaf: leaf[hand], hands.params)
-        return model, params.replace(betas=params.betas.mean(axis=0))
-    if hands.joints is not None:
-        return model, params_from_joints(model, hands.joints[hand], seen)
-    assert hands.vertices is not None
-    return model, params_from_vertices(model, hands.vertices[hand], hands.vertex_order, seen)
+    given = sequence.hands
+    params, joints, vertices, seen = take((given.params, given.joints, given.vertices, sequence.hand_valid), hand)
+    if params is not None:
+        return model, params.replace(betas=put(np.asarray(params.betas).mean(axis=0)))
+    if joints is not None:
+        return model, params_from_joints(model, joints, seen)
+    assert vertices is not None
+    return model, params_from_vertices(model, vertices, given.vertex_order, seen)
 
 
 def refine_hand(
@@ -94,8 +95,8 @@ def refine_hand(
     """
     model, params = tracked_params(sequence, hand)
     tracked = params
-    seen = sequence.hand_valid[hand]
-    every_betas = jnp.broadcast_to(params.betas, (sequence.n_frames, *params.betas.shape))
+    seen = take(sequence.hand_valid, hand)
+    every_betas = repeat(params.betas, sequence.n_frames)
     joints = skin_frames(model, params.replace(betas=every_betas))[1]
     part = nearest_part(sequence, joints, seen)
     held = hold_lost(hand_to_part(model, params.replace(betas=every_betas), sequence, part), seen)
@@ -110,11 +111,10 @@ def refine_hand(
     binding = None
     if _given_as_points(sequence.hands):
         assert sequence.hands.vertices is not None
-        binding = bind(model, tracked, sequence.hands.vertices[hand], seen)
+        binding = bind(model, tracked, take(sequence.hands.vertices, hand), seen)
     fitted = fit_trajectory(model, params, seen, sequence.fps, object, motion, surface, joint_data, settings, binding)
     clean = hand_to_world(model, fitted.params, sequence, part)
-    betas = jnp.broadcast_to(clean.betas, every_betas.shape)
-    clean = clean.replace(betas=betas)
+    clean = clean.replace(betas=repeat(clean.betas, sequence.n_frames))
     skin = skin_frames(model, clean)[0] if binding is None else carry(model, clean, binding)
     return model, clean, fitted.joint_sigma, skin
 
@@ -144,18 +144,37 @@ def estimate_clean(
     """
     n_frames = params.pose.shape[0]
     size = bucket(n_frames)
-    pad = partial(pad_frames, size=size)
-    inside = jnp.arange(size) < n_frames
-    valid = jnp.concatenate([seen, jnp.zeros(size - n_frames, bool)])
-    params = pad_params(params, size)
-    given = smooth_track(surface, params, valid, inside, fps).params if denoiser.config.smoothed else params
+    inside = put(np.arange(size) < n_frames)
+    params, seen, motion = pad_params(params, size), pad_seen(seen, size), pad_motion(motion, size)
+    clip, points, normals = _clip(surface, params, seen, inside, fps, object, motion, denoiser.config.smoothed)
+    if surface.side == "left":
+        estimate = mirror_estimate(denoise_clip(denoiser, mirror(clip), frame_step(fps)))
+    else:
+        estimate = denoise_clip(denoiser, clip, frame_step(fps))
+    estimate = take(estimate, np.s_[0, :n_frames])
+    return estimate, *take((points, normals), np.s_[:n_frames])
+
+
+@partial(jax.jit, static_argnames="smoothed")
+def _clip(
+    surface: HandModel,
+    params: HandParams,
+    seen: Bool[Array, "T"],
+    inside: Bool[Array, "T"],
+    fps: float | Float[Array, ""],
+    object: ObjectModel,
+    motion: ObjectMotion,
+    smoothed: bool,
+) -> tuple[Window, Float[Array, "T N 3"], Float[Array, "T N 3"]]:
+    """What the denoiser reads of a clip padded to its bucket (one window), and its samples' points and normals."""
+    size = len(inside)
+    given = smooth_track(surface, params, seen, inside, fps).params if smoothed else params
     betas = jnp.broadcast_to(params.betas, (size, *params.betas.shape))
     tracked = skin_frames(surface, params.replace(betas=betas))[1]
     vertices, joints = skin_frames(surface, given.replace(betas=betas))
-    motion = ObjectMotion(jax.vmap(pad)(motion.rotation), jax.vmap(pad)(motion.translation))
     # A sample's place in the first frame stands for it: parts that turn against each other are still told apart.
     points, normals = samples_in_frame(object, motion)
-    chosen = near_samples(jax.random.key(0), points[0], joints, valid, min(N_DENOISED, points.shape[1]))
+    chosen = near_samples(jax.random.key(0), points[0], joints, seen, min(N_DENOISED, points.shape[1]))
     object = object.with_samples(chosen)
     points, normals = points[:, chosen], normals[:, chosen]
     field = contact_field(
@@ -171,10 +190,6 @@ def estimate_clean(
         normals=normals[:1],
         joints=joints[None],
         tracked=tracked[None],
-        valid=valid[None],
+        valid=seen[None],
     )
-    if surface.side == "left":
-        estimate = mirror_estimate(denoise_clip(denoiser, mirror(clip), frame_step(fps)))
-    else:
-        estimate = denoise_clip(denoiser, clip, frame_step(fps))
-    return jax.tree.map(lambda leaf: leaf[0, :n_frames], estimate), points[:n_frames], normals[:n_frames]
+    return clip, points, normals

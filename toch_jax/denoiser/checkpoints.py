@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
@@ -17,6 +16,7 @@ from toch_jax.denoiser.light import LightConfig, LightDenoiser
 from toch_jax.denoiser.toch import TochConfig, TochDenoiser
 from toch_jax.denoiser.window import Estimate, Target, Window
 from toch_jax.errors import bad_input
+from toch_jax.host import put
 
 FORMAT, VERSION = "toch-denoiser", 1
 DenoiserConfig = LightConfig | TochConfig
@@ -93,7 +93,7 @@ def load_denoiser(path: str | Path = "default") -> LightDenoiser | TochDenoiser:
         if wanted.get(name) != found.get(name):
             raise bad_input(path, name, f"{wanted.get(name, 'nothing')}", f"{found.get(name, 'nothing')}")
     for name, leaf in _named(blank).items():
-        leaf.set_value(jnp.asarray(arrays[f"weights/{name}"], jnp.float32))
+        leaf.set_value(put(arrays[f"weights/{name}"], np.float32))
     return blank
 
 

@@ -51,6 +51,7 @@ class Target(struct.PyTreeNode):
     """False in padding. A lost frame is known: its target is what was there to be seen."""
 
 
+@jax.jit
 def mirror(window: Window) -> Window:
     """The window of the other hand: x negated, as between a left and a right hand model. Its own inverse."""
     return window.replace(
@@ -62,6 +63,7 @@ def mirror(window: Window) -> Window:
     )
 
 
+@jax.jit
 def mirror_estimate(estimate: Estimate) -> Estimate:
     """`mirror`, for what comes back."""
     joints = estimate.joints

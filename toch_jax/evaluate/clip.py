@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -18,6 +17,7 @@ from toch_jax.evaluate.contact import (
 from toch_jax.evaluate.joints import mpjpe_mm
 from toch_jax.evaluate.motion import acceleration_error_m_s2, acceleration_m_s2
 from toch_jax.evaluate.pose import PosedHand
+from toch_jax.host import put
 from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import to_part
 from toch_jax.sequence.types import Sequence
@@ -51,7 +51,7 @@ def sequence_parts(sequence: Sequence) -> list[Part]:
 
 def touch(motion: ObjectMotion, parts: list[Part], hand: PosedHand, volumes: bool = True) -> Touch:
     """Contact, depth and volume (all parts of the object together); a hand without skin is measured by its joints."""
-    local = [np.asarray(in_part(motion, part, jnp.asarray(hand.points))) for part in range(len(parts))]
+    local = [np.asarray(in_part(motion, part, put(hand.points))) for part in range(len(parts))]
     closest = np.min([nearest(here, part) for here, part in zip(local, parts, strict=True)], axis=0)
     contact, depth = contact_frames(closest) & hand.valid, penetration_depths_mm(closest) * hand.valid
     if hand.faces is None or not volumes:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, Side, skin_frames
+from toch_jax.host import take
 from toch_jax.sequence.types import Hands, Sequence
 
 
@@ -56,11 +56,10 @@ def pose_truth(sequence: Sequence, models: Mapping[Side, HandModel]) -> list[Pos
 def _posed(hands: Hands, valid: Bool[np.ndarray, "H T"], models: list[HandModel]) -> list[PosedHand]:
     posed = []
     for hand, model in enumerate(models):
-        joints = None if hands.joints is None else hands.joints[hand]
-        skin = None if hands.vertices is None else hands.vertices[hand]
-        if hands.params is not None:
-            skin, joints = skin_frames(model, jax.tree.map(lambda leaf, hand=hand: leaf[hand], hands.params))
-        has_mesh = skin is not None and (hands.params is not None or hands.vertex_order == model.name)
+        params, joints, skin = take((hands.params, hands.joints, hands.vertices), hand)
+        if params is not None:
+            skin, joints = skin_frames(model, params)
+        has_mesh = skin is not None and (params is not None or hands.vertex_order == model.name)
         posed.append(
             PosedHand(
                 joints=None if joints is None else np.asarray(joints),

@@ -13,7 +13,6 @@ from toch_jax.hand.mesh import closest_on_canonical
 from toch_jax.hand.model import HandModel
 
 
-@partial(jax.jit, static_argnames="count")
 def field_term(
     model: HandModel,
     estimate: FieldEstimate,
@@ -27,6 +26,22 @@ def field_term(
     `points` and `normals` are the object's samples in the fit's frame. The errors of one frame's samples go together
     (they share the network's view of that frame): all count for `strength` independent ones.
     """
+    correspondence, target, normal, weight_along, weight_across = _surest(estimate, points, normals, strength, count)
+    face, barycentric = closest_on_canonical(model, correspondence)
+    return SurfaceTerm(face, barycentric, target, normal, weight_along, weight_across)
+
+
+@partial(jax.jit, static_argnames="count")
+def _surest(
+    estimate: FieldEstimate,
+    points: Float[Array, "T N 3"],
+    normals: Float[Array, "T N 3"],
+    strength: float | Float[Array, ""],
+    count: int,
+) -> tuple[
+    Float[Array, "T M 3"], Float[Array, "T M 3"], Float[Array, "T M 3"], Float[Array, "T M"], Float[Array, "T M"]
+]:
+    """Of the samples that count: correspondence, target, normal, and the weights along and across."""
     sure = jax.nn.sigmoid(estimate.mask_logit)
     spread = estimate.distance_sigma**2 + 2 * estimate.correspondence_sigma**2
     _, chosen = jax.lax.top_k(sure / spread, min(count, points.shape[1]))
@@ -35,18 +50,13 @@ def field_term(
         return jnp.take_along_axis(values, chosen.reshape(chosen.shape + (1,) * (values.ndim - 2)), axis=1)
 
     sure, normal = pick(sure), pick(normals)
-    face, barycentric = closest_on_canonical(model, pick(estimate.correspondence))
     share = sure * jnp.minimum(1.0, strength / jnp.maximum(sure.sum(axis=1, keepdims=True), 1e-6))
-    return SurfaceTerm(
-        face=face,
-        barycentric=barycentric,
-        target=pick(points) + pick(estimate.distance)[..., None] * normal,
-        normal=normal,
-        weight_along=share / pick(estimate.distance_sigma) ** 2,
-        weight_across=share / pick(estimate.correspondence_sigma) ** 2,
-    )
+    target = pick(points) + pick(estimate.distance)[..., None] * normal
+    along, across = share / pick(estimate.distance_sigma) ** 2, share / pick(estimate.correspondence_sigma) ** 2
+    return pick(estimate.correspondence), target, normal, along, across
 
 
+@jax.jit
 def joint_term(estimate: JointEstimate, strength: float | Float[Array, ""]) -> JointTerm:
     """The denoiser's joints as data; a frame's errors go together, so its joints count for `strength` of them."""
     return JointTerm(target=estimate.joints, weight=strength / 21 / estimate.sigma**2)

@@ -8,8 +8,9 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
-from jaxtyping import Array, Bool, Float, Shaped
+from jaxtyping import Array, Bool, Float
 
 from toch_jax.fit.build import no_joints, no_surface, prior_term, smooth_term, tracked_term
 from toch_jax.fit.noise import estimate_noise
@@ -18,8 +19,9 @@ from toch_jax.fit.settings import DEFAULT, FitSettings, Levels
 from toch_jax.fit.skin_binding import Binding, own_skin
 from toch_jax.fit.smooth import smooth_track
 from toch_jax.fit.solve import joint_sigma, solve_trajectory
-from toch_jax.fit.state import params_from_state, state_from_params
+from toch_jax.fit.state import HandState, params_from_state, state_from_params
 from toch_jax.hand.model import HandModel, HandParams
+from toch_jax.host import pad_last, put, take
 from toch_jax.object.model import ObjectModel, ObjectMotion
 
 
@@ -41,21 +43,26 @@ def bucket(n_frames: int) -> int:
     return next((size for size in (16, 32, 64) if n_frames <= size), -(-n_frames // 64) * 64)
 
 
-def pad_frames(values: Shaped[Array, "T *rest"], size: int) -> Shaped[Array, "T2 *rest"]:
-    """The last frame repeated up to `size` frames."""
-    return jnp.concatenate([values, jnp.repeat(values[-1:], size - values.shape[0], axis=0)])
-
-
 def pad_params(params: HandParams, size: int) -> HandParams:
     """The last frame repeated; betas (S,) are of all frames."""
     frames = params.replace(betas=params.transl)
-    return jax.tree.map(partial(pad_frames, size=size), frames).replace(betas=params.betas)
+    return jax.tree.map(partial(pad_last, size=size), frames).replace(betas=params.betas)
+
+
+def pad_motion(motion: ObjectMotion, size: int) -> ObjectMotion:
+    """The last frame repeated."""
+    return jax.tree.map(partial(pad_last, size=size, axis=1), motion)
+
+
+def pad_seen(seen: Bool[Array, "T"], size: int) -> Bool[Array, "T2"]:
+    """No tracker saw the frames that pad."""
+    return put(np.pad(np.asarray(seen), (0, size - len(seen))))
 
 
 def cut_frames(params: HandParams, n_frames: int) -> HandParams:
     """The first frames; betas (S,) are of all frames."""
     frames = params.replace(betas=params.transl)
-    return jax.tree.map(lambda leaf: leaf[:n_frames], frames).replace(betas=params.betas)
+    return take(frames, np.s_[:n_frames]).replace(betas=params.betas)
 
 
 def fit_trajectory(
@@ -78,24 +85,60 @@ def fit_trajectory(
     """
     n_frames = tracked.pose.shape[0]
     size = bucket(n_frames)
-    pad = partial(pad_frames, size=size)
-    valid = jnp.arange(size) < n_frames
-    seen = jnp.concatenate([seen, jnp.zeros(size - n_frames, bool)])
-    tracked = pad_params(tracked, size)
+    surface, joints = jax.tree.map(partial(pad_last, size=size), (surface, joints))
+    start, noise, smooth, robust = _problems(
+        model,
+        pad_params(tracked, size),
+        pad_seen(seen, size),
+        put(np.arange(size) < n_frames),
+        fps,
+        object.without_mesh(),
+        pad_motion(motion, size),
+        surface,
+        joints,
+        settings,
+        own_skin(model) if skin is None else skin,
+    )
+    smoothed = solve_trajectory(model, smooth, start, settings.steps)
+    solution = solve_trajectory(model, robust, smoothed.state, settings.steps)
+    return Fitted(
+        params=cut_frames(params_from_state(model, solution.state), n_frames),
+        joint_sigma=put(settings.sigma_scale * np.asarray(joint_sigma(model, solution))[:n_frames]),
+        costs=solution.costs,
+        noise=noise,
+    )
+
+
+@jax.jit
+def _problems(
+    model: HandModel,
+    tracked: HandParams,
+    seen: Bool[Array, "T"],
+    valid: Bool[Array, "T"],
+    fps: float | Float[Array, ""],
+    object: ObjectModel,
+    motion: ObjectMotion,
+    surface: SurfaceTerm | None,
+    joints: JointTerm | None,
+    settings: FitSettings,
+    skin: Binding,
+) -> tuple[HandState, Levels, Problem, Problem]:
+    """The start, its noise, and the problems of the two passes; over a bucket's frames, `valid` where the clip is."""
+    size = len(valid)
     start = state_from_params(model, tracked)
     pace = smooth_track(model, tracked, seen, valid, fps, settings).pace
     noise = estimate_noise(start, seen, settings.tracked_assumed)
     contact = ContactTerm(
-        object=object.without_mesh(),
-        motion=ObjectMotion(jax.vmap(pad)(motion.rotation), jax.vmap(pad)(motion.translation)),
-        skin=own_skin(model) if skin is None else skin,
+        object=object,
+        motion=motion,
+        skin=skin,
         # Strongly typed, as the first pass has it: a weak type would be compiled anew.
         weight=jnp.asarray(valid / settings.depth**2, jnp.float32),
         margin=jnp.asarray(settings.margin, jnp.float32),
     )
     smooth = Problem(
-        surface=no_surface(size) if surface is None else jax.tree.map(pad, surface),
-        joints=no_joints(size) if joints is None else jax.tree.map(pad, joints),
+        surface=no_surface(size) if surface is None else surface,
+        joints=no_joints(size) if joints is None else joints,
         tracked=tracked_term(start, seen, noise, settings, robust=False),
         smooth=smooth_term(settings, fps, pace, robust=False),
         prior=prior_term(model, settings),
@@ -107,12 +150,4 @@ def fit_trajectory(
         tracked=tracked_term(start, seen, noise, settings, robust=True),
         smooth=smooth_term(settings, fps, pace, robust=True),
     )
-    smoothed = solve_trajectory(model, smooth, start, settings.steps)
-    solution = solve_trajectory(model, robust, smoothed.state, settings.steps)
-    params = params_from_state(model, solution.state)
-    return Fitted(
-        params=cut_frames(params, n_frames),
-        joint_sigma=settings.sigma_scale * joint_sigma(model, solution)[:n_frames],
-        costs=solution.costs,
-        noise=noise,
-    )
+    return start, noise, smooth, robust

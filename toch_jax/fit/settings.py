@@ -5,12 +5,15 @@ from flax import struct
 from jaxtyping import Array, Float
 
 
+Scalar = Float[Array, ""] | float
+
+
 class Levels(struct.PyTreeNode):
     """Standard deviations of a coordinate: the wrist's place (m), its turn (rad), a finger joint's turn (rad)."""
 
-    wrist: Float[Array, ""] | float
-    orient: Float[Array, ""] | float
-    fingers: Float[Array, ""] | float
+    wrist: Scalar
+    orient: Scalar
+    fingers: Scalar
 
     def by_group(self) -> Float[Array, "17"]:
         """As the fit's unknowns lie: the wrist's turn, 15 finger joints, the wrist's place."""
@@ -28,31 +31,31 @@ class FitSettings(struct.PyTreeNode):
     """Acceleration per second and unit of pace: the slower a hand goes, the gentler it turns round."""
     least_pace: Levels = Levels(wrist=0.1, orient=0.6, fingers=0.6)
     """Per second."""
-    pace_time: float = 0.067
+    pace_time: Scalar = 0.067
     """Standard deviation of the time that the pace is a mean over, seconds."""
-    motion_freedom: float = 5.0
+    motion_freedom: Scalar = 5.0
     """Student's degrees of freedom of velocity and acceleration: quick frames are rare, not impossible."""
     tracked_floor: Levels = Levels(wrist=0.001, orient=0.01, fingers=0.02)
     """The least error that a tracker is credited with."""
     tracked_assumed: Levels = Levels(wrist=0.005, orient=0.05, fingers=0.1)
     """The error assumed of a clip too short to tell."""
-    tracked_freedom: float = 8.0
-    tracked_shape: float = 0.1
-    field_strength: float = 0.02
+    tracked_freedom: Scalar = 8.0
+    tracked_shape: Scalar = 0.1
+    field_strength: Scalar = 0.02
     """How many independent samples all correspondences of a frame are worth."""
-    joint_strength: float = 0.3
+    joint_strength: Scalar = 0.3
     """The same of the denoiser's 21 joints."""
-    depth: float = 0.003
+    depth: Scalar = 0.003
     """Depth inside the object of a point whose skin faces it squarely, metres."""
-    margin: float = 0.0003
+    margin: Scalar = 0.0003
     """Depth that costs nothing, metres."""
-    sigma_scale: float = 1.4
+    sigma_scale: Scalar = 1.4
     """What validation clips say the normal equations leave out of the joints' spread."""
-    pose_prior: float = 0.02
+    pose_prior: Scalar = 0.02
     """Weight of the anatomical prior against one full observation."""
-    joint_limit: float = 0.05
+    joint_limit: Scalar = 0.05
     """Turn beyond a joint's limit, rad."""
-    shape: float = 1.0
+    shape: Scalar = 1.0
     correspondences: int = struct.field(pytree_node=False, default=128)
     steps: int = struct.field(pytree_node=False, default=10)
     """Gauss-Newton steps of each of two passes. In the first, motion and tracker are Gaussian and the object is thin

@@ -14,6 +14,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
+from toch_jax.host import put
 
 MOST_FRAMES = 32
 """A place on the skin is the median over this many frames of the nearest one."""
@@ -93,12 +94,12 @@ def bind(
     face, barycentric = settled_places(model, skin[few], targets[few])
     place, axes = _posed_places(model, skin, face, barycentric)
     offset = np.einsum("tkac,tka->tkc", axes, targets - place).mean(axis=0)
-    return Binding(jnp.asarray(face), jnp.asarray(barycentric), jnp.asarray(offset))
+    return Binding(put(face), put(barycentric), put(offset))
 
 
 def carry(model: HandModel, params: HandParams, binding: Binding) -> Float[Array, "T K 3"]:
     """Where the bound points are on a posed hand; `params` as for `bind`."""
-    return jnp.asarray(bound_points(model, posed_skin(model, params), jax.tree.map(np.asarray, binding))[0])
+    return put(bound_points(model, posed_skin(model, params), jax.tree.map(np.asarray, binding))[0])
 
 
 def bound_points(model: HandModel, skin: AnyArray, binding: Binding) -> tuple[Any, Any]:
@@ -114,7 +115,7 @@ def own_skin(model: HandModel) -> Binding:
     assert len(corner) == len(model.v_template), "every vertex belongs to a face"
     barycentric = np.eye(3, dtype=np.float32)[first % 3]
     face = (first // 3).astype(np.int32)
-    return Binding(jnp.asarray(face), jnp.asarray(barycentric), jnp.zeros((len(face), 3)))
+    return Binding(put(face), put(barycentric), put(np.zeros((len(face), 3)), np.float32))
 
 
 def _posed_places(

@@ -4,13 +4,13 @@ import dataclasses
 
 import fast_simplification
 import igl
-import jax.numpy as jnp
 import numpy as np
 
 from toch_jax.errors import bad_input
 from toch_jax.hand.limits import pose_prior
 from toch_jax.hand.mesh import close_surface, closed_faces
-from toch_jax.hand.model import HandModel, HandParams, skin
+from toch_jax.hand.model import HandModel, HandParams, skin_frames
+from toch_jax.host import put
 
 _AGGRESSION = range(2, 12)
 """How greedily edges collapse: low keeps closer to the surface, but stops early."""
@@ -58,26 +58,26 @@ def decimate(model: HandModel, n_faces: int = 1500) -> HandModel:
     )
     return dataclasses.replace(
         model,
-        v_template=jnp.asarray(points, jnp.float32),
-        shapedirs=jnp.asarray(shapedirs, jnp.float32),
-        posedirs=jnp.asarray(posedirs, jnp.float32),
-        joint_regressor=jnp.asarray(_regressor(model, carry, points, shapedirs), jnp.float32),
-        weights=jnp.asarray(weights, jnp.float32),
-        faces=jnp.asarray(coarse, jnp.int32),
-        tips=jnp.asarray(tips, jnp.int32),
-        wrist_ring=jnp.zeros(0, jnp.int32),
+        v_template=put(points, np.float32),
+        shapedirs=put(shapedirs, np.float32),
+        posedirs=put(posedirs, np.float32),
+        joint_regressor=put(_regressor(model, carry, points, shapedirs), np.float32),
+        weights=put(weights, np.float32),
+        faces=put(coarse, np.int32),
+        tips=put(tips, np.int32),
+        wrist_ring=put(np.zeros(0), np.int32),
     )
 
 
 def _half_closed(model: HandModel) -> np.ndarray:
     """(U, 3) closed surface of the mean hand in the mean pose."""
     params = HandParams(
-        global_orient=jnp.zeros(3),
+        global_orient=put(np.zeros(3), np.float32),
         pose=pose_prior(model.side).mean,
-        betas=jnp.zeros(model.shapedirs.shape[-1]),
-        transl=jnp.zeros(3),
+        betas=put(np.zeros(model.shapedirs.shape[-1]), np.float32),
+        transl=put(np.zeros(3), np.float32),
     )
-    return np.asarray(close_surface(model, skin(model, params)[0]), np.float64)
+    return np.asarray(close_surface(model, skin_frames(model, params)[0]), np.float64)
 
 
 def _regressor(model: HandModel, carry: np.ndarray, points: np.ndarray, shapedirs: np.ndarray) -> np.ndarray:

@@ -4,7 +4,6 @@ import os
 from importlib.resources import files
 from pathlib import Path
 
-import jax.numpy as jnp
 import numpy as np
 import platformdirs
 
@@ -12,6 +11,7 @@ from toch_jax.errors import bad_input
 from toch_jax.hand.mano import find_mano, read_mano
 from toch_jax.hand.mesh import mirror
 from toch_jax.hand.model import HandModel, Side
+from toch_jax.host import put
 
 
 def load_hand(model: str | Path = "open", side: Side = "right") -> HandModel:
@@ -41,16 +41,16 @@ def _open_hand() -> HandModel:
     with files("toch_jax.hand.open_hand").joinpath("open_hand.npz").open("rb") as file, np.load(file) as asset:
         n_vertices = len(asset["v_template"])
         return HandModel(
-            v_template=jnp.asarray(asset["v_template"]),
-            shapedirs=jnp.asarray(asset["shapedirs"]),
-            posedirs=jnp.zeros((n_vertices, 3, 135)),
-            joint_regressor=jnp.asarray(asset["joint_regressor"]),
-            weights=jnp.asarray(asset["weights"]),
-            faces=jnp.asarray(asset["faces"], jnp.int32),
-            tips=jnp.asarray(asset["tips"], jnp.int32),
-            wrist_ring=jnp.zeros(0, jnp.int32),
-            pose_mean=jnp.zeros(45),
-            pose_components=jnp.asarray(asset["pose_components"]),
+            v_template=put(asset["v_template"]),
+            shapedirs=put(asset["shapedirs"]),
+            posedirs=put(np.zeros((n_vertices, 3, 135)), np.float32),
+            joint_regressor=put(asset["joint_regressor"]),
+            weights=put(asset["weights"]),
+            faces=put(asset["faces"], np.int32),
+            tips=put(asset["tips"], np.int32),
+            wrist_ring=put(np.zeros(0), np.int32),
+            pose_mean=put(np.zeros(45), np.float32),
+            pose_components=put(asset["pose_components"]),
             parents=tuple(int(parent) for parent in asset["parents"]),
             side="right",
             name="open",

@@ -6,12 +6,12 @@ in that frame.
 
 from importlib.resources import files
 
-import jax.numpy as jnp
 import numpy as np
 from flax import struct
 from jaxtyping import Array, Float
 
 from toch_jax.hand.model import Side
+from toch_jax.host import put
 
 
 class PosePrior(struct.PyTreeNode):
@@ -30,4 +30,4 @@ def pose_prior(side: Side) -> PosePrior:
     if side == "left":
         turn = np.tile(np.array([1, -1, -1], np.float32), 15)
         mean, covariance, limits = mean * turn, covariance * np.outer(turn, turn), np.sort(limits * turn, axis=0)
-    return PosePrior(*(jnp.asarray(x) for x in (mean, covariance, limits[0], limits[1])))
+    return PosePrior(*(put(x) for x in (mean, covariance, limits[0], limits[1])))

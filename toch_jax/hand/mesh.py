@@ -2,14 +2,14 @@
 
 import dataclasses
 
+import igl
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from toch_jax.hand.model import HandModel
-
-_CHUNK = 128
-"""Points that `closest_on_canonical` holds against all faces at once: some 30 MB for 3,000 faces."""
+from toch_jax.host import put
 
 
 def closed_faces(model: HandModel) -> Int[Array, "G 3"]:
@@ -33,6 +33,7 @@ def close_surface(model: HandModel, vertices: Float[Array, "*batch V C"]) -> Flo
     return jnp.concatenate([vertices, centre], axis=-2)
 
 
+@jax.jit
 def mirror(model: HandModel) -> HandModel:
     """The same hand on the other side: x is negated, so rotation vectors become (x, -y, -z)."""
     flip = jnp.array([-1.0, 1.0, 1.0])
@@ -54,41 +55,15 @@ def mirror(model: HandModel) -> HandModel:
 def closest_on_canonical(
     model: HandModel, points: Float[Array, "*batch 3"]
 ) -> tuple[Int[Array, "*batch"], Float[Array, "*batch 3"]]:
-    """The point of the closed, unposed mean hand closest to each of `points` (metres).
+    """The point of the closed, unposed mean hand closest to each of `points` (metres); on the host, by libigl's tree.
 
     Returns the face (of `closed_faces`) and barycentric coordinates in it, which place the same point of the skin on
-    any posed hand. Memory is bounded: points are taken some at a time.
+    any posed hand.
     """
-    # faces last: the compiler works on many at once
-    corners = jnp.moveaxis(close_surface(model, model.v_template)[closed_faces(model)], 0, -1)
-
-    def closest(point: Float[Array, "3"]) -> tuple[Int[Array, ""], Float[Array, "3"]]:
-        barycentric = closest_on_triangle(point, corners)
-        at = jnp.sum(barycentric[:, None] * corners, axis=0)
-        face = jnp.argmin(jnp.sum((at - point[:, None]) ** 2, axis=0))
-        return face, barycentric[:, face]
-
-    face, barycentric = jax.lax.map(closest, points.reshape(-1, 3), batch_size=_CHUNK)
-    return face.reshape(points.shape[:-1]), barycentric.reshape(points.shape)
-
-
-def closest_on_triangle(point: Float[Array, "3"], corners: Float[Array, "3 3 F"]) -> Float[Array, "3 F"]:
-    """Barycentric coordinates of the point of each triangle (corners, coordinates, faces) closest to `point`.
-
-    The foot of the perpendicular where it falls inside, else the nearest of the closest points on the three edges.
-    """
-    relative = corners - point[:, None]
-    edge = jnp.roll(relative, -1, axis=0) - relative
-    length = jnp.sum(edge**2, axis=1)
-    along = jnp.clip(-jnp.sum(relative * edge, axis=1) / jnp.where(length > 0, length, 1), 0, 1)
-    distance = jnp.sum((relative + along[:, None] * edge) ** 2, axis=1)
-    chosen = jnp.arange(3)[:, None] == jnp.argmin(distance, axis=0)
-    # an edge starts at its own corner and ends at the next
-    on_edge = jnp.where(chosen, 1 - along, 0) + jnp.roll(jnp.where(chosen, along, 0), 1, axis=0)
-
-    normal = jnp.cross(edge[0], edge[1], axis=0)
-    area = jnp.sum(normal**2, axis=0)
-    # a corner's share is the area over the opposite edge, which starts at the next corner
-    share = jnp.roll(jnp.sum(jnp.cross(relative, edge, axis=1) * normal, axis=1), -1, axis=0)
-    inside = jnp.all(share >= 0, axis=0) & (area > 0)
-    return jnp.where(inside, share / jnp.where(area > 0, area, 1), on_edge)
+    vertices = np.asarray(close_surface(model, model.v_template), np.float64)
+    faces = np.asarray(closed_faces(model), np.int64)
+    query = np.asarray(points, np.float64).reshape(-1, 3)
+    _, face, foot = igl.point_mesh_squared_distance(query, vertices, faces)
+    corners = (np.ascontiguousarray(vertices[faces[face, k]]) for k in range(3))
+    barycentric = igl.barycentric_coordinates(foot, *corners).clip(0, 1)
+    return put(face.reshape(points.shape[:-1]), np.int32), put(barycentric.reshape(points.shape), np.float32)

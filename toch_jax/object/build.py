@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import igl
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, Int64
-from scipy.interpolate import RegularGridInterpolator
 
 from toch_jax.errors import bad_input
+from toch_jax.host import put
 from toch_jax.object.mesh import check_mesh
 from toch_jax.object.model import ObjectModel
 from toch_jax.object.orient import RAY_OFFSET, first_hits, orient_outward
@@ -58,17 +57,17 @@ def build_object(
         parts["origin"].append(origin)
         spacings.append(spacing)
     return ObjectModel(
-        vertices=jnp.asarray(vertices),
-        faces=jnp.asarray(np.concatenate(pieces)),
-        vertex_part=jnp.asarray(vertex_part),
-        points=jnp.asarray(np.concatenate(parts["points"]), jnp.float32),
-        normals=jnp.asarray(np.concatenate(parts["normals"]), jnp.float32),
-        point_part=jnp.asarray(np.repeat(np.arange(n_parts), counts), jnp.int32),
-        clearance_out=jnp.asarray(np.concatenate(parts["out"])),
-        clearance_in=jnp.asarray(np.concatenate(parts["in"])),
-        sdf=jnp.asarray(np.stack(parts["sdf"]), jnp.float32),
-        sdf_origin=jnp.asarray(np.stack(parts["origin"]), jnp.float32),
-        sdf_spacing=jnp.asarray(np.stack(spacings), jnp.float32),
+        vertices=put(vertices),
+        faces=put(np.concatenate(pieces)),
+        vertex_part=put(vertex_part),
+        points=put(np.concatenate(parts["points"]), np.float32),
+        normals=put(np.concatenate(parts["normals"]), np.float32),
+        point_part=put(np.repeat(np.arange(n_parts), counts), np.int32),
+        clearance_out=put(np.concatenate(parts["out"])),
+        clearance_in=put(np.concatenate(parts["in"])),
+        sdf=put(np.stack(parts["sdf"]), np.float32),
+        sdf_origin=put(np.stack(parts["origin"]), np.float32),
+        sdf_spacing=put(np.stack(spacings), np.float32),
     )
 
 
@@ -157,10 +156,21 @@ def _distance_grid(
     coarse = np.union1d(np.arange(0, resolution, 2), [resolution - 1])
     measured = _distances(triangles, origin + spacing * _nodes(coarse))
     nodes = _nodes(np.arange(resolution))
-    distance = RegularGridInterpolator((coarse,) * 3, measured)(nodes)
+    distance = _every_node(measured, coarse)
     near = np.abs(distance) < 2 * np.linalg.norm(spacing)
     distance[near] = _distances(triangles, origin + spacing * nodes[near])
     return distance, origin, spacing
+
+
+def _every_node(measured: Float[np.ndarray, "C C C"], coarse: Int64[np.ndarray, "C"]) -> Float[np.ndarray, "G G G"]:
+    """What was measured at `coarse` nodes, two apart at most, and means of neighbours between; along each side."""
+    between = np.setdiff1d(np.arange(coarse[-1]), coarse)
+    for _ in range(3):
+        filled = np.empty((coarse[-1] + 1, *measured.shape[1:]))
+        filled[coarse] = measured
+        filled[between] = (filled[between - 1] + filled[between + 1]) / 2
+        measured = np.moveaxis(filled, 0, -1)
+    return np.ascontiguousarray(measured)
 
 
 def _nodes(steps: Int64[np.ndarray, "G"]) -> Int64[np.ndarray, "G G G 3"]:

@@ -1,10 +1,10 @@
 """The object: a mesh in parts, its surface samples, its signed distance, and its motion."""
 
-import dataclasses
-
-import jax.numpy as jnp
+import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Int
+
+from toch_jax.host import take
 
 
 class ObjectModel(struct.PyTreeNode):
@@ -34,11 +34,8 @@ class ObjectModel(struct.PyTreeNode):
 
     def without_mesh(self) -> "ObjectModel":
         """The same without its mesh, whose size would have code compiled anew for each object."""
-        nothing = jnp.zeros((0, 3), self.vertices.dtype)
-        faces = jnp.zeros((0, 3), self.faces.dtype)
-        return dataclasses.replace(
-            self, vertices=nothing, faces=faces, vertex_part=jnp.zeros(0, self.vertex_part.dtype)
-        )
+        vertices, faces, vertex_part = take((self.vertices, self.faces, self.vertex_part), np.s_[:0])
+        return self.replace(vertices=vertices, faces=faces, vertex_part=vertex_part)
 
     def with_samples(self, chosen: Int[Array, "K"]) -> "ObjectModel":
         """The same with some of its samples only."""

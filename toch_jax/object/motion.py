@@ -1,10 +1,14 @@
 """Points between the world and the frames of an object's parts."""
 
+from functools import partial
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy.spatial.transform import Rotation
 
+from toch_jax.host import put
 from toch_jax.object.model import ObjectModel, ObjectMotion
 
 
@@ -38,8 +42,8 @@ def motion_from_axis_angle(rotation: np.ndarray, translation: np.ndarray) -> Obj
     """
     matrices = Rotation.from_rotvec(np.asarray(rotation, np.float64).reshape(-1, 3)).as_matrix()
     return ObjectMotion(
-        rotation=jnp.asarray(matrices.reshape(*rotation.shape, 3), jnp.float32),
-        translation=jnp.asarray(translation, jnp.float32),
+        rotation=put(matrices.reshape(*rotation.shape, 3), np.float32),
+        translation=put(translation, np.float32),
     )
 
 
@@ -50,6 +54,7 @@ def motion_to_axis_angle(motion: ObjectMotion) -> tuple[Float[np.ndarray, "P T 3
     return vectors.astype(np.float32), np.asarray(motion.translation)
 
 
+@partial(jax.jit, static_argnames="part")
 def relative_to(motion: ObjectMotion, part: int) -> ObjectMotion:
     """Each part's motion as seen from one of them, which itself stands still."""
     back = jnp.swapaxes(motion.rotation[part], 1, 2)

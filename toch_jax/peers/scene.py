@@ -8,13 +8,15 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.denoiser.window import near_samples
-from toch_jax.fit.fit import bucket, pad_frames
+from toch_jax.fit.fit import bucket, pad_motion, pad_seen
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
+from toch_jax.host import pad_last, take
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import relative_to, samples_in_frame
 from toch_jax.refine import field_hand, sequence_object, tracked_params
@@ -83,16 +85,17 @@ def _repair_hand(sequence: Sequence, hand: int, object: ObjectModel, repair: Rep
     n_frames, seen = sequence.n_frames, sequence.hand_valid[hand]
     params = params.replace(betas=jnp.broadcast_to(params.betas, (n_frames, *params.betas.shape)))
     part = nearest_part(sequence, skin_frames(model, params)[1], seen)
-    pad = partial(pad_frames, size=bucket(n_frames))
+    size = bucket(n_frames)
+    held = hold_lost(hand_to_part(model, params, sequence, part), seen)
     scene = Scene(
         surface=field_hand(sequence.hand_model or "open", "right"),
-        tracked=jax.tree.map(pad, hold_lost(hand_to_part(model, params, sequence, part), seen)),
-        seen=jnp.concatenate([seen, jnp.zeros(bucket(n_frames) - n_frames, bool)]),
+        tracked=jax.tree.map(partial(pad_last, size=size), held),
+        seen=pad_seen(seen, size),
         n_frames=jnp.asarray(n_frames),
         object=object,
-        motion=jax.tree.map(jax.vmap(pad), relative_to(sequence.object_motion, part)),
+        motion=pad_motion(relative_to(sequence.object_motion, part), size),
     )
-    repaired = jax.tree.map(lambda leaf: leaf[:n_frames], repair(scene))
+    repaired = take(repair(scene), np.s_[:n_frames])
     return hand_to_world(model, repaired, sequence, part)
 
 

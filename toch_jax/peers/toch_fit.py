@@ -119,7 +119,6 @@ def _denoise(denoiser: Denoiser, clip: Window, n_frames: Int[Array, ""]) -> Fiel
     return jax.tree.map(lambda leaf: leaf[window, within], estimate)
 
 
-@jax.jit
 def correspondences(
     key: jax.Array,
     scene: Scene,
@@ -128,30 +127,53 @@ def correspondences(
     normals: Float[Array, "T N 3"],
 ) -> Targets:
     """Where the field says that points of the skin are."""
-    surface, (n_frames, n_samples) = scene.surface, field.mask_logit.shape
-    hit = (field.mask_logit > 0) & (jnp.arange(n_frames) < scene.n_frames)[:, None]
+    chosen, weight = _draw(key, field, scene.n_frames)
+    canonical = jnp.take_along_axis(field.correspondence, chosen[..., None], axis=1)
+    face, barycentric = closest_on_canonical(scene.surface, canonical)
+    return _targets(scene.surface, field, points, normals, chosen, weight, face, barycentric)
+
+
+@jax.jit
+def _draw(
+    key: jax.Array, field: FieldEstimate, valid_frames: Int[Array, ""]
+) -> tuple[Int[Array, "T M"], Float[Array, "T M"]]:
+    """Which samples count, and their weights."""
+    n_frames, n_samples = field.mask_logit.shape
+    hit = (field.mask_logit > 0) & (jnp.arange(n_frames) < valid_frames)[:, None]
     drawn, chosen = jax.lax.top_k(
         jnp.where(hit, jax.random.uniform(key, hit.shape), -1.0), min(N_CORRESPONDENCES, n_samples)
     )
+    kept, total = drawn >= 0, jnp.maximum(hit.sum(), 1)
+    share = hit.sum(axis=1, keepdims=True) / jnp.maximum(kept.sum(axis=1, keepdims=True), 1)
+    return chosen, jnp.where(kept, share / total, 0.0)
 
+
+@jax.jit
+def _targets(
+    surface: HandModel,
+    field: FieldEstimate,
+    points: Float[Array, "T N 3"],
+    normals: Float[Array, "T N 3"],
+    chosen: Int[Array, "T M"],
+    weight: Float[Array, "T M"],
+    face: Int[Array, "T M"],
+    barycentric: Float[Array, "T M 3"],
+) -> Targets:
     def pick(values: Float[Array, "T N *rest"]) -> Float[Array, "T M *rest"]:
         return jnp.take_along_axis(values, chosen.reshape(chosen.shape + (1,) * (values.ndim - 2)), axis=1)
 
-    face, barycentric = closest_on_canonical(surface, pick(field.correspondence))
     corners = surface.faces[face]
 
     def blend(values: Float[Array, "V *rest"]) -> Float[Array, "T M *rest"]:
         return jnp.einsum("tmc,tmc...->tm...", barycentric, values[corners])
 
-    kept, total = drawn >= 0, jnp.maximum(hit.sum(), 1)
-    share = hit.sum(axis=1, keepdims=True) / jnp.maximum(kept.sum(axis=1, keepdims=True), 1)
     return Targets(
         weights=blend(surface.weights),
         template=blend(surface.v_template),
         shapedirs=blend(surface.shapedirs),
         posedirs=blend(surface.posedirs),
         place=pick(points) + pick(field.distance)[..., None] * pick(normals),
-        weight=jnp.where(kept, share / total, 0.0),
+        weight=weight,
     )
 
 

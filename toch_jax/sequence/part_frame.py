@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float
 from scipy.spatial import cKDTree
 
 from toch_jax.hand.model import HandModel, HandParams, rest_joints
+from toch_jax.host import take
 from toch_jax.object.motion import to_part
 from toch_jax.sequence.record import nearest_valid
 from toch_jax.sequence.types import Sequence
@@ -29,6 +30,7 @@ def nearest_part(sequence: Sequence, joints: Float[Array, "T 21 3"], seen: Bool[
     return int(np.argmin(distances))
 
 
+@jax.jit
 def move_hand(
     model: HandModel, params: HandParams, rotation: Float[Array, "T 3 3"], translation: Float[Array, "T 3"]
 ) -> HandParams:
@@ -44,14 +46,24 @@ def move_hand(
 
 def hand_to_part(model: HandModel, params: HandParams, sequence: Sequence, part: int) -> HandParams:
     """World parameters in the frame of the part."""
-    rotation, translation = sequence.object_motion.rotation[part], sequence.object_motion.translation[part]
-    inverse = jnp.swapaxes(rotation, 1, 2)
-    return move_hand(model, params, inverse, -jnp.einsum("tab,tb->ta", inverse, translation))
+    return _move_back(model, params, *_pose(sequence, part))
 
 
 def hand_to_world(model: HandModel, params: HandParams, sequence: Sequence, part: int) -> HandParams:
     """The inverse of `hand_to_part`."""
-    return move_hand(model, params, sequence.object_motion.rotation[part], sequence.object_motion.translation[part])
+    return move_hand(model, params, *_pose(sequence, part))
+
+
+@jax.jit
+def _move_back(
+    model: HandModel, params: HandParams, rotation: Float[Array, "T 3 3"], translation: Float[Array, "T 3"]
+) -> HandParams:
+    inverse = jnp.swapaxes(rotation, 1, 2)
+    return move_hand(model, params, inverse, -jnp.einsum("tab,tb->ta", inverse, translation))
+
+
+def _pose(sequence: Sequence, part: int) -> tuple[Float[Array, "T 3 3"], Float[Array, "T 3"]]:
+    return take((sequence.object_motion.rotation, sequence.object_motion.translation), part)
 
 
 def hold_lost(params: HandParams, seen: Bool[Array, "T"]) -> HandParams:
@@ -59,5 +71,4 @@ def hold_lost(params: HandParams, seen: Bool[Array, "T"]) -> HandParams:
 
     In a part's frame this is where a hand that holds the part would be.
     """
-    nearest = nearest_valid(np.asarray(seen))
-    return jax.tree.map(lambda leaf: leaf[nearest], params)
+    return take(params, nearest_valid(np.asarray(seen)))

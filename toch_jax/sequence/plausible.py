@@ -67,8 +67,8 @@ def check_meeting(
     points = points[:, ::every, :: -(-points.shape[2] // MOST_POINTS)].astype(np.float64)
     nearest = np.inf
     for part in range(int(vertex_part.max()) + 1):
-        rotation = np.asarray(motion.rotation[part, ::every], np.float64)
-        local = (points - np.asarray(motion.translation[part, ::every])[:, None]) @ rotation
+        rotation = np.asarray(motion.rotation, np.float64)[part, ::every]
+        local = (points - np.asarray(motion.translation)[part, ::every][:, None]) @ rotation
         own = faces[vertex_part[faces[:, 0]] == part].astype(np.int64)
         if len(own):
             query = np.ascontiguousarray(local[valid[:, ::every]].reshape(-1, 3))

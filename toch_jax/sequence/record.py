@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Int64
 
 from toch_jax.errors import bad_input
 from toch_jax.hand.model import HandParams, Side
+from toch_jax.host import put
 from toch_jax.object.build import check_parts
 from toch_jax.object.mesh import check_mesh
 from toch_jax.object.motion import motion_from_axis_angle, motion_to_axis_angle
@@ -113,16 +113,16 @@ def sequence_from_record(where: str | Path, record: Mapping[str, np.ndarray]) ->
     check_hand_size(where, "truth_", truth, np.ones_like(valid))
     sigma = None
     if "hand_joint_sigma" in record:
-        sigma = jnp.asarray(from_openpose(reader.array("hand_joint_sigma", "H T 21"), -1), jnp.float32)
+        sigma = put(from_openpose(reader.array("hand_joint_sigma", "H T 21"), -1), np.float32)
     return Sequence(
         fps=fps,
         hand_side=sides,
         hand_model=reader.text("hand_model") if "hand_model" in record else None,
         hands=_hands(data, order),
-        hand_valid=jnp.asarray(valid),
-        object_vertices=jnp.asarray(vertices),
-        object_faces=jnp.asarray(faces),
-        object_vertex_part=jnp.asarray(part),
+        hand_valid=put(valid),
+        object_vertices=put(vertices),
+        object_faces=put(faces),
+        object_vertex_part=put(part),
         object_motion=motion,
         truth=_hands(truth, truth_order) if truth else None,
         hand_joint_sigma=sigma,
@@ -245,16 +245,16 @@ def _hands(data: dict[str, np.ndarray], order: str | None) -> Hands:
         if betas.ndim == 2:
             betas = np.broadcast_to(betas[:, None], (*pose.shape[:2], betas.shape[-1]))
         params = HandParams(
-            global_orient=jnp.asarray(data["global_orient"]),
-            pose=jnp.asarray(pose),
-            betas=jnp.asarray(betas),
-            transl=jnp.asarray(data["transl"]),
+            global_orient=put(data["global_orient"]),
+            pose=put(pose),
+            betas=put(betas),
+            transl=put(data["transl"]),
         )
     joints, vertices = data.get("joints"), data.get("vertices")
     return Hands(
         params=params,
-        joints=None if joints is None else jnp.asarray(joints),
-        vertices=None if vertices is None else jnp.asarray(vertices),
+        joints=None if joints is None else put(joints),
+        vertices=None if vertices is None else put(vertices),
         vertex_order=order,
     )
 

@@ -1,6 +1,7 @@
 """Clean clips, ready for windows: every hand as a right hand in its object's frame, all clips end to end."""
 
 from collections.abc import Iterable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from scipy.spatial import cKDTree
 from toch_jax.denoiser.apply import frame_step
 from toch_jax.errors import bad_input
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
+from toch_jax.host import pad_last, take
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel
 from toch_jax.sequence.mirror import mirror
@@ -83,7 +85,7 @@ def build_clips(
                 for begin, length in _window_spans(len(seen[::speed]), window):
                     if near[::speed][begin : begin + length].any():
                         windows.append((total + begin, length, piece))
-                params.append(_thinned(clip, slice(None, None, speed)))
+                params.append(take(clip, slice(None, None, speed)))
                 valid.append(seen[::speed])
                 total += len(seen[::speed])
     if not windows:
@@ -112,26 +114,16 @@ def _in_part_frame(
     assert sequence.hands.params is not None
     n_frames = sequence.n_frames
     # lengths are rounded up, so that clips share compiled code
-    pad = -n_frames % _LENGTHS
-    motion = jax.tree.map(lambda leaf: _repeat_last(leaf, 1, pad), sequence.object_motion)
+    size = n_frames + -n_frames % _LENGTHS
+    motion = jax.tree.map(partial(pad_last, size=size, axis=1), sequence.object_motion)
     sequence = sequence.replace(object_motion=motion)
-    world = jax.tree.map(lambda leaf: _repeat_last(leaf[hand], 0, pad), sequence.hands.params)
-    seen = np.pad(np.asarray(sequence.hand_valid[hand]), (0, pad))
+    world = jax.tree.map(partial(pad_last, size=size), take(sequence.hands.params, hand))
+    seen = np.pad(np.asarray(sequence.hand_valid)[hand], (0, size - n_frames))
     part = nearest_part(sequence, skin_frames(model, world)[1], jnp.asarray(seen))
     clip = hand_to_part(model, world, sequence, part)
     joints = np.asarray(skin_frames(model, clip)[1])
     kept = slice(None, n_frames, frame_step(sequence.fps))
-    return _thinned(clip, kept), joints[kept], seen[kept], part
-
-
-def _thinned(params: HandParams, kept: slice) -> HandParams:
-    """On the host: a clip's length is no reason to compile anything."""
-    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[kept]), params)
-
-
-def _repeat_last(values: Array, axis: int, count: int) -> Array:
-    widths = [(0, count if each == axis else 0) for each in range(values.ndim)]
-    return jnp.asarray(np.pad(np.asarray(values), widths, mode="edge"))
+    return take(clip, kept), joints[kept], seen[kept], part
 
 
 def _samples_of_part(

@@ -1,5 +1,6 @@
 """One picture that says what was repaired: frames before and after, and how depth and acceleration went."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,10 +80,12 @@ def _tiles(sequence: Sequence, parts: list[Part], rows: list[list[PosedHand]], f
     # one distance for all frames, so that sizes compare
     far = max(float(np.linalg.norm(camera.eye - camera.target)) for camera in cameras)
     cameras = [replace(camera, eye=camera.target + far * direction) for camera in cameras]
-    return [
-        [render([*skins, o], camera, TILE, TILE) for skins, o, camera in zip(row, objects, cameras, strict=True)]
-        for row in hands
-    ]
+    with ThreadPoolExecutor() as pool:
+        tiles = [
+            [pool.submit(render, [*skins, o], c, TILE, TILE) for skins, o, c in zip(row, objects, cameras, strict=True)]
+            for row in hands
+        ]
+    return [[tile.result() for tile in row] for row in tiles]
 
 
 def _depth(hands: list[PosedHand], touches: list[Touch]) -> Float[np.ndarray, "T"]:

@@ -99,7 +99,7 @@ def _origins(camera: Camera, directions: Float[np.ndarray, "R 3"]) -> Float[np.n
 def _light(camera: Camera) -> Vec3:
     right, up, forward = _axes(camera)
     light = -forward - 0.5 * right + 0.8 * up
-    return light / np.linalg.norm(light)
+    return (light / np.linalg.norm(light)).astype(np.float32)
 
 
 def _scene(surfaces: List[Surface]) -> tuple[EmbreeScene, Float[np.ndarray, "V 3"], Int[np.ndarray, "F 3"]]:
@@ -120,24 +120,25 @@ def _shade(
     hit = answer["primID"] >= 0
     face, towards = faces[answer["primID"][hit]], directions[hit]
     u, v = answer["u"][hit, None], answer["v"][hit, None]
-    weights = np.stack([1 - u - v, u, v], axis=1)
+    weights = np.concatenate([1 - u - v, u, v], axis=1)
 
-    colors = np.concatenate([np.broadcast_to(s.color, s.vertices.shape) for s in surfaces])
-    opacities = np.concatenate([np.full(len(s.vertices), s.opacity) for s in surfaces])
-    normals = (_corner_normals(vertices, faces)[answer["primID"][hit]] * weights).sum(axis=1)
-    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
-    facing = -(normals * towards).sum(axis=-1)
+    colors = np.concatenate([np.broadcast_to(s.color, s.vertices.shape) for s in surfaces]).astype(np.float32)
+    opacities = np.concatenate([np.full(len(s.vertices), s.opacity, np.float32) for s in surfaces])
+    corners = _corner_normals(vertices, faces).astype(np.float32)
+    normals = np.einsum("rkc,rk->rc", corners[answer["primID"][hit]], weights)
+    normals /= np.maximum(np.sqrt(np.einsum("rc,rc->r", normals, normals)), 1e-9)[:, None]
+    facing = -np.einsum("rc,rc->r", normals, towards)
     normals *= np.sign(facing)[:, None]
     lit = np.clip(normals @ light, 0, 1)
     halfway = light - towards
-    halfway /= np.linalg.norm(halfway, axis=-1, keepdims=True)
-    shine = 0.18 * np.clip((normals * halfway).sum(axis=-1), 0, 1) ** 24
-    color = (colors[face] * weights).sum(axis=1) * (0.4 + 0.6 * lit)[:, None] + shine[:, None]
+    halfway /= np.sqrt(np.einsum("rc,rc->r", halfway, halfway))[:, None]
+    shine = 0.18 * np.clip(np.einsum("rc,rc->r", normals, halfway), 0, 1) ** 24
+    color = np.einsum("rkc,rk->rc", colors[face], weights) * (0.4 + 0.6 * lit)[:, None] + shine[:, None]
     # glass is denser where it is seen edge-on, which draws its outline
     cover = opacities[face[:, 0]]
     cover = cover + (1 - cover) * (1 - np.abs(facing)) ** 3
     depth = np.where(hit, answer["tfar"], np.inf)
-    return hit, color.astype(np.float32), cover, depth
+    return hit, color, cover, depth
 
 
 def _corner_normals(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) -> Float[np.ndarray, "F 3 3"]:

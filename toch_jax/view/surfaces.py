@@ -1,17 +1,20 @@
 """What of a sequence is drawn: the hand's skin or skeleton, and the object, at one frame."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import trimesh
 from jaxtyping import Float, Int
 
+from toch_jax.evaluate.clip import in_part
 from toch_jax.evaluate.contact import Part, signed_distances
 from toch_jax.evaluate.pose import PosedHand
+from toch_jax.host import put, take
 from toch_jax.object.model import ObjectMotion
-from toch_jax.object.motion import to_part, to_world
+from toch_jax.object.motion import to_world
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.render import Surface
+
+in_world = jax.jit(to_world)
 
 HAND_COLOR = np.array([0.94, 0.70, 0.56])
 DEEP_COLOR = np.array([0.80, 0.02, 0.14])
@@ -25,20 +28,20 @@ BONE_STARTS = (0, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14, 15, 3, 6, 12,
 
 def motion_at(sequence: Sequence, frames: list[int]) -> ObjectMotion:
     """The object's motion, cut to some frames."""
-    return jax.tree.map(lambda leaf: leaf[:, jnp.asarray(frames)], sequence.object_motion)
+    return take(sequence.object_motion, np.s_[:, frames])
 
 
 def object_surface(sequence: Sequence, frame: int, opacity: float = OBJECT_OPACITY) -> Surface:
     """The object where it is at one frame, world."""
-    rest, part = jnp.asarray(sequence.object_vertices)[None], jnp.asarray(sequence.object_vertex_part)
-    vertices = to_world(motion_at(sequence, [frame]), part, rest)
+    rest = take(sequence.object_vertices, np.newaxis)
+    vertices = in_world(motion_at(sequence, [frame]), sequence.object_vertex_part, rest)
     return Surface(np.asarray(vertices)[0], np.asarray(sequence.object_faces), OBJECT_COLOR, opacity)
 
 
 def depths_at(sequence: Sequence, parts: list[Part], hand: PosedHand, frames: list[int]) -> Float[np.ndarray, "n K"]:
     """How deep (metres) each of the hand's points lies inside the object at the frames; 0 outside."""
-    then, points = motion_at(sequence, frames), jnp.asarray(hand.points[frames])
-    local = [np.asarray(to_part(then, part, points)) for part in range(len(parts))]
+    then, points = motion_at(sequence, frames), put(hand.points[frames])
+    local = [np.asarray(in_part(then, part, points)) for part in range(len(parts))]
     return np.max([-signed_distances(here, part) for here, part in zip(local, parts, strict=True)], axis=0).clip(0)
 
 
