@@ -4,7 +4,6 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float
 
-
 Scalar = Float[Array, ""] | float
 
 

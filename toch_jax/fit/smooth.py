@@ -20,7 +20,7 @@ from toch_jax.hand.model import HandModel, HandParams
 
 GROUP = np.asarray([0] * 4 + [1] * 45 + [16] * 3)
 """Of the fit's 17 groups, the one that each smoothed value belongs to."""
-UNIT = np.asarray([4.0] * 4 + [1.0] * 48)
+UNIT = np.asarray([4.0] * 4 + [1.0] * 48, np.float32)
 """Squared radians in a squared unit of each value: half a turn's angle is what a quaternion moves by."""
 PACE_ROUNDS = 2
 PACE_REACH = 24
@@ -59,7 +59,7 @@ def smooth_track(
 
     def smoothed(motion: SmoothTerm) -> Float[Array, "T 52"]:
         velocity, acceleration = (
-            UNIT * each[..., GROUP] for each in (motion.velocity_weight, motion.acceleration_weight)
+            jnp.asarray(UNIT) * each[..., GROUP] for each in (motion.velocity_weight, motion.acceleration_weight)
         )
         return smooth_paths(values, weight, inside, velocity, acceleration)
 
@@ -83,7 +83,8 @@ def _pace(
     linked = inside[1:] & inside[:-1]
     square = jnp.where(linked[:, None], jnp.diff(values, axis=0) ** 2, 0.0) * fps**2
     kinds = jnp.stack([4 * square[:, :4].sum(axis=1) / 3, square[:, 4:49].mean(axis=1), square[:, 49:].mean(axis=1)])
-    near = jnp.exp(-0.5 * (jnp.arange(-PACE_REACH, PACE_REACH + 1) / (settings.pace_time * fps)) ** 2)
+    # a step lies midway between its frames
+    near = jnp.exp(-0.5 * ((jnp.arange(-PACE_REACH, PACE_REACH) + 0.5) / (settings.pace_time * fps)) ** 2)
 
     def around(steps: Float[Array, "T1"]) -> Float[Array, "T2"]:
         return jnp.convolve(steps, near)[PACE_REACH - 1 :][: len(values)]
@@ -109,8 +110,9 @@ def smooth_paths(
 ) -> Float[Array, "T K"]:
     """The x of least weight (x - values)^2 + velocity (first differences)^2 + acceleration (second differences)^2.
 
-    A frame's `acceleration` is that of the difference it is the middle of. Each of the K columns by itself: a pentadiagonal system, factored down the frames and solved up again. Frames not
-    `inside` are tied to nothing and keep their values.
+    A frame's `acceleration` is that of the difference it is the middle of. Each of the K columns by itself: a
+    pentadiagonal system, factored down the frames and solved up again. Frames not `inside` are tied to nothing and keep
+    their values.
     """
     n_frames = len(values)
     first = (inside[1:] & inside[:-1])[:, None] * velocity
