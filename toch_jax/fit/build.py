@@ -1,8 +1,7 @@
 """The problem's terms from settings, data and noise levels."""
 
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
 from toch_jax.fit.problem import ContactTerm, JointTerm, PriorTerm, SmoothTerm, SurfaceTerm, TrackedTerm
 from toch_jax.fit.settings import FitSettings, Levels
@@ -89,13 +88,3 @@ def prior_term(model: HandModel, settings: FitSettings) -> PriorTerm:
         limit_weight=jnp.asarray(1 / settings.joint_limit**2, jnp.float32),
         shape_weight=jnp.asarray(1 / settings.shape**2, jnp.float32),
     )
-
-
-def farthest_points(points: Float[np.ndarray, "V 3"], count: int) -> Int[np.ndarray, "M"]:
-    """Indices of up to `count` of the points, each as far as can be from those before it; the first is the first."""
-    chosen = [0]
-    nearest = np.full(len(points), np.inf)
-    for _ in range(min(count, len(points)) - 1):
-        nearest = np.minimum(nearest, np.sum((points - points[chosen[-1]]) ** 2, axis=1))
-        chosen.append(int(np.argmax(nearest)))
-    return np.sort(np.asarray(chosen, np.int32))

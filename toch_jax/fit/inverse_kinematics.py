@@ -14,11 +14,10 @@ from jaxtyping import Array, Bool, Float, Int
 from scipy.spatial.transform import Rotation
 
 from toch_jax.errors import bad_input
-from toch_jax.fit.build import farthest_points
 from toch_jax.fit.place import OWN_ERROR, PIECE, draw_to_joints, draw_to_skin, pin_to_skin, take
 from toch_jax.fit.rough_pose import follow, pose_from_joints, pose_from_mano, poses_from_cloud
 from toch_jax.fit.skin_binding import nearest_on_skin, posed_skin, settled_places
-from toch_jax.hand.mesh import mirror
+from toch_jax.hand.mesh import farthest_points, mirror
 from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
 from toch_jax.sequence.mirror import OTHER_SIDE, mirror_params
 from toch_jax.sequence.record import nearest_valid

@@ -17,8 +17,7 @@ from toch_jax.fit.problem import ContactTerm, JointTerm, PriorTerm, Problem, Smo
 from toch_jax.fit.skin_binding import bound_points
 from toch_jax.fit.state import N_UNKNOWNS, WRIST_SCALE, HandState
 from toch_jax.hand.model import HandModel
-from toch_jax.object.motion import to_part
-from toch_jax.object.sdf import signed_distance_gradient
+from toch_jax.object.sdf import distance_to_object
 
 N_GROUPS = 17
 """16 rotations and the wrist: three unknowns each."""
@@ -80,10 +79,10 @@ def _joint_rows(model: HandModel, bones: Bones, term: JointTerm) -> Rows:
 
 def _contact_rows(model: HandModel, bones: Bones, term: ContactTerm) -> Rows:
     every, every_normal = bound_points(model, all_vertices(model, bones), term.skin)
-    depth = -_distance_to_parts(term, every)[0]
+    depth = -distance_to_object(term.object, term.motion, every)[0]
     chosen = jax.lax.top_k(depth, min(term.watched, depth.shape[1]))[1]
     place, normal = (jnp.take_along_axis(each, chosen[..., None], axis=1) for each in (every, every_normal))
-    distance, direction = _distance_to_parts(term, place)
+    distance, direction = distance_to_object(term.object, term.motion, place)
     # skin that faces the way out is not what sank in: it is the back of a finger, or halfway through something thin
     # (a weight, held while a step is found)
     facing = jax.lax.stop_gradient(jnp.clip(-jnp.sum(direction * normal, axis=-1), 0.0, 1.0))
@@ -94,19 +93,6 @@ def _contact_rows(model: HandModel, bones: Bones, term: ContactTerm) -> Rows:
     direction = jnp.where(inside[..., None], root[..., None] * direction, 0.0)
     by_frame, by_shape = project(bones, points, direction[:, :, None])
     return Rows(jnp.where(inside, root * (distance + term.margin), 0.0), by_frame, by_shape)
-
-
-def _distance_to_parts(
-    term: ContactTerm, points: Float[Array, "T M 3"]
-) -> tuple[Float[Array, "T M"], Float[Array, "T M 3"]]:
-    """Signed distance to the nearest part, and its gradient in the fit's frame."""
-    parts = jnp.arange(term.object.n_parts)
-    local = jax.vmap(lambda part: to_part(term.motion, part, points))(parts)
-    distance, gradient = signed_distance_gradient(term.object, parts[:, None, None], local)
-    gradient = jnp.einsum("ptab,ptmb->ptma", term.motion.rotation, gradient)
-    nearest = jnp.argmin(distance, axis=0)[None]
-    distance = jnp.take_along_axis(distance, nearest, axis=0)[0]
-    return distance, jnp.take_along_axis(gradient, nearest[..., None], axis=0)[0]
 
 
 def _add_rows(linear: Linear, rows: Rows) -> Linear:

@@ -67,3 +67,13 @@ def closest_on_canonical(
     corners = (np.ascontiguousarray(vertices[faces[face, k]]) for k in range(3))
     barycentric = igl.barycentric_coordinates(foot, *corners).clip(0, 1)
     return put(face.reshape(points.shape[:-1]), np.int32), put(barycentric.reshape(points.shape), np.float32)
+
+
+def farthest_points(points: Float[np.ndarray, "V 3"], count: int) -> Int[np.ndarray, "M"]:
+    """Indices of up to `count` of the points, each as far as can be from those before it; the first is the first."""
+    chosen = [0]
+    nearest = np.full(len(points), np.inf)
+    for _ in range(min(count, len(points)) - 1):
+        nearest = np.minimum(nearest, np.sum((points - points[chosen[-1]]) ** 2, axis=1))
+        chosen.append(int(np.argmax(nearest)))
+    return np.sort(np.asarray(chosen, np.int32))

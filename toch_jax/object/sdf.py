@@ -1,11 +1,13 @@
-"""Signed distance to a part of the object, looked up in its grid; in JAX, differentiable."""
+"""Signed distance to the object, or a part of it, looked up in its grid; in JAX, differentiable."""
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from toch_jax.object.model import ObjectModel
+from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.object.motion import to_part
 
 
 def signed_distance(
@@ -17,6 +19,19 @@ def signed_distance(
     (never less than the true distance).
     """
     return signed_distance_gradient(model, part, points)[0]
+
+
+def distance_to_object(
+    model: ObjectModel, motion: ObjectMotion, points: Float[Array, "T M 3"]
+) -> tuple[Float[Array, "T M"], Float[Array, "T M 3"]]:
+    """Signed distance to the nearest part, and its gradient, both in the frame that the parts move in."""
+    parts = jnp.arange(model.n_parts)
+    local = jax.vmap(lambda part: to_part(motion, part, points))(parts)
+    distance, gradient = signed_distance_gradient(model, parts[:, None, None], local)
+    gradient = jnp.einsum("ptab,ptmb->ptma", motion.rotation, gradient)
+    nearest = jnp.argmin(distance, axis=0)[None]
+    distance = jnp.take_along_axis(distance, nearest, axis=0)[0]
+    return distance, jnp.take_along_axis(gradient, nearest[..., None], axis=0)[0]
 
 
 def signed_distance_gradient(
