@@ -75,7 +75,7 @@ def problem(random_hand: HandModel, ball: ObjectModel, state: HandState) -> Prob
             limit_weight=jnp.asarray(3.0),
             shape_weight=jnp.asarray(0.5),
         ),
-        contact=ContactTerm(ball, still(T), skin, jnp.full(T, 1000.0), jnp.asarray(0.001)),
+        contact=ContactTerm(ball, still(T), skin, jnp.full(T, 1000.0), jnp.asarray(0.001), jnp.asarray(False)),
         # The last frame pads: nothing ties it to the others.
         frame_valid=jnp.arange(T) < T - 1,
     )

@@ -45,7 +45,7 @@ def no_contact(n_frames: int) -> ContactTerm:
     )
     still = ObjectMotion(jnp.broadcast_to(jnp.eye(3), (1, n_frames, 3, 3)), jnp.zeros((1, n_frames, 3)))
     point = Binding(jnp.zeros(1, jnp.int32), jnp.ones((1, 3)) / 3, jnp.zeros((1, 3)))
-    return ContactTerm(one, still, point, jnp.zeros(n_frames), jnp.zeros(()), watched=1)
+    return ContactTerm(one, still, point, jnp.zeros(n_frames), jnp.zeros(()), jnp.zeros((), bool), watched=1)
 
 
 def smooth_term(

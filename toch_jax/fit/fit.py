@@ -20,6 +20,7 @@ from toch_jax.fit.skin_binding import Binding, own_skin
 from toch_jax.fit.smooth import smooth_track
 from toch_jax.fit.solve import joint_sigma, solve_trajectory
 from toch_jax.fit.state import HandState, params_from_state, state_from_params
+from toch_jax.fit.terms import sunken
 from toch_jax.hand.model import HandModel, HandParams
 from toch_jax.host import pad_last, put, take
 from toch_jax.object.model import ObjectModel, ObjectMotion
@@ -86,7 +87,7 @@ def fit_trajectory(
     n_frames = tracked.pose.shape[0]
     size = bucket(n_frames)
     surface, joints = jax.tree.map(partial(pad_last, size=size), (surface, joints))
-    start, noise, smooth, robust = _problems(
+    start, noise, smooth, robust, strict = _problems(
         model,
         pad_params(tracked, size),
         pad_seen(seen, size),
@@ -101,6 +102,8 @@ def fit_trajectory(
     )
     smoothed = solve_trajectory(model, smooth, start, settings.steps)
     solution = solve_trajectory(model, robust, smoothed.state, settings.steps)
+    if sunken(model, robust.contact, solution.state) > settings.sunken:
+        solution = solve_trajectory(model, strict, solution.state, settings.last_steps)
     return Fitted(
         params=cut_frames(params_from_state(model, solution.state), n_frames),
         joint_sigma=put(settings.sigma_scale * np.asarray(joint_sigma(model, solution))[:n_frames]),
@@ -122,8 +125,8 @@ def _problems(
     joints: JointTerm | None,
     settings: FitSettings,
     skin: Binding,
-) -> tuple[HandState, Levels, Problem, Problem]:
-    """The start, its noise, and the problems of the two passes; over a bucket's frames, `valid` where the clip is."""
+) -> tuple[HandState, Levels, Problem, Problem, Problem]:
+    """The start, its noise, and the problems of the three passes; over a bucket's frames, `valid` where the clip is."""
     size = len(valid)
     start = state_from_params(model, tracked)
     pace = smooth_track(model, tracked, seen, valid, fps, settings).pace
@@ -135,6 +138,7 @@ def _problems(
         # Strongly typed, as the first pass has it: a weak type would be compiled anew.
         weight=jnp.asarray(valid / settings.depth**2, jnp.float32),
         margin=jnp.asarray(settings.margin, jnp.float32),
+        goes_back=jnp.asarray(False),
     )
     smooth = Problem(
         surface=no_surface(size) if surface is None else surface,
@@ -150,4 +154,9 @@ def _problems(
         tracked=tracked_term(start, seen, noise, settings, robust=True),
         smooth=smooth_term(settings, fps, pace, robust=True),
     )
-    return start, noise, smooth, robust
+    strict = robust.replace(
+        contact=contact.replace(
+            weight=jnp.asarray(valid / settings.last_depth**2, jnp.float32), goes_back=jnp.asarray(True)
+        )
+    )
+    return start, noise, smooth, robust, strict

@@ -78,6 +78,8 @@ class ContactTerm(struct.PyTreeNode):
     """Of each point's depth inside the object."""
     margin: Float[Array, ""]
     """Depth that costs nothing, metres: skin gives way."""
+    goes_back: Bool[Array, ""]
+    """Does skin that came through the middle of a thin part go back? The nearest way out leads on."""
     watched: int = struct.field(pytree_node=False, default=128)
     """How many points of each frame push: the deepest."""
 

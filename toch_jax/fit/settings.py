@@ -54,6 +54,10 @@ class FitSettings(struct.PyTreeNode):
     """The same of the denoiser's 21 joints."""
     depth: Scalar = 0.003
     """Depth inside the object of a point whose skin faces it squarely, metres."""
+    sunken: Scalar = 0.0035
+    """A hand that is still deeper than this on the mean goes back the way it came; metres."""
+    last_depth: Scalar = 0.001
+    """`depth`, while it goes back."""
     margin: Scalar = 0.0003
     """Depth that costs nothing, metres."""
     sigma_scale: Scalar = 1.4
@@ -65,9 +69,12 @@ class FitSettings(struct.PyTreeNode):
     shape: Scalar = 1.0
     correspondences: int = struct.field(pytree_node=False, default=128)
     steps: int = struct.field(pytree_node=False, default=10)
-    """Gauss-Newton steps of each of two passes. In the first, motion and tracker are Gaussian and the object is thin
-    air: from the noisy input every frame would look like a quick one, and the nearest way out of the object be wrong.
-    Its result is where the second starts."""
+    """Gauss-Newton steps of each of the first two passes. In the first, motion and tracker are Gaussian and the object
+    is thin air: from the noisy input every frame would look like a quick one, and the nearest way out of the object be
+    wrong. Its result is where the second starts."""
+    last_steps: int = struct.field(pytree_node=False, default=16)
+    """Of the third, for hands that are still sunken: the object is hard, and skin that came through something thin goes
+    back. For others that would take noise for a thing that the hand went through."""
 
 
 DEFAULT = FitSettings()

@@ -19,6 +19,8 @@ from toch_jax.fit.state import N_UNKNOWNS, WRIST_SCALE, HandState
 from toch_jax.hand.model import HandModel
 from toch_jax.object.sdf import distance_to_object
 
+WAY_BACK_STEP, WAY_BACK_STEPS = 0.002, 6
+"""Metres, and how many: less than a finger is thick."""
 N_GROUPS = 17
 """16 rotations and the wrist: three unknowns each."""
 
@@ -83,16 +85,48 @@ def _contact_rows(model: HandModel, bones: Bones, term: ContactTerm) -> Rows:
     chosen = jax.lax.top_k(depth, min(term.watched, depth.shape[1]))[1]
     place, normal = (jnp.take_along_axis(each, chosen[..., None], axis=1) for each in (every, every_normal))
     distance, direction = distance_to_object(term.object, term.motion, place)
-    # skin that faces the way out is not what sank in: it is the back of a finger, or halfway through something thin
-    # (a weight, held while a step is found)
-    facing = jax.lax.stop_gradient(jnp.clip(-jnp.sum(direction * normal, axis=-1), 0.0, 1.0))
-    root = jnp.sqrt(term.weight[:, None] * facing)
+    # skin that faces the way out is not what sank in: it is the back of a finger, or it has come through the middle of
+    # something thin and goes back the way it came (a weight, held while a step is found)
+    facing = jax.lax.stop_gradient(jnp.sum(direction * normal, axis=-1))
+    back, is_near = _way_back(term, place, normal)
+    through = (facing > 0) & is_near & term.goes_back
+    distance = jnp.where(through, -back, distance)
+    direction = jnp.where(through[..., None], -normal, direction)
+    root = jnp.sqrt(term.weight[:, None] * jnp.where(through, facing, jnp.clip(-facing, 0.0, 1.0)))
     inside = distance < -term.margin
     # a bound point moves as the skin beneath it does, but for its small offset's turning
     points = surface_points(model, bones, term.skin.face[chosen], term.skin.barycentric[chosen])
     direction = jnp.where(inside[..., None], root[..., None] * direction, 0.0)
     by_frame, by_shape = project(bones, points, direction[:, :, None])
     return Rows(jnp.where(inside, root * (distance + term.margin), 0.0), by_frame, by_shape)
+
+
+def _way_back(
+    term: ContactTerm, points: Float[Array, "T M 3"], normal: Float[Array, "T M 3"]
+) -> tuple[Float[Array, "T M"], Bool[Array, "T M"]]:
+    """How far a point that is inside must go back, against the skin's normal, to be out (metres); is it that near.
+
+    Steps take the surface there to be square to the way: where it is oblique they are approximate, and damped.
+    """
+    n_frames, n_points = points.shape[:2]
+    steps = jnp.arange(1 + WAY_BACK_STEPS) * WAY_BACK_STEP
+    places = (points[:, :, None] - steps[:, None] * normal[:, :, None]).reshape(n_frames, -1, 3)
+    distance = distance_to_object(term.object, term.motion, places)[0].reshape(n_frames, n_points, -1)
+    out = distance > 0
+    first = jnp.maximum(jnp.argmax(out, axis=-1), 1)[..., None]
+    after = jnp.take_along_axis(distance, first, axis=-1)[..., 0]
+    before = jnp.take_along_axis(distance, first - 1, axis=-1)[..., 0]
+    over = after / jnp.maximum(after - before, 1e-9)
+    return jnp.clip(first[..., 0] - over, 0.0, WAY_BACK_STEPS) * WAY_BACK_STEP, out.any(axis=-1)
+
+
+@jax.jit
+def sunken(model: HandModel, term: ContactTerm, state: HandState) -> Float[Array, ""]:
+    """Depth of the deepest point, mean over the frames with weight in which any is inside; metres."""
+    points = bound_points(model, all_vertices(model, pose_bones(model, state)), term.skin)[0]
+    depth = -distance_to_object(term.object, term.motion, points)[0].min(axis=1)
+    counts = (depth > 0) & (term.weight > 0)
+    return jnp.sum(depth, where=counts) / jnp.maximum(counts.sum(), 1)
 
 
 def _add_rows(linear: Linear, rows: Rows) -> Linear:

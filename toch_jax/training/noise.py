@@ -27,7 +27,7 @@ class NoiseConfig:
     pose_components: int = 24
     absent: float = 0.25
     """Chance that one of the three is not there in a window."""
-    slow: float = 0.5
+    slow: float = 0.3
     """Chance that a window's noise has a slow part."""
     correlation: tuple[float, float] = (0.8, 0.999)
     """Range of the slow part's correlation between neighbouring frames, uniform in log(1 - correlation)."""
@@ -38,7 +38,7 @@ class NoiseConfig:
     longest_gap: int = 10
     dropout: float = 0.05
     """Largest share of single frames lost."""
-    sway: tuple[float, float, float] = (0.003, 0.03, 0.08)
+    sway: tuple[float, float, float] = (0.004, 0.04, 0.1)
     """Of the clean hand itself: what real grasps slip and shift by, and generated ones do not. Most standard deviation
     of the wrist (metres), its rotation and each pose coefficient (radians)."""
     sway_frames: tuple[float, float] = (1.5, 8.0)
