@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from grasps import plain_jit, still
+from grasps import BALL_RADIUS, plain_jit, still
 from test_banded import dense
 
 from toch_jax.fit.kinematics import joint_points, pose_bones, surface_points
@@ -19,7 +19,7 @@ from toch_jax.fit.problem import (
 )
 from toch_jax.fit.skin_binding import Binding
 from toch_jax.fit.state import N_UNKNOWNS, HandState, step_state
-from toch_jax.fit.terms import Linear, linearize
+from toch_jax.fit.terms import WAY_BACK_STEP, WAY_BACK_STEPS, Linear, _way_back, linearize
 from toch_jax.hand.model import HandModel
 from toch_jax.object.model import ObjectModel
 
@@ -115,3 +115,22 @@ def test_normal_matrix(random_hand: HandModel, problem: Problem) -> None:
     wanted = np.asarray(wanted)
     assert float(linear.cost) == pytest.approx(0, abs=1e-9)
     np.testing.assert_allclose(dense(linear.system), wanted, atol=1e-4 * np.abs(wanted).max())
+
+
+def test_the_way_back_out_of_a_ball(ball: ObjectModel) -> None:
+    """Against the chord of a sphere: from a point inside, along any direction, as far as steps reach."""
+    rng = np.random.default_rng(3)
+    way = rng.normal(size=(2, 40, 3))
+    way /= np.linalg.norm(way, axis=-1, keepdims=True)
+    place = rng.normal(size=(2, 40, 3))
+    place *= rng.uniform(0.03, 0.039, (2, 40, 1)) / np.linalg.norm(place, axis=-1, keepdims=True)
+    skin = Binding(jnp.zeros(1, jnp.int32), jnp.ones((1, 3)) / 3, jnp.zeros((1, 3)))
+    term = ContactTerm(ball, still(2), skin, jnp.ones(2), jnp.asarray(0.0), jnp.asarray(True))
+    back, is_near = map(np.asarray, _way_back(term, *(jnp.asarray(each, jnp.float32) for each in (place, way))))
+    along = -(place * way).sum(axis=-1)
+    chord = -along + np.sqrt(along**2 - (place**2).sum(axis=-1) + BALL_RADIUS**2)
+    reach = WAY_BACK_STEP * WAY_BACK_STEPS
+    assert is_near[chord < 0.95 * reach].all()
+    assert not is_near[chord > 1.05 * reach].any()
+    assert 10 < is_near.sum() < 70
+    np.testing.assert_allclose(back[is_near], chord[is_near], atol=0.0012)  # the grid is 6 mm coarse
