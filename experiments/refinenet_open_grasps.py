@@ -19,6 +19,7 @@ training = RefineTraining(steps=2000)
 
 
 def main(output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]) -> None:
+    output.parent.mkdir(parents=True, exist_ok=True)
     sequences = read_sequences("open_grasps", "train")
     clips = build_clips(sequences, load_hand("open"), window=2, n_samples=2000)
     save_refinenet(train_refinenet(training, clips, field_hand("open", "right")), output)
