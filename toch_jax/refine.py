@@ -16,9 +16,7 @@ from toch_jax.fit.fit import bucket, fit_trajectory, pad_motion, pad_params, pad
 from toch_jax.fit.inverse_kinematics import params_from_joints, params_from_vertices
 from toch_jax.fit.settings import DEFAULT, FitSettings
 from toch_jax.fit.skin_binding import bind, carry
-from toch_jax.fit.slow_error import read_step, slow_error
 from toch_jax.fit.smooth import smooth_track
-from toch_jax.fit.touch import load_touch
 from toch_jax.hand.decimate import decimate
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.mesh import close_surface, closed_faces
@@ -104,7 +102,6 @@ def refine_hand(
     held = hold_lost(hand_to_part(model, params.replace(betas=every_betas), sequence, part), seen)
     params = held.replace(betas=params.betas)
     motion = relative_to(sequence.object_motion, part)
-    params, variance = without_slow_error(model, params, seen, sequence.fps, object, motion, settings)
     surface, joint_data = None, None
     if denoiser is not None:
         surface_hand = field_hand(sequence.hand_model or "open", model.side)
@@ -119,26 +116,7 @@ def refine_hand(
     clean = hand_to_world(model, fitted.params, sequence, part)
     clean = clean.replace(betas=repeat(clean.betas, sequence.n_frames))
     skin = skin_frames(model, clean)[0] if binding is None else carry(model, clean, binding)
-    return model, clean, jnp.sqrt(fitted.joint_sigma**2 + variance[:, None]), skin
-
-
-def without_slow_error(
-    model: HandModel,
-    params: HandParams,
-    seen: Bool[Array, "T"],
-    fps: float,
-    object: ObjectModel,
-    motion: ObjectMotion,
-    settings: FitSettings = DEFAULT,
-) -> tuple[HandParams, Float[Array, "T"]]:
-    """The tracked hand (fit's frame, betas (S,)) put where touch says; and the variance of its place, m2 per axis."""
-    n_frames = len(params.pose)
-    size = bucket(n_frames)
-    padded = pad_params(params, size), pad_seen(seen, size), put(np.arange(size) < n_frames)
-    moving = pad_motion(motion, size)
-    found = slow_error(model, *padded, fps, read_step(fps), object.without_mesh(), moving, load_touch(model), settings)
-    offset, variance = take((found.offset, found.variance.mean(axis=1)), np.s_[:n_frames])
-    return params.replace(transl=params.transl + offset), variance
+    return model, clean, fitted.joint_sigma, skin
 
 
 def _given_as_points(hands: Hands) -> bool:

@@ -40,14 +40,6 @@ class FitSettings(struct.PyTreeNode):
     """The error assumed of a clip too short to tell."""
     tracked_freedom: Scalar = 8.0
     tracked_shape: Scalar = 0.1
-    slow_error: Scalar = 0.01
-    """Of a tracker that puts the whole hand wrongly for long; along each axis, metres."""
-    slow_time: Scalar = 0.8
-    """After which that has wandered off, seconds."""
-    slow_doubt: Scalar = 4.0
-    """Nats of evidence before a clip is believed to have it."""
-    touch_rate: Scalar = 1.5
-    """How many independent looks at touch a second is worth."""
     field_strength: Scalar = 0.02
     """How many independent samples all correspondences of a frame are worth."""
     joint_strength: Scalar = 0.15
