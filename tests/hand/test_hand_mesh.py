@@ -7,7 +7,7 @@ import trimesh
 from igl import point_mesh_squared_distance
 
 from toch_jax.hand.mano import _boundary
-from toch_jax.hand.mesh import close_surface, closed_faces, closest_on_canonical, farthest_points, mirror
+from toch_jax.hand.mesh import close_surface, closed_faces, closest_on_canonical, mirror
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 
 
