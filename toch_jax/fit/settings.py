@@ -44,7 +44,7 @@ class FitSettings(struct.PyTreeNode):
     """How many independent samples all correspondences of a frame are worth."""
     joint_strength: Scalar = 0.15
     """The same of the denoiser's 21 joints."""
-    depth: Scalar = 0.003
+    depth: Scalar = 0.0027
     """Depth inside the object of a point whose skin faces it squarely, metres."""
     sunken: Scalar = 0.0045
     """A hand that is still deeper than this on the mean goes back the way it came; metres."""

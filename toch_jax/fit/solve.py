@@ -5,7 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from flax import struct
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from toch_jax.fit.banded import factor, frame_covariance, solve
 from toch_jax.fit.kinematics import joint_points, pose_bones, project
@@ -16,6 +16,8 @@ from toch_jax.hand.model import HandModel
 
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-4, 0.1, 10.0
 DAMPING_FLOOR = 1e-7
+ENOUGH = 1e-4
+"""Where the next step promises to lower the cost by less than this share of it, it is not taken."""
 
 
 class Solution(struct.PyTreeNode):
@@ -25,7 +27,7 @@ class Solution(struct.PyTreeNode):
     linear: Linear
     """The problem around it."""
     costs: Float[Array, "iterations"]
-    """The cost at the start and after each step; it never rises: a step that would raise it is not taken."""
+    """The cost at the start and after each step tried; it never rises: a step that would raise it is not taken."""
 
 
 def _damped(linear: Linear, damping: Float[Array, ""]) -> Linear:
@@ -44,11 +46,15 @@ def _damped(linear: Linear, damping: Float[Array, ""]) -> Linear:
 
 @partial(jax.jit, static_argnames="iterations")
 def solve_trajectory(model: HandModel, problem: Problem, start: HandState, iterations: int) -> Solution:
-    """Descend from `start`; a fixed number of steps, each taken only where the cost does not rise."""
-    Carry = tuple[HandState, Linear, HandState, Array]
+    """Descend from `start`; each step is taken only where the cost does not rise, at most `iterations` are tried."""
+    Carry = tuple[HandState, Linear, HandState, Array, Array, Array, Array]
 
-    def step(carry: Carry, _: None) -> tuple[Carry, Array]:
-        state, linear, proposed, damping = carry
+    def goes_on(carry: Carry) -> Bool[Array, ""]:
+        _, linear, _, _, promised, _, tried = carry
+        return (tried <= iterations) & ~(promised < ENOUGH * linear.cost)
+
+    def step(carry: Carry) -> Carry:
+        state, linear, proposed, damping, _, costs, tried = carry
         there = linearize(model, problem, proposed)
         better = there.cost < linear.cost  # False for NaN, which float32 gives where damping is too small
         keep = partial(jax.tree.map, partial(jnp.where, better))
@@ -56,12 +62,15 @@ def solve_trajectory(model: HandModel, problem: Problem, start: HandState, itera
         damping = jnp.where(better, jnp.maximum(damping * DAMPING_DOWN, DAMPING_FLOOR), damping * DAMPING_UP)
         damped = _damped(linear, damping)
         frames, shape = solve(damped.system, factor(damped.system), damped.frames, damped.shape)
-        return (state, linear, step_state(state, frames, shape), damping), linear.cost
+        promised = 0.5 * (jnp.sum(frames * linear.frames) + jnp.sum(shape * linear.shape))
+        costs = jnp.where(jnp.arange(iterations + 1) < tried, costs, linear.cost)
+        return state, linear, step_state(state, frames, shape), damping, promised, costs, tried + 1
 
     # The start is the first proposal, better than nothing: so the problem is linearised in one place.
     nothing = no_terms(start.wrist.shape[0], start.betas.shape[0]).replace(cost=jnp.asarray(jnp.inf))
-    carry = (start, nothing, start, jnp.asarray(DAMPING_START / DAMPING_DOWN))
-    (state, linear, _, _), costs = jax.lax.scan(step, carry, None, length=iterations + 1)
+    costs = jnp.full(iterations + 1, jnp.inf)
+    carry = (start, nothing, start, jnp.asarray(DAMPING_START / DAMPING_DOWN), nothing.cost, costs, jnp.asarray(0))
+    state, linear, *_, costs, _ = jax.lax.while_loop(goes_on, step, carry)
     return Solution(state, linear, costs)
 
 
