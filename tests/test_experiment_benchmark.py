@@ -1,6 +1,7 @@
 """`toch benchmark`, from an experiment to its files."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from toch_jax import methods
 from toch_jax.benchmark import Benchmark, run_benchmark
 from toch_jax.cli import main
 from toch_jax.errors import InputError
+from toch_jax.evaluate.benchmark import Oracle
 from toch_jax.evaluate.definitions import METRICS
 from toch_jax.methods import METHODS, find_methods
 from toch_jax.sequence.file import load_sequence
@@ -56,6 +58,28 @@ def test_quick_writes_everything(tiny: Benchmark, tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match=r"clips: expected cut to 40 frames.*found whole"):
         run_benchmark(tiny, tmp_path)
+
+
+def test_methods_that_need_no_tuning(tiny: Benchmark, tmp_path: Path) -> None:
+    run_benchmark(replace(tiny, methods=("input",)), tmp_path, quick=True)
+    assert "Settings of the filters" not in (tmp_path / "results.md").read_text()
+
+
+def test_only_an_oracle_is_told_the_truth(tiny: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(methods._PLAIN, "oracle:field", Oracle(lambda noisy, object: noisy.replace(hands=noisy.truth)))
+    results = run_benchmark(replace(tiny, methods=("input", "oracle:field")), tmp_path, quick=True)
+    assert {r.mean for r in results if (r.method, r.metric) == ("oracle:field", "mpjpe")} == {0.0}
+
+
+def test_ours_with_other_weights_beside_the_shipped_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setitem(methods._LEARNT, "ours", lambda checkpoint: read.append(checkpoint.name) or methods._tracked)
+    assert list(find_methods(["ours", "ours:other"], {"ours:other": __file__})) == ["ours", "ours:other"]
+    assert read == ["default.npz", Path(__file__).name]
+    with pytest.raises(InputError, match="weights of ours:none"):
+        find_methods(["ours:none"], {})
+    with pytest.raises(InputError, match="method: expected one of"):
+        find_methods(["fit:other"], {})
 
 
 def test_other_weights_need_another_folder(tmp_path: Path, clip: Sequence, monkeypatch: pytest.MonkeyPatch) -> None:

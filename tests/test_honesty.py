@@ -16,21 +16,12 @@ from toch_jax.hand.files import load_hand
 from toch_jax.refine import refine
 from toch_jax.sequence.file import load_sequence, save_sequence
 
-FRAMES = slice(20, 52)
-
 
 @pytest.fixture(scope="module")
 def files(example_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Some frames of the example, as they are and with garbage for ground truth."""
-    whole = load_sequence(example_file)
-
-    def cut(leaf):
-        return leaf[:, FRAMES]
-
-    hands, truth = (each.replace(params=jax.tree.map(cut, each.params)) for each in (whole.hands, whole.truth))
-    short = whole.replace(
-        hands=hands, truth=truth, hand_valid=cut(whole.hand_valid), object_motion=jax.tree.map(cut, whole.object_motion)
-    )
+    short = load_sequence(example_file).frames(20, 52)
+    truth = short.truth
     rng = np.random.default_rng(0)
     garbage = truth.replace(
         params=jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape), jnp.float32), truth.params)

@@ -20,13 +20,7 @@ FRAMES = 32
 @pytest.fixture(scope="module")
 def tracked(example_file) -> Sequence:
     """The first frames in which the example's hand is at the object."""
-    whole = load_sequence(example_file)
-    cut = slice(20, 20 + FRAMES)
-    motion = jax.tree.map(lambda leaf: leaf[:, cut], whole.object_motion)
-    hands, truth = (
-        each.replace(params=jax.tree.map(lambda leaf: leaf[:, cut], each.params)) for each in (whole.hands, whole.truth)
-    )
-    return whole.replace(hands=hands, truth=truth, object_motion=motion, hand_valid=whole.hand_valid[:, cut])
+    return load_sequence(example_file).frames(20, 20 + FRAMES)
 
 
 @pytest.fixture(scope="module")

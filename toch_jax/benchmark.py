@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import jax
-
 from toch_jax.datasets.read import read_sequences
 from toch_jax.errors import bad_input
 from toch_jax.evaluate.benchmark import Clip, benchmark
@@ -87,14 +85,16 @@ def results_text(
         mine = [r for r in results if r.dataset == dataset]
         n_clips = max(len(table) for table in under.values())
         text += [f"## {dataset}, {n_clips} clips\n", "Ours over the others (less is better, but for contact):\n"]
-        text += [standing_table(mine, under), headline_table(mine), "Settings of the filters:\n"]
-        tuned = json.loads((folder / "filters" / f"{dataset}.json").read_text(encoding="utf-8"))
-        for noise in under:
-            chosen = (
-                f"{name.removeprefix('filter:')} {best['setting']}" for name, best in tuned.get(noise, {}).items()
-            )
-            text.append(f"- {noise}: {'; '.join(chosen)}")
-        text.append("")
+        text += [standing_table(mine, under), headline_table(mine)]
+        place = folder / "filters" / f"{dataset}.json"
+        tuned = json.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}
+        settings = [
+            f"- {noise}: "
+            + "; ".join(f"{name.removeprefix('filter:')} {best['setting']}" for name, best in tuned[noise].items())
+            for noise in under
+            if noise in tuned
+        ]
+        text += ["Settings of the filters:\n", *settings, ""] if settings else []
     noises = {r.noise for r in results}
     if same := [row for row in load_reported() if row.noise in noises]:
         text += ["## Published figures under the same noise, on other data; not reproduced\n", reported_table(same)]
@@ -111,14 +111,7 @@ def _clips(dataset: str, split: str, count: int | None, short: bool) -> list[Cli
 def _middle(clean: Sequence) -> Sequence:
     """At most QUICK_FRAMES frames from the middle of the clip."""
     start = max(0, (clean.n_frames - QUICK_FRAMES) // 2)
-
-    def cut(leaf: jax.Array) -> jax.Array:
-        return leaf[:, start : start + QUICK_FRAMES]
-
-    hands = clean.hands.replace(params=jax.tree.map(cut, clean.hands.params))
-    return clean.replace(
-        hands=hands, hand_valid=cut(clean.hand_valid), object_motion=jax.tree.map(cut, clean.object_motion)
-    )
+    return clean.frames(start, start + QUICK_FRAMES)
 
 
 def _claim(folder: Path, experiment: Benchmark, quick: bool) -> None:

@@ -1,6 +1,7 @@
 """The methods that a benchmark compares, by name."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from toch_jax.denoiser.checkpoints import load_denoiser
 from toch_jax.denoiser.toch import TochDenoiser
 from toch_jax.errors import bad_input
 from toch_jax.evaluate.baselines import FILTERS
-from toch_jax.evaluate.benchmark import Method, Repair
+from toch_jax.evaluate.benchmark import Method, Oracle, Repair
+from toch_jax.evaluate.oracle import fit_clean_field, fit_true_mask
 from toch_jax.object.model import ObjectModel
 from toch_jax.peers.contactopt import contactopt
 from toch_jax.peers.refinenet import refinenet
@@ -18,6 +20,8 @@ from toch_jax.refine import refine
 from toch_jax.sequence.types import Sequence
 
 METHODS = ("input", *FILTERS, "fit", "toch", "refinenet", "contactopt", "ours")
+ORACLES = ("oracle:field", "oracle:mask")
+"""The fit from the true field, and ours told the true mask: what bounds `ours`."""
 SHIPPED = {"ours": Path(str(files("toch_jax.denoiser"))) / "weights" / "default.npz"}
 """Weights that come with the package."""
 
@@ -25,24 +29,29 @@ SHIPPED = {"ours": Path(str(files("toch_jax.denoiser"))) / "weights" / "default.
 def find_methods(names: Iterable[str], checkpoints: Mapping[str, str]) -> dict[str, Method]:
     """The methods called `names`, in that order, their networks loaded.
 
-    Raises InputError for a name that is no method's, and for weights that are not there or not the method's.
+    `ours:NAME` is ours with other weights. Raises InputError for a name that is no method's, and for weights that are
+    not there or not the method's.
     """
     found: dict[str, Method] = {}
     for name in names:
+        kind = name.partition(":")[0]
         if name in FILTERS:
             found[name] = FILTERS[name]
         elif name in _PLAIN:
             found[name] = _PLAIN[name]
-        elif name in _LEARNT:
-            found[name] = _LEARNT[name](checkpoint_of(name, checkpoints))
+        elif name in _LEARNT or kind == "ours":
+            found[name] = _LEARNT[kind](checkpoint_of(name, checkpoints))
+        elif name == "oracle:mask":
+            denoiser = load_denoiser(checkpoint_of("ours", checkpoints))
+            found[name] = Oracle(partial(fit_true_mask, denoiser))
         else:
-            raise bad_input("benchmark", "method", "one of " + ", ".join(METHODS), repr(name))
+            raise bad_input("benchmark", "method", "one of " + ", ".join((*METHODS, *ORACLES)), repr(name))
     return found
 
 
 def learnt(names: Iterable[str]) -> list[str]:
     """Those of the methods that have weights."""
-    return [name for name in names if name in _LEARNT]
+    return [name for name in names if name.partition(":")[0] in _LEARNT]
 
 
 def checkpoint_of(name: str, checkpoints: Mapping[str, str]) -> Path:
@@ -83,5 +92,10 @@ def _refinenet(checkpoint: Path) -> Repair:
     return lambda sequence, object: refinenet(sequence, network, object)
 
 
-_PLAIN: dict[str, Repair] = {"input": _tracked, "fit": _fit, "contactopt": _contactopt}
+_PLAIN: dict[str, Method] = {
+    "input": _tracked,
+    "fit": _fit,
+    "contactopt": _contactopt,
+    "oracle:field": Oracle(fit_clean_field),
+}
 _LEARNT: dict[str, Callable[[Path], Repair]] = {"toch": _toch, "refinenet": _refinenet, "ours": _ours}

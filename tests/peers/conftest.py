@@ -1,6 +1,5 @@
 """A clean clip of a hand that holds an object, and what is done to it."""
 
-import jax
 import pytest
 
 from toch_jax.object.model import ObjectModel
@@ -14,12 +13,8 @@ FRAMES = 16
 @pytest.fixture(scope="session")
 def held(example_file) -> Sequence:
     """Frames of the example in which the true hand holds the object, as if a tracker had given them."""
-    whole = load_sequence(example_file)
-    cut = slice(28, 28 + FRAMES)
-    motion = jax.tree.map(lambda leaf: leaf[:, cut], whole.object_motion)
-    params = jax.tree.map(lambda leaf: leaf[:, cut], whole.truth.params)
-    hands = whole.truth.replace(params=params)
-    return whole.replace(hands=hands, truth=None, object_motion=motion, hand_valid=whole.hand_valid[:, cut])
+    clip = load_sequence(example_file).frames(28, 28 + FRAMES)
+    return clip.replace(hands=clip.truth, truth=None)
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,8 @@ from toch_jax.peers.train_refinenet import (
     save_refinenet,
     train_refinenet,
 )
-from toch_jax.refine import field_hand
 from toch_jax.sequence.mirror import mirror
+from toch_jax.tracked_hand import field_hand
 from toch_jax.training.clips import build_clips
 
 

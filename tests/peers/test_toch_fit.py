@@ -10,8 +10,8 @@ from toch_jax.field.types import ContactField, FieldEstimate
 from toch_jax.hand.model import skin_frames
 from toch_jax.peers import toch_fit
 from toch_jax.peers.toch_fit import Targets, Unknowns, pose_points, script_loss, toch_refine
-from toch_jax.refine import field_hand
 from toch_jax.sequence.mirror import mirror
+from toch_jax.tracked_hand import field_hand
 
 
 class Fake(struct.PyTreeNode):

@@ -18,11 +18,12 @@ from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.host import pad_last, take
 from toch_jax.object.model import ObjectModel, ObjectMotion
-from toch_jax.object.motion import relative_to, samples_in_frame
-from toch_jax.refine import field_hand, sequence_object, tracked_params
+from toch_jax.object.motion import samples_in_frame
+from toch_jax.refine import sequence_object
 from toch_jax.sequence.mirror import mirror, mirror_params, mirror_points
-from toch_jax.sequence.part_frame import hand_to_part, hand_to_world, hold_lost, nearest_part
+from toch_jax.sequence.part_frame import hand_to_world
 from toch_jax.sequence.types import Hands, Sequence
+from toch_jax.tracked_hand import tracked_hand
 
 
 class Scene(struct.PyTreeNode):
@@ -81,22 +82,21 @@ def _repair_hand(sequence: Sequence, hand: int, object: ObjectModel, repair: Rep
     """World parameters of one hand (betas (T, S))."""
     if sequence.hand_side[hand] == "left":
         return mirror_params(_repair_hand(mirror(sequence), hand, _mirror_object(object), repair))
-    model, params = tracked_params(sequence, hand)
-    n_frames, seen = sequence.n_frames, sequence.hand_valid[hand]
-    params = params.replace(betas=jnp.broadcast_to(params.betas, (n_frames, *params.betas.shape)))
-    part = nearest_part(sequence, skin_frames(model, params)[1], seen)
+    tracked = tracked_hand(sequence, hand)
+    n_frames = sequence.n_frames
     size = bucket(n_frames)
-    held = hold_lost(hand_to_part(model, params, sequence, part), seen)
+    params = tracked.params
+    params = params.replace(betas=jnp.broadcast_to(params.betas, (n_frames, *params.betas.shape)))
     scene = Scene(
-        surface=field_hand(sequence.hand_model or "open", "right"),
-        tracked=jax.tree.map(partial(pad_last, size=size), held),
-        seen=pad_seen(seen, size),
+        surface=tracked.surface,
+        tracked=jax.tree.map(partial(pad_last, size=size), params),
+        seen=pad_seen(tracked.seen, size),
         n_frames=jnp.asarray(n_frames),
         object=object,
-        motion=pad_motion(relative_to(sequence.object_motion, part), size),
+        motion=pad_motion(tracked.motion, size),
     )
     repaired = take(repair(scene), np.s_[:n_frames])
-    return hand_to_world(model, repaired, sequence, part)
+    return hand_to_world(tracked.model, repaired, sequence, tracked.part)
 
 
 def _mirror_object(object: ObjectModel) -> ObjectModel:

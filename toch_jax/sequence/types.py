@@ -1,5 +1,6 @@
 """The sequence that flows in and out: tracked hands, an object and its motion."""
 
+import jax
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
@@ -44,3 +45,9 @@ class Sequence(struct.PyTreeNode):
     @property
     def n_frames(self) -> int:
         return self.object_motion.translation.shape[1]
+
+    def frames(self, start: int, stop: int) -> "Sequence":
+        """These frames alone."""
+        timed = (self.hands, self.hand_valid, self.object_motion, self.truth, self.hand_joint_sigma)
+        hands, valid, motion, truth, sigma = jax.tree.map(lambda leaf: leaf[:, start:stop], timed)
+        return self.replace(hands=hands, hand_valid=valid, object_motion=motion, truth=truth, hand_joint_sigma=sigma)

@@ -1,0 +1,80 @@
+"""One hand of a tracked sequence as parameters, in the frame of the object's part that it handles."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from jaxtyping import Array, Bool
+
+from toch_jax.fit.inverse_kinematics import params_from_joints, params_from_vertices
+from toch_jax.hand.decimate import decimate
+from toch_jax.hand.files import load_hand
+from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
+from toch_jax.host import put, repeat, take
+from toch_jax.object.model import ObjectMotion
+from toch_jax.object.motion import relative_to
+from toch_jax.sequence.part_frame import hand_to_part, hold_lost, nearest_part
+from toch_jax.sequence.types import Sequence
+
+N_FIELD_FACES = 1500
+"""Of the hand that rays are cast against; its field differs from the full hand's by less than trackers err."""
+
+
+@dataclass(frozen=True)
+class TrackedHand:
+    """What the fit and the denoiser are given of one hand over T frames."""
+
+    model: HandModel
+    surface: HandModel
+    """The same hand, closed and coarser."""
+    hand: int
+    """Which of the sequence's hands."""
+    part: int
+    """Which part of the object it handles."""
+    world: HandParams
+    """As tracked; axes (T, ...), betas (S,)."""
+    params: HandParams
+    """In the part's frame; a frame that the tracker lost holds the nearest that it saw."""
+    seen: Bool[Array, "T"]
+    fps: float
+    motion: ObjectMotion
+    """Of all parts, as seen from that part."""
+
+
+def tracked_hand(sequence: Sequence, hand: int) -> TrackedHand:
+    """One hand of the sequence, whatever it was given as. Ground truth is not read."""
+    model, world = _world_params(sequence, hand)
+    seen = take(sequence.hand_valid, hand)
+    framewise = world.replace(betas=repeat(world.betas, sequence.n_frames))
+    part = nearest_part(sequence, skin_frames(model, framewise)[1], seen)
+    held = hold_lost(hand_to_part(model, framewise, sequence, part), seen)
+    return TrackedHand(
+        model=model,
+        surface=field_hand(sequence.hand_model or "open", model.side),
+        hand=hand,
+        part=part,
+        world=world,
+        params=held.replace(betas=world.betas),
+        seen=seen,
+        fps=sequence.fps,
+        motion=relative_to(sequence.object_motion, part),
+    )
+
+
+@cache
+def field_hand(hand_model: str, side: Side) -> HandModel:
+    """The coarser hand that rays are cast against."""
+    return decimate(load_hand(hand_model, side), N_FIELD_FACES)
+
+
+def _world_params(sequence: Sequence, hand: int) -> tuple[HandModel, HandParams]:
+    """The model and world parameters ((T, ...) axes, betas (S,)) of one hand."""
+    model = load_hand(sequence.hand_model or "open", sequence.hand_side[hand])
+    given = sequence.hands
+    params, joints, vertices, seen = take((given.params, given.joints, given.vertices, sequence.hand_valid), hand)
+    if params is not None:
+        return model, params.replace(betas=put(np.asarray(params.betas).mean(axis=0)))
+    if joints is not None:
+        return model, params_from_joints(model, joints, seen)
+    assert vertices is not None
+    return model, params_from_vertices(model, vertices, given.vertex_order, seen)
