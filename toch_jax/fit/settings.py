@@ -44,13 +44,13 @@ class FitSettings(struct.PyTreeNode):
     """How many independent samples all correspondences of a frame are worth."""
     joint_strength: Scalar = 0.15
     """The same of the denoiser's 21 joints."""
-    depth: Scalar = 0.0027
+    depth: Scalar = 0.001
     """Depth inside the object of a point whose skin faces it squarely, metres."""
     sunken: Scalar = 0.0045
     """A hand that is still deeper than this on the mean goes back the way it came; metres."""
     last_depth: Scalar = 0.001
     """`depth`, while it goes back."""
-    margin: Scalar = 0.0003
+    margin: Scalar = 0.0005
     """Depth that costs nothing, metres."""
     sigma_scale: Scalar = 1.4
     """What validation clips say the normal equations leave out of the joints' spread."""
