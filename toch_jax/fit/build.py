@@ -65,6 +65,9 @@ def tracked_term(
     tracked: HandState, seen: Bool[Array, "T"], noise: Levels, settings: FitSettings, robust: bool
 ) -> TrackedTerm:
     """The tracked hand, as sure as its noise lets it be."""
+    times, most = settings.finger_bias
+    fingers = jnp.maximum(noise.fingers, jnp.minimum(times * noise.fingers, most))
+    noise = noise.replace(fingers=fingers)
     weight = 1 / (noise.by_group() ** 2 + settings.tracked_floor.by_group() ** 2)
     return TrackedTerm(
         state=tracked,

@@ -38,6 +38,9 @@ class FitSettings(struct.PyTreeNode):
     """The least error that a tracker is credited with."""
     tracked_assumed: Levels = Levels(wrist=0.005, orient=0.05, fingers=0.1)
     """The error assumed of a clip too short to tell."""
+    finger_bias: tuple[Scalar, Scalar] = (4.0, 0.1)
+    """Fingers that shake are off by more than they shake: so many times, but no more than so much for that (rad).
+    Fingers that don't shake at all are believed."""
     tracked_freedom: Scalar = 8.0
     tracked_shape: Scalar = 0.1
     field_strength: Scalar = 0.02
