@@ -1,6 +1,6 @@
 """Every method under every noise, on real grasps of objects that no training has seen, and on generated ones.
 
-`ours:myodm` is ours trained on real grasps (experiments/myodm.py); the oracles, which read the truth, say what bounds it.
+`ours:myodm` is ours trained on real grasps (experiments/myodm.py); the oracles read the truth: they say what bounds it.
 """
 
 from toch_jax.benchmark import Benchmark

@@ -47,7 +47,7 @@ def test_quick_writes_everything(tiny: Benchmark, tmp_path: Path) -> None:
     assert error["T(0.01)", "input"] == pytest.approx(20 * np.sqrt(2 / np.pi), rel=0.15)
     assert error["T(0.01)", "filter:kalman:object"] < error["T(0.01)", "input"]
     names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert names >= {"results.md", "metrics.json", "filters/toy.json", "plots/toy_error_T.png"}
+    assert names >= {"results.md", "metrics.json", "filters/toy.json", "plots/toy_error.png"}
     assert {name for name in names if name.startswith("clips/toy/T(0.01)")} == {
         *("clips/toy/T(0.01)/a.json", "clips/toy/T(0.01)/c.json")
     }

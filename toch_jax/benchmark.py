@@ -13,7 +13,7 @@ from toch_jax.evaluate.definitions import METRICS
 from toch_jax.evaluate.plots import draw_plots
 from toch_jax.evaluate.report import Result, Table, summarise, write_whole
 from toch_jax.evaluate.reported import load_reported
-from toch_jax.evaluate.tables import definitions_table, headline_table, reported_table, standing_table
+from toch_jax.evaluate.tables import definitions_table, error_table, headline_table, reported_table, standing_table
 from toch_jax.methods import METHODS, checkpoint_of, find_methods, learnt
 from toch_jax.sequence.types import Sequence
 
@@ -84,8 +84,9 @@ def results_text(
     for dataset, under in tables.items():
         mine = [r for r in results if r.dataset == dataset]
         n_clips = max(len(table) for table in under.values())
-        text += [f"## {dataset}, {n_clips} clips\n", "Ours over the others (less is better, but for contact):\n"]
-        text += [standing_table(mine, under), headline_table(mine)]
+        text += [f"## {dataset}, {n_clips} clips\n", "MPJPE (mm):\n", error_table(mine)]
+        text += ["Ours over the others (less is better, but for contact):\n", standing_table(mine, under)]
+        text += ["Everything of note:\n", headline_table(mine)]
         place = folder / "filters" / f"{dataset}.json"
         tuned = json.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}
         settings = [

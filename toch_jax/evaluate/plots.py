@@ -13,20 +13,29 @@ from toch_jax.evaluate.calibration import LEVELS
 from toch_jax.evaluate.report import Result
 from toch_jax.sequence.perturb import parse_perturbation
 
+LEVEL_AXES = {"T": "translation noise (m)", "R": "pose noise (rad)"}
+
 
 def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
-    """For each data set error_T, error_R (where there are such noises), contact and sigma; the files written."""
+    """For each data set error (against the levels of T and of R), contact and sigma; the files written."""
     written = []
     for dataset in {r.dataset: None for r in results}:
         mine = [r for r in results if r.dataset == dataset]
-        for kind, unit in (("T", "translation noise (m)"), ("R", "pose noise (rad)")):
-            if shown := [
-                r for r in mine if r.metric == "mpjpe" and r.method != "truth" and _level(r, kind) is not None
-            ]:
-                figure, axes = plt.subplots(figsize=(7, 4.5))
+        levels = {
+            kind: shown
+            for kind in LEVEL_AXES
+            if (
+                shown := [
+                    r for r in mine if r.metric == "mpjpe" and r.method != "truth" and _level(r, kind) is not None
+                ]
+            )
+        }
+        if levels:
+            figure, panels = plt.subplots(1, len(levels), figsize=(6 * len(levels), 4.5), squeeze=False)
+            for axes, (kind, shown) in zip(panels[0], levels.items(), strict=True):
                 _error_against_level(axes, shown, kind)
-                axes.set(xlabel=unit, ylabel="MPJPE (mm)", title=f"{dataset}, {kind}", xlim=(0, None), ylim=(0, None))
-                written.append(_save(figure, axes, folder / f"{dataset}_error_{kind}.png"))
+                axes.set(xlabel=LEVEL_AXES[kind], ylabel="MPJPE (mm)", title=dataset, xlim=(0, None), ylim=(0, None))
+            written.append(_save(figure, panels[0][-1], folder / f"{dataset}_error.png"))
         if shown := [r for r in mine if r.metric == "contact_iou" and r.method != "truth"]:
             figure, axes = plt.subplots(figsize=(9, 4.5))
             _contact(axes, shown)

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 
+from toch_jax.evaluate.aims import ACCELERATION, CONTACT_IOU, INSIDE_90, VOLUME, Aim, aims_of
 from toch_jax.evaluate.definitions import METRICS
 from toch_jax.evaluate.report import Result, Table
 from toch_jax.evaluate.reported import Reported
 
 HEADLINES = [name for name, metric in METRICS.items() if metric.headline]
 OURS = "ours"
+Key = tuple[str, str, str]
+"""Noise, method, metric."""
 
 
 def headline_table(results: Iterable[Result]) -> str:
@@ -24,44 +27,71 @@ def headline_table(results: Iterable[Result]) -> str:
     )
 
 
+def error_table(results: Iterable[Result]) -> str:
+    """Of one data set: noise down, methods across, MPJPE in mm, mean [low, high]; of the lost frames, if there are any."""
+    found = {(r.noise, r.method, r.metric): r for r in results}
+    methods = list({m: None for _, m, _ in found if m != "truth" and not _is_filter(m)})
+    head = [methods[0], "best filter", *methods[1:]] if any(_is_filter(m) for _, m, _ in found) else methods
+    rows = []
+    for noise in {n: None for n, _, _ in found}:
+        metric = _error_metric(found, noise)
+        best = _best_filter(found, noise, metric)
+        row = [noise + (", lost frames" if metric == "mpjpe_missing" else "")]
+        for method in head:
+            cell = found.get((noise, (best or "") if method == "best filter" else method, metric))
+            row.append("-" if cell is None else f"{cell.mean:.1f} [{cell.low:.1f}, {cell.high:.1f}]")
+        rows.append(row)
+    return _table(["noise", *head], rows)
+
+
 def standing_table(results: Iterable[Result], tables: Mapping[str, Table]) -> str:
     """Of one data set: our error over the others' under each noise, and where the limits are; "-" where there is none.
 
-    The best filter is the one best on these very clips: a harder rival than the one that validation would choose.
+    An aim (evaluate/aims.py) stands beside what missed it. The best filter is the one best on these very clips: a
+    harder rival than the one that validation would choose.
     """
-    mean = {(r.noise, r.method, r.metric): r.mean for r in results}
+    found = {(r.noise, r.method, r.metric): r for r in results}
     rows = []
     for noise, table in tables.items():
-        metric = "mpjpe_missing" if (noise, OURS, "mpjpe_missing") in mean else "mpjpe"
-        filters = {m: v for (n, m, k), v in mean.items() if (n, k) == (noise, metric) and m.startswith("filter:")}
-        best = min(filters, key=lambda method: filters[method]) if filters else None
+        metric = _error_metric(found, noise)
+        best = _best_filter(found, noise, metric)
+        aims = aims_of(noise)
         clip_ratios = [
             clip[OURS]["mpjpe"] / clip["input"]["mpjpe"]
             for clip in table.values()
             if OURS in clip and clip.get("input", {}).get("mpjpe")
         ]
 
-        def ratio(rival: str | None, metric: str, noise: str = noise) -> str:
-            ours, other = mean.get((noise, OURS, metric)), mean.get((noise, rival or "", metric))
-            return f"{ours / other:.2f}" if ours is not None and other else "-"
+        def ratio(rival: str | None, metric: str, aim: Aim, noise: str = noise) -> str:
+            ours, other = found.get((noise, OURS, metric)), found.get((noise, rival or "", metric))
+            return "-" if ours is None or other is None or not other.mean else _beside(ours.mean / other.mean, aim)
 
-        inside = mean.get((noise, OURS, "inside_90"))
+        inside = found.get((noise, OURS, "inside_90"))
         rows.append(
             [
                 noise,
                 metric,
-                f"{ratio(best, metric)} ({best.removeprefix('filter:')})" if best else "-",
-                *(ratio(rival, metric) for rival in ("toch", "input", "fit")),
-                f"{max(clip_ratios):.2f}" if clip_ratios else "-",
-                ratio("toch", "contact_iou"),
-                ratio("truth", "intersection_volume"),
-                ratio(best, "acceleration_error"),
-                "-" if inside is None else f"{inside:.0f} %",
+                f"{ratio(best, metric, aims.best_filter)} ({best.removeprefix('filter:')})" if best else "-",
+                ratio("toch", metric, aims.toch),
+                ratio("input", metric, aims.input),
+                ratio("fit", metric, Aim()),
+                _beside(max(clip_ratios), aims.worst_clip) if clip_ratios else "-",
+                ratio("toch", "contact_iou", CONTACT_IOU),
+                ratio("oracle:field", "contact_iou", Aim()),
+                ratio("truth", "intersection_volume", VOLUME),
+                ratio(best, "acceleration_error", ACCELERATION),
+                "-" if inside is None else _beside(inside.mean, INSIDE_90, "{:.0f} %"),
             ]
         )
     head = ["noise", "error", "/ best filter", "/ toch", "/ input", "/ fit", "worst clip / input"]
-    head += ["contact IoU / toch", "volume / truth", "acceleration error / that filter", "inside 90 %"]
+    head += ["contact IoU / toch", "contact IoU / oracle:field", "volume / truth"]
+    head += ["acceleration error / that filter", "inside 90 %"]
     return _table(head, rows)
+
+
+def _beside(value: float, aim: Aim, form: str = "{:.2f}") -> str:
+    shown = form.format(value)
+    return shown if aim.is_met(round(value, 2)) else f"{shown} [missed: {aim}]"
 
 
 def reported_table(rows: Iterable[Reported]) -> str:
@@ -82,6 +112,20 @@ def reported_table(rows: Iterable[Reported]) -> str:
 def definitions_table() -> str:
     """What each number is, with its constants."""
     return _table(["metric", "unit", "meaning"], [[name, m.unit, m.meaning] for name, m in METRICS.items()])
+
+
+def _is_filter(method: str) -> bool:
+    return method.startswith("filter:")
+
+
+def _error_metric(found: Mapping[Key, Result], noise: str) -> str:
+    return "mpjpe_missing" if (noise, OURS, "mpjpe_missing") in found else "mpjpe"
+
+
+def _best_filter(found: Mapping[Key, Result], noise: str, metric: str) -> str | None:
+    """The one best on these very clips."""
+    errors = {m: r.mean for (n, m, k), r in found.items() if (n, k) == (noise, metric) and _is_filter(m)}
+    return min(errors, key=lambda method: errors[method]) if errors else None
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:
