@@ -28,7 +28,7 @@ def headline_table(results: Iterable[Result]) -> str:
 
 
 def error_table(results: Iterable[Result]) -> str:
-    """Of one data set: noise down, methods across, MPJPE in mm, mean [low, high]; of the lost frames, if there are any."""
+    """Of one data set: noise down, methods across; MPJPE in mm, mean [low, high], of lost frames if there are any."""
     found = {(r.noise, r.method, r.metric): r for r in results}
     methods = list({m: None for _, m, _ in found if m != "truth" and not _is_filter(m)})
     head = [methods[0], "best filter", *methods[1:]] if any(_is_filter(m) for _, m, _ in found) else methods
