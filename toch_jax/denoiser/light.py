@@ -70,7 +70,8 @@ class LightDenoiser(nnx.Module):
         self.config = config
         point, frame = config.point_width, config.frame_width
         paths = len(config.smoothing) + 2
-        small = nnx.initializers.normal(1e-3)
+        # A joint's correction is mixed of many paths: each starts smaller than what stands alone.
+        small, tiny = nnx.initializers.normal(1e-3), nnx.initializers.normal(3e-4)
         self.shape_in = nnx.Linear(6, point, rngs=rngs)
         self.shape_out = nnx.Linear(point, point, rngs=rngs)
         self.point_in = nnx.Linear(18, point, rngs=rngs)
@@ -78,7 +79,7 @@ class LightDenoiser(nnx.Module):
         self.frame_in = nnx.Linear(3 * point + 63 * (2 + paths) + 22, frame, rngs=rngs)
         self.blocks = nnx.List([TemporalBlock(frame, dilation, rngs=rngs) for dilation in config.dilations])
         self.frame_norm = nnx.LayerNorm(frame, rngs=rngs)
-        self.to_joints = nnx.Linear(frame, 21 * (paths + 3 + 1), kernel_init=small, rngs=rngs)
+        self.to_joints = nnx.Linear(frame, 21 * (paths + 3 + 1), kernel_init=tiny, rngs=rngs)
         self.answer_shape = nnx.Linear(point, point, use_bias=False, rngs=rngs)
         self.answer_frame = nnx.Linear(frame, point, use_bias=False, rngs=rngs)
         self.answer_in = nnx.Linear(point + 22, point, rngs=rngs)

@@ -16,6 +16,8 @@ from toch_jax.object.orient import RAY_OFFSET, first_hits, orient_outward
 GRID_MARGIN = 0.03
 # Candidates for each sample that is kept.
 OVERSAMPLING = 4
+# Of the distance grid's nodes, every so many.
+COARSE_TO_FINE = (2, 1)
 
 
 def build_object(
@@ -145,36 +147,33 @@ def _distance_grid(
 ) -> tuple[Float[np.ndarray, "G G G"], Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
     """Signed distance (metres, negative inside) on a box about the part, its first node and its spacings.
 
-    As many nodes along each side: a thin thing is sampled finely across. Far from the surface only every other node is
-    measured, and those between are interpolated.
+    As many nodes along each side: a thin thing is sampled finely across. Every other node is measured; of those between,
+    only the ones near the surface, and the rest interpolated.
 
     The sign is the winding number's, which holds for surfaces with holes.
     """
     corners = triangles.reshape(-1, 3)
     low, high = corners.min(axis=0), corners.max(axis=0)
     origin, spacing = low - GRID_MARGIN, (high - low + 2 * GRID_MARGIN) / (resolution - 1)
-    coarse = np.union1d(np.arange(0, resolution, 2), [resolution - 1])
-    measured = _distances(triangles, origin + spacing * _nodes(coarse))
-    nodes = _nodes(np.arange(resolution))
-    distance = _every_node(measured, coarse)
-    near = np.abs(distance) < 2 * np.linalg.norm(spacing)
-    distance[near] = _distances(triangles, origin + spacing * nodes[near])
+    known = np.array([0, resolution - 1])
+    distance = np.zeros((2, 2, 2))
+    for stride in COARSE_TO_FINE:
+        nodes = np.union1d(np.arange(0, resolution, stride), [resolution - 1])
+        distance = _interpolated(distance, known, nodes)
+        near = np.argwhere(np.abs(distance) < 2 * stride * np.linalg.norm(spacing))
+        distance[tuple(near.T)] = _distances(triangles, origin + spacing * nodes[near])
+        known = nodes
     return distance, origin, spacing
 
 
-def _every_node(measured: Float[np.ndarray, "C C C"], coarse: Int64[np.ndarray, "C"]) -> Float[np.ndarray, "G G G"]:
-    """What was measured at `coarse` nodes, two apart at most, and means of neighbours between; along each side."""
-    between = np.setdiff1d(np.arange(coarse[-1]), coarse)
+def _interpolated(
+    values: Float[np.ndarray, "C C C"], known: Int64[np.ndarray, "C"], nodes: Int64[np.ndarray, "G"]
+) -> Float[np.ndarray, "G G G"]:
+    """Trilinearly, from the nodes `known` along each side."""
+    share = np.stack([np.interp(nodes, known, one) for one in np.eye(len(known))])
     for _ in range(3):
-        filled = np.empty((coarse[-1] + 1, *measured.shape[1:]))
-        filled[coarse] = measured
-        filled[between] = (filled[between - 1] + filled[between + 1]) / 2
-        measured = np.moveaxis(filled, 0, -1)
-    return np.ascontiguousarray(measured)
-
-
-def _nodes(steps: Int64[np.ndarray, "G"]) -> Int64[np.ndarray, "G G G 3"]:
-    return np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1)
+        values = np.tensordot(values, share, axes=(0, 0))
+    return values
 
 
 def _distances(
