@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float
 from toch_jax.fit.build import no_joints, no_surface, prior_term, smooth_term, tracked_term
 from toch_jax.fit.noise import estimate_noise
 from toch_jax.fit.problem import ContactTerm, JointTerm, Problem, SurfaceTerm
-from toch_jax.fit.settings import DEFAULT, FitSettings, Levels
+from toch_jax.fit.settings import DEFAULT, FitSettings, Levels, Scalar
 from toch_jax.fit.skin_binding import Binding, own_skin
 from toch_jax.fit.smooth import smooth_track
 from toch_jax.fit.solve import joint_sigma, solve_trajectory
@@ -103,7 +103,8 @@ def fit_trajectory(
     smoothed = solve_trajectory(model, smooth, start, settings.steps)
     solution = solve_trajectory(model, robust, smoothed.state, settings.steps)
     if sunken(model, robust.contact, solution.state) > settings.sunken:
-        solution = solve_trajectory(model, strict, solution.state, settings.last_steps)
+        for depth in settings.last_depths:
+            solution = solve_trajectory(model, _hardened(strict, depth), solution.state, settings.last_steps)
     return Fitted(
         params=cut_frames(params_from_state(model, solution.state), n_frames),
         joint_sigma=put(settings.sigma_scale * np.asarray(joint_sigma(model, solution))[:n_frames]),
@@ -154,9 +155,12 @@ def _problems(
         tracked=tracked_term(start, seen, noise, settings, robust=True),
         smooth=smooth_term(settings, fps, pace, robust=True),
     )
-    strict = robust.replace(
-        contact=contact.replace(
-            weight=jnp.asarray(valid / settings.last_depth**2, jnp.float32), goes_back=jnp.asarray(True)
-        )
-    )
+    # Leaps are no way back: motion is Gaussian again.
+    strict = robust.replace(contact=contact.replace(goes_back=jnp.asarray(True)), smooth=smooth.smooth)
     return start, noise, smooth, robust, strict
+
+
+def _hardened(problem: Problem, depth: Scalar) -> Problem:
+    """The same with contact as hard as this standard deviation of the depth says; metres."""
+    weight = put(np.asarray(problem.frame_valid) / np.asarray(depth) ** 2, np.float32)
+    return problem.replace(contact=problem.contact.replace(weight=weight))

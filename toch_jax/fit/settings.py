@@ -51,8 +51,8 @@ class FitSettings(struct.PyTreeNode):
     """Depth inside the object of a point whose skin faces it squarely, metres."""
     sunken: Scalar = 0.0045
     """A hand that is still deeper than this on the mean goes back the way it came; metres."""
-    last_depth: Scalar = 0.001
-    """`depth`, while it goes back."""
+    last_depths: tuple[Scalar, ...] = (0.004, 0.002, 0.001, 0.0007)
+    """`depth` while it goes back, by and by: at once hard, contact throws a hand farther than it need go."""
     margin: Scalar = 0.0005
     """Depth that costs nothing, metres."""
     sigma_scale: Scalar = 1.4
@@ -67,9 +67,9 @@ class FitSettings(struct.PyTreeNode):
     """Gauss-Newton steps of each of the first two passes. In the first, motion and tracker are Gaussian and the object
     is thin air: from the noisy input every frame would look like a quick one, and the nearest way out of the object be
     wrong. Its result is where the second starts."""
-    last_steps: int = struct.field(pytree_node=False, default=16)
-    """Of the third, for hands that are still sunken: the object is hard, and skin that came through something thin goes
-    back. For others that would take noise for a thing that the hand went through."""
+    last_steps: int = struct.field(pytree_node=False, default=8)
+    """Of the third, for hands that are still sunken, at each of `last_depths`: skin that came through something thin
+    goes back. For others that would take noise for a thing that the hand went through."""
 
 
 DEFAULT = FitSettings()

@@ -147,8 +147,8 @@ def _distance_grid(
 ) -> tuple[Float[np.ndarray, "G G G"], Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
     """Signed distance (metres, negative inside) on a box about the part, its first node and its spacings.
 
-    As many nodes along each side: a thin thing is sampled finely across. Every other node is measured; of those between,
-    only the ones near the surface, and the rest interpolated.
+    As many nodes along each side: a thin thing is sampled finely across. Every other node is measured; of those
+    between, only the ones near the surface, and the rest interpolated.
 
     The sign is the winding number's, which holds for surfaces with holes.
     """
