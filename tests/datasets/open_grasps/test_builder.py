@@ -30,18 +30,19 @@ def fake_clips(spec: object, model: object, probe: object, job: Job) -> list[Exa
         {
             "id": f"{job.name}_{k}",
             "object": job.object,
-            "side": "right",
+            "hand_side": "right",
             "fps": 30.0,
-            "hand_global_orient": np.zeros((frames, 3)),
-            "hand_pose": np.zeros((frames, 45)),
-            "hand_transl": np.zeros((frames, 3)),
-            "hand_betas": np.zeros(10),
+            "hand_global_orient": np.zeros((1, frames, 3)),
+            "hand_pose": np.zeros((1, frames, 45)),
+            "hand_transl": np.zeros((1, frames, 3)),
+            "hand_betas": np.zeros((1, 10)),
+            "hand_valid": np.ones((1, frames), bool),
             "object_vertices": np.zeros((3, 3)),
             "object_faces": np.zeros((1, 3)),
             "object_vertex_part": np.zeros(3),
             "object_rotation": np.zeros((1, frames, 3)),
             "object_translation": np.zeros((1, frames, 3)),
-            "grasp": np.ones(frames, bool),
+            "grasp": np.ones((1, frames), bool),
         }
         for k in range(job.clips)
     ]
