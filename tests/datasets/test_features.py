@@ -134,5 +134,5 @@ def test_way_through_tfds(tmp_path: Path) -> None:
 
 
 def test_missing_data_set_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="run `toch prepare open_grasps`"):
+    with pytest.raises(InputError, match="toch prepare open_grasps"):
         next(read_sequences("open_grasps", "train", tmp_path))

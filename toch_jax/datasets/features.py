@@ -65,12 +65,10 @@ def check_example(spec: DatasetSpec, example: Example) -> Example:
 
 def hand_sides(where: str, text: str) -> tuple[Side, ...]:
     """The sides that the example's `hand_side` lists. Raises InputError for other words."""
-    sides: list[Side] = []
-    for side in text.split():
-        if side != "right" and side != "left":
-            raise bad_input(where, "hand_side", "right or left for each hand", repr(text))
-        sides.append(side)
-    return tuple(sides)
+    known: dict[str, Side] = {"right": "right", "left": "left"}
+    if not set(text.split()) <= set(known):
+        raise bad_input(where, "hand_side", "right or left for each hand", repr(text))
+    return tuple(known[side] for side in text.split())
 
 
 def with_hand_axis(clip: Example) -> Example:

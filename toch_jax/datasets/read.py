@@ -1,5 +1,6 @@
 """Reading prepared data sets: clips come back as Sequences, without TensorFlow."""
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,12 @@ def dataset_dir(name: str, data_dir: str | Path | None = None) -> Path:
     return Path(data_dir or default_data_dir()) / name / load_spec(name).version
 
 
+def dataset_hand(name: str, data_dir: str | Path | None = None) -> str:
+    """The hand model that the parameters of the data set's clips belong to, as `load_hand` takes it."""
+    model = load_spec(name).hand_model
+    return str(dataset_dir(name, data_dir) / model) if model.startswith("./") else model
+
+
 def read_examples(name: str, split: str, data_dir: str | Path | None = None) -> Iterator[Example]:
     """The clips of one split in stored order; raises InputError where the data set or split isn't there.
 
@@ -31,7 +38,7 @@ def read_examples(name: str, split: str, data_dir: str | Path | None = None) -> 
     """
     folder = dataset_dir(name, data_dir)
     if not (folder / "dataset_info.json").is_file():
-        raise bad_input(folder, "data set", f"a prepared data set: run `toch prepare {name}`", "none")
+        raise bad_input(folder, "data set", f"a prepared data set ({load_spec(name).how_to_get})", "none")
     builder = tfds.builder_from_directory(folder)
     if split.split("[")[0] not in builder.info.splits:
         raise bad_input(folder, "split", "one of " + ", ".join(builder.info.splits), repr(split))
@@ -41,6 +48,6 @@ def read_examples(name: str, split: str, data_dir: str | Path | None = None) -> 
 
 def read_sequences(name: str, split: str, data_dir: str | Path | None = None) -> Iterator[tuple[str, Sequence]]:
     """(id, clean clip) for each clip of one split; arguments and errors as in `read_examples`."""
-    spec = load_spec(name)
+    spec = dataclasses.replace(load_spec(name), hand_model=dataset_hand(name, data_dir))
     for example in read_examples(name, split, data_dir):
         yield example["id"], example_to_sequence(spec, example)

@@ -35,11 +35,15 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # t
 
 
 def write_dataset(
-    spec: DatasetSpec, clips: Mapping[str, Iterable[Example]], data_dir: str | Path | None = None
+    spec: DatasetSpec,
+    clips: Mapping[str, Iterable[Example]],
+    data_dir: str | Path | None = None,
+    beside: Path | None = None,
 ) -> Path:
     """Write the clips of each split, replacing what is there, and return the folder.
 
-    Written aside and moved at the end: whoever reads the data set sees the old one or the new one.
+    What lies in the folder `beside` is copied to it. Written aside and moved at the end: whoever reads the data set
+    sees the old one or the new one.
     """
     root = Path(data_dir or default_data_dir())
     aside, folder = root / "unfinished" / spec.name, dataset_dir(spec.name, root)
@@ -47,6 +51,8 @@ def write_dataset(
     facts = {"name": spec.name, "VERSION": tfds.core.Version(spec.version)}
     builder = type(spec.name, (ClipBuilder,), facts, skip_registration=True)
     builder(spec, clips, data_dir=aside, file_format="array_record").download_and_prepare()
+    if beside is not None:
+        shutil.copytree(beside, dataset_dir(spec.name, aside), dirs_exist_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     dataset_dir(spec.name, aside).rename(folder)

@@ -62,7 +62,7 @@ def test_prepare_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(builder, "make_clips", dies_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         prepare(tmp_path, sequences=9, held_out=2)
-    with pytest.raises(ValueError, match="run `toch prepare open_grasps`"):
+    with pytest.raises(ValueError, match="toch prepare open_grasps"):
         next(read_examples("open_grasps", "train", tmp_path))
     made.append("resumed")
     prepare(tmp_path, sequences=9, held_out=2)
