@@ -26,9 +26,12 @@ def dataset_dir(name: str, data_dir: str | Path | None = None) -> Path:
 
 
 def dataset_hand(name: str, data_dir: str | Path | None = None) -> str:
-    """The hand model that the parameters of the data set's clips belong to, as `load_hand` takes it."""
+    """The hand model that the parameters of the data set's clips belong to, as `load_hand` takes it.
+
+    Raises InputError where it would lie beside the data and the data set isn't prepared.
+    """
     model = load_spec(name).hand_model
-    return str(dataset_dir(name, data_dir) / model) if model.startswith("./") else model
+    return str(_prepared(name, data_dir) / model) if model.startswith("./") else model
 
 
 def read_examples(name: str, split: str, data_dir: str | Path | None = None) -> Iterator[Example]:
@@ -36,9 +39,7 @@ def read_examples(name: str, split: str, data_dir: str | Path | None = None) -> 
 
     `split` is "train", "val", "test", or a TFDS slice such as "train[:10]".
     """
-    folder = dataset_dir(name, data_dir)
-    if not (folder / "dataset_info.json").is_file():
-        raise bad_input(folder, "data set", f"a prepared data set ({load_spec(name).how_to_get})", "none")
+    folder = _prepared(name, data_dir)
     builder = tfds.builder_from_directory(folder)
     if split.split("[")[0] not in builder.info.splits:
         raise bad_input(folder, "split", "one of " + ", ".join(builder.info.splits), repr(split))
@@ -51,3 +52,10 @@ def read_sequences(name: str, split: str, data_dir: str | Path | None = None) ->
     spec = dataclasses.replace(load_spec(name), hand_model=dataset_hand(name, data_dir))
     for example in read_examples(name, split, data_dir):
         yield example["id"], example_to_sequence(spec, example)
+
+
+def _prepared(name: str, data_dir: str | Path | None) -> Path:
+    folder = dataset_dir(name, data_dir)
+    if not (folder / "dataset_info.json").is_file():
+        raise bad_input(folder, "data set", f"a prepared data set ({load_spec(name).how_to_get})", "none")
+    return folder
