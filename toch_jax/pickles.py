@@ -72,12 +72,23 @@ def _array(*_: Any) -> _Array:
     return _Array()
 
 
+def _from_buffer(content: Any, dtype: Any, shape: Any, order: Any) -> _Array:
+    array = _Array()
+    array.__setstate__((shape, dtype, order == "F", content))
+    return array
+
+
 def _scalar(dtype: Any, content: Any) -> _Scalar:
     return _Scalar(dtype, content)
 
 
 def _dtype(text: Any, *_: Any) -> _DType:
     return _DType(text)
+
+
+def _no_bytes() -> bytes:
+    # as protocol 2 has them
+    return b""
 
 
 def _to_bytes(text: str, *_: Any) -> bytes:
@@ -115,11 +126,13 @@ _RECORDS = (
 )
 _FUNCTIONS: dict[tuple[str, str], Any] = {
     ("numpy", "_reconstruct"): _array,
+    ("numpy", "_frombuffer"): _from_buffer,
     ("numpy", "scalar"): _scalar,
     ("numpy", "dtype"): _dtype,
     ("copy_reg", "_reconstructor"): _record,
     ("copyreg", "_reconstructor"): _record,
     ("_codecs", "encode"): _to_bytes,
+    ("__builtin__", "bytes"): _no_bytes,
 }
 
 
@@ -139,7 +152,7 @@ def _built(value: Any) -> Any:
     return value
 
 
-def _raw(content: Any) -> bytes:
+def _raw(content: Any) -> bytes | bytearray:
     # Python 2 wrote bytes as text
     return content.encode("latin1") if isinstance(content, str) else content
 

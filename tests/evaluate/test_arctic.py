@@ -57,7 +57,7 @@ def test_contact_deviation_is_the_mean_distance_of_true_pairs() -> None:
     np.testing.assert_array_equal(pairs.vertex[0, :2], [0, 5])
     assert np.isinf(pairs.distance[:, 2]).all()
     assert arctic.contact_deviation_mm(skin, pairs, PARTS, MOVING) == pytest.approx(1.5, abs=1e-3)
-    exact = at_vertices(MOVING, {(0, 0): 0.0, (1, 5): 0.0, (1, 3): 0.0}) + [0.003, 0, 0.004]
+    exact = at_vertices(MOVING, {(0, 0): 0.0, (1, 5): 0.0, (1, 3): 0.0}) + np.array([0.003, 0, 0.004])
     assert arctic.contact_deviation_mm(exact, pairs, PARTS, MOVING) == pytest.approx(5.0, abs=1e-3)
     elsewhere = motion(0.02 * TIME, 0.05 * TIME, np.asarray(MOVING.translation[0]) + np.array([0.01, 0, 0]))
     exact = at_vertices(MOVING, {(0, 0): 0.0, (1, 5): 0.0, (1, 3): 0.0})

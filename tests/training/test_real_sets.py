@@ -8,6 +8,7 @@ import pytest
 from tests.datasets.arctic_folder import write_arctic
 from tests.datasets.grab_folder import SUBJECTS, write_grab
 from tests.datasets.mano_files import write_mano
+from toch_jax.benchmark import Benchmark, run_benchmark
 from toch_jax.cli import main
 from toch_jax.denoiser.checkpoints import load_denoiser
 
@@ -47,6 +48,12 @@ def test_arctic(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["prepare", "arctic", "--raw", str(tmp_path / "raw")]) == 0
     train("arctic_ours", LIGHT, tmp_path / "run")
     assert np.isfinite(float(capsys.readouterr().out.split("joints_tracked_mm: ")[1].split()[0]))
+    experiment = Benchmark(noises={"arctic": ("T(0.01)",)}, methods=("input",), split="val", validation="train")
+    found = {r.metric: r.mean for r in run_benchmark(experiment, tmp_path / "benchmark") if r.method == "input"}
+    assert {"arctic_acc", "mrrpe_rl", "mrrpe_ro"} <= found.keys()
+    # the mean length of the difference of two hands' noise, each of 1 cm: a Maxwell distribution's
+    assert found["mrrpe_rl"] == pytest.approx(10 * np.sqrt(2) * np.sqrt(8 / np.pi), rel=0.15)
+    assert "aae" not in found
 
 
 @pytest.mark.parametrize("name", ["grab_ours", "grab_toch", "arctic_ours"])
