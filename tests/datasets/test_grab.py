@@ -196,12 +196,14 @@ def test_bad_recordings_are_skipped_and_counted(tmp_path: Path, capsys: pytest.C
     def whole() -> dict:
         return recording(rng, "s1", "mug", 8, n_vertices)
 
-    trap, short, apart, nan = (whole() for _ in range(4))
+    trap, short, apart, nan, ragged, away = (whole() for _ in range(6))
     trap["object"]["params"]["transl"] = Trap(witness)
     short["lhand"]["params"]["transl"] = short["lhand"]["params"]["transl"][:-1]
     apart["rhand"]["params"]["fullpose"] += 0.1
     nan["rhand"]["params"]["hand_pose"][3, 3] = np.nan
-    bad = {"trap": trap, "short": short, "apart": apart, "nan": nan}
+    ragged["lhand"]["params"]["transl"] = [[1.0, 2.0, 3.0], [4.0]]
+    away["rhand"]["vtemp"] = "../../hand.ply"
+    bad = {"trap": trap, "short": short, "apart": apart, "nan": nan, "ragged": ragged, "away": away}
     for name, content in bad.items():
         write_recording(raw / "grab" / "s1" / f"mug_{name}_1.npz", content)
     whole_file = raw / "grab" / "s1" / "mug_cut_1.npz"
@@ -215,7 +217,9 @@ def test_bad_recordings_are_skipped_and_counted(tmp_path: Path, capsys: pytest.C
     assert "lhand.params.transl: expected numbers of shape (8, 3)" in skipped["s1_mug_short_1"]
     assert "fullpose: expected what hand_pose gives" in skipped["s1_mug_apart_1"]
     assert "finite numbers" in skipped["s1_mug_nan_1"]
-    assert f"5 of {len(CLIPS) + 5} recordings skipped" in capsys.readouterr().err
+    assert "lhand.params.transl: expected an array" in skipped["s1_mug_ragged_1"]
+    assert "vtemp: expected a path below the raw folder" in skipped["s1_mug_away_1"]
+    assert f"7 of {len(CLIPS) + 7} recordings skipped" in capsys.readouterr().err
     assert {clip["id"] for clip in read_examples("grab", "test", tmp_path / "data")} == {
         "s1_mug_drink_1",
         "s10_camera_pass_1",

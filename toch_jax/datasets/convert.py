@@ -103,7 +103,7 @@ def need_file(spec: DatasetSpec, path: Path) -> Path:
 
 def numbers(where: str | Path, field: str, value: object, shape: tuple[int | None, ...]) -> np.ndarray:
     """`value` as an array of finite numbers of this shape, None being any size; raises InputError where it is none."""
-    array = np.asarray(value)
+    array = plain_array(where, field, value)
     fits = array.ndim == len(shape) and all(w in (None, n) for w, n in zip(shape, array.shape, strict=True))
     if array.dtype.kind not in "biuf" or not fits or not array.size:
         wanted = ", ".join("any" if size is None else str(size) for size in shape)
@@ -111,6 +111,14 @@ def numbers(where: str | Path, field: str, value: object, shape: tuple[int | Non
     if not np.isfinite(array).all():
         raise bad_input(where, field, "finite numbers", f"{(~np.isfinite(array)).sum()} that are not")
     return array
+
+
+def plain_array(where: str | Path, field: str, value: object) -> np.ndarray:
+    """`value` as an array of whatever it holds; raises InputError where it is none (a ragged list)."""
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise bad_input(where, field, "an array", f"{error!r:.60}") from error
 
 
 def entry(where: str | Path, holder: object, *keys: str) -> object:

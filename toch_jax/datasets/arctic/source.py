@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from toch_jax.datasets.arctic.objects import need_object
-from toch_jax.datasets.convert import Recording, entry, need_file, numbers
+from toch_jax.datasets.convert import Recording, entry, need_file, numbers, plain_array
 from toch_jax.datasets.spec import SPLITS, DatasetSpec
 from toch_jax.errors import bad_input
 from toch_jax.hand.model import Side
@@ -77,7 +77,7 @@ def read_hands(path: Path) -> dict[Side, Hand]:
             numbers(path, f"{side}.{key}", entry(path, content, side, key), (frames, size))
             for key, size in (("rot", 3), ("pose", 45), ("trans", 3))
         )
-        shape = np.asarray(entry(path, content, side, "shape"))
+        shape = plain_array(path, f"{side}.shape", entry(path, content, side, "shape"))
         # (10,) as its loader has it, (T, 10) as its documentation does
         shapes = numbers(path, f"{side}.shape", np.atleast_2d(shape), (None, 10))
         if len(shapes) not in (1, frames) or np.ptp(shapes, axis=0).max() > 1e-4:

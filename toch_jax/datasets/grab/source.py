@@ -97,8 +97,8 @@ def read_recording(spec: DatasetSpec, raw: Path, path: Path, models: dict[Side, 
     step = round(rate / spec.fps)
     if step < 1 or abs(step * spec.fps - rate) > 1e-3:
         raise bad_input(path, "framerate", f"a multiple of {spec.fps:g}", f"{rate:g}")
-    if content["obj_name"] != object_of(path):
-        raise bad_input(path, "obj_name", repr(object_of(path)), repr(content["obj_name"]))
+    if (name := str(content["obj_name"])) != object_of(path):
+        raise bad_input(path, "obj_name", repr(object_of(path)), f"{name!r:.60}")
     vertices, faces = _mesh(raw / MESH.format(object_of(path)))
     turn = numbers(
         path, "object.params.global_orient", entry(path, content["object"], "params", "global_orient"), (None, 3)
