@@ -50,8 +50,8 @@ def prepare(raw: str | Path, data_dir: str | Path | None = None, protocol: Proto
 def arctic_hands(mano: dict[Side, HandModel]) -> dict[Side, HandModel]:
     """MANO with ten shape numbers more: the left hand's own, as ARCTIC has them.
 
-    ARCTIC's hands were fitted and are posed with MANO_LEFT.pkl as it comes, x of its shape directions mirrored wrongly
-    (smplx issue 48, arctic issue 50); `load_hand` mends that, and here the fault is put back for ARCTIC's numbers.
+    ARCTIC's code poses left hands with MANO_LEFT.pkl as it comes, x of its shape directions mirrored wrongly (smplx
+    issue 48, arctic issue 50). `load_hand` mends that; here the fault is put back for ARCTIC's numbers.
     """
     faulty = np.asarray(mano["left"].shapedirs)[..., :N_SHAPES] * np.array([-1.0, 1.0, 1.0])[:, None]
     none = faulty[..., :0]
