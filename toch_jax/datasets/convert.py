@@ -12,10 +12,10 @@ import numpy as np
 from tqdm import tqdm
 
 from toch_jax.datasets.features import Example, check_example
-from toch_jax.datasets.kept import holds_clips, keep_clips, kept_clips
+from toch_jax.datasets.kept import holds_clips, keep_clips
 from toch_jax.datasets.shape_space import write_hands
 from toch_jax.datasets.spec import SPLITS, DatasetSpec
-from toch_jax.datasets.write import write_dataset
+from toch_jax.datasets.write import write_kept
 from toch_jax.errors import InputError, bad_input
 from toch_jax.hand.model import HandModel, Side
 
@@ -53,8 +53,7 @@ def prepare_recordings(
     shutil.rmtree(beside, ignore_errors=True)
     write_hands(beside, models)
     (beside / "skipped.json").write_text(json.dumps(faults, indent=1))
-    clips = {split: (clip for path in kept for clip in kept_clips(path)) for split, kept in files.items()}
-    return write_dataset(spec, clips, data_dir, beside)
+    return write_kept(spec, files, data_dir, beside)
 
 
 def _fingerprint(models: dict[Side, HandModel], **facts: object) -> str:
