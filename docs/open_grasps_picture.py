@@ -24,7 +24,7 @@ CLIPS = ("hammer", "cup", "banana")
 def surfaces(clip: Example, frames: list[int]) -> list[tuple[Surface, Surface]]:
     """Hand and object at some frames."""
     sequence = example_to_sequence(load_spec("open_grasps"), clip)
-    model = load_hand("open", clip["side"])
+    model = load_hand("open", sequence.hand_side[0])
     params = jax.tree.map(lambda leaf: leaf[0, np.array(frames)], sequence.hands.params)
     vertices = np.asarray(skin_frames(model, params)[0])
     faces = np.asarray(model.faces)
@@ -35,15 +35,15 @@ def surfaces(clip: Example, frames: list[int]) -> list[tuple[Surface, Surface]]:
 
 
 def grasp_tile(clip: Example) -> np.ndarray:
-    held = np.flatnonzero(clip["grasp"])
+    held = np.flatnonzero(clip["grasp"][0])
     hand, thing = surfaces(clip, [int(held[len(held) // 2])])[0]
     camera = frame_camera([hand], thing, choose_direction([hand], thing))
     return render([hand, thing], camera, TILE, TILE)
 
 
 def film(clip: Example) -> np.ndarray:
-    held = np.flatnonzero(clip["grasp"])
-    first, last, end = int(held[0]), int(held[-1]), len(clip["grasp"]) - 1
+    held = np.flatnonzero(clip["grasp"][0])
+    first, last, end = int(held[0]), int(held[-1]), clip["grasp"].shape[1] - 1
     frames = [0, first * 3 // 5, first, *np.linspace(first, last, 5).astype(int)[1:-1], (last + end) // 2, end]
     direction = np.array([-0.45, -0.8, 0.4]) / np.linalg.norm([-0.45, -0.8, 0.4])
     tiles = []

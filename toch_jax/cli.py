@@ -59,25 +59,36 @@ def denoise(
 
 
 def prepare(
-    dataset: tyro.conf.Positional[Literal["open_grasps", "myodm"]],
+    dataset: tyro.conf.Positional[Literal["open_grasps", "myodm", "grab", "arctic"]],
     data_dir: Path | None = None,
     wheel: Path | None = None,
+    raw: Path | None = None,
+    toch_rules: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    protocol: Literal["p1", "p2"] = "p1",
 ) -> int:
     """Make a data set ready for training and benchmarks; goes on where it was killed.
 
     Args:
-        dataset: open_grasps is generated, myodm is downloaded and retargeted.
+        dataset: open_grasps is generated, myodm is downloaded and retargeted, grab and arctic are read from your own
+            download (docs/grab.md, docs/arctic.md).
         data_dir: Where prepared data sets lie; the default is $TOCH_DATA or the user's data folder.
         wheel: myodm only: the myosuite wheel, where it was downloaded by hand.
+        raw: grab and arctic only: the folder of the unzipped download.
+        toch_rules: grab only: the clips that TOCH was trained on, one hand each; the data set is then grab_toch.
+        protocol: arctic only: the official splits; with p2 the data set is arctic_p2.
     """
+    from toch_jax.datasets import arctic, grab, myodm, open_grasps
+
     if dataset == "open_grasps":
-        from toch_jax.datasets import open_grasps
-
         print(open_grasps.prepare(data_dir))
-    else:
-        from toch_jax.datasets import myodm
-
+    elif dataset == "myodm":
         print(myodm.prepare(data_dir, wheel=wheel))
+    elif raw is None:
+        raise bad_input(f"toch prepare {dataset}", "--raw", "the folder of the unzipped download", "nothing")
+    elif dataset == "grab":
+        print(grab.prepare(raw, data_dir, toch_rules))
+    else:
+        print(arctic.prepare(raw, data_dir, protocol))
     return 0
 
 
@@ -167,6 +178,7 @@ def info() -> int:
     import jax
 
     from toch_jax.datasets.read import dataset_dir
+    from toch_jax.datasets.spec import load_spec, spec_names
     from toch_jax.hand.files import load_hand, mano_place
 
     for package in ("toch-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "trimesh", "tensorflow-datasets"):
@@ -180,10 +192,10 @@ def info() -> int:
                 print(f"hand {model} {side:9} not here (looked in {mano_place()})")
             else:
                 print(f"hand {model} {side:9} {hand.v_template.shape[0]} vertices, {hand.faces.shape[0]} faces")
-    for dataset in ("open_grasps", "myodm"):
+    for dataset in spec_names():
         folder = dataset_dir(dataset)
         here = (folder / "dataset_info.json").is_file()
-        print(f"data {dataset:15} {folder if here else f'not prepared: toch prepare {dataset}'}")
+        print(f"data {dataset:15} {folder if here else f'not prepared: {load_spec(dataset).how_to_get}'}")
     return 0
 
 

@@ -7,29 +7,37 @@ import pytest
 import tensorflow_datasets as tfds
 from scipy.spatial.transform import Rotation
 
-from toch_jax.datasets.features import Example, check_example, example_to_sequence, sequence_to_example, tfds_info
+from toch_jax.datasets.features import (
+    Example,
+    check_example,
+    example_to_sequence,
+    sequence_to_example,
+    tfds_info,
+    with_hand_axis,
+)
 from toch_jax.datasets.read import read_examples, read_sequences
 from toch_jax.datasets.spec import SPEC_DIR, load_spec, spec_names
 from toch_jax.errors import InputError
 
 
-def example(frames: int = 7, parts: int = 2, seed: int = 0) -> Example:
-    rng = np.random.default_rng(seed)
+def example(frames: int = 7, parts: int = 2, seed: int = 0, side: str = "left right") -> Example:
+    rng, hands = np.random.default_rng(seed), len(side.split())
     return {
         "id": f"clip_{seed}",
         "object": "mug",
-        "side": "left",
+        "hand_side": side,
         "fps": np.float32(30),
-        "hand_global_orient": rng.normal(size=(frames, 3)).astype(np.float32),
-        "hand_pose": rng.normal(size=(frames, 45)).astype(np.float32),
-        "hand_transl": rng.normal(size=(frames, 3)).astype(np.float32),
-        "hand_betas": rng.normal(size=10).astype(np.float32),
+        "hand_global_orient": rng.normal(size=(hands, frames, 3)).astype(np.float32),
+        "hand_pose": rng.normal(size=(hands, frames, 45)).astype(np.float32),
+        "hand_transl": rng.normal(size=(hands, frames, 3)).astype(np.float32),
+        "hand_betas": rng.normal(size=(hands, 10)).astype(np.float32),
+        "hand_valid": rng.random((hands, frames)) < 0.8,
         "object_vertices": rng.normal(size=(11, 3)).astype(np.float32),
         "object_faces": rng.integers(0, 11, size=(5, 3)).astype(np.int32),
         "object_vertex_part": rng.integers(0, parts, size=11).astype(np.int32),
         "object_rotation": rng.normal(size=(parts, frames, 3)).astype(np.float32),
         "object_translation": rng.normal(size=(parts, frames, 3)).astype(np.float32),
-        "grasp": rng.random(frames) < 0.5,
+        "grasp": rng.random((hands, frames)) < 0.5,
     }
 
 
@@ -50,13 +58,15 @@ def test_unknown_data_set_is_one_line() -> None:
     assert "\n" not in str(error.value)
 
 
-def test_sequence_round_trip() -> None:
+@pytest.mark.parametrize("side", ["left", "right left"])
+def test_sequence_round_trip(side: str) -> None:
     spec = load_spec("open_grasps")
-    clip = example()
+    clip = example(side=side)
     sequence = example_to_sequence(spec, clip)
-    assert sequence.hand_side == ("left",)
+    assert " ".join(sequence.hand_side) == side
     assert sequence.hands.params is not None
-    assert sequence.hands.params.betas.shape == (1, 7, 10)
+    assert sequence.hands.params.betas.shape == (len(side.split()), 7, 10)
+    np.testing.assert_array_equal(sequence.hand_valid, clip["hand_valid"])
     wanted = Rotation.from_rotvec(clip["object_rotation"].reshape(-1, 3)).as_matrix().reshape(2, 7, 3, 3)
     np.testing.assert_allclose(sequence.object_motion.rotation, wanted, atol=1e-5)
     back = sequence_to_example(spec, sequence, id="clip_0", object="mug", grasp=clip["grasp"])
@@ -69,14 +79,28 @@ def test_sequence_round_trip() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("hand_pose", np.zeros((7, 48)), r"hand_pose: expected shape \('T', 45\)"),
-        ("hand_transl", np.zeros((6, 3)), "hand_transl: expected shape"),
-        ("hand_betas", np.full(10, np.nan), "hand_betas: expected finite numbers"),
+        ("hand_pose", np.zeros((2, 7, 48)), r"hand_pose: expected shape \('H', 'T', 45\)"),
+        ("hand_transl", np.zeros((2, 6, 3)), "hand_transl: expected shape"),
+        ("hand_betas", np.full((2, 10), np.nan), "hand_betas: expected finite numbers"),
+        ("hand_side", "right", "hand_side: expected a word for each of 2 hands, found 'right'"),
+        ("hand_side", "right wrong", "hand_side: expected right or left for each hand"),
     ],
 )
 def test_bad_examples_are_named(key: str, value: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
         check_example(load_spec("open_grasps"), {**example(), key: value})
+
+
+def test_one_hand_gets_its_axis() -> None:
+    whole = example(side="right")
+    flat = {key: value[0] if key.startswith("hand_") and key != "hand_side" else value for key, value in whole.items()}
+    flat["grasp"], flat["side"] = whole["grasp"][0], flat.pop("hand_side")
+    del flat["hand_valid"]
+    found = with_hand_axis(flat)
+    assert found.keys() == whole.keys()
+    assert found.pop("hand_valid").all()
+    for key, value in found.items():
+        np.testing.assert_array_equal(value, whole[key])
 
 
 def test_way_through_tfds(tmp_path: Path) -> None:
@@ -103,11 +127,12 @@ def test_way_through_tfds(tmp_path: Path) -> None:
             np.testing.assert_array_equal(found[name][key], value)
             assert np.asarray(found[name][key]).dtype.kind == np.asarray(value).dtype.kind
     name, sequence = next(read_sequences("open_grasps", "train[:1]", tmp_path))
-    assert sequence.n_frames == clips[name]["grasp"].shape[0]
+    assert sequence.n_frames == clips[name]["grasp"].shape[1]
+    np.testing.assert_array_equal(sequence.hand_valid, clips[name]["hand_valid"])
     with pytest.raises(InputError, match="split: expected one of train, found 'val'"):
         next(read_sequences("open_grasps", "val", tmp_path))
 
 
 def test_missing_data_set_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="run `toch prepare open_grasps`"):
+    with pytest.raises(InputError, match="toch prepare open_grasps"):
         next(read_sequences("open_grasps", "train", tmp_path))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -60,9 +61,10 @@ def test_the_truth_is_perfect(truth: Truth) -> None:
 
 def test_a_shift_in_every_number(truth: Truth) -> None:
     found = score(truth, moved(truth, (0.0, 0.03, 0.04), sigma=0.02))
-    for metric in ("mpjpe", "mpvpe", "mpjpe_object"):
+    for metric in ("mpjpe", "mpvpe", "mpjpe_object", "mrrpe_ro"):
         assert found[metric] == pytest.approx(50, rel=1e-4)
-    for metric in ("mpjpe_root", "mpjpe_pa", "mpjpe_pa_scale", "acceleration_error_frame"):
+    assert not {"mrrpe_rl", "aae", "success_rate"} & found.keys()  # one hand, and the object is given
+    for metric in ("mpjpe_root", "mpjpe_pa", "mpjpe_pa_scale", "acceleration_error_frame", "arctic_acc"):
         assert found[metric] == pytest.approx(0, abs=1e-3)
     assert found["pck"] == 0
     assert found["auc"] == pytest.approx(0, abs=0.01)
@@ -97,10 +99,24 @@ def test_an_object_that_was_estimated_too(truth: Truth) -> None:
     )
     found = score(truth, answer)
     assert found["mpcpe"] == pytest.approx(50, rel=1e-4)
+    assert found["mrrpe_ro"] == pytest.approx(0, abs=1e-3)
+    assert found["success_rate"] == 100  # the object's place is aligned away
+    assert "aae" not in found  # nothing hinges
     assert found["mpjpe"] == pytest.approx(50, rel=1e-4)
     assert found["mpjpe_object"] == pytest.approx(0, abs=1e-3)
     assert found["contact_iou"] > 99
     assert found["contact_f1"] > 99
+
+
+def test_two_hands_apart(clean: Sequence) -> None:
+    """The left hand is off by 50 mm from the right one, which is right."""
+    both = jax.tree.map(lambda leaf: jnp.concatenate([leaf, leaf]), (clean.hands, clean.hand_valid))
+    truth = prepare(clean.replace(hand_side=("right", "left"), hands=both[0], hand_valid=both[1]))
+    _, left = moved(truth, (0.0, 0.03, 0.04)).hands
+    found = score(truth, Answer([truth.hands[0], left], truth.motion))
+    assert found["mrrpe_rl"] == pytest.approx(50, rel=1e-4)
+    assert found["mrrpe_ro"] == pytest.approx(0, abs=1e-3)
+    assert found["mpjpe"] == pytest.approx(25, rel=1e-4)
 
 
 def test_lost_frames_count(clean: Sequence, truth: Truth) -> None:

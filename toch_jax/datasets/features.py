@@ -2,13 +2,14 @@
 
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import tensorflow_datasets as tfds
+from jaxtyping import Bool
 
 from toch_jax.datasets.spec import DatasetSpec
 from toch_jax.errors import bad_input
-from toch_jax.hand.model import HandParams
+from toch_jax.hand.model import HandParams, Side
+from toch_jax.host import put
 from toch_jax.object.motion import motion_from_axis_angle, motion_to_axis_angle
 from toch_jax.sequence.types import Hands, Sequence
 
@@ -57,53 +58,74 @@ def check_example(spec: DatasetSpec, example: Example) -> Example:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise bad_input(where, key, "finite numbers", "NaN or infinity")
         checked[key] = array
+    if len(hand_sides(where, checked["hand_side"])) != sizes["H"]:
+        raise bad_input(where, "hand_side", f"a word for each of {sizes['H']} hands", repr(checked["hand_side"]))
     return checked
 
 
+def hand_sides(where: str, text: str) -> tuple[Side, ...]:
+    """The sides that the example's `hand_side` lists. Raises InputError for other words."""
+    known: dict[str, Side] = {"right": "right", "left": "left"}
+    if not set(text.split()) <= set(known):
+        raise bad_input(where, "hand_side", "right or left for each hand", repr(text))
+    return tuple(known[side] for side in text.split())
+
+
+def with_hand_axis(clip: Example) -> Example:
+    """An example of one hand (H = 1), seen in every frame, from entries that have no H axis and `side`."""
+    entries = dict(clip)
+    per_hand = ("hand_global_orient", "hand_pose", "hand_transl", "hand_betas", "grasp")
+    entries |= {key: np.asarray(clip[key])[None] for key in per_hand}
+    return {"hand_side": entries.pop("side"), "hand_valid": np.ones_like(entries["grasp"], dtype=bool), **entries}
+
+
 def example_to_sequence(spec: DatasetSpec, example: Example) -> Sequence:
-    """The clip as a clean Sequence of one hand (H = 1): no truth, no joints, every frame valid.
+    """The clip as a clean Sequence: no truth, no joints.
 
     On the host until the last: a clip's length is no reason to compile anything.
     """
-    frames, betas = example["hand_pose"].shape[0], example["hand_betas"]
+    pose, betas = example["hand_pose"], example["hand_betas"]
     params = HandParams(
-        global_orient=jnp.asarray(example["hand_global_orient"][None]),
-        pose=jnp.asarray(example["hand_pose"][None]),
-        betas=jnp.asarray(np.broadcast_to(betas, (1, frames, *betas.shape))),
-        transl=jnp.asarray(example["hand_transl"][None]),
+        global_orient=put(example["hand_global_orient"]),
+        pose=put(pose),
+        betas=put(np.broadcast_to(betas[:, None], (*pose.shape[:2], betas.shape[-1]))),
+        transl=put(example["hand_transl"]),
     )
     return Sequence(
         fps=float(example["fps"]),
-        hand_side=(example["side"],),
+        hand_side=hand_sides(example["id"], example["hand_side"]),
         hand_model=spec.hand_model,
         hands=Hands(params=params, joints=None, vertices=None, vertex_order=None),
-        hand_valid=jnp.asarray(np.ones((1, frames), bool)),
-        object_vertices=jnp.asarray(example["object_vertices"]),
-        object_faces=jnp.asarray(example["object_faces"]),
-        object_vertex_part=jnp.asarray(example["object_vertex_part"]),
+        hand_valid=put(example["hand_valid"]),
+        object_vertices=put(example["object_vertices"]),
+        object_faces=put(example["object_faces"]),
+        object_vertex_part=put(example["object_vertex_part"]),
         object_motion=motion_from_axis_angle(example["object_rotation"], example["object_translation"]),
         truth=None,
         hand_joint_sigma=None,
     )
 
 
-def sequence_to_example(spec: DatasetSpec, sequence: Sequence, *, id: str, object: str, grasp: np.ndarray) -> Example:
-    """The clip of one hand with parameters as an example; `grasp` (T,) bool comes from whoever measured contact."""
+def sequence_to_example(
+    spec: DatasetSpec, sequence: Sequence, *, id: str, object: str, grasp: Bool[np.ndarray, "H T"]
+) -> Example:
+    """The clip, whose hands have parameters, as an example; `grasp` comes from whoever measured contact."""
     params = sequence.hands.params
-    if params is None or params.pose.shape[0] != 1:
-        raise bad_input(id, "hands", "one hand with parameters", "none" if params is None else str(params.pose.shape))
+    if params is None:
+        raise bad_input(id, "hands", "hands with parameters", "none")
     rotation, translation = motion_to_axis_angle(sequence.object_motion)
     return check_example(
         spec,
         {
             "id": id,
             "object": object,
-            "side": sequence.hand_side[0],
+            "hand_side": " ".join(sequence.hand_side),
             "fps": sequence.fps,
-            "hand_global_orient": params.global_orient[0],
-            "hand_pose": params.pose[0],
-            "hand_transl": params.transl[0],
-            "hand_betas": params.betas[0, 0],
+            "hand_global_orient": params.global_orient,
+            "hand_pose": params.pose,
+            "hand_transl": params.transl,
+            "hand_betas": params.betas[:, 0],
+            "hand_valid": sequence.hand_valid,
             "object_vertices": sequence.object_vertices,
             "object_faces": sequence.object_faces,
             "object_vertex_part": sequence.object_vertex_part,

@@ -1,5 +1,6 @@
 """Reading prepared data sets: clips come back as Sequences, without TensorFlow."""
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,14 +25,21 @@ def dataset_dir(name: str, data_dir: str | Path | None = None) -> Path:
     return Path(data_dir or default_data_dir()) / name / load_spec(name).version
 
 
+def dataset_hand(name: str, data_dir: str | Path | None = None) -> str:
+    """The hand model that the parameters of the data set's clips belong to, as `load_hand` takes it.
+
+    Raises InputError where it would lie beside the data and the data set isn't prepared.
+    """
+    model = load_spec(name).hand_model
+    return str(_prepared(name, data_dir) / model) if model.startswith("./") else model
+
+
 def read_examples(name: str, split: str, data_dir: str | Path | None = None) -> Iterator[Example]:
     """The clips of one split in stored order; raises InputError where the data set or split isn't there.
 
     `split` is "train", "val", "test", or a TFDS slice such as "train[:10]".
     """
-    folder = dataset_dir(name, data_dir)
-    if not (folder / "dataset_info.json").is_file():
-        raise bad_input(folder, "data set", f"a prepared data set: run `toch prepare {name}`", "none")
+    folder = _prepared(name, data_dir)
     builder = tfds.builder_from_directory(folder)
     if split.split("[")[0] not in builder.info.splits:
         raise bad_input(folder, "split", "one of " + ", ".join(builder.info.splits), repr(split))
@@ -41,6 +49,13 @@ def read_examples(name: str, split: str, data_dir: str | Path | None = None) -> 
 
 def read_sequences(name: str, split: str, data_dir: str | Path | None = None) -> Iterator[tuple[str, Sequence]]:
     """(id, clean clip) for each clip of one split; arguments and errors as in `read_examples`."""
-    spec = load_spec(name)
+    spec = dataclasses.replace(load_spec(name), hand_model=dataset_hand(name, data_dir))
     for example in read_examples(name, split, data_dir):
         yield example["id"], example_to_sequence(spec, example)
+
+
+def _prepared(name: str, data_dir: str | Path | None) -> Path:
+    folder = dataset_dir(name, data_dir)
+    if not (folder / "dataset_info.json").is_file():
+        raise bad_input(folder, "data set", f"a prepared data set ({load_spec(name).how_to_get})", "none")
+    return folder

@@ -33,6 +33,7 @@ class DatasetSpec:
     source: str
     how_to_get: str
     hand_model: str
+    """As `load_hand` takes it; a path that begins with ./ lies in the prepared folder."""
     fps: float
     features: dict[str, FeatureSpec]
     splits: dict[str, tuple[str, ...]]
@@ -46,11 +47,17 @@ def spec_names() -> tuple[str, ...]:
 
 
 def load_spec(name: str) -> DatasetSpec:
-    """The spec called `name`; raises InputError for a name without one."""
+    """The spec called `name`; raises InputError for a name without one.
+
+    A file that is `like` another holds only what differs from it.
+    """
     path = SPEC_DIR / f"{name}.toml"
     if name not in spec_names():
         raise bad_input(name, "data set", "one of " + ", ".join(spec_names()), repr(name))
     content = tomllib.loads(path.read_text(encoding="utf-8"))
+    if "like" in content:
+        base = SPEC_DIR / f"{content.pop('like')}.toml"
+        content = tomllib.loads(base.read_text(encoding="utf-8")) | content
     features = {
         key: FeatureSpec(**{**entry, "shape": tuple(entry["shape"])}) for key, entry in content.pop("features").items()
     }

@@ -1,15 +1,20 @@
 """Writing data sets: clips of every split go through TFDS into array_record files, without TensorFlow."""
 
+import functools
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow_datasets as tfds
 
 from toch_jax.datasets.features import Example, check_example, tfds_info
+from toch_jax.datasets.kept import kept_clips
 from toch_jax.datasets.read import dataset_dir, default_data_dir
 from toch_jax.datasets.spec import DatasetSpec
+
+SHARD_FILES = 32
+"""Of kept clips, that become one file of the data set."""
 
 
 class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
@@ -34,19 +39,75 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # t
             yield checked["id"], checked
 
 
+class ShardBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
+    """The same from files of kept clips, however many: TFDS holds one shard's clips at a time.
+
+    Its other builder shuffles, and beyond 1 GB wants TensorFlow for that.
+    """
+
+    code_path = None
+
+    def __init__(self, spec: DatasetSpec, files: Mapping[str, Sequence[Path]], **options: Any) -> None:
+        self._spec, self._kept_files = spec, files
+        super().__init__(**options)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds_info(self, self._spec)
+
+    def _shard_iterators_per_split(self, dl_manager: object) -> dict[str, list[Callable[[], Iterator[Any]]]]:
+        return {
+            split: [
+                functools.partial(self._shard, paths[first : first + SHARD_FILES])
+                for first in range(0, len(paths), SHARD_FILES)
+            ]
+            for split, paths in self._kept_files.items()
+        }
+
+    def _shard(self, paths: Sequence[Path]) -> Iterator[tuple[str, Example]]:
+        for path in paths:
+            for clip in kept_clips(path):
+                checked = check_example(self._spec, clip)
+                yield checked["id"], checked
+
+
 def write_dataset(
     spec: DatasetSpec, clips: Mapping[str, Iterable[Example]], data_dir: str | Path | None = None
 ) -> Path:
-    """Write the clips of each split, replacing what is there, and return the folder.
+    """Write the clips of each split, shuffled, replacing what is there, and return the folder.
 
     Written aside and moved at the end: whoever reads the data set sees the old one or the new one.
     """
+    return _write(ClipBuilder, spec, clips, data_dir, None)
+
+
+def write_kept(
+    spec: DatasetSpec,
+    files: Mapping[str, Sequence[Path]],
+    data_dir: str | Path | None = None,
+    beside: Path | None = None,
+) -> Path:
+    """Write the clips that `keep_clips` left in the files of each split, in their order; else as `write_dataset`.
+
+    Each file holds a clip or more. What lies in the folder `beside` is copied to the data set's.
+    """
+    return _write(ShardBuilder, spec, files, data_dir, beside)
+
+
+def _write(
+    kind: type[ClipBuilder] | type[ShardBuilder],
+    spec: DatasetSpec,
+    content: Mapping[str, Any],
+    data_dir: str | Path | None,
+    beside: Path | None,
+) -> Path:
     root = Path(data_dir or default_data_dir())
     aside, folder = root / "unfinished" / spec.name, dataset_dir(spec.name, root)
     shutil.rmtree(aside, ignore_errors=True)
     facts = {"name": spec.name, "VERSION": tfds.core.Version(spec.version)}
-    builder = type(spec.name, (ClipBuilder,), facts, skip_registration=True)
-    builder(spec, clips, data_dir=aside, file_format="array_record").download_and_prepare()
+    builder = type(spec.name, (kind,), facts, skip_registration=True)
+    builder(spec, content, data_dir=aside, file_format="array_record").download_and_prepare()
+    if beside is not None:
+        shutil.copytree(beside, dataset_dir(spec.name, aside), dirs_exist_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     dataset_dir(spec.name, aside).rename(folder)

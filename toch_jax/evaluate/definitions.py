@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from toch_jax.evaluate.arctic import CONTACT_M, SUCCESS, WINDOW
 from toch_jax.evaluate.calibration import LEVELS
 from toch_jax.evaluate.contact import CONTACT_DISTANCE_M, CONTACT_SAMPLE_M, VOXEL_PITCH_M
 
@@ -26,6 +27,7 @@ class Metric:
 _ON_FRAMES = f"on at most {CONTACT_FRAMES} frames, evenly spread"
 _NEAR = f"{CONTACT_DISTANCE_M * 1e3:g} mm"
 _TOUCH = f"{CONTACT_SAMPLE_M * 1e3:g} mm"
+_PAIR = f"{CONTACT_M * 1e3:g} mm"
 _HELD = "mean over the frames in which the true hand is in contact"
 
 METRICS: dict[str, Metric] = {
@@ -59,13 +61,32 @@ METRICS: dict[str, Metric] = {
     "contact_ratio": Metric("%", f"frames with a hand vertex inside the object or within {_NEAR}, {_ON_FRAMES}"),
     "contact_ratio_error": Metric("%", "frames in which contact_ratio's verdict is not the true hand's"),
     "acceleration_error": Metric("m/s2", "mean length of the joints' difference of accelerations", True),
-    "acceleration_error_root": Metric("m/s2", "the same relative to the wrist (ARCTIC's ACC)"),
+    "acceleration_error_root": Metric("m/s2", "the same relative to the wrist"),
     "acceleration_error_frame": Metric("mm/frame2", "acceleration_error at the clip's own frame rate"),
     "jitter": Metric("m/s3", "mean jerk of the joints themselves, by third differences"),
     "hand_object_motion": Metric(
         "mm2",
         "hand-object motion consistency: mean square of a frame's slip over the object, of the vertices that are "
         f"within {_NEAR} of it in truth in both frames (GeneOH's own formula is not public)",
+    ),
+    "arctic_cdev": Metric(
+        "mm",
+        f"ARCTIC's contact deviation: distance between each hand vertex and object vertex that are within {_PAIR} in "
+        "truth, mean over a frame's pairs, then over frames",
+    ),
+    "arctic_mdev": Metric(
+        "mm",
+        "ARCTIC's motion deviation: how far a hand vertex moves in a frame beyond the object's vertex that it holds in "
+        f"truth ({_PAIR}, {WINDOW} frames or more, no sliding: pairs of the vertices met {_PAIR} apart on the mean)",
+    ),
+    "arctic_acc": Metric("m/s2", "ARCTIC's ACC: acceleration_error of the skin's vertices relative to the wrist"),
+    "mrrpe_rl": Metric("mm", "ARCTIC's MRRPE: error of the way from right to left wrist, with both hands only"),
+    "mrrpe_ro": Metric("mm", "ARCTIC's MRRPE: error of the way from right wrist to the mean vertex of the first part"),
+    "aae": Metric("deg", "ARCTIC's articulation error; only of methods that estimate a hinged object's motion"),
+    "success_rate": Metric(
+        "%",
+        f"ARCTIC's: object vertices within {SUCCESS * 100:g} % of its diameter of the truth, first parts aligned; only "
+        "of methods that estimate the object's motion",
     ),
     **{
         f"inside_{level}": Metric(

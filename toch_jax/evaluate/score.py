@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from toch_jax.evaluate import arctic
 from toch_jax.evaluate import joints as error
 from toch_jax.evaluate.calibration import LEVELS, inside_interval
 from toch_jax.evaluate.clip import Touch, in_part, sequence_parts, touch
@@ -75,6 +76,9 @@ class Truth:
     meetings: list[Meeting]
     touching: list[Bool[np.ndarray, "P T V"]]
     """For each hand, which vertices lie within 5 mm of which part, in all frames."""
+    pairs: list[arctic.Pairs]
+    """For each hand, which of its vertices touch which of the object's."""
+    holds: list[list[arctic.Hold]]
 
     @property
     def motion(self) -> ObjectMotion:
@@ -98,7 +102,13 @@ def prepare(clean: Sequence) -> Truth:
     """The truth of a clean clip."""
     frames = np.unique(np.linspace(0, clean.n_frames - 1, CONTACT_FRAMES).round().astype(int))
     hands, parts = answer_of(clean).hands, sequence_parts(clean)
-    truth = Truth(clean, hands, sequence_object(clean).without_mesh(), parts, frames, [], [])
+    truth = Truth(clean, hands, sequence_object(clean).without_mesh(), parts, frames, [], [], [], [])
+    pairs = [
+        arctic.touching_pairs(
+            [_skin_in_part(clean.object_motion, p, hand)[:, : _n_own(clean)] for p in range(len(parts))], parts
+        )
+        for hand in hands
+    ]
     return replace(
         truth,
         meetings=[_meet(truth, clean.object_motion, i, hand) for i, hand in enumerate(hands)],
@@ -111,6 +121,8 @@ def prepare(clean: Sequence) -> Truth:
             )
             for hand in hands
         ],
+        pairs=pairs,
+        holds=[arctic.holds(each, parts, clean.object_motion) for each in pairs],
     )
 
 
@@ -130,13 +142,43 @@ def score(truth: Truth, answer: Answer, seen: Bool[np.ndarray, "H T"] | None = N
             row |= {f"inside_{level}": 100 * inside_interval(off, hand.sigma, level) for level in LEVELS}
         rows.append({metric: value for metric, value in row.items() if np.isfinite(value)})
     metrics = {metric: None for row in rows for metric in row}
-    return {metric: float(np.mean([row[metric] for row in rows if metric in row])) for metric in metrics}
+    means = {metric: float(np.mean([row[metric] for row in rows if metric in row])) for metric in metrics}
+    return means | {metric: value for metric, value in _together(truth, answer).items() if np.isfinite(value)}
+
+
+def _together(truth: Truth, answer: Answer) -> Scores:
+    """What is not of one hand: where the hands are from each other and the object, and the object itself."""
+    sides = truth.clean.hand_side
+    wrists, true_wrists = (
+        {side: _there(hand.joints)[:, 0] for side, hand in zip(sides, hands, strict=True)}
+        for hands in (answer.hands, truth.hands)
+    )
+    scores: Scores = {}
+    if "right" in wrists and "left" in wrists:
+        scores["mrrpe_rl"] = arctic.relative_root_mm(
+            wrists["right"], wrists["left"], true_wrists["right"], true_wrists["left"]
+        )
+    roots = [arctic.object_root(truth.parts, motion) for motion in (answer.object_motion, truth.motion)]
+    if "right" in wrists:
+        scores["mrrpe_ro"] = arctic.relative_root_mm(wrists["right"], roots[0], true_wrists["right"], roots[1])
+    if answer.object_motion is not truth.motion and not _same(answer.object_motion, truth.motion):
+        scores["aae"] = arctic.articulation_error_deg(answer.object_motion, truth.motion)
+        scores["success_rate"] = 100 * arctic.success_rate(truth.parts, answer.object_motion, truth.motion)
+    return scores
+
+
+def _same(one: ObjectMotion, other: ObjectMotion) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True))
+
+
+def _n_own(clean: Sequence) -> int:
+    """Vertices of the hand's own: not the one that closes the wrist."""
+    return int(hand_model(clean.hand_model or "open", "right").v_template.shape[0])
 
 
 def _places(truth: Truth, answer: Answer, hand: PosedHand, true: PosedHand, lost: Bool[np.ndarray, "T"]) -> Scores:
     mine, right = _there(hand.joints), _there(true.joints)
-    # the vertex that closes the wrist is no vertex of the hand's own
-    own = hand_model(truth.clean.hand_model or "open", "right").v_template.shape[0]
+    own = _n_own(truth.clean)
     corners = [_box_corners(truth.parts, motion) for motion in (answer.object_motion, truth.motion)]
     return {
         "mpjpe": error.mpjpe_mm(mine, right),
@@ -155,7 +197,13 @@ def _places(truth: Truth, answer: Answer, hand: PosedHand, true: PosedHand, lost
 def _motion(truth: Truth, answer: Answer, i: int, hand: PosedHand, true: PosedHand) -> Scores:
     mine, right, fps = _there(hand.joints), _there(true.joints), truth.clean.fps
     local = [_skin_in_part(answer.object_motion, part, hand) for part in range(len(truth.parts))]
+    own = _n_own(truth.clean)
+    skin, true_skin = (_there(each.vertices)[:, :own] for each in (hand, true))
+    wrist, true_wrist = mine[:, :1], right[:, :1]
     return {
+        "arctic_cdev": arctic.contact_deviation_mm(skin, truth.pairs[i], truth.parts, answer.object_motion),
+        "arctic_mdev": arctic.motion_deviation_mm(skin, truth.holds[i], truth.parts, answer.object_motion),
+        "arctic_acc": acceleration_error_m_s2(skin - wrist, true_skin - true_wrist, fps),
         "acceleration_error": acceleration_error_m_s2(mine, right, fps),
         "acceleration_error_root": acceleration_error_m_s2(mine, right, fps, root=0),
         "acceleration_error_frame": acceleration_error_mm_frame2(mine, right),

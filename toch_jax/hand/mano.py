@@ -11,7 +11,7 @@ import numpy as np
 from toch_jax.errors import bad_input
 from toch_jax.hand.mesh import mirror
 from toch_jax.hand.model import N_SKELETON_JOINTS, HandModel, Side
-from toch_jax.hand.pickles import read_pickle
+from toch_jax.pickles import read_pickle
 
 _MANO_VERTICES = 778
 _MANO_TIPS = (744, 320, 443, 554, 671)
@@ -50,6 +50,23 @@ def read_mano(path: Path, side: Side) -> HandModel:
     arrays = _check(path, content)
     model = _model(path, arrays)
     return model if model.side == side else mirror(model)
+
+
+def write_mano(path: Path, model: HandModel) -> None:
+    """The model as a MANO .npz file, from which `read_mano` gives it back."""
+    parents = np.asarray(model.parents)
+    arrays = {
+        "v_template": model.v_template,
+        "shapedirs": model.shapedirs,
+        "posedirs": model.posedirs,
+        "J_regressor": model.joint_regressor,
+        "weights": model.weights,
+        "f": model.faces,
+        "kintree_table": np.stack([np.where(parents < 0, 2**32 - 1, parents), np.arange(N_SKELETON_JOINTS)]),
+        "hands_components": model.pose_components,
+        "hands_mean": model.pose_mean,
+    }
+    np.savez(path, **{key: np.asarray(value) for key, value in arrays.items()}, allow_pickle=False)
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
@@ -95,7 +112,8 @@ def _model(path: Path, arrays: Mapping[str, np.ndarray]) -> HandModel:
     # a right hand's fingers point along -x
     side: Side = "right" if joints[4, 0] < joints[0, 0] else "left"
     shapedirs = arrays["shapedirs"]
-    if side == "left" and has_left_fault(template, shapedirs):
+    # MANO's own ten: what a data set adds after them (datasets/shape_space.py) is no evidence
+    if side == "left" and has_left_fault(template, shapedirs[..., :10]):
         shapedirs = shapedirs * np.array([-1.0, 1.0, 1.0])[:, None]
     return HandModel(
         v_template=jnp.asarray(template, jnp.float32),

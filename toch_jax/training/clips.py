@@ -59,9 +59,10 @@ def build_clips(
     n_samples: int,
     speeds: tuple[int, ...] = (1,),
     where: str = "clips",
+    hand_model: str | None = None,
 ) -> Clips:
     """The windows (half overlapping) of all hands of all sequences, played at each of `speeds`; `model` is the right
-    hand.
+    hand, which the sequences call `hand_model` (or by its own name).
 
     Raises InputError for sequences without hand parameters of this model and where no window is left.
     """
@@ -74,8 +75,8 @@ def build_clips(
     for name, sequence in sequences:
         if sequence.hands.params is None:
             raise bad_input(name, "hands", "hand parameters", "none")
-        if sequence.hand_model != model.name:
-            raise bad_input(name, "hand_model", repr(model.name), repr(sequence.hand_model))
+        if sequence.hand_model != (hand_model or model.name):
+            raise bad_input(name, "hand_model", repr(hand_model or model.name), repr(sequence.hand_model))
         for hand, side in enumerate(sequence.hand_side):
             right = sequence if side == "right" else mirror(sequence)
             clip, joints, seen, part = _in_part_frame(right, hand, model)

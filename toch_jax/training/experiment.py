@@ -24,7 +24,7 @@ class DataConfig:
     data_dir: str | None = None
     """Where prepared data sets lie; None is the usual place."""
     hand: str = "open"
-    """The hand model that the clips' parameters belong to."""
+    """The hand model that the clips' parameters belong to; "dataset" is whichever the prepared data set has."""
     hand_faces: int = 1500
     """Triangles of the skin that lines are tested against; the arithmetic of a batch goes with it."""
     object_samples: int = 2000

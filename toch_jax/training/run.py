@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from toch_jax.datasets.read import read_sequences
+from toch_jax.datasets.read import dataset_hand, read_sequences
 from toch_jax.hand.decimate import decimate
 from toch_jax.hand.files import load_hand
 from toch_jax.training.clips import Clips, build_clips
@@ -17,10 +17,12 @@ def run_experiment(experiment: Experiment, run_dir: str | Path) -> dict[str, flo
     """
     claim_run_dir(Path(run_dir).absolute(), experiment)
     data = experiment.data
-    hand = load_hand(data.hand)
+    name = dataset_hand(data.dataset, data.data_dir) if data.hand == "dataset" else data.hand
+    hand = load_hand(name)
 
     def clips(split: str) -> Clips:
         sequences = read_sequences(data.dataset, split, data.data_dir)
-        return build_clips(sequences, hand, experiment.batch.window, data.object_samples, data.speeds, where=split)
+        window = experiment.batch.window
+        return build_clips(sequences, hand, window, data.object_samples, data.speeds, where=split, hand_model=name)
 
     return train(experiment, run_dir, clips("train"), clips("val"), decimate(hand, data.hand_faces))

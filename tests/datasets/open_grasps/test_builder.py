@@ -30,18 +30,19 @@ def fake_clips(spec: object, model: object, probe: object, job: Job) -> list[Exa
         {
             "id": f"{job.name}_{k}",
             "object": job.object,
-            "side": "right",
+            "hand_side": "right",
             "fps": 30.0,
-            "hand_global_orient": np.zeros((frames, 3)),
-            "hand_pose": np.zeros((frames, 45)),
-            "hand_transl": np.zeros((frames, 3)),
-            "hand_betas": np.zeros(10),
+            "hand_global_orient": np.zeros((1, frames, 3)),
+            "hand_pose": np.zeros((1, frames, 45)),
+            "hand_transl": np.zeros((1, frames, 3)),
+            "hand_betas": np.zeros((1, 10)),
+            "hand_valid": np.ones((1, frames), bool),
             "object_vertices": np.zeros((3, 3)),
             "object_faces": np.zeros((1, 3)),
             "object_vertex_part": np.zeros(3),
             "object_rotation": np.zeros((1, frames, 3)),
             "object_translation": np.zeros((1, frames, 3)),
-            "grasp": np.ones(frames, bool),
+            "grasp": np.ones((1, frames), bool),
         }
         for k in range(job.clips)
     ]
@@ -61,7 +62,7 @@ def test_prepare_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(builder, "make_clips", dies_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         prepare(tmp_path, sequences=9, held_out=2)
-    with pytest.raises(ValueError, match="run `toch prepare open_grasps`"):
+    with pytest.raises(ValueError, match="toch prepare open_grasps"):
         next(read_examples("open_grasps", "train", tmp_path))
     made.append("resumed")
     prepare(tmp_path, sequences=9, held_out=2)

@@ -41,7 +41,7 @@ def hand_vertices(clip: Example) -> np.ndarray:
     """In the world, from the file's numbers alone."""
     params = example_to_sequence(SPEC, clip).hands.params
     assert params is not None
-    return np.asarray(skin_frames(load_hand("open", clip["side"]), params)[0][0], np.float64)
+    return np.asarray(skin_frames(load_hand("open", clip["hand_side"]), params)[0][0], np.float64)
 
 
 def distances(clip: Example) -> np.ndarray:
@@ -62,7 +62,7 @@ def test_contact_holds_where_the_flag_says_so(clips: list[Example], model: HandM
         distance = distances(clip)
         assert distance.min() > -0.0031
         touching = np.stack([(distance[:, (digit == d) & ~palm] < 0.0021).any(axis=1) for d in range(5)], axis=1)
-        assert (touching[clip["grasp"]].sum(axis=1) >= 3).all()
+        assert (touching[clip["grasp"][0]].sum(axis=1) >= 3).all()
         far = distance.min(axis=1)
         assert min(far[0], far[-1]) > 0.03
         assert clip["grasp"].sum() > 30
@@ -74,10 +74,10 @@ def test_object_moves_only_while_it_is_held_and_smoothly(clips: list[Example]) -
         turns = Rotation.from_rotvec(clip["object_rotation"][0])
         angles = (turns[1:] * turns[:-1].inv()).magnitude()
         moving = (steps > 1e-6) | (angles > 1e-5)
-        assert not moving[~(clip["grasp"][1:] & clip["grasp"][:-1])].any()
+        assert not moving[~(clip["grasp"][0, 1:] & clip["grasp"][0, :-1])].any()
         assert moving.any()
         assert steps.max() * SPEC.fps < 1.5
-        wrist = np.linalg.norm(np.diff(clip["hand_transl"], axis=0), axis=1)
+        wrist = np.linalg.norm(np.diff(clip["hand_transl"][0], axis=0), axis=1)
         assert wrist.max() * SPEC.fps < 2.0
 
 
@@ -99,7 +99,7 @@ def test_the_same_job_gives_the_same_clips(clips: list[Example], model: HandMode
 
 def test_mirrored_clip_is_the_mirror_image(clips: list[Example]) -> None:
     clip = clips[0]
-    other = {**mirrored(clip), "side": "left" if clip["side"] == "right" else "right"}
+    other = {**mirrored(clip), "hand_side": "left" if clip["hand_side"] == "right" else "right"}
     flip = np.array([-1.0, 1.0, 1.0])
     np.testing.assert_allclose(hand_vertices(other), hand_vertices(clip) * flip, atol=2e-6)
     np.testing.assert_allclose(distances(other), distances(clip), atol=5e-6)

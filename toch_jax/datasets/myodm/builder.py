@@ -15,7 +15,7 @@ from jaxtyping import Bool
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
-from toch_jax.datasets.features import Example, check_example, tfds_info
+from toch_jax.datasets.features import Example, check_example, tfds_info, with_hand_axis
 from toch_jax.datasets.myodm.measure import Report, measure
 from toch_jax.datasets.myodm.retarget import retarget
 from toch_jax.datasets.myodm.skeleton import Motion, Skeleton, resample
@@ -54,7 +54,7 @@ class MyoDM(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: i
 
     def _generate_examples(self, paths: list[Path]) -> Iterator[tuple[str, Example]]:
         for path in paths:
-            clip = _load(path)
+            clip = check_example(load_spec(NAME), with_hand_axis(_load(path)))
             yield clip["id"], clip
 
 
@@ -122,26 +122,23 @@ def as_example(
     motion: Motion,
     grasp: Bool[np.ndarray, "T"],
 ) -> Example:
-    """The clip with the spec's keys."""
-    return check_example(
-        spec,
-        {
-            "id": name,
-            "object": object,
-            "side": "right",
-            "fps": spec.fps,
-            "hand_global_orient": params.global_orient,
-            "hand_pose": params.pose,
-            "hand_transl": params.transl,
-            "hand_betas": hand.betas,
-            "object_vertices": mesh.vertices,
-            "object_faces": mesh.faces,
-            "object_vertex_part": np.zeros(len(mesh.vertices)),
-            "object_rotation": Rotation.from_matrix(motion.rotation).as_rotvec()[None],
-            "object_translation": motion.translation[None],
-            "grasp": grasp,
-        },
-    )
+    """The clip as it is kept: one hand, without the H axis."""
+    return {
+        "id": name,
+        "object": object,
+        "side": "right",
+        "fps": spec.fps,
+        "hand_global_orient": params.global_orient,
+        "hand_pose": params.pose,
+        "hand_transl": params.transl,
+        "hand_betas": hand.betas,
+        "object_vertices": mesh.vertices,
+        "object_faces": mesh.faces,
+        "object_vertex_part": np.zeros(len(mesh.vertices)),
+        "object_rotation": Rotation.from_matrix(motion.rotation).as_rotvec()[None],
+        "object_translation": motion.translation[None],
+        "grasp": grasp,
+    }
 
 
 def _fingerprint(spec: DatasetSpec) -> str:

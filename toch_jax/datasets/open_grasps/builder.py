@@ -3,13 +3,12 @@
 import dataclasses
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from toch_jax.datasets.features import Example
+from toch_jax.datasets.kept import keep_clips, kept_clips
 from toch_jax.datasets.open_grasps.make import Job, make_clips
 from toch_jax.datasets.open_grasps.probe import HandProbe, flexion_axes, make_probe
 from toch_jax.datasets.read import default_data_dir
@@ -59,7 +58,7 @@ def prepare(data_dir: str | Path | None = None, sequences: int = 280, seed: int 
     data_dir = Path(data_dir or default_data_dir())
     work = data_dir / "work" / f"{NAME}-{_fingerprint(plan)}"
     files = make_all(plan, work)
-    clips = {split: (clip for path in paths for clip in _load(path)) for split, paths in files.items()}
+    clips = {split: (clip for path in paths for clip in kept_clips(path)) for split, paths in files.items()}
     return write_dataset(load_spec(NAME), clips, data_dir)
 
 
@@ -78,7 +77,7 @@ def make_all(plan: Plan, work: Path) -> dict[str, list[Path]]:
     todo = [(job, path) for split in jobs for job, path in zip(jobs[split], files[split], strict=True)]
     for job, path in tqdm(todo, desc=NAME, unit="object"):
         if not path.exists():
-            _save(path, make_clips(spec, model, probe, job))
+            keep_clips(path, make_clips(spec, model, probe, job))
     return files
 
 
@@ -86,23 +85,3 @@ def _fingerprint(plan: Plan) -> str:
     """Of all that the clips depend on, except how many there are."""
     facts = {"generation": GENERATION, "seed": plan.seed, "spec": dataclasses.asdict(load_spec(NAME))}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _save(path: Path, clips: list[Example]) -> None:
-    """Whole or not at all."""
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        np.savez_compressed(
-            file, **{f"{k}/{key}": value for k, clip in enumerate(clips) for key, value in clip.items()}
-        )
-    os.replace(part, path)
-
-
-def _load(path: Path) -> list[Example]:
-    clips: dict[str, Example] = {}
-    with np.load(path, allow_pickle=False) as stored:
-        for entry in stored.files:
-            number, key = entry.split("/")
-            value = stored[entry]
-            clips.setdefault(number, {})[key] = str(value) if value.dtype.kind == "U" else value
-    return list(clips.values())

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from toch_jax.datasets.features import Example, check_example
+from toch_jax.datasets.features import Example, check_example, with_hand_axis
 from toch_jax.datasets.open_grasps.clip import Hand, Workshop, make_clip, mirrored, to_world
 from toch_jax.datasets.open_grasps.grasp import Aim, Grasp, close_hands, grid_only, self_overlap
 from toch_jax.datasets.open_grasps.objects import make_object
@@ -80,14 +80,16 @@ def make_clips(spec: DatasetSpec, model: HandModel, probe: HandProbe, job: Job) 
         clips.append(
             check_example(
                 spec,
-                {
-                    "id": f"{job.name}_{len(clips)}",
-                    "object": job.object,
-                    "side": "left" if is_left else "right",
-                    "fps": spec.fps,
-                    "grasp": grasp,
-                    **(mirrored(entries) if is_left else entries),
-                },
+                with_hand_axis(
+                    {
+                        "id": f"{job.name}_{len(clips)}",
+                        "object": job.object,
+                        "side": "left" if is_left else "right",
+                        "fps": spec.fps,
+                        "grasp": grasp,
+                        **(mirrored(entries) if is_left else entries),
+                    }
+                ),
             )
         )
         if len(clips) == job.clips:

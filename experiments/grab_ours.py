@@ -1,0 +1,24 @@
+"""Our recipe on GRAB, both hands.
+
+    toch prepare grab --raw DIR
+    toch train experiments/grab_ours.py
+
+Shape noise is less than for other data sets: a shape number here is a whole other person's hand.
+"""
+
+from toch_jax.denoiser.canonical import MANO_OFFSET, MANO_SCALE
+from toch_jax.denoiser.light import LightConfig
+from toch_jax.training.batches import BatchConfig
+from toch_jax.training.experiment import DataConfig, Experiment
+from toch_jax.training.noise import NoiseConfig
+
+experiment = Experiment(
+    name="grab_ours",
+    denoiser=LightConfig(canonical_scale=MANO_SCALE, canonical_offset=MANO_OFFSET),
+    data=DataConfig(dataset="grab", hand="dataset", speeds=(1, 2)),
+    batch=BatchConfig(batch=32, samples=384),
+    noise=NoiseConfig(shape=0.2),
+    steps=40_000,
+    save_every=1000,
+    validate_every=2000,
+)

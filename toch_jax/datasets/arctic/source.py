@@ -1,0 +1,92 @@
+"""ARCTIC's recordings as its own code reads them (zc-alexfan/arctic: src/arctic/preprocess_dataset.py).
+
+raw_seqs/<subject>/<object>_<action>_<n>.mano.npy holds a pickled dict, .object.npy an array.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from toch_jax.datasets.arctic.objects import need_object
+from toch_jax.datasets.convert import Recording, entry, need_file, numbers, plain_array
+from toch_jax.datasets.spec import SPLITS, DatasetSpec
+from toch_jax.errors import bad_input
+from toch_jax.hand.model import Side
+from toch_jax.pickles import read_npy
+
+SIDES: tuple[Side, Side] = ("right", "left")
+HIDDEN = "test"
+"""The split whose hands are not public: those of its recordings that are not there are passed over."""
+
+
+@dataclass(frozen=True)
+class Hand:
+    """One hand, as stored."""
+
+    global_orient: Float[np.ndarray, "T 3"]
+    pose: Float[np.ndarray, "T 45"]
+    """Relative to MANO's mean (flat_hand_mean=False)."""
+    transl: Float[np.ndarray, "T 3"]
+    shape: Float[np.ndarray, "10"]
+
+
+def recordings(spec: DatasetSpec, raw: Path) -> list[Recording]:
+    """All that the protocol names. Raises InputError that names the first file that is missing."""
+    listing = need_file(spec, raw / "splits_json" / f"protocol_{spec.extra['protocol']}.json")
+    try:
+        splits = json.loads(listing.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise bad_input(listing, "json", "recordings by split", f"{error!r:.80}") from error
+    found = []
+    for split in SPLITS:
+        names = entry(listing, splits, split)
+        if not isinstance(names, list) or not all(isinstance(n, str) and n.count("/") == 1 for n in names):
+            raise bad_input(listing, split, 'a list of "subject/recording"', f"{names!r:.60}")
+        for name in names:
+            path = raw / "raw_seqs" / f"{name}.mano.npy"
+            if split == HIDDEN and not path.exists():
+                continue
+            need_file(spec, path)
+            need_file(spec, object_path(path))
+            found.append(Recording(name.replace("/", "_"), split, path))
+    for name in sorted({object_of(recording.path) for recording in found}):
+        need_object(spec, raw, name)
+    return found
+
+
+def object_of(path: Path) -> str:
+    """The object's name, with which a recording's begins."""
+    return path.name.split("_")[0]
+
+
+def object_path(path: Path) -> Path:
+    """Of a recording's .mano.npy, the .object.npy beside it."""
+    return path.with_name(path.name.replace(".mano.", ".object."))
+
+
+def read_hands(path: Path) -> dict[Side, Hand]:
+    """Both hands of a .mano.npy. Raises InputError where the file is cut short or holds anything else."""
+    content = read_npy(path)
+    frames = len(numbers(path, "right.rot", entry(path, content, "right", "rot"), (None, 3)))
+
+    def hand(side: Side) -> Hand:
+        orient, pose, transl = (
+            numbers(path, f"{side}.{key}", entry(path, content, side, key), (frames, size))
+            for key, size in (("rot", 3), ("pose", 45), ("trans", 3))
+        )
+        shape = plain_array(path, f"{side}.shape", entry(path, content, side, "shape"))
+        # (10,) as its loader has it, (T, 10) as its documentation does
+        shapes = numbers(path, f"{side}.shape", np.atleast_2d(shape), (None, 10))
+        if len(shapes) not in (1, frames) or np.ptp(shapes, axis=0).max() > 1e-4:
+            raise bad_input(path, f"{side}.shape", "one shape for all frames", f"{shape.shape} that change")
+        return Hand(orient, pose, transl, shapes[0])
+
+    return {side: hand(side) for side in SIDES}
+
+
+def read_object_pose(path: Path, frames: int) -> Float[np.ndarray, "T 7"]:
+    """Articulation (radians), axis-angle, translation (millimetres) of an .object.npy."""
+    return numbers(path, "npy", read_npy(path), (frames, 7)).astype(np.float64)

@@ -1,0 +1,149 @@
+"""GRAB's files as its own code reads them (otaheri/GRAB: tools/utils.py, tools/objectmodel.py), in our conventions.
+
+grab/<subject>/<object>_<action>.npz holds pickled dicts; meshes and the subjects' hands lie in tools/.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import trimesh
+from jaxtyping import Bool, Float
+
+from toch_jax.datasets.convert import entry, need_file, numbers
+from toch_jax.datasets.spec import DatasetSpec
+from toch_jax.errors import bad_input
+from toch_jax.hand.model import HandModel, Side
+from toch_jax.object.mesh import load_mesh
+from toch_jax.object.orient import orient_outward
+from toch_jax.pickles import read_npz
+
+SIDES: tuple[Side, Side] = ("right", "left")
+KEYS: dict[Side, str] = {"right": "rhand", "left": "lhand"}
+MESH = "tools/object_meshes/contact_meshes/{}.ply"
+N_PCA = 24
+# Of contact.object: the hand itself, then its fingers.
+LABELS: dict[Side, tuple[int, ...]] = {"right": (22, *range(41, 56)), "left": (21, *range(26, 41))}
+POSE_TOLERANCE = 0.01
+"""How far the two ways in which a file gives the fingers' pose may be apart, radians."""
+
+
+@dataclass(frozen=True)
+class Hand:
+    """One hand of a recording, thinned to the data set's frame rate."""
+
+    template: str
+    """Path of the subject's unposed hand, from the raw folder."""
+    global_orient: Float[np.ndarray, "T 3"]
+    pose: Float[np.ndarray, "T 45"]
+    """Absolute."""
+    transl: Float[np.ndarray, "T 3"]
+    touches: Bool[np.ndarray, "T"]
+    """Whether the object has it in contact."""
+
+
+@dataclass(frozen=True)
+class Grab:
+    """One recording."""
+
+    hands: dict[Side, Hand]
+    object_rotation: Float[np.ndarray, "T 3"]
+    """Axis-angle; world = R v + t."""
+    object_translation: Float[np.ndarray, "T 3"]
+    vertices: Float[np.ndarray, "Vo 3"]
+    faces: np.ndarray
+
+
+def recordings(spec: DatasetSpec, raw: Path) -> list[Path]:
+    """All of a whole folder's. Raises InputError that names what is missing: a subject, or a mesh of an object."""
+    found: list[Path] = []
+    for subject in spec.extra["subjects"]:  # type: ignore[attr-defined]
+        folder = need_file(spec, raw / "grab" / subject)
+        paths = sorted(folder.glob("*.npz"))
+        if not paths:
+            need_file(spec, folder / "*.npz")
+        found += paths
+    for name in sorted({object_of(path) for path in found}):
+        need_file(spec, raw / MESH.format(name))
+    return found
+
+
+def object_of(path: Path) -> str:
+    """The object's name, with which a recording's begins."""
+    return path.stem.split("_")[0]
+
+
+def template_paths(path: Path) -> dict[Side, str]:
+    """Where the unposed hands of a recording's subject lie, from the raw folder."""
+    content = read_npz(path, KEYS.values())
+    return {side: _template(path, content[key]) for side, key in KEYS.items()}
+
+
+def read_template(spec: DatasetSpec, path: Path, model: HandModel) -> Float[np.ndarray, "V 3"]:
+    """A subject's unposed hand, metres. Raises InputError where it isn't there or has not the model's vertices."""
+    need_file(spec, path)
+    try:
+        vertices = np.asarray(trimesh.load_mesh(path, process=False, maintain_order=True).vertices)
+    except Exception as error:  # trimesh's readers raise whatever their format's parser does
+        raise bad_input(path, "hand mesh", "a mesh that trimesh reads", f"{error!r:.100}") from error
+    return numbers(path, "hand mesh vertices", vertices, model.v_template.shape)
+
+
+def read_recording(spec: DatasetSpec, raw: Path, path: Path, models: dict[Side, HandModel]) -> Grab:
+    """One recording. Raises InputError where the file is cut short or holds anything else."""
+    content = read_npz(path, ("framerate", "obj_name", "object", "contact", *KEYS.values()))
+    rate = float(numbers(path, "framerate", content["framerate"], ()))
+    step = round(rate / spec.fps)
+    if step < 1 or abs(step * spec.fps - rate) > 1e-3:
+        raise bad_input(path, "framerate", f"a multiple of {spec.fps:g}", f"{rate:g}")
+    if (name := str(content["obj_name"])) != object_of(path):
+        raise bad_input(path, "obj_name", repr(object_of(path)), f"{name!r:.60}")
+    vertices, faces = _mesh(raw / MESH.format(object_of(path)))
+    turn = numbers(
+        path, "object.params.global_orient", entry(path, content["object"], "params", "global_orient"), (None, 3)
+    )
+    frames = len(turn)
+    place = numbers(path, "object.params.transl", entry(path, content["object"], "params", "transl"), (frames, 3))
+    contact = numbers(path, "contact.object", entry(path, content["contact"], "object"), (frames, len(vertices)))[
+        ::step
+    ]
+
+    def hand(side: Side) -> Hand:
+        key, kept = KEYS[side], content[KEYS[side]]
+        orient, coefficients, transl = (
+            numbers(path, f"{key}.params.{name}", entry(path, kept, "params", name), (frames, size))[::step]
+            for name, size in (("global_orient", 3), ("hand_pose", N_PCA), ("transl", 3))
+        )
+        # flat_hand_mean=True: no mean to add
+        pose = coefficients @ np.asarray(models[side].pose_components, np.float64)[:N_PCA]
+        params = entry(path, kept, "params")
+        if isinstance(params, dict) and "fullpose" in params:
+            full = numbers(path, f"{key}.params.fullpose", params["fullpose"], (frames, 45))[::step]
+            apart = float(np.abs(full - pose).max())
+            if apart > POSE_TOLERANCE:
+                expected = f"what hand_pose gives with this MANO, within {POSE_TOLERANCE} rad"
+                raise bad_input(path, f"{key}.params.fullpose", expected, f"{apart:.3f} rad away")
+        return Hand(_template(path, kept), orient, pose, transl, np.asarray(np.isin(contact, LABELS[side]).any(axis=1)))
+
+    return Grab(
+        hands={side: hand(side) for side in SIDES},
+        # GRAB turns row vectors, v R: the transpose is the opposite turn
+        object_rotation=-turn[::step],
+        object_translation=place[::step],
+        vertices=vertices,
+        faces=faces,
+    )
+
+
+def _template(path: Path, hand: object) -> str:
+    found = entry(path, hand, "vtemp")
+    if not isinstance(found, str) or Path(found).is_absolute() or ".." in Path(found).parts:
+        raise bad_input(path, "vtemp", "a path below the raw folder", f"{found!r:.60}")
+    return found
+
+
+@lru_cache(maxsize=4)
+def _mesh(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    vertices, faces = load_mesh(path)
+    return vertices, orient_outward(vertices, faces)

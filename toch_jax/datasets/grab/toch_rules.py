@@ -1,0 +1,62 @@
+"""The clips that TOCH was trained on: one hand at a time, near the object, the other hand off it.
+
+From the rules in TOCH's code (kzhou23/toch: data/grab/preprocessing.py), in our own words.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import trimesh
+from jaxtyping import Bool, Float
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from toch_jax.datasets.features import Example
+from toch_jax.datasets.posed import posed_skin
+from toch_jax.errors import bad_input
+from toch_jax.hand.model import HandModel, Side
+
+NEAR_M = 0.15
+"""The centre of the wrist's ring comes this near to a sample of the object."""
+MIN_FRAMES = 30
+SAMPLES = 8000
+
+
+def toch_clips(example: Example, models: dict[Side, HandModel]) -> list[Example]:
+    """Each hand's runs of frames that the rules keep, as clips of one hand."""
+    clips = []
+    for hand, side in enumerate(example["hand_side"].split()):
+        others = np.delete(example["grasp"], hand, axis=0).any(axis=0)
+        near = wrist_distance(example, hand, models[side]) <= NEAR_M
+        for number, frames in enumerate(_runs(near & ~others)):
+            clip = _cut(example, hand, frames)
+            clips.append(clip | {"hand_side": side, "id": f"{example['id']}_{side}_{number}"})
+    return clips
+
+
+def wrist_distance(example: Example, hand: int, model: HandModel) -> Float[np.ndarray, "T"]:
+    """From the centre of the wrist's ring to the nearest sample of the object, metres."""
+    if not model.wrist_ring.size:
+        raise bad_input("MANO", "f", "a mesh that is open at the wrist", "a closed one")
+    centre = posed_skin(example, hand, model)[:, np.asarray(model.wrist_ring)].mean(axis=1)
+    rotation = Rotation.from_rotvec(example["object_rotation"][0])
+    local = rotation.inv().apply(centre - example["object_translation"][0])
+    mesh = trimesh.Trimesh(example["object_vertices"], example["object_faces"], process=False)
+    samples = trimesh.sample.sample_surface(mesh, SAMPLES, seed=0)[0]
+    return cKDTree(samples).query(local)[0]
+
+
+def _runs(kept: Bool[np.ndarray, "T"]) -> Iterator[slice]:
+    """Frames that are kept one after the other, MIN_FRAMES or more."""
+    edges = np.flatnonzero(np.diff(kept.astype(int), prepend=0, append=0))
+    for start, stop in edges.reshape(-1, 2).tolist():
+        if stop - start >= MIN_FRAMES:
+            yield slice(start, stop)
+
+
+def _cut(example: Example, hand: int, frames: slice) -> Example:
+    per_hand = ("hand_global_orient", "hand_pose", "hand_transl", "hand_valid", "grasp")
+    clip = dict(example)
+    clip |= {key: example[key][hand : hand + 1, frames] for key in per_hand}
+    clip |= {key: example[key][:, frames] for key in ("object_rotation", "object_translation")}
+    return clip | {"hand_betas": example["hand_betas"][hand : hand + 1]}
