@@ -13,7 +13,7 @@ experiment = Experiment(
     denoiser=LightConfig(canonical_scale=scale, canonical_offset=offset),
     data=DataConfig(dataset="myodm", speeds=(1,)),
     batch=BatchConfig(samples=256),
-    steps=2000,
+    steps=1000,
     validate_every=500,
     validation_batches=8,
 )

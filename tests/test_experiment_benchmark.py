@@ -65,6 +65,14 @@ def test_methods_that_need_no_tuning(tiny: Benchmark, tmp_path: Path) -> None:
     assert "Settings of the filters" not in (tmp_path / "results.md").read_text()
 
 
+def test_methods_kept_to_some_noises(tiny: Benchmark, tmp_path: Path) -> None:
+    results = run_benchmark(replace(tiny, only={"filter:kalman:object": ("R(0.3)",)}), tmp_path, quick=True)
+    found = {(r.noise, r.method) for r in results}
+    assert ("R(0.3)", "filter:kalman:object") in found
+    assert ("T(0.01)", "filter:kalman:object") not in found
+    assert ("T(0.01)", "input") in found
+
+
 def test_only_an_oracle_is_told_the_truth(tiny: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(methods._PLAIN, "oracle:field", Oracle(lambda noisy, object: noisy.replace(hands=noisy.truth)))
     results = run_benchmark(replace(tiny, methods=("input", "oracle:field")), tmp_path, quick=True)

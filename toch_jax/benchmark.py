@@ -29,6 +29,8 @@ class Benchmark:
     methods: tuple[str, ...] = METHODS
     checkpoints: Mapping[str, str] = field(default_factory=dict)
     """Files of the weights of methods that have some; "default", or nothing, is the shipped one."""
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Methods that are run under these noises alone."""
     clips: Mapping[str, int] = field(default_factory=dict)
     """At most so many test clips of a data set, evenly spread over it; all, where nothing is said."""
     validation_clips: int | None = 8
@@ -57,7 +59,8 @@ def run_benchmark(experiment: Benchmark, folder: Path, quick: bool = False) -> l
     for name, chosen in clips.items():
         count = 2 if quick else experiment.validation_clips
         validation = _clips(name, experiment.validation, count, quick)
-        tables[name] = benchmark(name, chosen, validation, noises[name], methods, folder, experiment.seed)
+        given = chosen, validation, noises[name], methods
+        tables[name] = benchmark(name, *given, folder, experiment.seed, experiment.only)
     results = [
         result
         for name, under in tables.items()

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
@@ -46,8 +46,11 @@ def benchmark(
     methods: Mapping[str, Method],
     folder: Path,
     seed: int = 0,
+    only: Mapping[str, Container[str]] | None = None,
 ) -> dict[str, Table]:
     """For each of `noises` the scores of `methods`, in their order, after those of the truth itself ("truth").
+
+    A method that `only` names is left out under all noises but those.
 
     Each clip's scores go to a file in `folder`/clips as they come, and a run that finds them there goes on from them.
     Raises InputError for a noise that isn't one.
@@ -56,13 +59,18 @@ def benchmark(
     filters = {name: method for name, method in methods.items() if isinstance(method, list)}
     tuned = tune_filters(validation, filters, perturbations, folder / "filters" / f"{dataset}.json", seed)
     tables: dict[str, Table] = {p.name: {} for p in perturbations}
-    work, names = list(clips), ("truth", *methods)
-    bar = tqdm(total=len(work) * len(perturbations) * len(names), desc=dataset, disable=None, smoothing=0.05)
+    work = list(clips)
+    shown = {
+        p.name: ["truth", *(m for m in methods if only is None or p.name in only.get(m, [p.name]))]
+        for p in perturbations
+    }
+    bar = tqdm(total=len(work) * sum(map(len, shown.values())), desc=dataset, disable=None, smoothing=0.05)
     # one answer is scored, on one core, while the next is made
     with bar, ThreadPoolExecutor(1) as scorer:
         for clip_id, clean in work:
             truth = cache(partial(prepare, clean))
             for perturbation in perturbations:
+                names = shown[perturbation.name]
                 place = folder / "clips" / dataset / perturbation.name / f"{clip_id}.json"
                 record = _read(place) or {"dataset": dataset, "clip": clip_id, "noise": perturbation.name, "seed": seed}
                 record |= {"frames": clean.n_frames, "fps": clean.fps}
