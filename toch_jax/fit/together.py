@@ -49,7 +49,7 @@ def fit_together(
         rotation=pad_last(places.rotation, len(valid), axis=1),
         translation=pad_last(places.translation, len(valid), axis=1),
         weights=(weight,) * (len(alone) * (len(alone) - 1)),
-        margin=put(settings.margin, np.float32),
+        margin=put(np.asarray(settings.margin), np.float32),
     )
     models, problems, states = zip(*((each.model, each.problem, each.solution.state) for each in alone), strict=True)
     solution = None
