@@ -14,10 +14,11 @@ from toch_jax.denoiser.checkpoints import Denoiser
 from toch_jax.denoiser.window import Estimate, Window, mirror, mirror_estimate, near_samples
 from toch_jax.field.contact_field import contact_field
 from toch_jax.fit.correspondence import field_term, joint_term
-from toch_jax.fit.fit import bucket, fit_trajectory, pad_motion, pad_params, pad_seen
+from toch_jax.fit.fit import Solved, bucket, pad_motion, pad_params, pad_seen, solve_hand
 from toch_jax.fit.settings import DEFAULT, FitSettings
-from toch_jax.fit.skin_binding import bind, carry
+from toch_jax.fit.skin_binding import Binding, bind, carry
 from toch_jax.fit.smooth import smooth_track
+from toch_jax.fit.together import fit_together
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.host import put, repeat, stack, take
@@ -66,8 +67,19 @@ def refine_by(
     object = (sequence_object(sequence) if object is None else object).without_mesh()
     hands = [tracked_hand(sequence, hand) for hand in range(len(sequence.hand_side))]
     looked = [None if look is None else look(each, object) for each in hands]
-    refined = [refine_hand(sequence, hand, object, seen, settings) for hand, seen in zip(hands, looked, strict=True)]
-    params, sigmas, skins = zip(*refined, strict=True)
+    bindings = [_bound(sequence, hand) for hand in hands]
+    solved = [
+        _solve(hand, object, seen, binding, settings)
+        for hand, seen, binding in zip(hands, looked, bindings, strict=True)
+    ]
+    # each hand's part as the first hand's sees it
+    places = take(hands[0].motion, [hand.part for hand in hands])
+    fitted = fit_together(solved, [hand.surface for hand in hands], places, settings)
+    params = [_in_world(sequence, hand, each.params) for hand, each in zip(hands, fitted, strict=True)]
+    skins = [
+        skin_frames(hand.model, each)[0] if binding is None else carry(hand.model, each, binding)
+        for hand, each, binding in zip(hands, params, bindings, strict=True)
+    ]
     joints = [skin_frames(hand.model, each)[1] for hand, each in zip(hands, params, strict=True)]
     return sequence.replace(
         hand_model=sequence.hand_model or "open",
@@ -77,7 +89,7 @@ def refine_by(
             vertices=stack(skins),
             vertex_order=sequence.hands.vertex_order if _given_as_points(sequence.hands) else hands[0].model.name,
         ),
-        hand_joint_sigma=stack(sigmas),
+        hand_joint_sigma=stack([each.joint_sigma for each in fitted]),
     )
 
 
@@ -91,29 +103,32 @@ def sequence_object(sequence: Sequence) -> ObjectModel:
     )
 
 
-def refine_hand(
-    sequence: Sequence, tracked: TrackedHand, object: ObjectModel, seen: Seen | None, settings: FitSettings
-) -> tuple[HandParams, Float[Array, "T 21"], Float[Array, "T K 3"]]:
-    """One hand's repaired world parameters (betas (T, S)), the sigma of its joints (metres), and its skin: the
-    tracker's own points where it gave no more than points, else the model's vertices.
-    """
-    model = tracked.model
-    surface, joints, binding = None, None, None
+def _bound(sequence: Sequence, tracked: TrackedHand) -> Binding | None:
+    """The tracker's own points, where it gave no more than points."""
+    if not _given_as_points(sequence.hands):
+        return None
+    assert sequence.hands.vertices is not None
+    return bind(tracked.model, tracked.world, take(sequence.hands.vertices, tracked.hand), tracked.seen)
+
+
+def _solve(
+    tracked: TrackedHand, object: ObjectModel, seen: Seen | None, binding: Binding | None, settings: FitSettings
+) -> Solved:
+    """One hand fitted by itself, in its part's frame."""
+    surface, joints = None, None
     if seen is not None:
         field, points, normals = seen.estimate.field, seen.points, seen.normals
-        surface = field_term(model, field, points, normals, settings.field_strength, settings.correspondences)
+        surface = field_term(tracked.model, field, points, normals, settings.field_strength, settings.correspondences)
         if seen.estimate.joints is not None:
             joints = joint_term(seen.estimate.joints, settings.joint_strength)
-    if _given_as_points(sequence.hands):
-        assert sequence.hands.vertices is not None
-        binding = bind(model, tracked.world, take(sequence.hands.vertices, tracked.hand), tracked.seen)
-    fitted = fit_trajectory(
-        model, tracked.params, tracked.seen, tracked.fps, object, tracked.motion, surface, joints, settings, binding
-    )
-    clean = hand_to_world(model, fitted.params, sequence, tracked.part)
-    clean = clean.replace(betas=repeat(clean.betas, sequence.n_frames))
-    skin = skin_frames(model, clean)[0] if binding is None else carry(model, clean, binding)
-    return clean, fitted.joint_sigma, skin
+    given = tracked.model, tracked.params, tracked.seen, tracked.fps
+    return solve_hand(*given, object, tracked.motion, surface, joints, settings, binding)
+
+
+def _in_world(sequence: Sequence, tracked: TrackedHand, params: HandParams) -> HandParams:
+    """World parameters, (T, ...) axes, betas too; from those in the part's frame, betas (S,)."""
+    world = hand_to_world(tracked.model, params, sequence, tracked.part)
+    return world.replace(betas=repeat(world.betas, sequence.n_frames))
 
 
 def _given_as_points(hands: Hands) -> bool:

@@ -14,6 +14,7 @@ from toch_jax.evaluate.contact import (
     object_parts,
     penetration_depths_mm,
 )
+from toch_jax.evaluate.hands import hands_depth_mm
 from toch_jax.evaluate.joints import mpjpe_mm
 from toch_jax.evaluate.motion import acceleration_error_m_s2, acceleration_m_s2
 from toch_jax.evaluate.pose import PosedHand
@@ -76,10 +77,12 @@ def measure(
     """The clip's metrics by name, units in the names; nan where there is nothing to measure.
 
     Several hands: means are over all their frames, counts are summed, the maximum is the worst. Depth and volume are
-    means over the hand's own frames in contact. `parts` are `sequence_parts`, where the caller has them.
+    means over the hand's own frames in contact; the depth of hands in each other, over all frames. `parts` are
+    `sequence_parts`, where the caller has them.
     """
     parts = sequence_parts(sequence) if parts is None else parts
     touches = [touch(sequence.object_motion, parts, hand) for hand in hands]
+    between = hands_depth_mm(hands)
     contact = np.concatenate([t.contact for t in touches])
     depth = np.concatenate([t.depth_mm for t in touches])
     metrics = {
@@ -89,6 +92,8 @@ def measure(
             np.concatenate([t.volume_cm3[t.contact] for t in touches if t.volume_cm3 is not None] or [np.zeros(0)])
         ),
         "intersection_volume_is_exact": float(all(t.volume_is_exact for t in touches)),
+        "hands_depth_mean_mm": _mean(between),
+        "hands_depth_max_mm": float(np.fmax.reduce(between)),
         "contact_frames": float(contact.sum()),
         "frames": float(sum(hand.valid.sum() for hand in hands)),
         "acceleration_m_s2": _mean(
@@ -122,6 +127,8 @@ TABLE = {
     "penetration_depth_mean_mm": "penetration depth, mean in contact (mm)",
     "penetration_depth_max_mm": "penetration depth, worst (mm)",
     "intersection_volume_cm3": "intersection volume, mean in contact (cm3)",
+    "hands_depth_mean_mm": "depth of one hand in another, mean (mm)",
+    "hands_depth_max_mm": "depth of one hand in another, worst (mm)",
     "contact_frames": "frames in contact",
     "acceleration_m_s2": "acceleration of the joints, mean (m/s2)",
     "mpjpe_mm": "joint error, MPJPE (mm)",

@@ -49,6 +49,11 @@ METRICS: dict[str, Metric] = {
         True,
     ),
     "volume_exact": Metric("%", "intersection volumes that came from mesh booleans"),
+    "hands_depth": Metric(
+        "mm",
+        f"deepest vertex of a hand inside another hand, closed at the wrist, mean {_ON_FRAMES}; clips of several hands",
+        True,
+    ),
     "contact_iou": Metric(
         "%",
         f"intersection over union of the object's samples that the hand meets along their normal within {_TOUCH} "

@@ -21,6 +21,7 @@ from toch_jax.evaluate.contact import (
     signed_distances,
 )
 from toch_jax.evaluate.definitions import AUC_M, CONTACT_FRAMES, PCK_M, VOLUME_FRAMES
+from toch_jax.evaluate.hands import hands_depth_mm
 from toch_jax.evaluate.motion import (
     acceleration_error_m_s2,
     acceleration_error_mm_frame2,
@@ -141,6 +142,8 @@ def score(truth: Truth, answer: Answer, seen: Bool[np.ndarray, "H T"] | None = N
             off = _there(hand.joints) - _there(true.joints)
             row |= {f"inside_{level}": 100 * inside_interval(off, hand.sigma, level) for level in LEVELS}
         rows.append({metric: value for metric, value in row.items() if np.isfinite(value)})
+    if len(rows) > 1:
+        rows.append({"hands_depth": float(hands_depth_mm([_at_frames(h, truth.frames) for h in answer.hands]).mean())})
     metrics = {metric: None for row in rows for metric in row}
     means = {metric: float(np.mean([row[metric] for row in rows if metric in row])) for metric in metrics}
     return means | {metric: value for metric, value in _together(truth, answer).items() if np.isfinite(value)}
@@ -174,6 +177,11 @@ def _same(one: ObjectMotion, other: ObjectMotion) -> bool:
 def _n_own(clean: Sequence) -> int:
     """Vertices of the hand's own: not the one that closes the wrist."""
     return int(hand_model(clean.hand_model or "open", "right").v_template.shape[0])
+
+
+def _at_frames(hand: PosedHand, frames: np.ndarray) -> PosedHand:
+    """The skin alone, there in all of these frames."""
+    return PosedHand(None, _there(hand.vertices)[frames], hand.faces, np.ones(len(frames), dtype=bool))
 
 
 def _places(truth: Truth, answer: Answer, hand: PosedHand, true: PosedHand, lost: Bool[np.ndarray, "T"]) -> Scores:
@@ -232,8 +240,7 @@ def _meet(truth: Truth, motion: ObjectMotion, i: int, hand: PosedHand) -> Meetin
     skin, frames, side = _there(hand.vertices), truth.frames, truth.clean.hand_side[i]
 
     def touched(chosen: np.ndarray, volumes: bool) -> Touch:
-        posed = PosedHand(None, skin[chosen], hand.faces, np.ones(len(chosen), dtype=bool))
-        return touch(_at(motion, chosen), truth.parts, posed, volumes)
+        return touch(_at(motion, chosen), truth.parts, _at_frames(hand, chosen), volumes)
 
     met = touched(frames, volumes=False)
     held = frames[truth.meetings[i].touch.contact if truth.meetings else met.contact]

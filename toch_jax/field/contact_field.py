@@ -2,8 +2,9 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
+from toch_jax.field.hidden import behind_other_parts
 from toch_jax.field.rays import nearest_hits
 from toch_jax.field.types import ContactField
 from toch_jax.object.model import ObjectModel, ObjectMotion
@@ -24,12 +25,25 @@ def contact_field(
     """What each sample of the object sees of the hand in each of T frames; all axes (T, N). Metres.
 
     From each sample a line runs outward along the normal; where the sample lies inside the hand, inward, and its
-    distance is negative. The mask is false where the hand is beyond `reach` or behind the sample's own part.
+    distance is negative. The mask is false where the hand is beyond `reach` or behind the object, in whichever part.
     `vertices` (world) and `canonical` belong to the same closed mesh.
     """
     # Not the mesh: objects of any size share what is compiled.
     samples = (object.points, object.normals, object.point_part, object.clearance_out, object.clearance_in)
-    return _field_of_samples(*samples, motion, vertices, faces, canonical, reach)
+    field = _field_of_samples(*samples, motion, vertices, faces, canonical, reach)
+    if object.n_parts == 1:
+        return field
+    bare = object.replace(vertices=object.points[:0], faces=object.faces[:0], vertex_part=object.point_part[:0])
+    return _where(field, ~behind_other_parts(bare, motion, field.distance))
+
+
+@jax.jit
+def _where(field: ContactField, seen: Bool[Array, "T N"]) -> ContactField:
+    return ContactField(
+        mask=field.mask & seen,
+        distance=jnp.where(seen, field.distance, 0.0),
+        correspondence=jnp.where(seen[..., None], field.correspondence, 0.0),
+    )
 
 
 @jax.jit

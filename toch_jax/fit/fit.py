@@ -18,7 +18,7 @@ from toch_jax.fit.problem import ContactTerm, JointTerm, Problem, SurfaceTerm
 from toch_jax.fit.settings import DEFAULT, FitSettings, Levels, Scalar
 from toch_jax.fit.skin_binding import Binding, own_skin
 from toch_jax.fit.smooth import smooth_track
-from toch_jax.fit.solve import joint_sigma, solve_trajectory
+from toch_jax.fit.solve import Solution, joint_sigma, solve_trajectory
 from toch_jax.fit.state import HandState, params_from_state, state_from_params
 from toch_jax.fit.terms import sunken
 from toch_jax.hand.model import HandModel, HandParams
@@ -37,6 +37,17 @@ class Fitted(struct.PyTreeNode):
     """Of the last pass, after each step."""
     noise: Levels
     """What the tracked trajectory's noise was taken to be."""
+
+
+class Solved(struct.PyTreeNode):
+    """A hand's trajectory where the solver stopped, over its bucket's frames, and what it was fitted to."""
+
+    model: HandModel
+    problem: Problem
+    """The last pass's."""
+    solution: Solution[HandState]
+    noise: Levels
+    n_frames: int = struct.field(pytree_node=False)
 
 
 def bucket(n_frames: int) -> int:
@@ -78,6 +89,24 @@ def fit_trajectory(
     settings: FitSettings = DEFAULT,
     skin: Binding | None = None,
 ) -> Fitted:
+    """`solve_hand`'s trajectory and how sure it is."""
+    return fitted_alone(
+        solve_hand(model, tracked, seen, fps, object, motion, surface, joints, settings, skin), settings
+    )
+
+
+def solve_hand(
+    model: HandModel,
+    tracked: HandParams,
+    seen: Bool[Array, "T"],
+    fps: float,
+    object: ObjectModel,
+    motion: ObjectMotion,
+    surface: SurfaceTerm | None = None,
+    joints: JointTerm | None = None,
+    settings: FitSettings = DEFAULT,
+    skin: Binding | None = None,
+) -> Solved:
     """Fit one hand over T frames, T >= 1.
 
     `tracked` ((T, ...) axes, betas (S,)) and the parts' `motion` are in the fit's frame; `seen` is false where the
@@ -101,15 +130,33 @@ def fit_trajectory(
         own_skin(model) if skin is None else skin,
     )
     smoothed = solve_trajectory(model, smooth, start, settings.steps)
-    solution = solve_trajectory(model, robust, smoothed.state, settings.steps)
+    last, solution = robust, solve_trajectory(model, robust, smoothed.state, settings.steps)
     if sunken(model, robust.contact, solution.state) > settings.sunken:
         for depth in settings.last_depths:
-            solution = solve_trajectory(model, _hardened(strict, depth), solution.state, settings.last_steps)
+            last = _hardened(strict, depth)
+            solution = solve_trajectory(model, last, solution.state, settings.last_steps)
+    return Solved(model, last, solution, noise, n_frames)
+
+
+def fitted_alone(solved: Solved, settings: FitSettings) -> Fitted:
+    """What a hand comes to that is solved for by itself."""
+    sigma = joint_sigma(solved.model, solved.solution)
+    return as_fitted(solved, solved.solution.state, solved.solution.costs, sigma, settings)
+
+
+def as_fitted(
+    solved: Solved,
+    state: HandState,
+    costs: Float[Array, "iterations"],
+    sigma: Float[Array, "T2 21"],
+    settings: FitSettings,
+) -> Fitted:
+    """What a hand comes to that ended in this state, with this sigma of its joints; without the bucket's padding."""
     return Fitted(
-        params=cut_frames(params_from_state(model, solution.state), n_frames),
-        joint_sigma=put(settings.sigma_scale * np.asarray(joint_sigma(model, solution))[:n_frames]),
-        costs=solution.costs,
-        noise=noise,
+        params=cut_frames(params_from_state(solved.model, state), solved.n_frames),
+        joint_sigma=put(settings.sigma_scale * np.asarray(sigma)[: solved.n_frames]),
+        costs=costs,
+        noise=solved.noise,
     )
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.fit.skin_binding import Binding
 from toch_jax.fit.state import HandState
+from toch_jax.hand.model import HandModel
 from toch_jax.object.model import ObjectModel, ObjectMotion
 
 
@@ -95,3 +96,19 @@ class Problem(struct.PyTreeNode):
     contact: ContactTerm
     frame_valid: Bool[Array, "T"]
     """False for the frames that pad the clip to its bucket."""
+
+
+class HandsTerm(struct.PyTreeNode):
+    """The skins of H hands stay out of each other."""
+
+    skins: tuple[HandModel, ...]
+    """Each hand, closed and coarse; its vertices are the points that are watched."""
+    rotation: Float[Array, "H T 3 3"]
+    """Each hand's own reference frame to one that they share."""
+    translation: Float[Array, "H T 3"]
+    weights: tuple[Float[Array, "T #V"], ...]
+    """Of each point's depth inside another hand: of one hand's in another's, for all pairs as `permutations` orders."""
+    margin: Float[Array, ""]
+    """Depth that costs nothing, metres."""
+    watched: int = struct.field(pytree_node=False, default=128)
+    """How many points of a hand push out of another in each frame: the deepest."""

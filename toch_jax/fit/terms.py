@@ -26,11 +26,14 @@ N_GROUPS = 17
 
 
 class Linear(struct.PyTreeNode):
-    """The problem around one state: its cost, the normal equations and their right-hand side."""
+    """The problem around one state: its cost, the normal equations and their right-hand side.
+
+    A frame has n unknowns: the 51 of each hand.
+    """
 
     cost: Float[Array, ""]
     system: BandedSystem
-    frames: Float[Array, "T 51"]
+    frames: Float[Array, "T n"]
     shape: Float[Array, "S"]
 
 
@@ -38,7 +41,7 @@ class Rows(struct.PyTreeNode):
     """Whitened residuals of each frame, with derivatives."""
 
     residual: Float[Array, "T R"]
-    by_frame: Float[Array, "T R 51"]
+    by_frame: Float[Array, "T R n"]
     by_shape: Float[Array, "T R S"]
 
 
@@ -129,7 +132,8 @@ def sunken(model: HandModel, term: ContactTerm, state: HandState) -> Float[Array
     return jnp.sum(depth, where=counts) / jnp.maximum(counts.sum(), 1)
 
 
-def _add_rows(linear: Linear, rows: Rows) -> Linear:
+def add_rows(linear: Linear, rows: Rows) -> Linear:
+    """The problem with these residuals among its terms."""
     system = linear.system
     return Linear(
         cost=linear.cost + 0.5 * jnp.sum(rows.residual**2),
@@ -256,14 +260,14 @@ def _add_prior(linear: Linear, term: PriorTerm, state: HandState, frame_valid: B
     )
 
 
-def no_terms(n_frames: int, n_shape: int) -> Linear:
+def no_terms(n_frames: int, n_shape: int, n_unknowns: int = N_UNKNOWNS) -> Linear:
     """A problem that says nothing."""
-    square = jnp.zeros((n_frames, N_UNKNOWNS, N_UNKNOWNS))
-    border, corner = jnp.zeros((n_frames, N_UNKNOWNS, n_shape)), jnp.zeros((n_shape, n_shape))
+    square = jnp.zeros((n_frames, n_unknowns, n_unknowns))
+    border, corner = jnp.zeros((n_frames, n_unknowns, n_shape)), jnp.zeros((n_shape, n_shape))
     return Linear(
         cost=jnp.zeros(()),
         system=BandedSystem(square, square, square, border, corner),
-        frames=jnp.zeros((n_frames, N_UNKNOWNS)),
+        frames=jnp.zeros((n_frames, n_unknowns)),
         shape=jnp.zeros(n_shape),
     )
 
@@ -275,9 +279,9 @@ def linearize(model: HandModel, problem: Problem, state: HandState) -> Linear:
     idle = jnp.eye(N_UNKNOWNS) * ~problem.frame_valid[:, None, None]
     linear = linear.replace(system=linear.system.replace(diagonal=idle))
     bones = pose_bones(model, state)
-    linear = _add_rows(linear, _surface_rows(model, bones, problem.surface))
-    linear = _add_rows(linear, _joint_rows(model, bones, problem.joints))
-    linear = _add_rows(linear, _contact_rows(model, bones, problem.contact))
+    linear = add_rows(linear, _surface_rows(model, bones, problem.surface))
+    linear = add_rows(linear, _joint_rows(model, bones, problem.joints))
+    linear = add_rows(linear, _contact_rows(model, bones, problem.contact))
     linear = _add_tracked(linear, problem.tracked, state)
     linear = _add_smooth(linear, problem.smooth, state, problem.frame_valid)
     return _add_prior(linear, problem.prior, state, problem.frame_valid)
