@@ -87,7 +87,7 @@ def results_text(
     for dataset, under in tables.items():
         mine = [r for r in results if r.dataset == dataset]
         n_clips = max(len(table) for table in under.values())
-        text += [f"## {dataset}, {n_clips} clips\n", "MPJPE (mm):\n", error_table(mine)]
+        text += [f"## {dataset}, {n_clips} clips\n", "MPJPE, and depth inside the object (mm):\n", error_table(mine)]
         text += ["Ours over the others (less is better, but for contact):\n", standing_table(mine, under)]
         text += ["Everything of note:\n", headline_table(mine)]
         place = folder / "filters" / f"{dataset}.json"

@@ -20,12 +20,12 @@ def tables() -> dict[str, Table]:
         lost = {"mpjpe_missing": 12.0} if noise.startswith("missing") else {}
         found[noise] = {
             clip: {
-                "truth": scores(0, intersection_volume=0.5),
+                "truth": scores(0, intersection_volume=0.5, penetration_depth=0.94),
                 "input": scores(input_error * size, **lost),
                 "filter:kalman:object": scores(8 * size, **lost),
                 "filter:gaussian:world": scores(12 * size, **lost),
                 "toch": scores(20 * size, contact_iou=10.0, **lost),
-                "ours": scores(6 * size, **sigma, **{metric: 3.0 for metric in lost}),
+                "ours": scores(6 * size, penetration_depth=0.7, **sigma, **{metric: 3.0 for metric in lost}),
             }
             for clip, input_error in (("a", 20), ("b", 10))
         }
@@ -78,8 +78,9 @@ def test_an_aim_stands_beside_what_missed_it() -> None:
 
 def test_errors_side_by_side() -> None:
     head, _, *rows = cells(error_table(results()))
-    assert head == ["noise", "input", "best filter", "toch", "ours"]
-    assert rows[1] == ["T(0.02)", "30.0 [20.0, 40.0]", "16.0 [16.0, 16.0]", "40.0 [40.0, 40.0]", "12.0 [12.0, 12.0]"]
+    assert head == ["noise", "input", "best filter", "toch", "ours", "true depth", "our depth"]
+    errors = ["30.0 [20.0, 40.0]", "16.0 [16.0, 16.0]", "40.0 [40.0, 40.0]", "12.0 [12.0, 12.0]"]
+    assert rows[1] == ["T(0.02)", *errors, "0.94", "0.70"]
     assert rows[3][0] == "missing(0.2,0.01), lost frames"
     assert rows[3][4].startswith("3.0")
 

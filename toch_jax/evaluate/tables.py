@@ -28,7 +28,10 @@ def headline_table(results: Iterable[Result]) -> str:
 
 
 def error_table(results: Iterable[Result]) -> str:
-    """Of one data set: noise down, methods across; MPJPE in mm, mean [low, high], of lost frames if there are any."""
+    """Of one data set: noise down, methods across; MPJPE in mm, mean [low, high], of lost frames if there are any.
+
+    Last how deep the true hand is inside the object, and ours, mm: mean over the frames in contact.
+    """
     found = {(r.noise, r.method, r.metric): r for r in results}
     methods = list({m: None for _, m, _ in found if m != "truth" and not _is_filter(m)})
     head = [methods[0], "best filter", *methods[1:]] if any(_is_filter(m) for _, m, _ in found) else methods
@@ -40,8 +43,9 @@ def error_table(results: Iterable[Result]) -> str:
         for method in head:
             cell = found.get((noise, (best or "") if method == "best filter" else method, metric))
             row.append("-" if cell is None else f"{cell.mean:.1f} [{cell.low:.1f}, {cell.high:.1f}]")
-        rows.append(row)
-    return _table(["noise", *head], rows)
+        depths = [found.get((noise, method, "penetration_depth")) for method in ("truth", OURS)]
+        rows.append(row + ["-" if depth is None else f"{depth.mean:.2f}" for depth in depths])
+    return _table(["noise", *head, "true depth", "our depth"], rows)
 
 
 def standing_table(results: Iterable[Result], tables: Mapping[str, Table]) -> str:
