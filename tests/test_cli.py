@@ -94,6 +94,21 @@ def test_data_set_that_is_not_prepared(tmp_path, capsys, monkeypatch):
     assert "toch prepare open_grasps" in line
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("grab", "--raw", "there", "--wheel", "w.whl"),
+        ("open_grasps", "--raw", "there"),
+        ("arctic", "--raw", "there", "--toch-rules"),
+        ("grab", "--raw", "there", "--protocol", "p2"),
+    ],
+)
+def test_options_of_another_data_set(arguments, capsys):
+    option = next(argument for argument in reversed(arguments) if argument.startswith("--"))
+    line = error_line(capsys, "prepare", *arguments)
+    assert f"toch prepare {arguments[0]}: {option}" in line
+
+
 def test_experiment_that_is_none(tmp_path, capsys):
     (tmp_path / "empty.py").write_text("x = 1\n")
     assert "empty.py" in error_line(capsys, "train", tmp_path / "empty.py")

@@ -79,6 +79,15 @@ def prepare(
     """
     from toch_jax.datasets import arctic, grab, myodm, open_grasps
 
+    given = {
+        "--wheel": (wheel is not None, ["myodm"]),
+        "--raw": (raw is not None, ["grab", "arctic"]),
+        "--toch-rules": (toch_rules, ["grab"]),
+        "--protocol": (protocol != "p1", ["arctic"]),
+    }
+    for option, (is_there, owners) in given.items():
+        if is_there and dataset not in owners:
+            raise bad_input(f"toch prepare {dataset}", option, f"it with {' or '.join(owners)} alone", "it")
     if dataset == "open_grasps":
         print(open_grasps.prepare(data_dir))
     elif dataset == "myodm":
