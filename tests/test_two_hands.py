@@ -61,7 +61,7 @@ def some_hands(sequence: Sequence, chosen: list[int]) -> Sequence:
     )
 
 
-@pytest.mark.parametrize("noise", ["T(0.01)", "R(0.3)", "T(0.02)"])
+@pytest.mark.parametrize("noise", [pytest.param("T(0.01)", marks=pytest.mark.slow), "R(0.3)", "T(0.02)"])
 def test_each_hand_is_nearer_the_truth_and_out_of_the_other(clean: Sequence, box: ObjectModel, noise: str) -> None:
     noisy = perturb_clip("box", clean, parse_perturbation(noise), seed=0)
     repaired = refine(noisy, None, object=box)
@@ -86,6 +86,7 @@ def test_the_order_of_the_hands_says_nothing(pushed: Sequence, apart: Sequence, 
     assert np.linalg.norm(joints(swapped)[::-1] - joints(apart), axis=-1).mean() < 0.001
 
 
+@pytest.mark.slow
 def test_hands_that_do_not_meet_are_each_as_if_alone(clean: Sequence, box: ObjectModel) -> None:
     noisy = perturb_clip("box", two_handed(between=0.03), parse_perturbation("T(0.01)"), seed=0)
     both = refine(noisy, None, object=box)
