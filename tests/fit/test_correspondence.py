@@ -5,7 +5,7 @@ from grasps import N_FRAMES, grasp, joints_of, per_frame, still
 
 from toch_jax.field.types import FieldEstimate
 from toch_jax.fit.correspondence import field_term
-from toch_jax.fit.fit import fit_trajectory
+from toch_jax.fit.fit import fitted_alone, solve_hand
 from toch_jax.fit.kinematics import pose_bones, surface_points
 from toch_jax.fit.problem import SurfaceTerm
 from toch_jax.fit.settings import DEFAULT
@@ -69,7 +69,8 @@ def test_a_true_field_undoes_a_bias(hand: HandModel, ball: ObjectModel, truth: H
     far = still(N_FRAMES)
     far = far.replace(translation=far.translation + 1.0)
     seen = jnp.ones(N_FRAMES, bool)
-    found = fit_trajectory(hand, biased, seen, 30.0, ball, far, term, settings=SETTINGS).params
+    solved = solve_hand(hand, biased, seen, 30.0, ball, far, term, settings=SETTINGS)
+    found = fitted_alone(solved, SETTINGS).params
     wanted = joints_of(hand, truth)
     before = np.linalg.norm(joints_of(hand, biased) - wanted, axis=-1).mean()
     after = np.linalg.norm(joints_of(hand, found) - wanted, axis=-1).mean()

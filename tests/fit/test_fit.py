@@ -9,7 +9,7 @@ from grasps import BALL_RADIUS, N_FRAMES, grasp, joints_of, per_frame, shaken, s
 from toch_jax.denoiser.window import JointEstimate
 from toch_jax.fit import fit
 from toch_jax.fit.correspondence import joint_term
-from toch_jax.fit.fit import Fitted, bucket, fit_trajectory
+from toch_jax.fit.fit import Fitted, bucket, fitted_alone, solve_hand
 from toch_jax.fit.problem import JointTerm, Problem
 from toch_jax.fit.settings import DEFAULT
 from toch_jax.fit.solve import joint_sigma, solve_trajectory
@@ -30,7 +30,8 @@ def fitted(
     n_frames = len(tracked.pose)
     seen = np.ones(n_frames, bool) if seen is None else seen
     surface = silent_surface(n_frames)
-    return fit_trajectory(hand, tracked, jnp.asarray(seen), FPS, ball, still(n_frames), surface, joints)
+    solved = solve_hand(hand, tracked, jnp.asarray(seen), FPS, ball, still(n_frames), surface, joints)
+    return fitted_alone(solved, DEFAULT)
 
 
 def constant(value: float, *shape: int) -> jax.Array:

@@ -77,24 +77,6 @@ def cut_frames(params: HandParams, n_frames: int) -> HandParams:
     return take(frames, np.s_[:n_frames]).replace(betas=params.betas)
 
 
-def fit_trajectory(
-    model: HandModel,
-    tracked: HandParams,
-    seen: Bool[Array, "T"],
-    fps: float,
-    object: ObjectModel,
-    motion: ObjectMotion,
-    surface: SurfaceTerm | None = None,
-    joints: JointTerm | None = None,
-    settings: FitSettings = DEFAULT,
-    skin: Binding | None = None,
-) -> Fitted:
-    """`solve_hand`'s trajectory and how sure it is."""
-    return fitted_alone(
-        solve_hand(model, tracked, seen, fps, object, motion, surface, joints, settings, skin), settings
-    )
-
-
 def solve_hand(
     model: HandModel,
     tracked: HandParams,
