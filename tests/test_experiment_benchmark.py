@@ -60,11 +60,13 @@ def test_quick_writes_everything(tiny: Benchmark, tmp_path: Path) -> None:
         run_benchmark(tiny, tmp_path)
 
 
+@pytest.mark.slow
 def test_methods_that_need_no_tuning(tiny: Benchmark, tmp_path: Path) -> None:
     run_benchmark(replace(tiny, methods=("input",)), tmp_path, quick=True)
     assert "Settings of the filters" not in (tmp_path / "results.md").read_text()
 
 
+@pytest.mark.slow
 def test_methods_kept_to_some_noises(tiny: Benchmark, tmp_path: Path) -> None:
     results = run_benchmark(replace(tiny, only={"filter:kalman:object": ("R(0.3)",)}), tmp_path, quick=True)
     found = {(r.noise, r.method) for r in results}

@@ -111,6 +111,7 @@ def test_file_to_file_with_its_table_and_picture(pushed: Sequence, clean: Sequen
     assert written.hand_joint_sigma.shape == (2, clean.n_frames, 21)
 
 
+@pytest.mark.slow
 def test_the_benchmark_scores_it(clean: Sequence, tmp_path: Path) -> None:
     name = "filter:kalman:object"
     methods = {"input": lambda sequence, object: sequence, name: FILTERS[name]}

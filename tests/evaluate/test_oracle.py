@@ -38,11 +38,13 @@ def test_the_clean_field_says_where_the_hand_is(tracked: Sequence, denoiser: Den
     assert error(refine(tracked, denoiser), tracked) > 4.0
 
 
+@pytest.mark.slow
 def test_the_clean_field_of_a_left_hand(tracked: Sequence) -> None:
     left = mirror(tracked)
     assert error(fit_clean_field(left), left) < 2.0
 
 
+@pytest.mark.slow
 def test_the_true_mask_is_the_truth_s(tracked: Sequence, denoiser: Denoiser) -> None:
     """Without the truth's mask it is the denoiser's own repair; with a truth elsewhere it is another hand."""
     told = fit_true_mask(denoiser, tracked)

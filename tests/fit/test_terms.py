@@ -93,6 +93,7 @@ def test_gradient(random_hand: HandModel, problem: Problem, state: HandState) ->
         np.testing.assert_allclose(-np.asarray(found), np.asarray(gradient), atol=1e-4 * np.abs(gradient).max())
 
 
+@pytest.mark.slow
 def test_normal_matrix(random_hand: HandModel, problem: Problem) -> None:
     """Where every residual is nought, Gauss and Newton's matrix is the cost's second derivative."""
     model = random_hand.replace(posedirs=jnp.zeros_like(random_hand.posedirs))

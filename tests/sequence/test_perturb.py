@@ -163,6 +163,7 @@ def test_one_frame_always_stays(random_hand: HandModel, params: HandParams) -> N
     np.testing.assert_array_equal(found.transl[:, 0], np.asarray(short.transl)[last])
 
 
+@pytest.mark.slow
 def test_the_same_key_the_same_noise(random_hand: HandModel, params: HandParams) -> None:
     for kind in REGISTRY:
         n_sizes = {"B": 2, "burst": 2, "beta": 3}.get(kind, 1)

@@ -83,31 +83,34 @@ def all_vertices(model: HandModel, bones: Bones) -> Float[Array, "T V 3"]:
 
 def skin_points(model: HandModel, bones: Bones, vertices: Int[Array, "T M"]) -> Points:
     """Chosen vertices of each frame, with derivatives."""
-    weights = model.weights[vertices]
-    shaped = jnp.take_along_axis(bones.shaped, vertices[..., None], axis=1)
-    carried = jnp.einsum("tjab,tmjb->tmja", bones.rotation, shaped[:, :, None] - bones.rest) + bones.position[:, None]
-    weighted = weights[..., None] * carried
-    tree = jnp.asarray(below(model.parents))
-    lever = jnp.einsum("kj,tmja->tmka", tree, weighted)
-    lever = lever - jnp.einsum("kj,tmj->tmk", tree, weights)[..., None] * bones.position[:, None]
-    bone_motion = bones.shape_motion - jnp.einsum("tjab,jbs->tjas", bones.rotation, joint_directions(model))
-    rotation = jnp.einsum("tmj,tjab->tmab", weights, bones.rotation)
-    shape_motion = jnp.einsum("tmab,tmbs->tmas", rotation, model.shapedirs[vertices])
-    shape_motion = shape_motion + jnp.einsum("tmj,tjas->tmas", weights, bone_motion)
-    return Points(weighted.sum(axis=2), lever, shape_motion)
+    return _mixed_points(model, bones, vertices[..., None], jnp.ones((*vertices.shape, 1)))
 
 
 def surface_points(
     model: HandModel, bones: Bones, face: Int[Array, "T M"], barycentric: Float[Array, "T M 3"]
 ) -> Points:
     """Points within chosen faces of each frame, with derivatives."""
-    n_frames, n_points = face.shape
-    corners = skin_points(model, bones, model.faces[face].reshape(n_frames, n_points * 3))
+    return _mixed_points(model, bones, model.faces[face], barycentric)
 
-    def blend(values: Float[Array, "T M3 ..."]) -> Float[Array, "T M ..."]:
-        return jnp.einsum("tmc,tmc...->tm...", barycentric, values.reshape(n_frames, n_points, 3, *values.shape[2:]))
 
-    return Points(blend(corners.position), blend(corners.lever), blend(corners.shape_motion))
+def _mixed_points(
+    model: HandModel, bones: Bones, vertices: Int[Array, "T M C"], shares: Float[Array, "T M C"]
+) -> Points:
+    """Points that are so much of each of C vertices, which are mixed before anything is posed."""
+    by_corner = shares[..., None] * model.weights[vertices]
+    n_frames = len(vertices)
+    shaped = jnp.take_along_axis(bones.shaped, vertices.reshape(n_frames, -1, 1), axis=1).reshape(*vertices.shape, 3)
+    weights = by_corner.sum(axis=2)
+    resting = jnp.einsum("tmcj,tmca->tmja", by_corner, shaped) - weights[..., None] * bones.rest
+    weighted = jnp.einsum("tjab,tmjb->tmja", bones.rotation, resting) + weights[..., None] * bones.position[:, None]
+    tree = jnp.asarray(below(model.parents))
+    lever = jnp.einsum("kj,tmja->tmka", tree, weighted)
+    lever = lever - jnp.einsum("kj,tmj->tmk", tree, weights)[..., None] * bones.position[:, None]
+    bone_motion = bones.shape_motion - jnp.einsum("tjab,jbs->tjas", bones.rotation, joint_directions(model))
+    rotation = jnp.einsum("tmcj,tjab->tmcab", by_corner, bones.rotation)
+    shape_motion = jnp.einsum("tmcab,tmcbs->tmas", rotation, model.shapedirs[vertices])
+    shape_motion = shape_motion + jnp.einsum("tmj,tjas->tmas", weights, bone_motion)
+    return Points(weighted.sum(axis=2), lever, shape_motion)
 
 
 def joint_points(model: HandModel, bones: Bones) -> Points:

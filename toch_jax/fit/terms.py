@@ -4,6 +4,7 @@ Costs are negative log likelihoods up to a constant, so the terms weigh against 
 """
 
 import itertools
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -91,8 +92,9 @@ def _contact_rows(model: HandModel, bones: Bones, term: ContactTerm) -> Rows:
     # skin that faces the way out is not what sank in: it is the back of a finger, or it has come through the middle of
     # something thin and goes back the way it came (a weight, held while a step is found)
     facing = jax.lax.stop_gradient(jnp.sum(direction * normal, axis=-1))
-    back, is_near = _way_back(term, place, normal)
-    through = (facing > 0) & is_near & term.goes_back
+    nowhere = jnp.zeros(facing.shape), jnp.zeros(facing.shape, bool)
+    back, is_near = jax.lax.cond(term.goes_back, partial(_way_back, term), lambda *_: nowhere, place, normal)
+    through = (facing > 0) & is_near
     distance = jnp.where(through, -back, distance)
     direction = jnp.where(through[..., None], -normal, direction)
     root = jnp.sqrt(term.weight[:, None] * jnp.where(through, facing, jnp.clip(-facing, 0.0, 1.0)))
