@@ -3,7 +3,7 @@
 Smaller than the paper's (its code: 2,000 samples of the object read, 2,000 others asked for, 32 windows of 30 frames a
 step, 400 epochs of GRAB, 8 cosines of 50 epochs each):
 - 64 samples near the hand are read and 64 others asked for: steps are what it lacks most;
-- 4 windows a step, 8,000 steps: 32,000 windows in all, each seen once with noise of its own;
+- 4 windows a step, 4,000 steps: 16,000 windows in all, each seen once with noise of its own;
 - one cosine over all steps, from the same rate to the same: so few steps leave no time for restarts.
 The noise is that of experiments/open_grasps.py, not the paper's.
 """
@@ -22,7 +22,7 @@ experiment = Experiment(
     data=DataConfig(dataset="open_grasps"),
     batch=BatchConfig(batch=4, window=30, samples=128),
     optimiser=OptimiserConfig(learning_rate=8e-4, lowest_rate=1e-4, warmup=0, weight_decay=1e-6, clip=float("inf")),
-    steps=8000,
+    steps=4000,
     validate_every=1000,
     validation_batches=8,
 )

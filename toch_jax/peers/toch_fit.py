@@ -10,9 +10,9 @@ correspondences, pose differences in time, accelerations of the joints, shape an
 - The skin is the coarser one that fields are taken of, and within its triangles the bones' weights are blended before
   they are applied, not after: for speed. It moves a point by 0.1 mm on the mean.
 - The 16 joints whose acceleration counts come from the skeleton, not from a regression on posed vertices.
-- The network reads and answers `N_SAMPLES` samples near the hand, the same in all frames; the script draws 2,000 of
-  the whole object afresh in each frame, with replacement. (Trained as in experiments/toch_open_grasps.py, it has read
-  256 of such 512 and answered for the others.)
+- The network reads and answers `N_SAMPLES` samples near the hand, the same in all frames, `AT_ONCE` of them at a time:
+  as many as it has learnt from (experiments/toch_open_grasps.py). The script draws 2,000 of the whole object afresh in
+  each frame, with replacement.
 - The place of the clip's last window is that of its last frames; the script's own arithmetic loses frames there.
 - The script's clips hold no frame far from the object. Here there are some, and the network sees no hand in them: the
   fit would leave the hand at random numbers, so where not one sample answers and the tracker saw the hand, the tracked
@@ -21,6 +21,7 @@ correspondences, pose differences in time, accelerations of the joints, shape an
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +34,7 @@ from jaxtyping import Array, Bool, Float, Int
 from toch_jax.denoiser.checkpoints import Denoiser
 from toch_jax.denoiser.window import Window, cut_windows
 from toch_jax.field.contact_field import contact_field
-from toch_jax.field.types import FieldEstimate
+from toch_jax.field.types import ContactField, FieldEstimate
 from toch_jax.hand.mesh import closest_on_canonical
 from toch_jax.hand.model import HandModel, HandParams, forward_kinematics, rest_joints, skin_frames
 from toch_jax.object.model import ObjectModel
@@ -41,7 +42,7 @@ from toch_jax.peers.scene import Scene, near_points, repair_hands
 from toch_jax.sequence.types import Sequence
 
 WINDOW, STRIDE = 30, 15
-N_SAMPLES = 512
+N_SAMPLES, AT_ONCE = 512, 64
 N_CORRESPONDENCES = 96
 N_POSE = 24
 COARSE_STEPS, FINE_STEPS = 100, 2000
@@ -91,7 +92,8 @@ def clean_field(scene: Scene, denoiser: Denoiser) -> tuple[FieldEstimate, Float[
     """
     surface = scene.surface
     vertices, joints = skin_frames(surface, scene.tracked)
-    near, points, normals = near_points(scene, joints, N_SAMPLES)
+    count = min(N_SAMPLES, scene.object.points.shape[0])
+    near, points, normals = near_points(scene, joints, count // AT_ONCE * AT_ONCE or count)
     field = contact_field(vertices, surface.faces, surface.v_template, near, scene.motion)
     clip = Window(
         field=jax.tree.map(lambda leaf: leaf[None], field),
@@ -112,11 +114,31 @@ def _denoise(denoiser: Denoiser, clip: Window, n_frames: Int[Array, ""]) -> Fiel
     frames = starts[:, None] + jnp.arange(WINDOW)
     inside = frames < n_frames
     frames = jnp.minimum(frames, padded - 1)
-    estimate = denoiser(cut_windows(clip, frames, inside)).field
+    estimate = _by_groups(denoiser, cut_windows(clip, frames, inside))
     frame = jnp.arange(padded)
     window = jnp.clip((frame - STRIDE) // STRIDE, 0, -(-last // STRIDE))
     within = jnp.clip(frame - starts[window], 0, WINDOW - 1)
     return jax.tree.map(lambda leaf: leaf[window, within], estimate)
+
+
+def _by_groups(denoiser: Denoiser, windows: Window) -> FieldEstimate:
+    """The field of each sample, told to the network in groups that lie spread over the object."""
+    count = windows.points.shape[1]
+    groups = max(1, count // AT_ONCE)
+
+    def split(leaf: Array, axis: int) -> Array:
+        apart = leaf.reshape(*leaf.shape[:axis], count // groups, groups, *leaf.shape[axis + 1 :])
+        return jnp.moveaxis(apart, axis + 1, 0)
+
+    def join(leaf: Float[Array, "G B W K *rest"]) -> Float[Array, "B W N *rest"]:
+        together = jnp.moveaxis(leaf, 0, 3)
+        return together.reshape(*together.shape[:2], count, *together.shape[4:])
+
+    def read(field: ContactField, points: Float[Array, "B K 3"], normals: Float[Array, "B K 3"]) -> FieldEstimate:
+        return denoiser(windows.replace(field=field, points=points, normals=normals)).field
+
+    fields = jax.tree.map(partial(split, axis=2), windows.field)
+    return jax.tree.map(join, jax.vmap(read)(fields, split(windows.points, 1), split(windows.normals, 1)))
 
 
 def correspondences(
