@@ -42,7 +42,7 @@ from toch_jax.peers.scene import Scene, near_points, repair_hands
 from toch_jax.sequence.types import Sequence
 
 WINDOW, STRIDE = 30, 15
-N_SAMPLES, AT_ONCE = 512, 64
+N_SAMPLES, AT_ONCE = 512, 256
 N_CORRESPONDENCES = 96
 N_POSE = 24
 COARSE_STEPS, FINE_STEPS = 100, 2000
