@@ -1,5 +1,7 @@
 """The plan of the data set, and that work broken off is taken up again."""
 
+import dataclasses
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +9,9 @@ import pytest
 
 from toch_jax.datasets.features import Example
 from toch_jax.datasets.open_grasps import builder
-from toch_jax.datasets.open_grasps.builder import Plan, prepare
+from toch_jax.datasets.open_grasps.builder import Plan, _fingerprint, prepare
 from toch_jax.datasets.open_grasps.make import Job
+from toch_jax.datasets.open_grasps.pairs import TwoHandedJob
 from toch_jax.datasets.read import read_examples
 from toch_jax.datasets.spec import load_spec
 
@@ -16,7 +19,7 @@ SPEC = load_spec("open_grasps")
 
 
 def test_plan_asks_for_what_is_wanted_and_grows_at_its_end() -> None:
-    small, large = Plan(sequences=50).jobs(SPEC), Plan(sequences=170).jobs(SPEC)
+    small, large = Plan(sequences=50).one_handed_jobs(SPEC), Plan(sequences=170).one_handed_jobs(SPEC)
     assert sum(job.clips for job in large["train"]) == 170
     assert sum(job.clips for job in large["val"]) == 24
     assert large["train"][: len(small["train"]) - 1] == small["train"][:-1]
@@ -24,7 +27,27 @@ def test_plan_asks_for_what_is_wanted_and_grows_at_its_end() -> None:
         assert {job.object for job in large[split]} <= set(SPEC.splits[split])
 
 
-def fake_clips(spec: object, model: object, probe: object, job: Job) -> list[Example]:
+def test_two_handed_clips_are_spread_over_what_can_be_done() -> None:
+    jobs = Plan().two_handed_jobs(SPEC)
+    assert {split: sum(job.clips for job in jobs[split]) for split in jobs} == {"train": 72, "val": 12, "test": 16}
+    done = Counter(action for job in jobs["train"] for action in job.actions)
+    assert min(done["open"], done["pass"], done["lift"]) >= 18
+    opened = Counter(job.object for job in jobs["train"] if job.in_parts)
+    assert set(opened.values()) == {4}
+    assert len(opened) >= 3
+    for split in jobs:
+        assert {job.object for job in jobs[split]} <= set(SPEC.splits[split])
+        assert len({job.name for job in jobs[split]}) == len(jobs[split])
+
+
+def test_kept_clips_do_not_depend_on_the_specs_words_or_splits() -> None:
+    other = dataclasses.replace(SPEC, description="other", version="9.0.0", splits={}, extra={})
+    assert _fingerprint(SPEC, Plan(), 3) == _fingerprint(other, Plan(sequences=1), 3)
+    assert _fingerprint(SPEC, Plan(), 3) != _fingerprint(SPEC, Plan(seed=1), 3)
+    assert _fingerprint(SPEC, Plan(), 3) != _fingerprint(dataclasses.replace(SPEC, features={}), Plan(), 3)
+
+
+def fake_clips(spec: object, model: object, probe: object, job: Job | TwoHandedJob) -> list[Example]:
     frames = 4 + job.variant
     return [
         {
@@ -53,20 +76,21 @@ def test_prepare_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.Monkey
 
     def dies_at_the_third(*arguments: object) -> list[Example]:
         job = arguments[-1]
-        assert isinstance(job, Job)
+        assert isinstance(job, Job | TwoHandedJob)
         if len(made) == 2 and "resumed" not in made:
             raise KeyboardInterrupt
         made.append(job.name)
         return fake_clips(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(builder, "make_clips", dies_at_the_third)
+    monkeypatch.setattr(builder, "make_two_handed", dies_at_the_third)
     with pytest.raises(KeyboardInterrupt):
-        prepare(tmp_path, sequences=9, held_out=2)
+        prepare(tmp_path, sequences=9, held_out=2, two_handed=6)
     with pytest.raises(ValueError, match="toch prepare open_grasps"):
         next(read_examples("open_grasps", "train", tmp_path))
     made.append("resumed")
-    prepare(tmp_path, sequences=9, held_out=2)
+    prepare(tmp_path, sequences=9, held_out=2, two_handed=6)
     assert len(made) == len(set(made))
     found = [clip["id"] for clip in read_examples("open_grasps", "train", tmp_path)]
-    assert len(found) == 9
-    assert len(list(read_examples("open_grasps", "test", tmp_path))) == 2
+    assert len(found) == 9 + 6
+    assert len(list(read_examples("open_grasps", "test", tmp_path))) == 2 + 1

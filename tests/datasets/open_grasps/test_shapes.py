@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from toch_jax.datasets.open_grasps.hinged import HINGED
 from toch_jax.datasets.open_grasps.objects import MAX_FACES, MESHES, OBJECTS, make_object
 from toch_jax.datasets.spec import load_spec
 
@@ -29,6 +30,6 @@ def test_objects_are_the_same_each_time() -> None:
 
 def test_every_object_is_in_exactly_one_split() -> None:
     splits = load_spec("open_grasps").splits
-    assert sorted(name for names in splits.values() for name in names) == sorted(OBJECTS)
+    assert sorted(name for names in splits.values() for name in names) == sorted([*OBJECTS, *HINGED])
     assert len(OBJECTS) >= 24
     assert len(MESHES) == 8

@@ -9,7 +9,9 @@ import numpy as np
 from tqdm import tqdm
 
 from toch_jax.datasets.kept import keep_clips, kept_clips
+from toch_jax.datasets.open_grasps.hinged import HINGED
 from toch_jax.datasets.open_grasps.make import Job, make_clips
+from toch_jax.datasets.open_grasps.pairs import TwoHandedJob, make_two_handed
 from toch_jax.datasets.open_grasps.probe import HandProbe, flexion_axes, make_probe
 from toch_jax.datasets.read import default_data_dir
 from toch_jax.datasets.spec import SPLITS, DatasetSpec, load_spec
@@ -20,8 +22,10 @@ from toch_jax.hand.model import HandModel
 
 NAME = "open_grasps"
 CLIPS_PER_JOB = 4
-# Raise when the same options would give other clips.
+CLIPS_PER_PAIR_JOB = 3
+# Raise when the same options would give other clips of one hand, or of two.
 GENERATION = 3
+TWO_HANDED_GENERATION = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,14 +36,22 @@ class Plan:
     """For training."""
     held_out: int = 24
     """For validation, and as many for test."""
+    two_handed: int = 72
+    """Besides: of two hands, or of hinged objects, for training; a sixth of that for validation, two ninths for
+    test."""
     seed: int = 0
 
-    def jobs(self, spec: DatasetSpec) -> dict[str, list[Job]]:
-        """Each split's work, object after object, then the next size of each."""
+    def jobs(self, spec: DatasetSpec) -> dict[str, list[Job | TwoHandedJob]]:
+        """Each split's work: that of one hand on rigid objects, then the rest."""
+        one, two = self.one_handed_jobs(spec), self.two_handed_jobs(spec)
+        return {split: [*one[split], *two[split]] for split in SPLITS}
+
+    def one_handed_jobs(self, spec: DatasetSpec) -> dict[str, list[Job]]:
+        """Object after object, then the next size of each."""
         wanted = {"train": self.sequences, "val": self.held_out, "test": self.held_out}
         jobs: dict[str, list[Job]] = {}
         for split in SPLITS:
-            objects, left = spec.splits[split], wanted[split]
+            objects, left = [name for name in spec.splits[split] if name not in HINGED], wanted[split]
             jobs[split] = []
             for k in range(-(-left // CLIPS_PER_JOB)):
                 jobs[split].append(
@@ -48,16 +60,42 @@ class Plan:
                 left -= CLIPS_PER_JOB
         return jobs
 
+    def two_handed_jobs(self, spec: DatasetSpec) -> dict[str, list[TwoHandedJob]]:
+        """In turn: a hinged object that is opened, and one that is held as a whole (rigid, then hinged and closed)."""
+        wanted = {"train": self.two_handed, "val": self.two_handed // 6, "test": self.two_handed * 2 // 9}
+        room = spec.extra["room_for_two"]
+        assert isinstance(room, list)
+        jobs: dict[str, list[TwoHandedJob]] = {}
+        for split in SPLITS:
+            hinged = [name for name in spec.splits[split] if name in HINGED]
+            rigid = [name for name in spec.splits[split] if name in room]
+            jobs[split] = []
+            for k in range(-(-wanted[split] // CLIPS_PER_PAIR_JOB)):
+                turn, is_whole = divmod(k, 2)
+                objects, number = (hinged if turn % 2 else rigid, turn // 2) if is_whole else (hinged, turn)
+                variant, place = divmod(number, len(objects))
+                first = ("lift", "pass") if is_whole else ("open", "open")
+                last = ("lift", "pass") if is_whole else ("pass", "lift", "hold")
+                actions = (*first, last[(variant + number) % len(last)])
+                left = wanted[split] - k * CLIPS_PER_PAIR_JOB
+                jobs[split].append(TwoHandedJob(objects[place], variant, actions[:left], self.seed))
+        return jobs
 
-def prepare(data_dir: str | Path | None = None, sequences: int = 280, seed: int = 0, held_out: int = 24) -> Path:
+
+def prepare(
+    data_dir: str | Path | None = None,
+    sequences: int = 280,
+    seed: int = 0,
+    held_out: int = 24,
+    two_handed: int = 72,
+) -> Path:
     """Make the data set and return its folder; broken off, it goes on where it was.
 
-    `sequences` is for training. What is there already is replaced.
+    `sequences` and `two_handed` are for training. What is there already is replaced.
     """
-    plan = Plan(sequences=sequences, held_out=held_out, seed=seed)
+    plan = Plan(sequences=sequences, held_out=held_out, two_handed=two_handed, seed=seed)
     data_dir = Path(data_dir or default_data_dir())
-    work = data_dir / "work" / f"{NAME}-{_fingerprint(plan)}"
-    files = make_all(plan, work)
+    files = make_all(plan, data_dir / "work")
     clips = {split: (clip for path in paths for clip in kept_clips(path)) for split, paths in files.items()}
     return write_dataset(load_spec(NAME), clips, data_dir)
 
@@ -68,20 +106,33 @@ def hand_probe(model: HandModel) -> HandProbe:
 
 
 def make_all(plan: Plan, work: Path) -> dict[str, list[Path]]:
-    """Each split's clip files; those that lie in `work` already are not made again."""
+    """Each split's clip files; those that lie in a folder of `work` already are not made again."""
     spec, model = load_spec(NAME), load_hand("open")
     probe = hand_probe(model)
-    work.mkdir(parents=True, exist_ok=True)
+    one, two = (
+        work / f"{name}-{_fingerprint(spec, plan, generation)}"
+        for name, generation in ((NAME, GENERATION), (f"{NAME}-two_handed", TWO_HANDED_GENERATION))
+    )
+    for folder in (one, two):
+        folder.mkdir(parents=True, exist_ok=True)
     jobs = plan.jobs(spec)
-    files = {split: [work / f"{job.name}_{job.clips}.npz" for job in jobs[split]] for split in jobs}
+    files = {
+        split: [(one if isinstance(job, Job) else two) / f"{job.name}_{job.clips}.npz" for job in jobs[split]]
+        for split in jobs
+    }
     todo = [(job, path) for split in jobs for job, path in zip(jobs[split], files[split], strict=True)]
     for job, path in tqdm(todo, desc=NAME, unit="object"):
-        if not path.exists():
+        if path.exists():
+            continue
+        if isinstance(job, Job):
             keep_clips(path, make_clips(spec, model, probe, job))
+        else:
+            keep_clips(path, make_two_handed(spec, model, probe, job))
     return files
 
 
-def _fingerprint(plan: Plan) -> str:
-    """Of all that the clips depend on, except how many there are."""
-    facts = {"generation": GENERATION, "seed": plan.seed, "spec": dataclasses.asdict(load_spec(NAME))}
+def _fingerprint(spec: DatasetSpec, plan: Plan, generation: int) -> str:
+    """Of all that a kept clip depends on; not of how many there are, nor of the spec's words and splits."""
+    layout = {key: (entry.shape, entry.dtype) for key, entry in spec.features.items()}
+    facts = {"generation": generation, "seed": plan.seed, "features": layout}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]

@@ -16,6 +16,7 @@ from toch_jax.datasets.open_grasps.check import MIN_BONE_M, Contact, bone_points
 from toch_jax.datasets.open_grasps.grasp import Grasp
 from toch_jax.datasets.open_grasps.path import (
     N_WAYS,
+    Beside,
     Hand,
     along_way,
     between,
@@ -52,17 +53,25 @@ class Workshop:
 
     def contact(self, hand: Hand, betas: Float[np.ndarray, "*#T S"]) -> Contact:
         """The exact test of each frame; one shape for all frames, or one for each."""
+        return self.meet(self.skin(hand, betas))
+
+    def skin(self, hand: Hand, betas: Float[np.ndarray, "*#T S"]) -> Float[np.ndarray, "T K 3"]:
+        """The full hand's vertices, then its `bone_points`, in the object's frame."""
         frames = len(hand.wrist)
         fill = -frames % FRAME_BUCKET
         padded = Hand(*(np.concatenate([x, np.repeat(x[-1:], fill, axis=0)]) for x in dataclasses.astuple(hand)))
         shapes = np.broadcast_to(betas, (frames, np.shape(betas)[-1]))
         shapes = np.concatenate([shapes, np.repeat(shapes[-1:], fill, axis=0)])
         vertices, joints = _skin(self.model, self.probe, to_grasp(padded, shapes))
-        points = np.concatenate([vertices, bone_points(self.model, np.asarray(joints))], axis=1)
+        return np.concatenate([vertices, bone_points(self.model, np.asarray(joints))], axis=1)[:frames]
+
+    def meet(self, points: Float[np.ndarray, "T K 3"]) -> Contact:
+        """The exact test of what `skin` gives."""
+        padded = np.concatenate([points, np.repeat(points[-1:], -len(points) % FRAME_BUCKET, axis=0)])
         # what the grid shows to be too far to matter need not be measured exactly
         far = 2 * MIN_BONE_M + float(np.linalg.norm(self.target.sdf_spacing[0]))
-        near = np.asarray(_grid_distance(self.target, jnp.asarray(points))) < far
-        return measure_contact(self.model, points[:frames], near[:frames], self.surface)
+        near = np.asarray(_grid_distance(self.target, jnp.asarray(padded, jnp.float32))) < far
+        return measure_contact(self.model, points, near[: len(points)], self.surface)
 
 
 @jax.jit
@@ -87,14 +96,14 @@ def make_clip(
     frames = int(rng.integers(45, 80))
     held = None
     for chosen in (keys, keys[:1]):
-        held = _hold(chosen, frames, rng)
+        held = hold(chosen, frames, rng)
         contact = shop.contact(held, betas)
         if contact.is_grasp.all():
             break
     else:
         return None
-    reach = _approach(shop, held[:1], kind, betas, int(rng.integers(22, 38)), rng)
-    leave = _approach(shop, held[-1:], kind, betas, int(rng.integers(18, 30)), rng)
+    reach = approach(shop, held[:1], kind, betas, int(rng.integers(22, 38)), rng)
+    leave = approach(shop, held[-1:], kind, betas, int(rng.integers(18, 30)), rng)
     if reach is None or leave is None:
         return None
     (coming, before), (going, after) = reach, leave
@@ -104,7 +113,7 @@ def make_clip(
     return hand, grasp, (len(coming.wrist) + rest, len(coming.wrist) + frames - rest)
 
 
-def _hold(keys: list[Hand], frames: int, rng: np.random.Generator) -> Hand:
+def hold(keys: list[Hand], frames: int, rng: np.random.Generator) -> Hand:
     """From key to key, each change at its own pace."""
     if len(keys) == 1:
         return Hand(*(np.repeat(part, frames, axis=0) for part in (keys[0].rotation, keys[0].wrist, keys[0].bend)))
@@ -118,16 +127,25 @@ def _hold(keys: list[Hand], frames: int, rng: np.random.Generator) -> Hand:
     return join(pieces)
 
 
-def _approach(
-    shop: Workshop, grasp: Hand, kind: str, betas: Float[np.ndarray, "S"], frames: int, rng: np.random.Generator
+def approach(
+    shop: Workshop,
+    grasp: Hand,
+    kind: str,
+    betas: Float[np.ndarray, "S"],
+    frames: int,
+    rng: np.random.Generator,
+    beside: Beside | None = None,
 ) -> tuple[Hand, Contact] | None:
-    """The hand from far away up to just before the grasp (T = 1), tested; or None where every way collides."""
+    """The hand from far away up to just before the grasp (T = 1), tested; or None where every way collides.
+
+    What is `beside` the object is kept out of roughly: whoever has put it there tests exactly.
+    """
     wide = template(KINDS[kind], np.array([-0.15]))[0]
     relaxed = np.zeros((15, 3))
     relaxed[:12, 0] = np.tile(RELAXED, 4) * rng.uniform(0.4, 1.5)
     relaxed[12, :2], relaxed[13:, 0] = np.deg2rad((5, 15)), np.deg2rad(12)
     ways = [draw_way(grasp, wide, np.clip(relaxed, *LIMITS), rng) for _ in range(N_WAYS)]
-    good = clear_ways(shop.probe, shop.target, grasp, betas, ways)
+    good = clear_ways(shop.probe, shop.target, grasp, betas, ways, beside)
     best = good[: max(TRIES, len(good) // 2)]
     for i in rng.permutation(len(best))[:TRIES]:
         u = 1 - smooth(np.arange(frames) / frames)
@@ -148,20 +166,15 @@ def to_world(
     """The example's hand and object entries for a right hand: the object rests, is carried, and rests again."""
     frames = len(hand.wrist)
     first, last = moving
-    start = _first_pose(hand[first : first + 1], rng)
+    start = first_pose(hand.wrist[first : first + 1], hand.rotation[first : first + 1, :, 0], FOREARM[None], rng)
     rotation, translation = object_path(last - first, shop.fps, start, rng)
     rotation = np.concatenate([np.repeat(rotation[:1], first, 0), rotation, np.repeat(rotation[-1:], frames - last, 0)])
     translation = np.concatenate(
         [np.repeat(translation[:1], first, 0), translation, np.repeat(translation[-1:], frames - last, 0)]
     )
     translation = translation + rng.normal(scale=0.15, size=3) + np.array([0.0, 0.4, 0.8])
-    wrist = np.einsum("tab,tb->ta", rotation, hand.wrist) + translation
-    root = np.asarray(rest_joints(shop.model, jnp.asarray(betas, jnp.float32)))[0]
     return {
-        "hand_global_orient": Rotation.from_matrix(rotation @ hand.rotation).as_rotvec(),
-        "hand_pose": bend_to_pose(shop.probe.axes, hand.bend),
-        "hand_transl": wrist - root,
-        "hand_betas": betas,
+        **hand_entries(shop, hand, betas, rotation, translation),
         "object_vertices": np.asarray(shop.surface.vertices),
         "object_faces": np.asarray(shop.surface.faces),
         "object_vertex_part": np.zeros(len(shop.surface.vertices)),
@@ -170,30 +183,64 @@ def to_world(
     }
 
 
+def hand_entries(
+    shop: Workshop,
+    hand: Hand,
+    betas: Float[np.ndarray, "S"],
+    rotation: Float[np.ndarray, "T 3 3"],
+    translation: Float[np.ndarray, "T 3"],
+) -> Example:
+    """The example's entries for a right hand; the pose is that of the object, or part, whose frame the hand is in."""
+    wrist = np.einsum("tab,tb->ta", rotation, hand.wrist) + translation
+    root = np.asarray(rest_joints(shop.model, jnp.asarray(betas, jnp.float32)))[0]
+    return {
+        "hand_global_orient": Rotation.from_matrix(rotation @ hand.rotation).as_rotvec(),
+        "hand_pose": bend_to_pose(shop.probe.axes, hand.bend),
+        "hand_transl": wrist - root,
+        "hand_betas": betas,
+    }
+
+
 def mirrored(entries: Example) -> Example:
-    """The same hand and object seen in a mirror across x = 0; `side` is left as it is."""
+    """The same hand, and object where it is there, seen in a mirror across x = 0; `side` is left as it is."""
     flip = np.array([-1.0, 1.0, 1.0])
     out = dict(entries)
-    for key in ("hand_transl", "object_vertices", "object_translation"):
+    for key in {"hand_transl", "object_vertices", "object_translation"} & set(entries):
         out[key] = entries[key] * flip
-    for key in ("hand_global_orient", "object_rotation"):
+    for key in {"hand_global_orient", "object_rotation"} & set(entries):
         out[key] = entries[key] * -flip
     out["hand_pose"] = entries["hand_pose"] * np.tile(-flip, 15)
-    out["object_faces"] = entries["object_faces"][:, ::-1]
+    if "object_faces" in entries:
+        out["object_faces"] = entries["object_faces"][:, ::-1]
     return out
 
 
-def _first_pose(hand: Hand, rng: np.random.Generator) -> Rotation:
-    """How the object lies before a hand (T = 1) takes it: upright or on a side, so that the hand comes from the person
-    and not from below."""
+def first_pose(
+    wrists: Float[np.ndarray, "H 3"],
+    forearms: Float[np.ndarray, "H 3"],
+    elbows: Float[np.ndarray, "H 3"],
+    rng: np.random.Generator,
+    upright: Rotation | None = None,
+) -> Rotation:
+    """How the object lies before hands take it: upright or on a side, so that they come from the person and not from
+    below.
+
+    `forearms` (unit) is where the hands' elbows lie in the object's frame, `elbows` where they should in the world;
+    `upright` is how the object stands where its own z axis isn't up.
+    """
     tilts = Rotation.from_rotvec(
         [[0, 0, 0], [90, 0, 0], [-90, 0, 0], [0, 90, 0], [0, -90, 0], [180, 0, 0]], degrees=True
     )
     yaws = Rotation.from_rotvec(np.outer(rng.uniform(0, 360, 12), [0, 0, 1]), degrees=True)
     poses = [yaw * tilt for tilt in tilts for yaw in yaws]
-    wish = FOREARM + rng.normal(scale=0.35, size=3)
-    height = np.array([pose.apply(hand.wrist[0])[2] for pose in poses])
-    forearm = np.array([pose.apply(hand.rotation[0, :, 0]) for pose in poses])
-    score = forearm @ wish / np.linalg.norm(wish) + 4.0 * np.clip(height, -0.15, 0.05)
+    if upright is not None:
+        poses = [pose * upright for pose in poses]
+    change = rng.normal(scale=0.35, size=3)
+    score = np.zeros(len(poses))
+    for wrist, direction, elbow in zip(wrists, forearms, elbows, strict=True):
+        wish = elbow + change
+        height = np.array([pose.apply(wrist)[2] for pose in poses])
+        forearm = np.array([pose.apply(direction) for pose in poses])
+        score += forearm @ wish / np.linalg.norm(wish) + 4.0 * np.clip(height, -0.15, 0.05)
     score[: len(yaws)] += 0.25
     return poses[int(np.argmax(score))] * Rotation.from_rotvec(rng.normal(scale=0.05, size=3))

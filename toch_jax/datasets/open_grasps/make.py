@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool, Float, Int
 from scipy.spatial.transform import Rotation
 
 from toch_jax.datasets.features import Example, check_example, with_hand_axis
@@ -13,10 +14,11 @@ from toch_jax.datasets.open_grasps.clip import Hand, Workshop, make_clip, mirror
 from toch_jax.datasets.open_grasps.grasp import Aim, Grasp, close_hands, grid_only, self_overlap
 from toch_jax.datasets.open_grasps.objects import make_object
 from toch_jax.datasets.open_grasps.probe import HandProbe
-from toch_jax.datasets.open_grasps.starts import LIMITS, make_starts
+from toch_jax.datasets.open_grasps.starts import LIMITS, MIDDLE, make_starts
 from toch_jax.datasets.spec import DatasetSpec
 from toch_jax.hand.model import HandModel
 from toch_jax.object.build import build_object
+from toch_jax.object.model import ObjectModel
 
 N_STARTS = 40
 N_VARIED = 8
@@ -51,25 +53,20 @@ def make_clips(spec: DatasetSpec, model: HandModel, probe: HandProbe, job: Job) 
         surface.vertices, surface.faces, n_samples=1000, sdf_resolution=SDF_RESOLUTION, where=job.name
     )
     shop = Workshop(model, probe, grid_only(target), surface, spec.fps)
-    begun = make_starts(probe, target, N_STARTS, rng)
-    if begun is None:
+    found = find_grasps(shop, target, rng)
+    if found is None:
         return []
-    limits = jnp.asarray(LIMITS, jnp.float32)
-    grasps, _ = close_hands(probe, shop.target, *begun[:2], limits, SEARCH_STEPS)
-    aims, kinds = begun[1], begun[2]
-    picked = _pick(np.flatnonzero(_passes(shop, grasps)), kinds, rng)[:N_VARIED]
+    grasps, kinds = found.grasps, found.kinds
+    picked = _pick(np.flatnonzero(found.passed), kinds, rng)[:N_VARIED]
     if not picked:
         return []
-    # the batch keeps its size whatever was picked, so that nothing compiles anew
-    each = np.resize(np.repeat(picked, N_STARTS // N_VARIED), N_STARTS)
-    varied, _ = close_hands(probe, shop.target, *_disturbed(grasps, aims, each, rng), limits, VARY_STEPS)
-    passed = _passes(shop, varied)
+    varied, passed, each = vary_grasps(shop, found, picked, rng)
 
     clips: list[Example] = []
     for index in picked:
         neighbours = np.flatnonzero(passed & (each == index))
         count = min(len(neighbours), int(rng.choice([0, 1, 2, 3], p=[0.15, 0.35, 0.3, 0.2])))
-        keys = [_hand(grasps, index), *(_hand(varied, int(i)) for i in rng.permutation(neighbours)[:count])]
+        keys = [one_hand(grasps, index), *(one_hand(varied, int(i)) for i in rng.permutation(neighbours)[:count])]
         betas = np.asarray(grasps.betas)[index]
         made = make_clip(shop, keys, kinds[index], betas, rng)
         if made is None:
@@ -97,7 +94,41 @@ def make_clips(spec: DatasetSpec, model: HandModel, probe: HandProbe, job: Job) 
     return clips
 
 
-def _passes(shop: Workshop, grasps: Grasp) -> np.ndarray:
+@dataclass(frozen=True)
+class Found:
+    """What a search found: N_STARTS grasps."""
+
+    grasps: Grasp
+    aims: Aim
+    kinds: list[str]
+    passed: Bool[np.ndarray, "N"]
+    """Which of them pass the exact test."""
+
+
+def find_grasps(
+    shop: Workshop, target: ObjectModel, rng: np.random.Generator, about: Float[np.ndarray, "3"] = MIDDLE
+) -> Found | None:
+    """Grasps of the object (with its samples), rather near `about`; None where nothing can be gripped."""
+    begun = make_starts(shop.probe, target, N_STARTS, rng, about=about)
+    if begun is None:
+        return None
+    start, aims, kinds = begun
+    grasps, _ = close_hands(shop.probe, shop.target, start, aims, jnp.asarray(LIMITS, jnp.float32), SEARCH_STEPS)
+    return Found(grasps, aims, kinds, _passes(shop, grasps))
+
+
+def vary_grasps(
+    shop: Workshop, found: Found, picked: list[int], rng: np.random.Generator
+) -> tuple[Grasp, Bool[np.ndarray, "N"], Int[np.ndarray, "N"]]:
+    """Grasps near those picked, which of them pass the exact test, and near which each is."""
+    # the batch keeps its size whatever was picked, so that nothing compiles anew
+    each = np.resize(np.repeat(picked, N_STARTS // N_VARIED), N_STARTS)
+    start, aims = _disturbed(found.grasps, found.aims, each, rng)
+    varied, _ = close_hands(shop.probe, shop.target, start, aims, jnp.asarray(LIMITS, jnp.float32), VARY_STEPS)
+    return varied, _passes(shop, varied), each
+
+
+def _passes(shop: Workshop, grasps: Grasp) -> Bool[np.ndarray, "N"]:
     """Which grasps (n) pass the exact test with the thumb among the digits, and don't cross their own fingers."""
     many = Hand(*(np.asarray(part, np.float64) for part in (grasps.rotation, grasps.wrist, grasps.bend)))
     contact = shop.contact(many, np.asarray(grasps.betas))
@@ -130,5 +161,6 @@ def _disturbed(grasps: Grasp, aims: Aim, each: np.ndarray, rng: np.random.Genera
     return start, aim.replace(bend=start.bend, stiffness=jnp.full(len(each), VARY_STIFFNESS, jnp.float32))
 
 
-def _hand(grasps: Grasp, index: int) -> Hand:
+def one_hand(grasps: Grasp, index: int) -> Hand:
+    """One of them (T = 1), on the host."""
     return Hand(*(np.asarray(part, np.float64)[index][None] for part in (grasps.rotation, grasps.wrist, grasps.bend)))

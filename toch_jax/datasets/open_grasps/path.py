@@ -1,5 +1,6 @@
 """From a grasp to a clip: the hand comes, holds, carries or turns the object, perhaps shifts its grip, and goes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
@@ -17,6 +18,8 @@ from toch_jax.object.sdf import signed_distance
 N_WAYS = 24
 """Ways of leaving that are tried for each grasp."""
 WAY_STEPS = 14
+MAX_GRID_DEPTH = 2.5e-3
+"""How deep a way may lead by the grid, metres."""
 CARRIER_SPEED = 0.35
 """Typical speed of a carried object, metres a second."""
 
@@ -84,19 +87,31 @@ def along_way(grasp: Hand, way: Way, u: Float[np.ndarray, "n"]) -> Hand:
     )
 
 
+Beside = Callable[[Hand], Float[np.ndarray, "n"]]
+"""How deep each of n hands is in what is there beside the object, metres."""
+
+
 def clear_ways(
-    probe: HandProbe, target: ObjectModel, grasp: Hand, betas: Float[np.ndarray, "S"], ways: list[Way]
+    probe: HandProbe,
+    target: ObjectModel,
+    grasp: Hand,
+    betas: Float[np.ndarray, "S"],
+    ways: list[Way],
+    beside: Beside | None = None,
 ) -> list[Way]:
-    """The ways along which the grid sees no collision, the shallowest first."""
+    """The ways along which the grid sees no collision, nor is anything `beside` in the way; the shallowest first."""
     u = np.linspace(0.03, 0.8, WAY_STEPS)
     hands = [along_way(grasp, way, u) for way in ways]
     many = join(hands)
-    depth = np.asarray(_worst(probe, target, to_grasp(many, betas))).reshape(len(ways), WAY_STEPS).max(axis=1)
-    return [ways[i] for i in np.argsort(depth, kind="stable") if depth[i] < 2.5e-3]
+    each = np.asarray(grid_depth(probe, target, to_grasp(many, betas)))
+    if beside is not None:
+        each = np.maximum(each, beside(many))
+    depth = each.reshape(len(ways), WAY_STEPS).max(axis=1)
+    return [ways[i] for i in np.argsort(depth, kind="stable") if depth[i] < MAX_GRID_DEPTH]
 
 
 @jax.jit
-def _worst(probe: HandProbe, target: ObjectModel, hands: Grasp) -> Float[Array, "n"]:
+def grid_depth(probe: HandProbe, target: ObjectModel, hands: Grasp) -> Float[Array, "n"]:
     """How deep skin, or flesh beyond its softness, is in the object; metres."""
     points, joints = pose_hand(probe, hands)
     skin = signed_distance(target, 0, points[:, :N_SKIN])

@@ -43,6 +43,8 @@ KINDS = {
     "hook": Kind((20, 40, 25), (50, 85, 55), (-10, 25, 5, 10), (10, 30, 20, 25), (1, 1, 1, 1, 0), 0.6, 0.015, 1.0),
 }
 MAX_WIDTH = 0.095
+MIDDLE = np.zeros(3)
+"""Of a rigid object, in its own frame."""
 
 
 def template(kind: Kind, shut: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n 15 3"]:
@@ -62,9 +64,12 @@ def template(kind: Kind, shut: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n 1
 
 
 def opposite_points(
-    target: ObjectModel, count: int, rng: np.random.Generator
+    target: ObjectModel, count: int, rng: np.random.Generator, about: Float[np.ndarray, "3"] = MIDDLE
 ) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]]:
-    """Pairs of surface points that two digits could press together, spread over all widths that a hand spans."""
+    """Pairs of surface points that two digits could press together, spread over all widths that a hand spans.
+
+    Rather near `about` than far from it.
+    """
     some = rng.permutation(target.points.shape[0])[:700]
     points, normals = np.asarray(target.points)[some], np.asarray(target.normals)[some]
     between = points[:, None] - points
@@ -76,21 +81,27 @@ def opposite_points(
     one, two = np.nonzero(fit)
     if len(one) == 0:
         return np.zeros((0, 3)), np.zeros((0, 3))
-    # half of all by width, so that a thin rim does not crowd out a broad body, and rather near the middle than far
+    # half of all by width, so that a thin rim does not crowd out a broad body
     bins = np.digitize(width[one, two], np.linspace(0, MAX_WIDTH, 7))
     weight = 1.0 / np.bincount(bins)[bins] + 1.0 / len(bins)
     centre = (points[one] + points[two]) / 2
-    weight *= np.exp(-np.sum(centre**2, axis=1) / 0.08**2) + 0.2
+    weight *= np.exp(-np.sum((centre - about) ** 2, axis=1) / 0.08**2) + 0.2
     pick = rng.choice(len(one), count, p=weight / weight.sum())
     return points[one[pick]], points[two[pick]]
 
 
 def make_starts(
-    probe: HandProbe, target: ObjectModel, count: int, rng: np.random.Generator, oversample: int = 16
+    probe: HandProbe,
+    target: ObjectModel,
+    count: int,
+    rng: np.random.Generator,
+    oversample: int = 16,
+    about: Float[np.ndarray, "3"] = MIDDLE,
 ) -> tuple[Grasp, Aim, list[str]] | None:
-    """The `count` best of many random starts, as many of each kind; None where nothing can be gripped."""
+    """The `count` best of many random starts, rather near `about`, as many of each kind; None where nothing can be
+    gripped."""
     names = [name for name in KINDS for _ in range(oversample * count // len(KINDS) + 1)]
-    thumb_side, finger_side = opposite_points(target, len(names), rng)
+    thumb_side, finger_side = opposite_points(target, len(names), rng, about)
     if len(thumb_side) == 0:
         return None
     kinds = [KINDS[name] for name in names]

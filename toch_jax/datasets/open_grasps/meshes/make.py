@@ -29,6 +29,25 @@ def without_slivers(mesh: Trimesh) -> Trimesh:
     return Trimesh(clean.vert_properties[:, :3], clean.tri_verts, process=False)
 
 
+def netbook(folder: Path) -> dict[str, Trimesh]:
+    """Bottom and top as ARCTIC has hinged objects, closed; poses as in metaworld's laptop.xml."""
+    bottom = joined((load(folder / "laptop_base.stl"), (0, 0, 0.015)))
+    lid = load(folder / "laptop_top.stl").convex_hull
+    axle = load(folder / "laptop_hinge.stl")
+    axle.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, (0, 1, 0)))
+    top = joined((lid, (0, 0.01, 0.15)), (axle, (0, 0, 0)))
+    # its joint turns about x and is closed at pi / 2
+    top.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, (1, 0, 0)))
+    bottom.apply_translation((0, -0.151, -0.031))
+    # the axle lies partly in the base
+    bottom = trimesh.boolean.difference([bottom, axle.copy().apply_scale(1.1)], engine="manifold")
+    to_arctic = np.eye(4)
+    to_arctic[:3, :3] = [(0, -1, 0), (0, 0, -1), (1, 0, 0)]
+    return {
+        name: mesh.apply_transform(to_arctic).apply_scale(0.68) for name, mesh in (("bottom", bottom), ("top", top))
+    }
+
+
 def main(metaworld: Path, robosuite: Path) -> None:
     world = metaworld / "metaworld/assets/objects/meshes"
     suite = robosuite / "robosuite/models/assets/objects/meshes"
@@ -71,6 +90,11 @@ def main(metaworld: Path, robosuite: Path) -> None:
             f"{name:8s} {len(mesh.vertices):5d} vertices {len(mesh.faces):5d} faces {np.round(mesh.extents * 1000)} mm"
         )
         mesh.export(HERE / f"{name}.ply", vertex_normal=False)
+    for name, mesh in netbook(world / "laptop").items():
+        mesh = without_slivers(mesh)
+        assert mesh.is_volume, name
+        print(f"netbook {name:6s} {len(mesh.faces):5d} faces {np.round(mesh.bounds * 1000).tolist()} mm")
+        mesh.export(HERE / "hinged" / f"netbook_{name}.ply", vertex_normal=False)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,68 @@
+"""What two hands meet: parts as each hand sees them, in the mirror or not, and each other. No search."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import trimesh
+from scipy.spatial.transform import Rotation
+
+from toch_jax.datasets.open_grasps.builder import hand_probe
+from toch_jax.datasets.open_grasps.hinged import hinge_turn, make_hinged
+from toch_jax.datasets.open_grasps.pairs import longest_run
+from toch_jax.datasets.open_grasps.stage import FLIP, Stage, hands_depth, in_mirror, make_stage
+from toch_jax.hand.files import load_hand
+from toch_jax.hand.model import HandModel
+from toch_jax.object.build import build_object
+from toch_jax.object.sdf import signed_distance
+
+
+@pytest.fixture(scope="module")
+def model() -> HandModel:
+    return load_hand("open")
+
+
+@pytest.fixture(scope="module")
+def stage(model: HandModel) -> Stage:
+    return make_stage(model, hand_probe(model), make_hinged("notebook", 0), True, 30.0, "notebook")
+
+
+def test_mirror_image_has_the_distances_of_the_thing() -> None:
+    mesh = trimesh.creation.cone(0.04, 0.1).apply_translation((0.02, 0, 0))
+    target = build_object(mesh.vertices, mesh.faces, n_samples=50, sdf_resolution=16)
+    image = in_mirror(target)
+    points = jnp.asarray(np.random.default_rng(0).uniform(-0.1, 0.1, (200, 3)), jnp.float32)
+    found = signed_distance(image, 0, points * jnp.asarray(FLIP, jnp.float32))
+    np.testing.assert_allclose(found, signed_distance(target, 0, points), atol=1e-6)
+    np.testing.assert_allclose(image.points * FLIP, target.points)
+
+
+def test_left_hand_sees_the_hinge_in_the_mirror(stage: Stage) -> None:
+    angle = np.array([0.0, 0.7, 2.0])
+    seen, is_so = stage.part_turn("left", 1, angle), hinge_turn(angle)
+    np.testing.assert_allclose(seen, is_so * np.outer(FLIP, FLIP), atol=1e-12)
+    np.testing.assert_allclose(stage.turn_to("right", 1, 0, angle), is_so, atol=1e-12)
+    np.testing.assert_allclose(stage.turn_to("right", 0, 1, angle) @ is_so, np.tile(np.eye(3), (3, 1, 1)), atol=1e-12)
+    for side in ("right", "left"):
+        assert [shop.surface.is_volume for shop in stage.shops[side]] == [True, True]
+        assert [shop.surface.volume > 0 for shop in stage.shops[side]] == [True, True]
+
+
+def test_depth_of_hands_in_each_other(model: HandModel) -> None:
+    skin = np.asarray(model.v_template, np.float64)
+    # the mirror image palm to palm: the two share the plane y = 0 as far as one is pushed through it
+    palm = skin - np.array([0, skin[:, 1].min(), 0])
+    left = palm @ Rotation.from_rotvec([np.pi, 0, 0]).as_matrix().T * np.array([1, 1, -1])
+    depths = []
+    for sink in (-0.02, 0.0005, 0.01):
+        pair = [palm[None] - [0, sink / 2, 0], left[None] + [0, sink / 2, 0]]
+        depths.append(float(hands_depth(model, pair, ["right", "left"])[0]))
+    assert depths[0] == 0
+    assert 0 < depths[1] <= 0.0005
+    assert 0.002 < depths[2] <= 0.01
+
+
+def test_longest_run_of_angles() -> None:
+    good = np.array([[[0, 1, 1, 0, 1, 1, 1], [0, 0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1, 1]]], bool)
+    begin, end = longest_run(good)
+    assert begin.tolist() == [[4, 0, 0]]
+    assert end.tolist() == [[7, 0, 7]]

@@ -1,0 +1,234 @@
+"""An object in its parts as each of two hands meets it, and the exact tests of hands on it.
+
+Hands are searched and moved as right hands in the frame of the part they hold. For the left hand part and object are
+those seen in a mirror across x = 0; what it does is mirrored back at the end.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jaxtyping import Array, Bool, Float
+from scipy.spatial import cKDTree
+from trimesh import Trimesh
+
+from toch_jax.datasets.arctic.objects import HingedObject
+from toch_jax.datasets.open_grasps.clip import Workshop
+from toch_jax.datasets.open_grasps.grasp import Grasp, ball_centres, grid_only, pose_hand
+from toch_jax.datasets.open_grasps.hinged import hinge_turn, part_meshes
+from toch_jax.datasets.open_grasps.path import MAX_GRID_DEPTH, Beside, Hand, grid_depth, to_grasp
+from toch_jax.datasets.open_grasps.probe import HandProbe
+from toch_jax.evaluate.contact import Part, signed_distances
+from toch_jax.hand.mesh import close_surface, closed_faces
+from toch_jax.hand.model import HandModel, Side
+from toch_jax.host import put
+from toch_jax.object.build import build_object
+from toch_jax.object.model import ObjectModel
+
+SIDES: tuple[Side, Side] = ("right", "left")
+FLIP = np.array([-1.0, 1.0, 1.0])
+SDF_RESOLUTION = 56
+N_SAMPLES = 1000
+MAX_HANDS_DEPTH_M = 0.001
+HANDS_APART_M = 0.002
+"""How far from each other the hands' flesh is kept where it is tested roughly."""
+NEAR_M = 0.01
+
+
+@dataclass(frozen=True)
+class Grip:
+    """How one hand holds one part."""
+
+    side: Side
+    part: int
+    keys: list[Hand]
+    """The grasp and neighbouring ones (T = 1 each), in the part's frame; a left hand's in the mirror."""
+    kind: str
+    betas: Float[np.ndarray, "S"]
+
+    @property
+    def hand(self) -> Hand:
+        return self.keys[0]
+
+
+@dataclass(frozen=True)
+class Track:
+    """One hand over a clip, in the frame of the part that it holds; a left one in the mirror."""
+
+    grip: Grip
+    hand: Hand
+    """T frames."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One object for two hands. Where it is hinged its frame is the bottom's."""
+
+    thing: HingedObject
+    shops: dict[Side, list[Workshop]]
+    """For each part; for one, where the hinge of a closed object does not turn."""
+    targets: dict[Side, list[ObjectModel]]
+    """The parts with their samples."""
+
+    @property
+    def is_hinged(self) -> bool:
+        return bool(self.thing.vertex_part.any())
+
+    @staticmethod
+    def flip(side: Side) -> Float[np.ndarray, "3"]:
+        """From what the hand sees to what is."""
+        return np.ones(3) if side == "right" else FLIP
+
+    @property
+    def n_parts(self) -> int:
+        return len(self.targets["right"])
+
+    def part_turn(self, side: Side, part: int, angle: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T 3 3"]:
+        """The part's rotation in the object's frame; the left hand sees it turn the other way."""
+        if part == 0:
+            return np.tile(np.eye(3), (len(angle), 1, 1))
+        return hinge_turn(angle if side == "right" else -angle)
+
+    def turn_to(self, side: Side, part: int, other: int, angle: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T 3 3"]:
+        """From a part's frame to another's."""
+        return np.einsum("tba,tbc->tac", self.part_turn(side, other, angle), self.part_turn(side, part, angle))
+
+    def beside(self, grip: Grip, angle: float, others: list[Grip]) -> Beside:
+        """For one hand while the hinge is still: the other parts, and the other hands where they hold."""
+        still = np.array([angle])
+        theirs = np.concatenate([self._balls(other, other.hand, still)[0] for other in others] or [np.zeros((0, 3))])
+        shop = self.shops[grip.side][grip.part]
+        radius = np.asarray(shop.probe.ball_radius)
+
+        def depth(hand: Hand) -> Float[np.ndarray, "n"]:
+            deepest = self.depth_in_others(grip, hand, still)
+            if others:
+                mine = self._balls(grip, hand, still)
+                gap = (
+                    np.linalg.norm(mine[:, :, None] - theirs, axis=-1) - radius[:, None] - np.tile(radius, len(others))
+                )
+                deepest = np.maximum(deepest, MAX_GRID_DEPTH + HANDS_APART_M - gap.min(axis=(1, 2)))
+            return deepest
+
+        return depth
+
+    def depth_in_others(
+        self, grip: Grip, hand: Hand, angle: Float[np.ndarray, "a"], betas: Float[np.ndarray, "*#n S"] | None = None
+    ) -> Float[np.ndarray, "n"]:
+        """How deep hands are, by the grid, in the parts that the grip does not hold, metres; -inf where there are
+        none. One angle for all, or one for each; `betas` where they are not the grip's."""
+        deepest = np.full(len(hand.wrist), -np.inf)
+        shape = grip.betas if betas is None else betas
+        for other, shop in enumerate(self.shops[grip.side]):
+            if other != grip.part:
+                there = turned(hand, self.turn_to(grip.side, grip.part, other, angle))
+                deepest = np.maximum(deepest, grid_depth(shop.probe, shop.target, to_grasp(there, shape)))
+        return deepest
+
+    def _balls(self, grip: Grip, hand: Hand, angle: Float[np.ndarray, "a"]) -> Float[np.ndarray, "n L 3"]:
+        """The hand's flesh in the object's frame, as it is."""
+        shop = self.shops[grip.side][grip.part]
+        there = turned(hand, self.part_turn(grip.side, grip.part, angle))
+        return np.asarray(_flesh(shop.probe, to_grasp(there, grip.betas))) * self.flip(grip.side)
+
+    def hands_apart(
+        self, first: list[Grip], second: list[Grip], angles: Float[np.ndarray, "A"]
+    ) -> Bool[np.ndarray, "n m A"]:
+        """Whether, roughly, two hands holding at the angles are not in each other."""
+        radius = np.asarray(self.shops["right"][0].probe.ball_radius)
+        balls = [[self._balls(g, repeated(g.hand, len(angles)), angles) for g in grips] for grips in (first, second)]
+        need = radius[:, None] + radius + HANDS_APART_M
+        apart = np.zeros((len(first), len(second), len(angles)), bool)
+        for i, mine in enumerate(balls[0]):
+            for j, other in enumerate(balls[1]):
+                gap = np.linalg.norm(mine[:, :, None] - other[:, None], axis=-1) - need
+                apart[i, j] = (gap > 0).all(axis=(1, 2))
+        return apart
+
+    def test(self, tracks: list[Track], angle: Float[np.ndarray, "T"]) -> Bool[np.ndarray, "H T"] | None:
+        """Where each hand grasps, exactly measured; None where one is inside a part or the other hand."""
+        grasps, skins = [], []
+        for track in tracks:
+            grip = track.grip
+            points = self.shops[grip.side][grip.part].skin(track.hand, grip.betas)
+            grasp = np.zeros(0, bool)
+            for part in sorted(range(self.n_parts), key=lambda part: part != grip.part):
+                turn = self.turn_to(grip.side, grip.part, part, angle)
+                contact = self.shops[grip.side][part].meet(np.einsum("tab,tkb->tka", turn, points))
+                if not contact.is_clear.all():
+                    return None
+                grasp = contact.is_grasp if part == grip.part else grasp
+            grasps.append(grasp)
+            there = np.einsum("tab,tkb->tka", self.part_turn(grip.side, grip.part, angle), points)
+            skins.append(there * self.flip(grip.side))
+        if len(tracks) == 2:
+            model = self.shops["right"][0].model
+            if hands_depth(model, skins, [track.grip.side for track in tracks]).max() > MAX_HANDS_DEPTH_M:
+                return None
+        return np.stack(grasps)
+
+
+def make_stage(
+    model: HandModel, probe: HandProbe, thing: HingedObject, in_parts: bool, fps: float, where: str
+) -> Stage:
+    """With distance grids and samples of every part (or of all as one), as it is and in the mirror."""
+    shops: dict[Side, list[Workshop]] = {"right": [], "left": []}
+    targets: dict[Side, list[ObjectModel]] = {"right": [], "left": []}
+    for surface in part_meshes(thing) if in_parts else [Trimesh(thing.vertices, thing.faces, process=False)]:
+        target = build_object(
+            surface.vertices, surface.faces, n_samples=N_SAMPLES, sdf_resolution=SDF_RESOLUTION, where=where
+        )
+        image = Trimesh(surface.vertices * FLIP, surface.faces[:, ::-1], process=False)
+        for side, seen, mesh in zip(SIDES, (target, in_mirror(target)), (surface, image), strict=True):
+            shops[side].append(Workshop(model, probe, grid_only(seen), mesh, fps))
+            targets[side].append(seen)
+    return Stage(thing, shops, targets)
+
+
+def in_mirror(target: ObjectModel) -> ObjectModel:
+    """The samples and the distance grid of an object of one part, seen in a mirror across x = 0."""
+    end = target.sdf_origin[:, 0] + target.sdf_spacing[:, 0] * (target.sdf.shape[-1] - 1)
+    return target.replace(
+        points=target.points * FLIP.astype(np.float32),
+        normals=target.normals * FLIP.astype(np.float32),
+        sdf=target.sdf[:, ::-1],
+        sdf_origin=target.sdf_origin.at[:, 0].set(-end),
+    )
+
+
+def turned(hand: Hand, rotation: Float[np.ndarray, "a 3 3"]) -> Hand:
+    """The hands in another frame with the same origin."""
+    return Hand(rotation @ hand.rotation, np.einsum("...ab,...b->...a", rotation, hand.wrist), hand.bend)
+
+
+def repeated(hand: Hand, frames: int) -> Hand:
+    """A hand (T = 1) that stays."""
+    return Hand(*(np.repeat(part, frames, axis=0) for part in (hand.rotation, hand.wrist, hand.bend)))
+
+
+def hands_depth(
+    model: HandModel, points: list[Float[np.ndarray, "T K 3"]], sides: list[Side]
+) -> Float[np.ndarray, "T"]:
+    """How deep the deepest vertex of either hand is in the other's closed skin, metres; 0 where they are apart."""
+    count = model.v_template.shape[0]
+    faces = np.asarray(closed_faces(model), np.int64)
+    closed = [np.asarray(close_surface(model, put(skin[:, :count], np.float32)), np.float64) for skin in points]
+    surfaces = [faces if side == "right" else faces[:, ::-1] for side in sides]
+    deepest = np.zeros(len(points[0]))
+    for frame in range(len(deepest)):
+        one, two = closed[0][frame], closed[1][frame]
+        if (one.min(axis=0) > two.max(axis=0) + NEAR_M).any() or (two.min(axis=0) > one.max(axis=0) + NEAR_M).any():
+            continue
+        if cKDTree(one).query(two, distance_upper_bound=NEAR_M)[0].min() > NEAR_M:
+            continue
+        for mine, theirs, skin in ((one, two, surfaces[1]), (two, one, surfaces[0])):
+            about = ((mine > theirs.min(axis=0)) & (mine < theirs.max(axis=0))).all(axis=1)
+            if about.any():
+                distance = signed_distances(mine[about], Part(theirs, np.ascontiguousarray(skin), None, None))
+                deepest[frame] = max(deepest[frame], -float(distance.min()))
+    return deepest
+
+
+@jax.jit
+def _flesh(probe: HandProbe, hands: Grasp) -> Float[Array, "n L 3"]:
+    return ball_centres(probe, pose_hand(probe, hands)[1])

@@ -1,0 +1,205 @@
+"""Two hands on one object in time: one opens what the other holds, one passes it to the other, both lift it."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.spatial.transform import Rotation
+
+from toch_jax.datasets.arctic.objects import part_motion
+from toch_jax.datasets.features import Example
+from toch_jax.datasets.open_grasps.clip import FOREARM, approach, first_pose, hand_entries, hold, mirrored
+from toch_jax.datasets.open_grasps.hinged import UPRIGHT
+from toch_jax.datasets.open_grasps.path import Hand, join, object_path, smooth
+from toch_jax.datasets.open_grasps.stage import FLIP, Grip, Stage, Track, repeated
+
+REST = 4
+"""Frames between taking hold and moving."""
+TRIES = 3
+TURN_SPEED = np.deg2rad(75.0)
+"""At which a hinge is opened, radians a second, on average."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """The object over a clip of T frames."""
+
+    angle: Float[np.ndarray, "T"]
+    """Of the hinge, radians."""
+    rotation: Float[np.ndarray, "T 3 3"]
+    translation: Float[np.ndarray, "T 3"]
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A clip as the object sees it, tested."""
+
+    tracks: list[Track]
+    motion: Motion
+    grasp: Bool[np.ndarray, "H T"]
+
+
+@dataclass(frozen=True)
+class Held:
+    """When a hand comes, holds and goes: frames."""
+
+    coming: int
+    """Begins to come; before, it waits."""
+    first: int
+    last: int
+    """Holds up to the one before."""
+    gone: int
+
+
+def both_hold(
+    stage: Stage, grips: list[Grip], angles: list[float], fps: float, rng: np.random.Generator, carried: bool
+) -> Staged | None:
+    """The hands (one or two) take the object, turn the hinge from angle to angle, carry the object meanwhile or not,
+    and let go. None where there is no way."""
+    come, go = (rng.integers(low, high, len(grips)) for low, high in ((22, 38), (18, 30)))
+    late = rng.permutation([0, *rng.integers(0, 25, len(grips) - 1)])
+    first = come.max() + late
+    turning = [
+        a + (b - a) * smooth(np.linspace(0, 1, count))
+        for a, b in itertools.pairwise(angles)
+        for count in [int(20 + fps * abs(b - a) / (TURN_SPEED * rng.uniform(0.7, 1.5)))]
+    ]
+    moved = np.concatenate(turning) if turning else np.full(int(rng.integers(45, 75)), angles[0])
+    begin = int(first.max()) + REST
+    end = begin + len(moved)
+    last = end + REST + rng.permutation([0, *rng.integers(0, 18, len(grips) - 1)])
+    frames = int((last + go).max())
+    still = [np.full(begin, moved[0]), np.full(frames - end, moved[-1])]
+    angle = np.concatenate([still[0], moved, still[1]])
+    start = _first_pose(stage, grips, moved[:1], rng)
+    rotation, translation = np.tile(start.as_matrix(), (frames, 1, 1)), np.zeros((frames, 3))
+    if carried:
+        path = object_path(end - begin, fps, start, rng)
+        rotation, translation = (_padded(part, begin, frames) for part in path)
+    times = [
+        Held(int(take - way), int(take), int(end), int(end + back))
+        for take, way, end, back in zip(first, come, last, go, strict=True)
+    ]
+    return _string(stage, grips, times, Motion(angle, rotation, translation), rng)
+
+
+def pass_on(
+    stage: Stage, giver: Grip, taker: Grip, angle: float, fps: float, rng: np.random.Generator
+) -> Staged | None:
+    """One hand carries the object to a place; the other takes hold of it there and carries it on. None where there is
+    no way."""
+    come, go = (rng.integers(low, high, 2) for low, high in ((22, 34), (18, 26)))
+    carries = rng.integers(30, 48, 2)
+    given = int(come[0] + REST)
+    there = given + int(carries[0])
+    taken = there + int(come[1])
+    left = taken + int(rng.integers(6, 14))
+    onward = left + int(go[0])
+    put = onward + int(carries[1])
+    frames = put + REST + int(go[1])
+    start = _first_pose(stage, [giver], np.array([angle]), rng)
+    one = object_path(there - given, fps, start, rng)
+    two = object_path(put - onward, fps, Rotation.from_matrix(one[0][-1]), rng)
+    rotation = np.concatenate([_padded(one[0], given, onward), _padded(two[0], 0, frames - onward)])
+    translation = np.concatenate([_padded(one[1], given, onward), one[1][-1] + _padded(two[1], 0, frames - onward)])
+    times = [Held(0, int(come[0]), left, onward), Held(there, taken, put + REST, frames)]
+    return _string(stage, [giver, taker], times, Motion(np.full(frames, angle), rotation, translation), rng)
+
+
+def two_handed_entries(stage: Stage, made: Staged, rng: np.random.Generator) -> Example:
+    """The example's entries except its names: right hand first, the object somewhere before the person."""
+    tracks, motion, grasp = made.tracks, made.motion, made.grasp
+    translation = motion.translation + rng.normal(scale=0.15, size=3) + np.array([0.0, 0.4, 0.8])
+    hands = []
+    for track in tracks:
+        side, part = track.grip.side, track.grip.part
+        shop = stage.shops[side][part]
+        seen, place = _world(stage, track.grip, motion)[0], translation * stage.flip(side)
+        entries = hand_entries(shop, track.hand, track.grip.betas, seen, place)
+        hands.append(entries if side == "right" else mirrored(entries))
+    order = sorted(range(len(tracks)), key=lambda hand: tracks[hand].grip.side != "right")
+    turn = Rotation.from_matrix(motion.rotation).as_rotvec()
+    parts = turn[None], translation[None]
+    if stage.is_hinged:
+        parts = part_motion(np.concatenate([motion.angle[:, None], turn, 1e3 * translation], axis=1))
+    return {
+        "hand_side": " ".join(tracks[hand].grip.side for hand in order),
+        **{key: np.stack([hands[hand][key] for hand in order]) for key in hands[0]},
+        "hand_valid": np.ones_like(grasp),
+        "grasp": grasp[order],
+        "object_vertices": stage.thing.vertices,
+        "object_faces": stage.thing.faces,
+        "object_vertex_part": stage.thing.vertex_part,
+        "object_rotation": parts[0],
+        "object_translation": parts[1],
+    }
+
+
+def _string(
+    stage: Stage, grips: list[Grip], times: list[Held], motion: Motion, rng: np.random.Generator
+) -> Staged | None:
+    """Ways in and out for each hand, the waits before and after, and the exact test of it all."""
+    frames = len(motion.angle)
+    for attempt in range(TRIES):
+        tracks = []
+        for hand, (grip, time) in enumerate(zip(grips, times, strict=True)):
+            shop = stage.shops[grip.side][grip.part]
+            others = [other for i, other in enumerate(grips) if i != hand]
+            # the last time without a change of grip
+            held = hold(grip.keys if attempt < TRIES - 1 else grip.keys[:1], time.last - time.first, rng)
+            ways = []
+            for end, frame, count in (
+                (held[:1], time.first, time.first - time.coming),
+                (held[-1:], time.last - 1, time.gone - time.last),
+            ):
+                beside = stage.beside(grip, float(motion.angle[frame]), others)
+                ways.append(approach(shop, end, grip.kind, grip.betas, count, rng, beside))
+            if ways[0] is None or ways[1] is None:
+                return None
+            coming, going = ways[0][0], ways[1][0][::-1]
+            pieces = [repeated(coming[:1], time.coming), coming, held, going, repeated(going[-1:], frames - time.gone)]
+            tracks.append(Track(grip, _wait_in_place(stage, grip, join(pieces), time, motion)))
+        grasp = stage.test(tracks, motion.angle)
+        if grasp is not None and all(grasp[i, t.first : t.last].all() for i, t in enumerate(times)):
+            return Staged(tracks, motion, grasp)
+    return None
+
+
+def _wait_in_place(stage: Stage, grip: Grip, hand: Hand, time: Held, motion: Motion) -> Hand:
+    """The same hand, but still in the world, not in the object's frame, before it comes and after it is gone."""
+    rotation, translation = _world(stage, grip, motion)
+    frames = np.arange(len(rotation))
+    then = np.clip(frames, time.coming, time.gone - 1)
+    wrist = np.einsum("tab,tb->ta", rotation[then], hand.wrist) + translation[then]
+    return Hand(
+        rotation=np.einsum("tba,tbc,tcd->tad", rotation, rotation[then], hand.rotation),
+        wrist=np.einsum("tba,tb->ta", rotation, wrist - translation),
+        bend=hand.bend,
+    )
+
+
+def _world(stage: Stage, grip: Grip, motion: Motion) -> tuple[Float[np.ndarray, "T 3 3"], Float[np.ndarray, "T 3"]]:
+    """The pose in the world of the part that the hand holds; for a left hand, in the mirror."""
+    turn = stage.part_turn(grip.side, grip.part, motion.angle)
+    if grip.side == "right":
+        return motion.rotation @ turn, motion.translation
+    return (motion.rotation * np.outer(FLIP, FLIP)) @ turn, motion.translation * FLIP
+
+
+def _first_pose(stage: Stage, grips: list[Grip], angle: Float[np.ndarray, "1"], rng: np.random.Generator) -> Rotation:
+    """How the object lies when the hands take it, each from its own side of the person."""
+    wrists, forearms, elbows = [], [], []
+    for grip in grips:
+        turn = stage.part_turn(grip.side, grip.part, angle)[0]
+        flip = stage.flip(grip.side)
+        wrists.append(turn @ grip.hand.wrist[0] * flip)
+        forearms.append(turn @ grip.hand.rotation[0, :, 0] * flip)
+        elbows.append(FOREARM * flip)
+    upright = UPRIGHT if stage.is_hinged else None
+    return first_pose(np.stack(wrists), np.stack(forearms), np.stack(elbows), rng, upright)
+
+
+def _padded(path: Float[np.ndarray, "n ..."], before: int, total: int) -> Float[np.ndarray, "total ..."]:
+    """At rest where it begins and where it ends."""
+    return path[np.clip(np.arange(total) - before, 0, len(path) - 1)]
