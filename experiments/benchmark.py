@@ -19,6 +19,7 @@ benchmark = Benchmark(
     # What takes longest, or says what is possible rather than how errors grow with noise.
     only={name: ("T(0.01)", "B(0.01,0.3)", "R(0.3)") for name in ("contactopt", *ORACLES)},
     clips={"open_grasps": 4},
+    hands={"open_grasps": 1},
     checkpoints={
         "toch": "runs/toch_open_grasps/denoiser.npz",
         "refinenet": "runs/refinenet_open_grasps/refinenet.npz",

@@ -33,6 +33,8 @@ class Benchmark:
     """Methods that are run under these noises alone."""
     clips: Mapping[str, int] = field(default_factory=dict)
     """At most so many test clips of a data set, evenly spread over it; all, where nothing is said."""
+    hands: Mapping[str, int] = field(default_factory=dict)
+    """Only the clips of a data set that have so many hands; all, where nothing is said."""
     validation_clips: int | None = 8
     """The filters are tuned on so many clips, for each noise by itself."""
     split: str = "test"
@@ -53,12 +55,15 @@ def run_benchmark(experiment: Benchmark, folder: Path, quick: bool = False) -> l
     methods = find_methods(experiment.methods, experiment.checkpoints)
     first = next(iter(experiment.noises))
     noises = {first: experiment.quick_noises} if quick else experiment.noises
-    clips = {name: _clips(name, experiment.split, 2 if quick else experiment.clips.get(name), quick) for name in noises}
+
+    def chosen_clips(name: str, split: str, count: int | None) -> list[Clip]:
+        return _clips(name, split, 2 if quick else count, experiment.hands.get(name), quick)
+
+    clips = {name: chosen_clips(name, experiment.split, experiment.clips.get(name)) for name in noises}
     _claim(folder, experiment, quick)
     tables: dict[str, dict[str, Table]] = {}
     for name, chosen in clips.items():
-        count = 2 if quick else experiment.validation_clips
-        validation = _clips(name, experiment.validation, count, quick)
+        validation = chosen_clips(name, experiment.validation, experiment.validation_clips)
         given = chosen, validation, noises[name], methods
         tables[name] = benchmark(name, *given, folder, experiment.seed, experiment.only)
     results = [
@@ -105,8 +110,14 @@ def results_text(
     return "\n".join([*text, "## Metrics\n", definitions_table()])
 
 
-def _clips(dataset: str, split: str, count: int | None, short: bool) -> list[Clip]:
-    every = list(read_sequences(dataset, split))
+def _clips(dataset: str, split: str, count: int | None, n_hands: int | None, short: bool) -> list[Clip]:
+    every = [
+        (clip_id, clean)
+        for clip_id, clean in read_sequences(dataset, split)
+        if n_hands is None or len(clean.hand_side) == n_hands
+    ]
+    if not every:
+        raise bad_input(dataset, f"{split} clips", f"some of {n_hands} hands", "none")
     n_clips = min(len(every), count or len(every))
     chosen = [every[(2 * i + 1) * len(every) // (2 * n_clips)] for i in range(n_clips)]
     return [(clip_id, _middle(clean)) for clip_id, clean in chosen] if short else chosen

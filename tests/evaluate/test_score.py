@@ -117,6 +117,8 @@ def test_two_hands_apart(clean: Sequence) -> None:
     assert found["mrrpe_rl"] == pytest.approx(50, rel=1e-4)
     assert found["mrrpe_ro"] == pytest.approx(0, abs=1e-3)
     assert found["mpjpe"] == pytest.approx(25, rel=1e-4)
+    assert found["mpjpe_left"] == pytest.approx(50, rel=1e-4)
+    assert found["mpjpe_right"] == pytest.approx(0, abs=1e-3)
 
 
 def test_lost_frames_count(clean: Sequence, truth: Truth) -> None:

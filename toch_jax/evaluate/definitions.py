@@ -33,6 +33,8 @@ _HELD = "mean over the frames in which the true hand is in contact"
 METRICS: dict[str, Metric] = {
     "mpjpe": Metric("mm", "mean distance of the 21 joints (16 and the tips), nothing aligned, all frames", True),
     "mpjpe_missing": Metric("mm", "mpjpe on the frames that the tracker lost", True),
+    "mpjpe_right": Metric("mm", "mpjpe of the right hand; clips of several hands", True),
+    "mpjpe_left": Metric("mm", "mpjpe of the left hand; clips of several hands", True),
     "mpjpe_root": Metric("mm", "mpjpe after the wrist (joint 0) of each frame is moved to the origin"),
     "mpjpe_object": Metric("mm", "mpjpe after the centre of the object's box is moved to the origin (as ContactOpt)"),
     "mpjpe_pa": Metric("mm", "mpjpe after the best rotation and translation of each frame (ContactOpt's)", True),

@@ -143,6 +143,7 @@ def score(truth: Truth, answer: Answer, seen: Bool[np.ndarray, "H T"] | None = N
             row |= {f"inside_{level}": 100 * inside_interval(off, hand.sigma, level) for level in LEVELS}
         rows.append({metric: value for metric, value in row.items() if np.isfinite(value)})
     if len(rows) > 1:
+        rows += [{f"mpjpe_{side}": row["mpjpe"]} for side, row in zip(truth.clean.hand_side, rows, strict=True)]
         rows.append({"hands_depth": float(hands_depth_mm([_at_frames(h, truth.frames) for h in answer.hands]).mean())})
     metrics = {metric: None for row in rows for metric in row}
     means = {metric: float(np.mean([row[metric] for row in rows if metric in row])) for metric in metrics}
