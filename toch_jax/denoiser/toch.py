@@ -160,7 +160,7 @@ class TochDenoiser(nnx.Module):
 
     def loss(self, window: Window, target: Target) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
         """The authors' loss: half of the samples are read, the field is asked for at the other half."""
-        half = window.points.shape[1] // 2
+        half = window.own.shape[1] // 2
         read = window.replace(
             field=jax.tree.map(lambda leaf: leaf[:, :, :half], window.field),
             points=window.points[:, :, :half],

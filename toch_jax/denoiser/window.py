@@ -1,5 +1,7 @@
 """What a denoiser reads and what it answers: a window of frames of one hand on an object, seen from one part of it."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -70,6 +72,12 @@ class Target(struct.PyTreeNode):
     joints: Float[Array, "B W 21 3"]
     known: Bool[Array, "B W"]
     """False in padding. A lost frame is known: its target is what was there to be seen."""
+
+
+def map_frames(function: Callable[[Array], Array], window: Window) -> Window:
+    """The window with `function` applied to all that has an axis of frames (of one frame: a rigid object's samples)."""
+    names = ("field", "points", "normals", "joints", "tracked", "valid", "other")
+    return window.replace(**jax.tree.map(function, {name: getattr(window, name) for name in names}))
 
 
 @jax.jit

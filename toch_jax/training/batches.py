@@ -10,7 +10,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.denoiser.apply import FRAME_RATE
-from toch_jax.denoiser.window import OtherHand, Target, Window, near_samples, rotate, scale
+from toch_jax.denoiser.window import OtherHand, Target, Window, map_frames, near_samples, rotate, scale
 from toch_jax.field.contact_field import contact_field
 from toch_jax.field.types import ContactField
 from toch_jax.fit.smooth import smooth_track
@@ -154,9 +154,7 @@ def vary(key: jax.Array, window: Window, target: Target, config: BatchConfig) ->
     def played(leaf: Array) -> Array:
         return jnp.where(backwards.reshape(batch, *(1,) * (leaf.ndim - 1)), leaf[:, ::-1], leaf)
 
-    names = ("field", "points", "normals", "joints", "tracked", "valid", "other")
-    timed = jax.tree.map(played, {name: getattr(window, name) for name in names})
-    return window.replace(**timed), jax.tree.map(played, target)
+    return map_frames(played, window), jax.tree.map(played, target)
 
 
 def _fields(

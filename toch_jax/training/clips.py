@@ -148,7 +148,7 @@ def _in_part_frame(
     joints = np.asarray(skin_frames(model, clip)[1])
     index = other_hand(sequence.hand_side, hand)
     if index is None:
-        other, other_seen = jax.tree.map(np.zeros_like, (clip, seen))
+        other, other_seen = jax.tree.map(lambda leaf: put(np.zeros(leaf.shape, leaf.dtype)), (clip, seen))
     else:
         world, other_seen = take((all_params, all_seen), index)
         mirrored = sequence.replace(object_motion=mirror_motion(sequence.object_motion))
