@@ -7,11 +7,19 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.denoiser.apply import denoise_clip, frame_step
 from toch_jax.denoiser.checkpoints import Denoiser
-from toch_jax.denoiser.window import Estimate, Window, mirror, mirror_estimate, near_samples
+from toch_jax.denoiser.window import (
+    Estimate,
+    OtherHand,
+    Window,
+    mirror,
+    mirror_estimate,
+    near_samples,
+    no_other_hand,
+)
 from toch_jax.field.contact_field import contact_field
 from toch_jax.fit.correspondence import field_term, joint_term
 from toch_jax.fit.fit import Solved, bucket, pad_motion, pad_params, pad_seen, solve_hand
@@ -21,13 +29,13 @@ from toch_jax.fit.smooth import smooth_track
 from toch_jax.fit.together import fit_together
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
-from toch_jax.host import put, repeat, stack, take
+from toch_jax.host import pad_last, put, repeat, stack, take
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel, ObjectMotion
-from toch_jax.object.motion import samples_in_frame
+from toch_jax.object.motion import samples_from_part, samples_in_frame
 from toch_jax.sequence.part_frame import hand_to_world
 from toch_jax.sequence.types import Hands, Sequence
-from toch_jax.tracked_hand import TrackedHand, tracked_hand
+from toch_jax.tracked_hand import TrackedHand, tracked_hands
 
 N_SAMPLES = 2000
 """Of the object's surface; the denoiser reads those nearest the hand."""
@@ -65,7 +73,7 @@ def refine_by(
 ) -> Sequence:
     """`refine`, with any way to look at the tracked hands."""
     object = (sequence_object(sequence) if object is None else object).without_mesh()
-    hands = [tracked_hand(sequence, hand) for hand in range(len(sequence.hand_side))]
+    hands = tracked_hands(sequence)
     looked = [None if look is None else look(each, object) for each in hands]
     bindings = [_bound(sequence, hand) for hand in hands]
     solved = [
@@ -157,26 +165,34 @@ def read_clip(
     size = bucket(n_frames)
     return _clip(
         tracked.surface,
+        tracked.part,
         pad_params(tracked.params, size),
         pad_seen(tracked.seen, size),
         put(np.arange(size) < n_frames),
         tracked.fps,
         object,
         pad_motion(tracked.motion, size),
+        None if tracked.other is None else _pad_other(tracked.other, size),
         None if there is None else pad_params(there, size),
         smoothed,
     )
 
 
+def _pad_other(other: OtherHand, size: int) -> OtherHand:
+    return OtherHand(joints=pad_last(other.joints, size), seen=pad_seen(other.seen, size))
+
+
 @partial(jax.jit, static_argnames="smoothed")
 def _clip(
     surface: HandModel,
+    part: int | Int[Array, ""],
     params: HandParams,
     seen: Bool[Array, "T"],
     inside: Bool[Array, "T"],
     fps: float | Float[Array, ""],
     object: ObjectModel,
     motion: ObjectMotion,
+    other: OtherHand | None,
     there: HandParams | None,
     smoothed: bool,
 ) -> tuple[Window, Float[Array, "T N 3"], Float[Array, "T N 3"]]:
@@ -186,11 +202,10 @@ def _clip(
         return skin_frames(surface, hand.replace(betas=jnp.broadcast_to(hand.betas, (size, *hand.betas.shape))))
 
     vertices, joints = posed(smooth_track(surface, params, seen, inside, fps).params if smoothed else params)
-    # A sample's place in the first frame stands for it: parts that turn against each other are still told apart.
-    points, normals = samples_in_frame(object, motion)
-    chosen = near_samples(jax.random.key(0), points[0], joints, seen, min(N_DENOISED, points.shape[1]))
+    points, _ = samples_from_part(object, motion)
+    chosen = near_samples(jax.random.key(0), points, joints, seen, min(N_DENOISED, points.shape[1]))
     object = object.with_samples(chosen)
-    points, normals = points[:, chosen], normals[:, chosen]
+    points, normals = samples_from_part(object, motion)
     if there is not None:
         vertices, joints = posed(there)
     field = contact_field(
@@ -202,10 +217,14 @@ def _clip(
     )
     clip = Window(
         field=jax.tree.map(lambda leaf: leaf[None], field),
-        points=points[:1],
-        normals=normals[:1],
+        points=points[None],
+        normals=normals[None],
+        own=(object.point_part == part)[None],
         joints=joints[None],
         tracked=posed(params)[1][None],
         valid=seen[None],
+        left=jnp.asarray([surface.side == "left"]),
+        two_handed=jnp.asarray([other is not None]),
+        other=no_other_hand(1, size) if other is None else jax.tree.map(lambda leaf: leaf[None], other),
     )
-    return clip, points, normals
+    return clip, *samples_in_frame(object, motion)

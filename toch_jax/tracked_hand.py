@@ -1,19 +1,21 @@
 """One hand of a tracked sequence as parameters, in the frame of the object's part that it handles."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
+import jax
 import numpy as np
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Bool, Float
 
+from toch_jax.denoiser.window import OtherHand
 from toch_jax.fit.inverse_kinematics import params_from_joints, params_from_vertices
 from toch_jax.hand.decimate import decimate
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
 from toch_jax.host import put, repeat, take
 from toch_jax.object.model import ObjectMotion
-from toch_jax.object.motion import relative_to
-from toch_jax.sequence.part_frame import hand_to_part, hold_lost, nearest_part
+from toch_jax.object.motion import relative_to, to_part
+from toch_jax.sequence.part_frame import hand_to_part, hold_lost, nearest_part, other_hand
 from toch_jax.sequence.types import Sequence
 
 N_FIELD_FACES = 1500
@@ -33,12 +35,30 @@ class TrackedHand:
     """Which part of the object it handles."""
     world: HandParams
     """As tracked; axes (T, ...), betas (S,)."""
+    joints: Float[Array, "T 21 3"]
+    """Of `world`."""
     params: HandParams
     """In the part's frame; a frame that the tracker lost holds the nearest that it saw."""
     seen: Bool[Array, "T"]
     fps: float
     motion: ObjectMotion
     """Of all parts, as seen from that part."""
+    other: OtherHand | None = None
+    """In the part's frame, axes (T, ...); None where there is none, or none was asked for."""
+
+
+def tracked_hands(sequence: Sequence) -> list[TrackedHand]:
+    """All hands of the sequence, each with the other one."""
+    hands = [tracked_hand(sequence, hand) for hand in range(len(sequence.hand_side))]
+
+    def beside(hand: TrackedHand) -> OtherHand | None:
+        index = other_hand(sequence.hand_side, hand.hand)
+        if index is None:
+            return None
+        joints = _in_part(sequence.object_motion, hand.part, hands[index].joints)
+        return OtherHand(joints=joints, seen=hands[index].seen)
+
+    return [replace(hand, other=beside(hand)) for hand in hands]
 
 
 def tracked_hand(sequence: Sequence, hand: int) -> TrackedHand:
@@ -46,7 +66,8 @@ def tracked_hand(sequence: Sequence, hand: int) -> TrackedHand:
     model, world = _world_params(sequence, hand)
     seen = take(sequence.hand_valid, hand)
     framewise = world.replace(betas=repeat(world.betas, sequence.n_frames))
-    part = nearest_part(sequence, skin_frames(model, framewise)[1], seen)
+    joints = skin_frames(model, framewise)[1]
+    part = nearest_part(sequence, joints, seen)
     held = hold_lost(hand_to_part(model, framewise, sequence, part), seen)
     return TrackedHand(
         model=model,
@@ -54,11 +75,15 @@ def tracked_hand(sequence: Sequence, hand: int) -> TrackedHand:
         hand=hand,
         part=part,
         world=world,
+        joints=joints,
         params=held.replace(betas=world.betas),
         seen=seen,
         fps=sequence.fps,
         motion=relative_to(sequence.object_motion, part),
     )
+
+
+_in_part = jax.jit(to_part)
 
 
 @cache

@@ -5,7 +5,7 @@ import pytest
 from windows import LIGHT, assert_close, estimated, random_window, untrained
 
 from toch_jax.denoiser.apply import denoise_clip, frame_step
-from toch_jax.denoiser.window import Window
+from toch_jax.denoiser.window import Window, map_frames
 
 N_FRAMES = 12
 
@@ -16,9 +16,7 @@ def clip() -> Window:
 
 
 def picked(clip: Window, frames: slice) -> Window:
-    timed = (clip.field, clip.joints, clip.tracked, clip.valid)
-    field, joints, tracked, valid = jax.tree.map(lambda leaf: leaf[:, frames], timed)
-    return clip.replace(field=field, joints=joints, tracked=tracked, valid=valid)
+    return map_frames(lambda leaf: leaf[:, frames], clip)
 
 
 def test_a_clip_of_one_window_is_that_window(clip: Window) -> None:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from flax import nnx
 from scipy.spatial.transform import Rotation
-from windows import LIGHT, assert_close, estimated, learnt, random_target, random_window, untrained
+from windows import LIGHT, alone_on_rigid, assert_close, estimated, learnt, random_target, random_window, untrained
 
 from toch_jax.denoiser.light import LightDenoiser, _doubt
-from toch_jax.denoiser.window import rotate
+from toch_jax.denoiser.window import Window, map_frames, no_other_hand, rotate
 
 # distances, points and joints: metres, so a tenth of a millimetre at most
 CLOSE = 1e-4
@@ -19,6 +19,8 @@ def model() -> LightDenoiser:
     model = nnx.clone(untrained(LIGHT))
     for layer in (model.to_joints, model.answer_out, *(block.out for block in model.blocks)):
         layer.kernel.set_value(30 * layer.kernel.get_value())
+    for layer in (model.shape_part, model.frame_hands):
+        layer.kernel.set_value(0.3 * jax.random.normal(jax.random.key(0), layer.kernel.get_value().shape))
     return model
 
 
@@ -47,12 +49,7 @@ def test_padding_changes_nothing(model: LightDenoiser) -> None:
     def padded(leaf: jax.Array) -> jax.Array:
         return jnp.pad(leaf, ((0, 0), (0, extra), *((0, 0),) * (leaf.ndim - 2)))
 
-    longer = window.replace(
-        field=jax.tree.map(padded, window.field),
-        joints=padded(window.joints),
-        tracked=padded(window.tracked),
-        valid=padded(window.valid),
-    )
+    longer = map_frames(padded, window)
     short = jax.tree.map(lambda leaf: leaf[:, : window.valid.shape[1]], estimated(model, longer))
     assert_close(short, estimated(model, window), CLOSE)
 
@@ -72,15 +69,64 @@ def test_turning_the_scene_turns_only_the_joints(model: LightDenoiser) -> None:
 
 def test_order_of_samples_does_not_matter(model: LightDenoiser) -> None:
     window = random_window(0)
-    order = jax.random.permutation(jax.random.key(0), window.points.shape[1])
+    order = jax.random.permutation(jax.random.key(0), window.points.shape[2])
     shuffled = window.replace(
         field=jax.tree.map(lambda leaf: leaf[:, :, order], window.field),
-        points=window.points[:, order],
-        normals=window.normals[:, order],
+        points=window.points[:, :, order],
+        normals=window.normals[:, :, order],
+        own=window.own[:, order],
     )
     straight = estimated(model, window)
     expected = straight.replace(field=jax.tree.map(lambda leaf: leaf[:, :, order], straight.field))
     assert_close(estimated(model, shuffled), expected, CLOSE)
+
+
+def test_samples_that_stand_still_may_be_given_once(model: LightDenoiser) -> None:
+    once = alone_on_rigid(random_window(0))
+    axes = (*once.field.mask.shape, 3)
+    often = once.replace(points=jnp.broadcast_to(once.points, axes), normals=jnp.broadcast_to(once.normals, axes))
+    assert_close(estimated(model, often), estimated(model, once), CLOSE)
+
+
+def differs(model: LightDenoiser, one: Window, other: Window) -> np.ndarray:
+    """How far the joints that the network answers lie apart, metres; axes (B, W)."""
+    first, second = (estimated(model, each).joints for each in (one, other))
+    assert first is not None
+    assert second is not None
+    return np.abs(np.asarray(first.joints) - np.asarray(second.joints)).max(axis=(2, 3))
+
+
+def test_every_new_input_is_read(model: LightDenoiser) -> None:
+    window = random_window(0)
+    away = window.other.replace(joints=window.other.joints + jnp.asarray([0.05, 0.0, 0.0]))
+    changes = (
+        {"own": ~window.own},
+        {"left": ~window.left},
+        {"two_handed": ~window.two_handed},
+        {"other": away},
+        {"points": window.points.at[:, 1:].add(jnp.where(window.own[..., None], 0.0, 0.02)[:, None])},
+    )
+    for change in changes:
+        assert differs(model, window, window.replace(**change)).max(axis=1).min() > 1e-5
+
+
+def test_an_other_hand_that_is_never_seen_is_none(model: LightDenoiser) -> None:
+    """And where it is seen no more, what is filled in there says nothing."""
+    window, noise = random_window(0), random_window(1).other.joints + 1.0
+    unseen = window.other.replace(seen=jnp.zeros_like(window.valid), joints=noise)
+    absent = window.replace(other=no_other_hand(*window.valid.shape))
+    assert differs(model, window.replace(other=unseen), absent).max() == 0
+    refilled = jnp.where(window.other.seen[..., None, None], window.other.joints, noise)
+    assert differs(model, window, window.replace(other=window.other.replace(joints=refilled))).max() == 0
+
+
+def test_what_no_training_has_shown_it_changes_nothing() -> None:
+    """Untrained layers of the new inputs are silent: a window is read as that of a hand alone on a rigid object."""
+    window = random_window(0)
+    still = jnp.broadcast_to(window.points[:, :1], window.points.shape)
+    normals = jnp.broadcast_to(window.normals[:, :1], window.points.shape)
+    told = window.replace(points=still, normals=normals)
+    assert_close(estimated(untrained(LIGHT), told), estimated(untrained(LIGHT), alone_on_rigid(window)), 1e-6)
 
 
 def test_one_frame_and_one_sample_are_enough(model: LightDenoiser) -> None:

@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from windows import TOCH, assert_close, estimated, learnt, random_target, random_window, untrained
+from windows import TOCH, alone_on_rigid, assert_close, estimated, learnt, random_target, random_window, untrained
 
 from toch_jax.denoiser.canonical import MANO_OFFSET, MANO_SCALE, canonical_scale_offset
 from toch_jax.denoiser.toch import PointBlock, TochConfig, TochDenoiser
@@ -29,14 +29,20 @@ def test_split_layers_are_the_layers_of_the_concatenation() -> None:
 
 def test_order_of_samples_does_not_matter() -> None:
     model, window = untrained(TOCH), random_window(0)
-    order = jax.random.permutation(jax.random.key(0), window.points.shape[1])
+    order = jax.random.permutation(jax.random.key(0), window.points.shape[2])
     shuffled = window.replace(
         field=jax.tree.map(lambda leaf: leaf[:, :, order], window.field),
-        points=window.points[:, order],
-        normals=window.normals[:, order],
+        points=window.points[:, :, order],
+        normals=window.normals[:, :, order],
+        own=window.own[:, order],
     )
     expected = jax.tree.map(lambda leaf: leaf[:, :, order], estimated(model, window))
     assert_close(estimated(model, shuffled), expected, 1e-5)
+
+
+def test_it_knows_one_hand_and_samples_where_they_are_at_first() -> None:
+    window = random_window(0)
+    assert_close(estimated(untrained(TOCH), window), estimated(untrained(TOCH), alone_on_rigid(window)), 1e-5)
 
 
 def test_sigmas_are_the_configured_constants() -> None:
@@ -53,7 +59,7 @@ def test_loss_of_known_answers() -> None:
         layer.kernel.set_value(jnp.zeros_like(layer.kernel.get_value()))
         layer.bias.set_value(jnp.full_like(layer.bias.get_value(), value))
     (_, terms), *_ = learnt(model, window, target)
-    half = window.points.shape[1] // 2
+    half = window.points.shape[2] // 2
     truth = target.field
     hit, points, distance = (
         np.asarray(leaf[:, :, half:]) for leaf in (truth.mask, truth.correspondence, truth.distance)

@@ -1,9 +1,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from windows import random_window
+from scipy.spatial.transform import Rotation
+from windows import alone_on_rigid, random_window
 
-from toch_jax.denoiser.window import blank_lost, mirror, near_samples, scale
+from toch_jax.denoiser.window import Window, blank_lost, cut_windows, mirror, near_samples, rotate, scale
 
 
 def test_mirroring_twice_gives_the_window_back() -> None:
@@ -11,6 +12,7 @@ def test_mirroring_twice_gives_the_window_back() -> None:
     mirrored = mirror(window)
     assert not np.allclose(mirrored.joints, window.joints)
     np.testing.assert_allclose(mirrored.points[..., 1:], window.points[..., 1:])
+    np.testing.assert_allclose(mirrored.other.joints[..., 0], -window.other.joints[..., 0])
     for again, first in zip(jax.tree.leaves(mirror(mirrored)), jax.tree.leaves(window), strict=True):
         np.testing.assert_array_equal(again, first)
 
@@ -27,10 +29,40 @@ def test_lost_frames_are_emptied() -> None:
 def test_scaling_keeps_where_lines_end_on_the_hand() -> None:
     window = random_window(0)
     grown = scale(window, jnp.asarray([1.5, 0.5]))
-    ends = window.points[:, None] + window.field.distance[..., None] * window.normals[:, None]
-    new = grown.points[:, None] + grown.field.distance[..., None] * grown.normals[:, None]
-    np.testing.assert_allclose(new[0], 1.5 * ends[0], atol=1e-6)
-    np.testing.assert_allclose(new[1], 0.5 * ends[1], atol=1e-6)
+    ends = window.points + window.field.distance[..., None] * window.normals
+    new = grown.points + grown.field.distance[..., None] * grown.normals
+    for b, factor in enumerate((1.5, 0.5)):
+        np.testing.assert_allclose(new[b], factor * ends[b], atol=1e-6)
+        np.testing.assert_allclose(grown.other.joints[b], factor * window.other.joints[b], atol=1e-6)
+
+
+def test_turning_keeps_what_lies_between_hands_and_samples() -> None:
+    window = random_window(0)
+    turn = Rotation.from_rotvec([[0.3, 2.0, -1.0], [1.0, 0.0, 0.5]]).as_matrix().astype(np.float32)
+    turned = rotate(window, jnp.asarray(turn), jnp.asarray([[0.1, 0.2, 0.3], [0.0, -0.5, 0.0]]))
+    assert not np.allclose(turned.points, window.points, atol=0.01)
+
+    def between(window: Window) -> np.ndarray:
+        """Lengths from the other hand's joints to this one's and to the samples, and along the normals."""
+        other = np.asarray(window.other.joints)[:, :, :, None]
+        to_samples = np.asarray(window.points)[:, :, None] - other
+        along = (to_samples * np.asarray(window.normals)[:, :, None]).sum(-1)
+        to_joints = np.linalg.norm(np.asarray(window.joints)[:, :, None] - other, axis=-1)
+        return np.concatenate([np.linalg.norm(to_samples, axis=-1), along, to_joints], axis=-1)
+
+    np.testing.assert_allclose(between(turned), between(window), atol=1e-5)
+
+
+def test_windows_of_a_clip_take_its_frames_and_what_has_none() -> None:
+    clip = jax.tree.map(lambda leaf: leaf[:1], random_window(0))
+    frames, inside = jnp.asarray([[0, 1, 2], [3, 5, 5]]), jnp.asarray([[True] * 3, [True, True, False]])
+    windows = cut_windows(clip, frames, inside)
+    np.testing.assert_array_equal(windows.points, clip.points[0, frames])
+    np.testing.assert_array_equal(windows.other.joints, clip.other.joints[0, frames])
+    np.testing.assert_array_equal(windows.other.seen, [[True] * 3, [False, True, False]])
+    np.testing.assert_array_equal(windows.own, np.repeat(clip.own, 2, axis=0))
+    still = cut_windows(alone_on_rigid(clip), frames, inside)
+    np.testing.assert_array_equal(still.points, np.repeat(clip.points[:, :1], 2, axis=0))
 
 
 def test_near_samples_are_distinct_and_near() -> None:
@@ -40,13 +72,25 @@ def test_near_samples_are_distinct_and_near() -> None:
     points = np.where(near[:, None], 4.0, 5.0) + 0.02 * rng.normal(size=(500, 3))
     joints = jnp.full((3, 21, 3), 4.0).at[1].set(5.0)
     valid = jnp.asarray([True, False, True])
-    chosen = np.asarray(near_samples(jax.random.key(1), jnp.asarray(points, jnp.float32), joints, valid, 60))
+    chosen = np.asarray(near_samples(jax.random.key(1), jnp.asarray(points[None], jnp.float32), joints, valid, 60))
     assert len(set(chosen.tolist())) == 60
     assert set(np.flatnonzero(near)) <= set(chosen.tolist())
 
 
+def test_samples_that_the_hand_meets_only_where_they_have_moved_are_near() -> None:
+    """Where each is in the hand's frames counts, not where it was in others."""
+    rng = np.random.default_rng(0)
+    moved = np.arange(500) % 10 == 0
+    points = 5.0 + 0.02 * rng.normal(size=(2, 500, 3))
+    points[1, moved] -= 1.0
+    points[0, ~moved] -= 1.0
+    joints = jnp.full((2, 21, 3), 4.0)
+    args = jnp.asarray(points, jnp.float32), joints, jnp.asarray([False, True])
+    assert set(np.flatnonzero(moved)) <= set(np.asarray(near_samples(jax.random.key(1), *args, 60)).tolist())
+
+
 def test_without_a_hand_samples_are_drawn_evenly() -> None:
-    points = jax.random.uniform(jax.random.key(0), (200, 3))
+    points = jax.random.uniform(jax.random.key(0), (1, 200, 3))
     valid = jnp.zeros(3, bool)
     chosen = near_samples(jax.random.key(1), points, jnp.full((3, 21, 3), jnp.nan), valid, 150)
     assert len(set(np.asarray(chosen).tolist())) == 150

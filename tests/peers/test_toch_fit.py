@@ -5,7 +5,7 @@ import pytest
 from flax import struct
 from scenes import joints_of, mirrored, plain_jit, scene_of
 
-from toch_jax.denoiser.window import Estimate, Window
+from toch_jax.denoiser.window import Estimate, Window, no_other_hand
 from toch_jax.field.types import ContactField, FieldEstimate
 from toch_jax.hand.model import skin_frames
 from toch_jax.peers import toch_fit
@@ -48,11 +48,15 @@ def test_frames_come_from_the_windows_of_the_paper(n_frames, padded):
     blank = jnp.zeros((1, padded, 4))
     clip = Window(
         field=ContactField(blank > 0, blank, jnp.zeros((1, padded, 4, 3))),
-        points=jnp.zeros((1, 4, 3)),
-        normals=jnp.zeros((1, 4, 3)),
+        points=jnp.zeros((1, 1, 4, 3)),
+        normals=jnp.zeros((1, 1, 4, 3)),
+        own=jnp.ones((1, 4), bool),
         joints=jnp.zeros((1, padded, 21, 3)),
         tracked=jnp.zeros((1, padded, 21, 3)),
         valid=(jnp.arange(padded) < n_frames)[None],
+        left=jnp.zeros(1, bool),
+        two_handed=jnp.zeros(1, bool),
+        other=no_other_hand(1, padded),
     )
     found = np.asarray(toch_fit._denoise(Clock(), clip, jnp.asarray(n_frames)).distance)[:n_frames, 0]
     # whole first window; second halves of the following; the last window ends with the clip

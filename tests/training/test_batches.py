@@ -54,7 +54,7 @@ def test_varied_scenes_are_the_same_scenes(clips: Clips) -> None:
     assert not np.allclose(varied.points, window.points)
 
     def ends_from_joints(window: Window, target: Target) -> np.ndarray:
-        ends = window.points[:, None] + target.field.distance[..., None] * window.normals[:, None]
+        ends = window.points + target.field.distance[..., None] * window.normals
         away = jnp.linalg.norm(ends[:, :, :, None] - target.joints[:, :, None], axis=-1)
         return np.asarray(jnp.where(target.known[..., None, None], away, 0.0))
 

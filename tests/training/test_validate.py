@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from toch_jax.denoiser.checkpoints import Denoiser
-from toch_jax.denoiser.window import Estimate, JointEstimate, Target, Window
+from toch_jax.denoiser.window import Estimate, JointEstimate, Target, Window, no_other_hand
 from toch_jax.field.types import ContactField, FieldEstimate
 from toch_jax.training.validate import errors
 
@@ -43,11 +43,15 @@ def test_errors_of_a_constant_answer() -> None:
     """One sample is in contact and in both masks, one only in the noisy mask, one only in the clean."""
     window = Window(
         field=field([True, True, False], 0.004, 0.0),
-        points=jnp.zeros((1, SAMPLES, 3)),
-        normals=jnp.zeros((1, SAMPLES, 3)),
+        points=jnp.zeros((1, 1, SAMPLES, 3)),
+        normals=jnp.zeros((1, 1, SAMPLES, 3)),
+        own=jnp.ones((1, SAMPLES), bool),
         joints=jnp.full((1, FRAMES, 21, 3), 0.01),
         tracked=jnp.full((1, FRAMES, 21, 3), 0.02),
         valid=jnp.asarray([[True, False]]),
+        left=jnp.zeros(1, bool),
+        two_handed=jnp.zeros(1, bool),
+        other=no_other_hand(1, FRAMES),
     )
     target = Target(field([True, False, True], 0.0, 0.005), jnp.zeros((1, FRAMES, 21, 3)), jnp.ones((1, FRAMES), bool))
     found = {

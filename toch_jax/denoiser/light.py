@@ -1,7 +1,10 @@
 """The light denoiser: little arithmetic for each sample and frame, most of it for each frame, shape once a window.
 
 It works in the palm's mean frame, so that it need not learn directions in space; starts from what filters of the
-tracked joints can tell; and reads the field at each sample as geometry against the corrected joints.
+of the tracked joints can tell; and reads the field at each sample as geometry against the corrected joints.
+
+It is told of other parts of the object and of the other hand by layers that start at zero: what no training has shown
+it, a left hand or a hinge, changes nothing.
 """
 
 from dataclasses import dataclass
@@ -20,6 +23,8 @@ from toch_jax.field.types import FieldEstimate
 _UNIT = 10.0
 """Inside, lengths are in decimetres, so that features are about 1; corrections and distances in centimetres."""
 _FINE = 100.0
+_FAR = 3.0
+"""The other hand is never farther than this, decimetres."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +78,12 @@ class LightDenoiser(nnx.Module):
         # A joint's correction is mixed of many paths: each starts smaller than what stands alone.
         small, tiny = nnx.initializers.normal(1e-3), nnx.initializers.normal(3e-4)
         self.shape_in = nnx.Linear(6, point, rngs=rngs)
+        self.shape_part = nnx.Linear(1, point, use_bias=False, kernel_init=nnx.initializers.zeros, rngs=rngs)
         self.shape_out = nnx.Linear(point, point, rngs=rngs)
         self.point_in = nnx.Linear(18, point, rngs=rngs)
         self.point_out = nnx.Linear(point, point, rngs=rngs)
         self.frame_in = nnx.Linear(3 * point + 63 * (2 + paths) + 22, frame, rngs=rngs)
+        self.frame_hands = nnx.Linear(66, frame, use_bias=False, kernel_init=nnx.initializers.zeros, rngs=rngs)
         self.blocks = nnx.List([TemporalBlock(frame, dilation, rngs=rngs) for dilation in config.dilations])
         self.frame_norm = nnx.LayerNorm(frame, rngs=rngs)
         self.to_joints = nnx.Linear(frame, 21 * (paths + 3 + 1), kernel_init=tiny, rngs=rngs)
@@ -95,12 +102,11 @@ class LightDenoiser(nnx.Module):
         # into the palm's mean frame, decimetres
         mean = smooth_paths(window.joints, valid, (float("inf"),))[0, :, 0]
         rotation, origin = palm_frame(mean)
-        points = _UNIT * jnp.einsum("bnc,bcd->bnd", window.points - origin[:, None], rotation)
-        normals = jnp.einsum("bnc,bcd->bnd", window.normals, rotation)
-        joints, tracked = (
+        points, joints, tracked, other = (
             _UNIT * jnp.einsum("bwjc,bcd->bwjd", each - origin[:, None, None], rotation)
-            for each in (window.joints, window.tracked)
+            for each in (window.points, window.joints, window.tracked, window.other.joints)
         )
+        normals = jnp.einsum("bwnc,bcd->bwnd", window.normals, rotation)
         mask = window.field.mask[..., None].astype(jnp.float32)
         distance = _UNIT * window.field.distance[..., None]
         correspondence = self._canonical(window.field.correspondence, window.field.mask)
@@ -112,13 +118,14 @@ class LightDenoiser(nnx.Module):
         count = jnp.maximum(valid.sum(axis=1), 1)[:, None]
         jitter = jnp.sqrt((rough**2).sum(axis=(1, 3)) / count + 1e-6) * _FINE / _UNIT
 
-        # the object's shape, once a window
-        shape = jax.nn.silu(self.shape_in(jnp.concatenate([points, normals], axis=-1)))
+        # the object's shape, once a window: as it is in the first frame
+        shape = self.shape_in(jnp.concatenate([points[:, 0], normals[:, 0]], axis=-1))
+        shape = jax.nn.silu(shape + self.shape_part(1.0 - window.own[..., None]))
         shape = jax.nn.silu(self.shape_out(shape))
 
         # what each sample sees of the tracked hand, and its digest a frame
-        hits = points[:, None] + distance * normals[:, None]
-        noisy = jnp.concatenate([mask, distance * 5.0, distance * 5.0 * normals[:, None], correspondence], axis=-1)
+        hits = points + distance * normals
+        noisy = jnp.concatenate([mask, distance * 5.0, distance * 5.0 * normals, correspondence], axis=-1)
         seen, near = self._geometry(hits, points, normals, joints)
         point = jax.nn.silu(self.point_in(jnp.concatenate([noisy, seen], axis=-1)) + shape[:, None])
         point = jax.nn.silu(self.point_out(point))
@@ -138,6 +145,7 @@ class LightDenoiser(nnx.Module):
                 axis=-1,
             )
         )
+        frame = frame + self.frame_hands(_hands(window, other, joints))
         for block in self.blocks:
             frame = block(frame, valid)
         frame = self.frame_norm(frame)
@@ -151,8 +159,8 @@ class LightDenoiser(nnx.Module):
 
         # the field: geometry against the corrected joints
         moved = jnp.einsum("bwnj,bwjc->bwnc", near, correction)
-        along = jnp.sum(moved * normals[:, None], axis=-1, keepdims=True)
-        reached = hits + mask * along * normals[:, None]
+        along = jnp.sum(moved * normals, axis=-1, keepdims=True)
+        reached = hits + mask * along * normals
         seen, _ = self._geometry(reached, points, normals, clean)
         in_palm = jnp.einsum("bwnc,bwcd->bwnd", moved, turn)
         local = jnp.concatenate([point, noisy, seen, 5.0 * along, 5.0 * in_palm], axis=-1)
@@ -207,16 +215,16 @@ class LightDenoiser(nnx.Module):
     def _geometry(
         self,
         hits: Float[Array, "B W N 3"],
-        points: Float[Array, "B N 3"],
-        normals: Float[Array, "B N 3"],
+        points: Float[Array, "B #W N 3"],
+        normals: Float[Array, "B #W N 3"],
         joints: Float[Array, "B W 21 3"],
     ) -> tuple[Float[Array, "B W N 10"], Float[Array, "B W N 21"]]:
         """Sample, normal and way from the near joints to the hit in the palm's frame, and how near; joint weights."""
         turn, wrist = palm_frame(joints)
         near, least = nearness(hits, joints, _UNIT * self.config.joint_width)
         away = hits - jnp.einsum("bwnj,bwjc->bwnc", near, joints)
-        position = jnp.einsum("bnc,bwcd->bwnd", points, turn) - jnp.einsum("bwc,bwcd->bwd", wrist, turn)[:, :, None]
-        normal = jnp.einsum("bnc,bwcd->bwnd", normals, turn)
+        position = jnp.einsum("bwnc,bwcd->bwnd", points, turn) - jnp.einsum("bwc,bwcd->bwd", wrist, turn)[:, :, None]
+        normal = jnp.einsum("bwnc,bwcd->bwnd", normals, turn)
         away = jnp.einsum("bwnc,bwcd->bwnd", away, turn)
         return jnp.concatenate([position, normal, 3.0 * away, 3.0 * least], axis=-1), near
 
@@ -258,6 +266,17 @@ def _filter(
 def _to_palm(points: Float[Array, "B W 21 3"], joints: Float[Array, "B W 21 3"]) -> Float[Array, "B W 21 3"]:
     turn, wrist = palm_frame(joints)
     return jnp.einsum("bwjc,bwcd->bwjd", points - wrist[:, :, None], turn)
+
+
+def _hands(window: Window, other: Float[Array, "B W 21 3"], joints: Float[Array, "B W 21 3"]) -> Float[Array, "B W 66"]:
+    """Where the other hand is, drawn in to `_FAR` of the wrist, and whether it is seen; which hand this is, and whether
+    there are two."""
+    away = _to_palm(other, joints)
+    away = away / jnp.sqrt(1.0 + jnp.sum(away**2, axis=-1, keepdims=True) / _FAR**2)
+    seen = window.other.seen[..., None]
+    once = jnp.stack([window.left, window.two_handed], axis=-1)[:, None]
+    flags = jnp.concatenate([seen, jnp.broadcast_to(once, (*seen.shape[:2], 2))], axis=-1)
+    return jnp.concatenate([jnp.where(seen, _flat(away), 0.0), flags], axis=-1)
 
 
 def _flat(paths: Float[Array, "B W ..."]) -> Float[Array, "B W C"]:

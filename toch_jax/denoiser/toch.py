@@ -81,7 +81,10 @@ class PoolBlock(nnx.Module):
 
 
 class TochDenoiser(nnx.Module):
-    """The temporal point autoencoder: 1,506,693 parameters at its default sizes."""
+    """The temporal point autoencoder: 1,506,693 parameters at its default sizes.
+
+    It knows of one hand and of samples that stand still: those that move are to it where they are in the first frame.
+    """
 
     def __init__(self, config: TochConfig, rngs: nnx.Rngs) -> None:
         self.config = config
@@ -109,8 +112,8 @@ class TochDenoiser(nnx.Module):
 
     def __call__(self, window: Window) -> Estimate:
         """The clean field at the window's own samples."""
-        points = _unit_points(window.points)
-        mask_logit, correspondence, distance = self.decode(self.encode(window, points), points, window.normals)
+        points, normals = _unit_points(window.points[:, 0]), window.normals[:, 0]
+        mask_logit, correspondence, distance = self.decode(self.encode(window, points), points, normals)
         return Estimate(
             FieldEstimate(
                 mask_logit=mask_logit,
@@ -133,7 +136,7 @@ class TochDenoiser(nnx.Module):
                 field.mask[..., None].astype(jnp.float32),
                 self._canonical(field.correspondence, field.mask),
                 _DISTANCE_UNIT * field.distance[..., None],
-                jnp.broadcast_to(window.normals[:, None], frames),
+                jnp.broadcast_to(window.normals[:, :1], frames),
             ],
             axis=-1,
         )
@@ -157,16 +160,17 @@ class TochDenoiser(nnx.Module):
 
     def loss(self, window: Window, target: Target) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
         """The authors' loss: half of the samples are read, the field is asked for at the other half."""
-        half = window.points.shape[1] // 2
+        half = window.own.shape[1] // 2
         read = window.replace(
             field=jax.tree.map(lambda leaf: leaf[:, :, :half], window.field),
-            points=window.points[:, :half],
-            normals=window.normals[:, :half],
+            points=window.points[:, :, :half],
+            normals=window.normals[:, :, :half],
+            own=window.own[:, :half],
         )
-        points = _unit_points(window.points)
+        points, normals = _unit_points(window.points[:, 0]), window.normals[:, 0]
         truth = jax.tree.map(lambda leaf: leaf[:, :, half:], target.field)
         mask_logit, correspondence, distance = self.decode(
-            self.encode(read, points[:, :half]), points[:, half:], window.normals[:, half:]
+            self.encode(read, points[:, :half]), points[:, half:], normals[:, half:]
         )
 
         known = jnp.broadcast_to(target.known[..., None], truth.mask.shape).astype(jnp.float32)

@@ -1,22 +1,35 @@
-"""What a denoiser reads and what it answers: a window of frames of one hand on one part of an object."""
+"""What a denoiser reads and what it answers: a window of frames of one hand on an object, seen from one part of it."""
+
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from flax import struct
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from toch_jax.field.types import ContactField, FieldEstimate
 from toch_jax.sequence.mirror import mirror_points
 
 
+class OtherHand(struct.PyTreeNode):
+    """The hand of the other side, as tracked, in the frame of the hand that it is the other one of; metres."""
+
+    joints: Float[Array, "*batch 21 3"]
+    """16 of the skeleton, then tips thumb to pinky."""
+    seen: Bool[Array, "*batch"]
+    """False where the tracker lost it, in padding, and where there is none: such a frame's joints mean nothing."""
+
+
 class Window(struct.PyTreeNode):
-    """W frames of a right hand (mirror a left one: `mirror`) in the object's frame; metres."""
+    """W frames of a right hand (mirror a left one: `mirror`) in the frame of the part that it handles; metres."""
 
     field: ContactField
     """Axes (B, W, N)."""
-    points: Float[Array, "B N 3"]
-    """The object's samples; they do not move in their own frame."""
-    normals: Float[Array, "B N 3"]
+    points: Float[Array, "B #W N 3"]
+    """The object's samples in each frame; of a rigid object, which stands still in its own frame, in one for all."""
+    normals: Float[Array, "B #W N 3"]
+    own: Bool[Array, "B N"]
+    """Whether a sample is of the part that the hand handles. The others' move."""
     joints: Float[Array, "B W 21 3"]
     """Of the hand whose field it is (16 of the skeleton, then tips thumb to pinky): the tracked one or a smoothed one,
     as the network wants it."""
@@ -24,6 +37,16 @@ class Window(struct.PyTreeNode):
     """As the tracker gave them."""
     valid: Bool[Array, "B W"]
     """False where the tracker lost the hand and in padding: nothing tracked of such a frame is read."""
+    left: Bool[Array, "B"]
+    """Whether the hand is a left one, which is read mirrored."""
+    two_handed: Bool[Array, "B"]
+    """Whether there is a hand of the other side."""
+    other: OtherHand
+    """Axes (B, W)."""
+
+
+def no_other_hand(batch: int, frames: int) -> OtherHand:
+    return OtherHand(joints=jnp.zeros((batch, frames, 21, 3)), seen=jnp.zeros((batch, frames), bool))
 
 
 class JointEstimate(struct.PyTreeNode):
@@ -51,15 +74,25 @@ class Target(struct.PyTreeNode):
     """False in padding. A lost frame is known: its target is what was there to be seen."""
 
 
+def map_frames(function: Callable[[Array], Array], window: Window) -> Window:
+    """The window with `function` applied to all that has an axis of frames (of one frame: a rigid object's samples)."""
+    names = ("field", "points", "normals", "joints", "tracked", "valid", "other")
+    return window.replace(**jax.tree.map(function, {name: getattr(window, name) for name in names}))
+
+
 @jax.jit
 def mirror(window: Window) -> Window:
-    """The window of the other hand: x negated, as between a left and a right hand model. Its own inverse."""
+    """The window of the mirrored scene: x negated, as between a left and a right hand model. Its own inverse.
+
+    What it says of which hand it was stays.
+    """
     return window.replace(
         field=window.field.replace(correspondence=mirror_points(window.field.correspondence)),
         points=mirror_points(window.points),
         normals=mirror_points(window.normals),
         joints=mirror_points(window.joints),
         tracked=mirror_points(window.tracked),
+        other=window.other.replace(joints=mirror_points(window.other.joints)),
     )
 
 
@@ -99,35 +132,49 @@ def rotate(window: Window, rotation: Float[Array, "B 3 3"], centre: Float[Array,
         normals=turned(window.normals, jnp.zeros_like(centre)),
         joints=turned(window.joints, centre),
         tracked=turned(window.tracked, centre),
+        other=window.other.replace(joints=turned(window.other.joints, centre)),
     )
 
 
 def scale(window: Window, factor: Float[Array, "B"]) -> Window:
     """The scene grown about its origin. Contact stays contact; the canonical hand keeps its size."""
+    points = factor[:, None, None, None]
     return window.replace(
         field=window.field.replace(distance=window.field.distance * factor[:, None, None]),
-        points=window.points * factor[:, None, None],
-        joints=window.joints * factor[:, None, None, None],
-        tracked=window.tracked * factor[:, None, None, None],
+        points=window.points * points,
+        joints=window.joints * points,
+        tracked=window.tracked * points,
+        other=window.other.replace(joints=window.other.joints * points),
     )
 
 
 def cut_windows(clip: Window, frames: Int[Array, "B W"], inside: Bool[Array, "B W"]) -> Window:
     """Windows of the chosen `frames` of one clip (a Window of B = 1); what is not `inside` the clip is padding."""
     batch = len(frames)
+
+    def whole(leaf: Shaped[Array, "1 *axes"]) -> Shaped[Array, "B *axes"]:
+        return jnp.broadcast_to(leaf, (batch, *leaf.shape[1:]))
+
+    def samples(leaf: Float[Array, "1 #T N 3"]) -> Float[Array, "B #W N 3"]:
+        return whole(leaf) if leaf.shape[1] == 1 else leaf[0, frames]
+
     return Window(
         field=jax.tree.map(lambda leaf: leaf[0, frames], clip.field),
-        points=jnp.broadcast_to(clip.points, (batch, *clip.points.shape[1:])),
-        normals=jnp.broadcast_to(clip.normals, (batch, *clip.normals.shape[1:])),
+        points=samples(clip.points),
+        normals=samples(clip.normals),
+        own=whole(clip.own),
         joints=clip.joints[0, frames],
         tracked=clip.tracked[0, frames],
         valid=clip.valid[0, frames] & inside,
+        left=whole(clip.left),
+        two_handed=whole(clip.two_handed),
+        other=OtherHand(joints=clip.other.joints[0, frames], seen=clip.other.seen[0, frames] & inside),
     )
 
 
 def near_samples(
     key: jax.Array,
-    points: Float[Array, "N 3"],
+    points: Float[Array, "#W N 3"],
     joints: Float[Array, "W 21 3"],
     valid: Bool[Array, "W"],
     count: int,
@@ -139,13 +186,15 @@ def near_samples(
     goes where the hand is, and a big object costs what a small one does. `count` is at most N. They come in the
     object's own order, so that no part of them is nearer than another.
     """
-    path = joints.reshape(-1, 3)
     # about the samples' middle, so that the expanded square loses nothing
-    middle = points.mean(axis=0)
-    points, path = points - middle, path - middle
-    squared = jnp.sum(points**2, axis=-1)[:, None] + jnp.sum(path**2, axis=-1) - 2.0 * points @ path.T
-    seen = jnp.repeat(valid, joints.shape[1])
-    nearest = jnp.sqrt(jnp.min(jnp.where(seen, jnp.maximum(squared, 0.0), jnp.inf), axis=1))
-    nearest = jnp.where(valid.any(), nearest, 0.0)
+    middle = points.mean(axis=(0, 1))
+    points, joints = points - middle, joints - middle
+    squared = (
+        jnp.sum(points**2, axis=-1)[..., None]
+        + jnp.sum(joints**2, axis=-1)[:, None]
+        - 2.0 * jnp.einsum("wnc,wjc->wnj", points, joints)
+    )
+    squared = jnp.where(valid[:, None, None], jnp.maximum(squared, 0.0), jnp.inf)
+    nearest = jnp.where(valid.any(), jnp.sqrt(jnp.min(squared, axis=(0, 2))), 0.0)
     log_weight = -jnp.maximum(nearest - radius, 0.0) / radius
     return jnp.sort(jax.lax.top_k(log_weight + jax.random.gumbel(key, log_weight.shape), count)[1])

@@ -10,26 +10,28 @@ from toch_jax.host import take
 class ObjectModel(struct.PyTreeNode):
     """An object at rest; every array is in the frame of the part that it belongs to. Metres.
 
+    Leading axes are free: objects of as many samples and parts lie side by side.
+
     A rigid object is one part (P = 1); a hinged one has a part for each side of the hinge.
     """
 
-    vertices: Float[Array, "Vo 3"]
-    faces: Int[Array, "Fo 3"]
-    vertex_part: Int[Array, "Vo"]
-    points: Float[Array, "N 3"]
+    vertices: Float[Array, "*objects Vo 3"]
+    faces: Int[Array, "*objects Fo 3"]
+    vertex_part: Int[Array, "*objects Vo"]
+    points: Float[Array, "*objects N 3"]
     """Area-weighted samples of the surface."""
-    normals: Float[Array, "N 3"]
+    normals: Float[Array, "*objects N 3"]
     """Their unit normals, outward."""
-    point_part: Int[Array, "N"]
-    clearance_out: Float[Array, "N"]
+    point_part: Int[Array, "*objects N"]
+    clearance_out: Float[Array, "*objects N"]
     """How far the same part's surface lies from each sample along +n; inf where the line is free."""
-    clearance_in: Float[Array, "N"]
+    clearance_in: Float[Array, "*objects N"]
     """The same along -n."""
-    sdf: Float[Array, "P G G G"]
+    sdf: Float[Array, "*objects P G G G"]
     """Signed distance on a grid around each part, negative inside."""
-    sdf_origin: Float[Array, "P 3"]
+    sdf_origin: Float[Array, "*objects P 3"]
     """Position of grid node (0, 0, 0)."""
-    sdf_spacing: Float[Array, "P 3"]
+    sdf_spacing: Float[Array, "*objects P 3"]
     """Metres between neighbouring nodes along each axis."""
 
     def without_mesh(self) -> "ObjectModel":
@@ -49,11 +51,14 @@ class ObjectModel(struct.PyTreeNode):
 
     @property
     def n_parts(self) -> int:
-        return self.sdf.shape[0]
+        return self.sdf.shape[-4]
 
 
 class ObjectMotion(struct.PyTreeNode):
-    """Each part's pose in the world, frame by frame: world = rotation v + translation. Metres."""
+    """Each part's pose in the world, frame by frame: world = rotation v + translation. Metres.
 
-    rotation: Float[Array, "P T 3 3"]
-    translation: Float[Array, "P T 3"]
+    Leading axes are free.
+    """
+
+    rotation: Float[Array, "*objects P T 3 3"]
+    translation: Float[Array, "*objects P T 3"]

@@ -69,3 +69,12 @@ def samples_in_frame(model: ObjectModel, motion: ObjectMotion) -> tuple[Float[Ar
     points = to_world(motion, model.point_part, model.points[None])
     turn = motion.replace(translation=jnp.zeros_like(motion.translation))
     return points, to_world(turn, model.point_part, model.normals[None])
+
+
+def samples_from_part(
+    model: ObjectModel, motion: ObjectMotion
+) -> tuple[Float[Array, "#T N 3"], Float[Array, "#T N 3"]]:
+    """`samples_in_frame` of a motion as seen from a part of the object: a rigid one's stand still, in one frame."""
+    if model.n_parts == 1:
+        motion = jax.tree.map(lambda leaf: leaf[:, :1], motion)
+    return samples_in_frame(model, motion)

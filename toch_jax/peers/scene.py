@@ -18,7 +18,7 @@ from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.host import pad_last, take
 from toch_jax.object.model import ObjectModel, ObjectMotion
-from toch_jax.object.motion import samples_in_frame
+from toch_jax.object.motion import samples_from_part, samples_in_frame
 from toch_jax.refine import sequence_object
 from toch_jax.sequence.mirror import mirror, mirror_params, mirror_points
 from toch_jax.sequence.part_frame import hand_to_world
@@ -39,6 +39,8 @@ class Scene(struct.PyTreeNode):
     n_frames: Int[Array, ""]
     """Frames that are no padding."""
     object: ObjectModel
+    part: Int[Array, ""]
+    """Of the object, which the hand handles."""
     motion: ObjectMotion
     """As seen from the part."""
 
@@ -73,9 +75,10 @@ def near_points(
 ) -> tuple[ObjectModel, Float[Array, "T K 3"], Float[Array, "T K 3"]]:
     """The `count` samples of the object near the hand's path (all where it has fewer), drawn as training draws them:
     the object with these alone, and their points and normals in each frame."""
-    points, normals = samples_in_frame(scene.object, scene.motion)
-    chosen = near_samples(jax.random.key(0), points[0], joints, scene.seen, min(count, points.shape[1]))
-    return scene.object.with_samples(chosen), points[:, chosen], normals[:, chosen]
+    points, _ = samples_from_part(scene.object, scene.motion)
+    chosen = near_samples(jax.random.key(0), points, joints, scene.seen, min(count, points.shape[1]))
+    near = scene.object.with_samples(chosen)
+    return near, *samples_in_frame(near, scene.motion)
 
 
 def _repair_hand(sequence: Sequence, hand: int, object: ObjectModel, repair: Repair) -> HandParams:
@@ -93,6 +96,7 @@ def _repair_hand(sequence: Sequence, hand: int, object: ObjectModel, repair: Rep
         seen=pad_seen(tracked.seen, size),
         n_frames=jnp.asarray(n_frames),
         object=object,
+        part=jnp.asarray(tracked.part),
         motion=pad_motion(tracked.motion, size),
     )
     repaired = take(repair(scene), np.s_[:n_frames])

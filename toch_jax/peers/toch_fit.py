@@ -32,7 +32,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.denoiser.checkpoints import Denoiser
-from toch_jax.denoiser.window import Window, cut_windows
+from toch_jax.denoiser.window import Window, cut_windows, no_other_hand
 from toch_jax.field.contact_field import contact_field
 from toch_jax.field.types import ContactField, FieldEstimate
 from toch_jax.hand.mesh import closest_on_canonical
@@ -97,11 +97,15 @@ def clean_field(scene: Scene, denoiser: Denoiser) -> tuple[FieldEstimate, Float[
     field = contact_field(vertices, surface.faces, surface.v_template, near, scene.motion)
     clip = Window(
         field=jax.tree.map(lambda leaf: leaf[None], field),
-        points=points[:1],
-        normals=normals[:1],
+        points=points[None, :1],
+        normals=normals[None, :1],
+        own=(near.point_part == scene.part)[None],
         joints=joints[None],
         tracked=joints[None],
         valid=scene.seen[None],
+        left=jnp.zeros(1, bool),
+        two_handed=jnp.zeros(1, bool),
+        other=no_other_hand(1, len(joints)),
     )
     return _denoise(denoiser, clip, scene.n_frames), points, normals
 

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from toch_jax.denoiser.window import near_samples
 from toch_jax.errors import bad_input
 from toch_jax.hand.model import HandModel, HandParams, skin
+from toch_jax.object.motion import samples_from_part
 from toch_jax.peers.refinenet import N_SAMPLES, RefineConfig, RefineNet, distances
 from toch_jax.training.batches import BatchConfig, draw_scenes
 from toch_jax.training.clips import Clips
@@ -79,16 +80,18 @@ def draw_pairs(key: jax.Array, clips: Clips, surface: HandModel, training: Refin
     clean = sway(sway_key, training.noise, surface, scenes.clean)
     tracked = perturb(noise_key, training.noise, surface, clean)
     joints = skin(surface, tracked)[1]
-    count = min(N_SAMPLES, scenes.samples.points.shape[1])
+    points, normals = jax.vmap(samples_from_part)(scenes.objects, scenes.motion)
+    count = min(N_SAMPLES, points.shape[2])
     chosen = jax.vmap(near_samples, in_axes=(0, 0, 0, 0, None))(
-        jax.random.split(sample_key, training.batch), scenes.samples.points, joints, scenes.known, count
-    )[..., None]
+        jax.random.split(sample_key, training.batch), points, joints, scenes.known, count
+    )[:, None, :, None]
 
-    def each_frame(values: Float[Array, "B N 3"]) -> Float[Array, "T K 3"]:
-        return jnp.repeat(jnp.take_along_axis(values, chosen, axis=1), 2, axis=0)
+    def each_frame(values: Float[Array, "B #W N 3"]) -> Float[Array, "T K 3"]:
+        near = jnp.take_along_axis(values, chosen, axis=2)
+        return jnp.broadcast_to(near, (training.batch, 2, count, 3)).reshape(-1, count, 3)
 
     tracked, clean = jax.tree.map(lambda leaf: leaf.reshape(-1, leaf.shape[-1]), (tracked, clean))
-    return tracked, clean, each_frame(scenes.samples.points), each_frame(scenes.samples.normals)
+    return tracked, clean, each_frame(points), each_frame(normals)
 
 
 def refine_loss(

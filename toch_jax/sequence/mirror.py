@@ -17,24 +17,28 @@ def mirror(sequence: Sequence) -> Sequence:
 
     Parameters then belong to the mirrored hand model of the other side.
     """
-    motion = sequence.object_motion
-    reflection = jnp.array([-1.0, 1.0, 1.0])
     return dataclasses.replace(
         sequence,
         hand_side=tuple(OTHER_SIDE[side] for side in sequence.hand_side),
         hands=_mirror_hands(sequence.hands),
         object_vertices=mirror_points(sequence.object_vertices),
         object_faces=sequence.object_faces[:, ::-1],
-        object_motion=ObjectMotion(
-            rotation=reflection[:, None] * motion.rotation * reflection,
-            translation=mirror_points(motion.translation),
-        ),
+        object_motion=mirror_motion(sequence.object_motion),
         truth=None if sequence.truth is None else _mirror_hands(sequence.truth),
     )
 
 
 def mirror_points(points: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3"]:
     return points * jnp.array([-1.0, 1.0, 1.0])
+
+
+def mirror_motion(motion: ObjectMotion) -> ObjectMotion:
+    """Of the mirrored object in the mirrored world."""
+    reflection = jnp.array([-1.0, 1.0, 1.0])
+    return ObjectMotion(
+        rotation=reflection[:, None] * motion.rotation * reflection,
+        translation=mirror_points(motion.translation),
+    )
 
 
 def mirror_axis_angle(axis_angle: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3"]:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 from scipy.spatial import cKDTree
 
-from toch_jax.hand.model import HandModel, HandParams, rest_joints
+from toch_jax.hand.model import HandModel, HandParams, Side, rest_joints
 from toch_jax.host import take
 from toch_jax.object.motion import to_part
 from toch_jax.sequence.record import nearest_valid
@@ -28,6 +28,11 @@ def nearest_part(sequence: Sequence, joints: Float[Array, "T 21 3"], seen: Bool[
         for part in range(n_parts)
     ]
     return int(np.argmin(distances))
+
+
+def other_hand(sides: tuple[Side, ...], hand: int) -> int | None:
+    """The first hand of the other side; None where there is none."""
+    return next((index for index, side in enumerate(sides) if side != sides[hand]), None)
 
 
 @jax.jit

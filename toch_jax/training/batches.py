@@ -7,16 +7,19 @@ import jax
 import jax.numpy as jnp
 import jaxlie
 from flax import struct
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.denoiser.apply import FRAME_RATE
-from toch_jax.denoiser.window import Target, Window, near_samples, rotate, scale
-from toch_jax.field.contact_field import field_of_lines
+from toch_jax.denoiser.window import OtherHand, Target, Window, map_frames, near_samples, rotate, scale
+from toch_jax.field.contact_field import contact_field
 from toch_jax.field.types import ContactField
 from toch_jax.fit.smooth import smooth_track
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin
-from toch_jax.training.clips import Clips, Samples
+from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.object.motion import samples_from_part
+from toch_jax.sequence.mirror import mirror_points
+from toch_jax.training.clips import Clips
 from toch_jax.training.noise import NoiseConfig, lose_frames, perturb, sway
 
 
@@ -42,8 +45,18 @@ class Scenes(struct.PyTreeNode):
     """Axes (B, W, ...)."""
     known: Bool[Array, "B W"]
     """False in padding."""
-    samples: Samples
-    """Axes (B, K, ...)."""
+    objects: ObjectModel
+    """Axes (B, ...), without meshes."""
+    part: Int[Array, "B"]
+    """The one that the hand handles."""
+    motion: ObjectMotion
+    """Axes (B, P, W, ...), as seen from that part."""
+    left: Bool[Array, "B"]
+    two_handed: Bool[Array, "B"]
+    other: HandParams
+    """Axes (B, W, ...), as in Clips."""
+    other_known: Bool[Array, "B W"]
+    """False in padding and where there is none."""
 
 
 @functools.partial(jax.jit, static_argnames=("config",))
@@ -53,10 +66,17 @@ def draw_scenes(key: jax.Array, clips: Clips, config: BatchConfig) -> Scenes:
     steps = jnp.arange(config.window)
     # a short clip's last frame is repeated as padding
     frames = clips.start[picks][:, None] + jnp.minimum(steps, clips.length[picks][:, None] - 1)
+    inside = steps < clips.length[picks][:, None]
     return Scenes(
         clean=jax.tree.map(lambda leaf: leaf[frames], clips.params),
-        known=clips.valid[frames] & (steps < clips.length[picks][:, None]),
-        samples=jax.tree.map(lambda leaf: leaf[clips.object[picks]], clips.samples),
+        known=clips.valid[frames] & inside,
+        objects=jax.vmap(clips.shapes.object)(clips.object[picks]),
+        part=clips.part[picks],
+        motion=jax.tree.map(lambda leaf: jnp.moveaxis(leaf[:, frames], 0, 1), clips.motion),
+        left=clips.left[picks],
+        two_handed=clips.two_handed[picks],
+        other=jax.tree.map(lambda leaf: leaf[frames], clips.other),
+        other_known=clips.other_valid[frames] & inside,
     )
 
 
@@ -68,7 +88,7 @@ def track(
 
     The fields are of the tracked hand, or of that hand `smoothed`, as the network wants it.
     """
-    noise_key, lose_key, sample_key, sway_key = jax.random.split(key, 4)
+    noise_key, lose_key, sample_key, sway_key, other_key = jax.random.split(key, 5)
     scenes = scenes.replace(clean=sway(sway_key, noise, surface, scenes.clean))
     noisy = perturb(noise_key, noise, surface, scenes.clean)
     valid = lose_frames(lose_key, noise, scenes.known)
@@ -80,17 +100,37 @@ def track(
     before, truth = jnp.split(joints, 2, axis=1)
     tracked = skin(surface, noisy)[1]
     keys = jax.random.split(sample_key, config.batch)
-    chosen = jax.vmap(near_samples, in_axes=(0, 0, 0, 0, None))(
-        keys, scenes.samples.points, before, valid, config.samples
-    )
-    samples = jax.vmap(lambda each, chosen: jax.tree.map(lambda leaf: leaf[chosen], each))(scenes.samples, chosen)
-    fields = _fields(samples, vertices, surface, config.reach)
+    points, _ = jax.vmap(samples_from_part)(scenes.objects, scenes.motion)
+    chosen = jax.vmap(near_samples, in_axes=(0, 0, 0, 0, None))(keys, points, before, valid, config.samples)
+    objects = jax.vmap(ObjectModel.with_samples)(scenes.objects, chosen)
+    points, normals = jax.vmap(samples_from_part)(objects, scenes.motion)
+    twice = jax.tree.map(lambda leaf: jnp.concatenate([leaf, leaf], axis=2), scenes.motion)
+    fields = _fields(objects, twice, vertices, surface, config.reach)
     noisy_field, clean_field = (
         jax.tree.map(lambda leaf, half=half: leaf[:, half], fields)
         for half in (slice(None, config.window), slice(config.window, None))
     )
-    window = Window(noisy_field, samples.points, samples.normals, before, tracked, valid)
+    window = Window(
+        field=noisy_field,
+        points=points,
+        normals=normals,
+        own=objects.point_part == scenes.part[:, None],
+        joints=before,
+        tracked=tracked,
+        valid=valid,
+        left=scenes.left,
+        two_handed=scenes.two_handed,
+        other=_other_hand(other_key, scenes, surface, noise),
+    )
     return window, Target(clean_field, truth, scenes.known)
+
+
+def _other_hand(key: jax.Array, scenes: Scenes, surface: HandModel, noise: NoiseConfig) -> OtherHand:
+    """Tracked as badly as the hand itself, whose noise says nothing of this one's."""
+    noise_key, lose_key, sway_key = jax.random.split(key, 3)
+    tracked = perturb(noise_key, noise, surface, sway(sway_key, noise, surface, scenes.other))
+    joints = mirror_points(skin(surface, tracked)[1])
+    return OtherHand(joints=joints, seen=lose_frames(lose_key, noise, scenes.other_known))
 
 
 def _smoothed(model: HandModel, tracked: HandParams, valid: Bool[Array, "W"], known: Bool[Array, "W"]) -> HandParams:
@@ -105,7 +145,7 @@ def vary(key: jax.Array, window: Window, target: Target, config: BatchConfig) ->
     batch = window.points.shape[0]
     rotation = jax.vmap(jaxlie.SO3.sample_uniform)(jax.random.split(turn_key, batch)).as_matrix()
     factor = 1.0 + config.growth * jax.random.uniform(grow_key, (batch,), minval=-1.0)
-    centre = window.points.mean(axis=1)
+    centre = window.points[:, 0].mean(axis=1)
     truth = window.replace(field=target.field, joints=target.joints)
     window, truth = (scale(rotate(each, rotation, centre), factor) for each in (window, truth))
     target = target.replace(field=truth.field, joints=truth.joints)
@@ -114,27 +154,18 @@ def vary(key: jax.Array, window: Window, target: Target, config: BatchConfig) ->
     def played(leaf: Array) -> Array:
         return jnp.where(backwards.reshape(batch, *(1,) * (leaf.ndim - 1)), leaf[:, ::-1], leaf)
 
-    timed = (window.field, window.joints, window.tracked, window.valid)
-    field, joints, tracked, valid = jax.tree.map(played, timed)
-    return window.replace(field=field, joints=joints, tracked=tracked, valid=valid), jax.tree.map(played, target)
+    return map_frames(played, window), jax.tree.map(played, target)
 
 
-def _fields(samples: Samples, vertices: Float[Array, "B T V 3"], surface: HandModel, reach: float) -> ContactField:
-    """Fields of T hands on each window's samples; axes (B, T, N)."""
+def _fields(
+    objects: ObjectModel, motion: ObjectMotion, vertices: Float[Array, "B T V 3"], surface: HandModel, reach: float
+) -> ContactField:
+    """Fields on each window's samples in the frames of the motion; axes (B, T, N)."""
     vertices, faces = close_surface(surface, vertices), closed_faces(surface)
     canonical = close_surface(surface, surface.v_template)
 
-    def of_window(each: tuple[Samples, Float[Array, "T V 3"]]) -> ContactField:
-        lines, hands = each
-        return field_of_lines(
-            lines.points[None],
-            lines.normals[None],
-            lines.clearance_out,
-            lines.clearance_in,
-            hands,
-            faces,
-            canonical,
-            reach,
-        )
+    def of_window(each: tuple[ObjectModel, ObjectMotion, Float[Array, "T V 3"]]) -> ContactField:
+        object, motion, hands = each
+        return contact_field(hands, faces, canonical, object, motion, reach)
 
-    return jax.lax.map(of_window, (samples, vertices))
+    return jax.lax.map(of_window, (objects, motion, vertices))

@@ -1,7 +1,8 @@
-"""Clean clips, ready for windows: every hand as a right hand in its object's frame, all clips end to end."""
+"""Clean clips, ready for windows: each hand a right one in the frame of the part it handles, all clips end to end."""
 
 from collections.abc import Iterable
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,26 +14,18 @@ from scipy.spatial import cKDTree
 from toch_jax.denoiser.apply import frame_step
 from toch_jax.errors import bad_input
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
-from toch_jax.host import pad_last, take
-from toch_jax.object.build import build_object
-from toch_jax.object.model import ObjectModel
-from toch_jax.sequence.mirror import mirror
-from toch_jax.sequence.part_frame import hand_to_part, nearest_part
+from toch_jax.host import pad_last, put, take
+from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.object.motion import relative_to
+from toch_jax.sequence.mirror import mirror, mirror_motion, mirror_params
+from toch_jax.sequence.part_frame import hand_to_part, nearest_part, other_hand
 from toch_jax.sequence.types import Sequence
+from toch_jax.training.shapes import Shapes, build_shape, stack_shapes
 
 NEAR = 0.15
 """A window counts when some joint comes this near the object in some frame; metres."""
 _LENGTHS = 64
 """Clips are padded to multiples of so many frames on their way."""
-
-
-class Samples(struct.PyTreeNode):
-    """The samples of objects (each part of a hinged one stands alone), K each; metres."""
-
-    points: Float[Array, "*objects K 3"]
-    normals: Float[Array, "*objects K 3"]
-    clearance_out: Float[Array, "*objects K"]
-    clearance_in: Float[Array, "*objects K"]
 
 
 class Clips(struct.PyTreeNode):
@@ -41,11 +34,22 @@ class Clips(struct.PyTreeNode):
     params: HandParams
     """Axes (F, ...); a right hand, in the frame of the part it handles."""
     valid: Bool[Array, "F"]
+    motion: ObjectMotion
+    """Axes (P, F, ...); as seen from that part. Parts that an object lacks stand still."""
+    other: HandParams
+    """Axes (F, ...); the other hand, mirrored to be a right one too, in the mirrored frame of that part."""
+    other_valid: Bool[Array, "F"]
+    """False too where there is no other hand."""
     start: Int[Array, "M"]
     length: Int[Array, "M"]
     """Frames that a window has; fewer than it wants where the clip is short."""
     object: Int[Array, "M"]
-    samples: Samples
+    """Which of the shapes."""
+    part: Int[Array, "M"]
+    left: Bool[Array, "M"]
+    """Whether the hand is a left one, mirrored."""
+    two_handed: Bool[Array, "M"]
+    shapes: Shapes
 
     @property
     def n_windows(self) -> int:
@@ -68,9 +72,8 @@ def build_clips(
     """
     cache: dict[bytes, int] = {}
     objects: list[ObjectModel] = []
-    params: list[HandParams] = []
-    valid: list[np.ndarray] = []
-    windows: list[tuple[int, int, int]] = []
+    played: list[_HandFrames] = []
+    windows: list[tuple[int, int, int, int, bool, bool]] = []
     total = 0
     for name, sequence in sequences:
         if sequence.hands.params is None:
@@ -79,68 +82,111 @@ def build_clips(
             raise bad_input(name, "hand_model", repr(hand_model or model.name), repr(sequence.hand_model))
         for hand, side in enumerate(sequence.hand_side):
             right = sequence if side == "right" else mirror(sequence)
-            clip, joints, seen, part = _in_part_frame(right, hand, model)
-            piece = _samples_of_part(right, part, n_samples, cache, objects)
-            near = seen & (cKDTree(np.asarray(objects[piece].points)).query(joints)[0].min(axis=-1) <= NEAR)
+            clip, joints, part = _in_part_frame(right, hand, model)
+            piece = _shape(right, n_samples, cache, objects)
+            of_hand = piece, part, side == "left", other_hand(sequence.hand_side, hand) is not None
+            near = np.asarray(clip.valid) & (_distance(objects[piece], clip.motion, joints) <= NEAR)
             for speed in speeds:
-                for begin, length in _window_spans(len(seen[::speed]), window):
+                for begin, length in _window_spans(len(near[::speed]), window):
                     if near[::speed][begin : begin + length].any():
-                        windows.append((total + begin, length, piece))
-                params.append(take(clip, slice(None, None, speed)))
-                valid.append(seen[::speed])
-                total += len(seen[::speed])
+                        windows.append((total + begin, length, *of_hand))
+                played.append(clip.every(speed))
+                total += len(near[::speed])
     if not windows:
         raise bad_input(where, "windows", "a hand within 15 cm of an object", "none")
-    start, length, piece = np.asarray(windows, np.int32).T
+    columns = (jnp.asarray(each) for each in zip(*windows, strict=True))
+    named = dict(zip(("start", "length", "object", "part", "left", "two_handed"), columns, strict=True))
+    shapes = stack_shapes(objects)
+    n_parts = shapes.grid.shape[1]
+    played = [each._replace(motion=_with_parts(each.motion, n_parts)) for each in played]
+    timed = [(each.params, each.valid, each.other, each.other_valid) for each in played]
+    params, valid, other, other_valid = jax.tree.map(lambda *leaves: put(np.concatenate(leaves)), *timed)
     return Clips(
-        params=jax.tree.map(lambda *leaves: jnp.asarray(np.concatenate(leaves)), *params),
-        valid=jnp.asarray(np.concatenate(valid)),
-        start=jnp.asarray(start),
-        length=jnp.asarray(length),
-        object=jnp.asarray(piece),
-        samples=Samples(
-            points=jnp.stack([one.points for one in objects]),
-            normals=jnp.stack([one.normals for one in objects]),
-            clearance_out=jnp.stack([one.clearance_out for one in objects]),
-            clearance_in=jnp.stack([one.clearance_in for one in objects]),
-        ),
+        params=params,
+        valid=valid,
+        motion=jax.tree.map(lambda *leaves: put(np.concatenate(leaves, axis=1)), *(each.motion for each in played)),
+        other=other,
+        other_valid=other_valid,
+        shapes=shapes,
+        **named,
     )
+
+
+class _HandFrames(NamedTuple):
+    """What `Clips` holds of one hand's frames, all of its frames."""
+
+    params: HandParams
+    valid: Bool[Array, "T"]
+    motion: ObjectMotion
+    """Of the object's own parts."""
+    other: HandParams
+    other_valid: Bool[Array, "T"]
+
+    def every(self, step: int) -> "_HandFrames":
+        """Every so-manieth frame."""
+        timed = self.params, self.valid, self.other, self.other_valid
+        params, valid, other, other_valid = take(timed, np.s_[::step])
+        return _HandFrames(params, valid, take(self.motion, np.s_[:, ::step]), other, other_valid)
 
 
 def _in_part_frame(
     sequence: Sequence, hand: int, model: HandModel
-) -> tuple[HandParams, Float[np.ndarray, "T 21 3"], Bool[np.ndarray, "T"], int]:
-    """One right hand in the frame of the part that it handles, thinned to the frame rate: parameters, joints, frames
-    seen; and that part."""
+) -> tuple[_HandFrames, Float[np.ndarray, "T 21 3"], int]:
+    """One right hand in the frame of the part that it handles, thinned to the frame rate; its joints, and that part."""
     assert sequence.hands.params is not None
     n_frames = sequence.n_frames
     # lengths are rounded up, so that clips share compiled code
     size = n_frames + -n_frames % _LENGTHS
-    motion = jax.tree.map(partial(pad_last, size=size, axis=1), sequence.object_motion)
+    motion, all_params = jax.tree.map(
+        partial(pad_last, size=size, axis=1), (sequence.object_motion, sequence.hands.params)
+    )
+    all_seen = put(np.pad(np.asarray(sequence.hand_valid), ((0, 0), (0, size - n_frames))))
     sequence = sequence.replace(object_motion=motion)
-    world = jax.tree.map(partial(pad_last, size=size), take(sequence.hands.params, hand))
-    seen = np.pad(np.asarray(sequence.hand_valid)[hand], (0, size - n_frames))
-    part = nearest_part(sequence, skin_frames(model, world)[1], jnp.asarray(seen))
+    world, seen = take((all_params, all_seen), hand)
+    part = nearest_part(sequence, skin_frames(model, world)[1], seen)
     clip = hand_to_part(model, world, sequence, part)
     joints = np.asarray(skin_frames(model, clip)[1])
+    index = other_hand(sequence.hand_side, hand)
+    if index is None:
+        other, other_seen = jax.tree.map(lambda leaf: put(np.zeros(leaf.shape, leaf.dtype)), (clip, seen))
+    else:
+        world, other_seen = take((all_params, all_seen), index)
+        mirrored = sequence.replace(object_motion=mirror_motion(sequence.object_motion))
+        other = hand_to_part(model, mirror_params(world), mirrored, part)
+    timed = clip, seen, other, other_seen, joints
     kept = slice(None, n_frames, frame_step(sequence.fps))
-    return take(clip, kept), joints[kept], seen[kept], part
+    clip, seen, other, other_seen, joints = take(timed, kept)
+    motion = take(relative_to(motion, part), np.s_[:, kept])
+    return _HandFrames(clip, seen, motion, other, other_seen), np.asarray(joints), part
 
 
-def _samples_of_part(
-    sequence: Sequence, part: int, n_samples: int, cache: dict[bytes, int], objects: list[ObjectModel]
-) -> int:
-    """The place in `objects` of this part, built at its first appearance."""
+def _shape(sequence: Sequence, n_samples: int, cache: dict[bytes, int], objects: list[ObjectModel]) -> int:
+    """The place in `objects` of the sequence's, built at its first appearance."""
     vertices, faces = np.asarray(sequence.object_vertices), np.asarray(sequence.object_faces)
-    kept = np.asarray(sequence.object_vertex_part) == part
-    faces = faces[kept[faces].all(axis=1)]
-    used, faces = np.unique(faces, return_inverse=True)
-    vertices, faces = vertices[used], faces.reshape(-1, 3)
-    key = vertices.tobytes() + faces.tobytes()
+    vertex_part = np.asarray(sequence.object_vertex_part)
+    key = vertices.tobytes() + faces.tobytes() + vertex_part.tobytes()
     if key not in cache:
         cache[key] = len(objects)
-        objects.append(build_object(vertices, faces, n_samples=n_samples, sdf_resolution=8).without_mesh())
+        objects.append(build_shape(vertices, faces, vertex_part, n_samples))
     return cache[key]
+
+
+def _distance(object: ObjectModel, motion: ObjectMotion, joints: Float[np.ndarray, "T 21 3"]) -> Float[np.ndarray, "T"]:
+    """From the nearest joint to the nearest sample of any part, frame by frame."""
+    points, of_part = np.asarray(object.points), np.asarray(object.point_part)
+    local = np.einsum("ptba,ptjb->ptja", motion.rotation, joints - motion.translation[:, :, None])
+    nearest = [cKDTree(points[of_part == part]).query(each)[0].min(axis=-1) for part, each in enumerate(local)]
+    return np.min(nearest, axis=0)
+
+
+def _with_parts(motion: ObjectMotion, n_parts: int) -> ObjectMotion:
+    """Parts that stand still added, up to `n_parts`."""
+    missing, frames = n_parts - len(motion.rotation), motion.rotation.shape[1]
+    still = ObjectMotion(
+        rotation=put(np.broadcast_to(np.eye(3), (missing, frames, 3, 3)), np.float32),
+        translation=put(np.zeros((missing, frames, 3)), np.float32),
+    )
+    return jax.tree.map(lambda *leaves: put(np.concatenate(leaves)), motion, still)
 
 
 def _window_spans(frames: int, window: int) -> list[tuple[int, int]]:
