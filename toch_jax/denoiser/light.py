@@ -1,7 +1,7 @@
 """The light denoiser: little arithmetic for each sample and frame, most of it for each frame, shape once a window.
 
 It works in the palm's mean frame, so that it need not learn directions in space; starts from what filters of the
-of the tracked joints can tell; and reads the field at each sample as geometry against the corrected joints.
+tracked joints can tell; and reads the field at each sample as geometry against the corrected joints.
 
 It is told of other parts of the object and of the other hand by layers that start at zero: what no training has shown
 it, a left hand or a hinge, changes nothing.

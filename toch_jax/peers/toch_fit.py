@@ -34,7 +34,7 @@ from jaxtyping import Array, Bool, Float, Int
 from toch_jax.denoiser.checkpoints import Denoiser
 from toch_jax.denoiser.window import Window, cut_windows, no_other_hand
 from toch_jax.field.contact_field import contact_field
-from toch_jax.field.types import ContactField, FieldEstimate
+from toch_jax.field.types import FieldEstimate
 from toch_jax.hand.mesh import closest_on_canonical
 from toch_jax.hand.model import HandModel, HandParams, forward_kinematics, rest_joints, skin_frames
 from toch_jax.object.model import ObjectModel
@@ -127,7 +127,7 @@ def _denoise(denoiser: Denoiser, clip: Window, n_frames: Int[Array, ""]) -> Fiel
 
 def _by_groups(denoiser: Denoiser, windows: Window) -> FieldEstimate:
     """The field of each sample, told to the network in groups that lie spread over the object."""
-    count = windows.points.shape[1]
+    count = windows.own.shape[1]
     groups = max(1, count // AT_ONCE)
 
     def split(leaf: Array, axis: int) -> Array:
@@ -138,11 +138,9 @@ def _by_groups(denoiser: Denoiser, windows: Window) -> FieldEstimate:
         together = jnp.moveaxis(leaf, 0, 3)
         return together.reshape(*together.shape[:2], count, *together.shape[4:])
 
-    def read(field: ContactField, points: Float[Array, "B K 3"], normals: Float[Array, "B K 3"]) -> FieldEstimate:
-        return denoiser(windows.replace(field=field, points=points, normals=normals)).field
-
-    fields = jax.tree.map(partial(split, axis=2), windows.field)
-    return jax.tree.map(join, jax.vmap(read)(fields, split(windows.points, 1), split(windows.normals, 1)))
+    by_sample = {name: getattr(windows, name) for name in ("field", "points", "normals")}
+    apart = jax.tree.map(partial(split, axis=2), by_sample) | {"own": split(windows.own, 1)}
+    return jax.tree.map(join, jax.vmap(lambda group: denoiser(windows.replace(**group)).field)(apart))
 
 
 def correspondences(
