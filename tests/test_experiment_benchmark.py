@@ -75,6 +75,11 @@ def test_methods_kept_to_some_noises(tiny: Benchmark, tmp_path: Path) -> None:
     assert ("T(0.01)", "input") in found
 
 
+def test_clips_of_so_many_hands(tiny: Benchmark, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="toy: test clips: expected some of 2 hands, found none"):
+        run_benchmark(replace(tiny, hands={"toy": 2}), tmp_path)
+
+
 def test_only_an_oracle_is_told_the_truth(tiny: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(methods._PLAIN, "oracle:field", Oracle(lambda noisy, object: noisy.replace(hands=noisy.truth)))
     results = run_benchmark(replace(tiny, methods=("input", "oracle:field")), tmp_path, quick=True)
