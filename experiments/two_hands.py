@@ -4,7 +4,7 @@ from toch_jax.benchmark import Benchmark
 from toch_jax.evaluate.baselines import FILTERS
 
 benchmark = Benchmark(
-    noises={"open_grasps": ("T(0.01)", "T(0.02)", "R(0.3)", "R(0.5)", "B(0.01,0.3)")},
+    noises={"open_grasps": ("T(0.01)", "R(0.3)", "B(0.01,0.3)")},
     methods=("input", *FILTERS, "fit", "ours"),
     hands={"open_grasps": 2},
 )
