@@ -13,7 +13,7 @@ benchmark = Benchmark(
             *("T(0.01)", "T(0.02)", "B(0.01,0.3)", "R(0.3)", "R(0.5)"),
             *("bias(0.01)", "drift(0.01)", "beta(0.01,0.3,0.05)", "missing(0.2,0.01)"),
         ),
-        "open_grasps": ("T(0.01)", "B(0.01,0.3)", "R(0.3)"),
+        "open_grasps": ("T(0.01)", "R(0.3)"),
     },
     methods=(*METHODS, "ours:myodm", *ORACLES),
     # What takes longest, or does not say how errors grow with noise.
