@@ -1,7 +1,7 @@
 """Every method under every noise, on real grasps of objects that no training has seen, and on generated ones.
 
-The oracles read the truth: they say what bounds ours. `ours:myodm` is ours with weights that learnt from MyoDM's training
-objects (experiments/myodm.py).
+The oracles read the truth: they say what bounds ours. `ours:myodm` is ours with weights that learnt from MyoDM's
+training objects (experiments/myodm.py).
 """
 
 from toch_jax.benchmark import Benchmark
