@@ -94,6 +94,7 @@ def test_a_hand_alone_has_no_other(sequence: Sequence, box: ObjectModel) -> None
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(window.other))
 
 
+@pytest.mark.slow
 def test_what_is_seen_of_a_hand_does_not_hang_on_its_place_in_the_file(
     sequence: Sequence, box: ObjectModel, denoiser: LightDenoiser
 ) -> None:

@@ -56,6 +56,7 @@ def test_ground_truth_is_not_read(tracked, clean, denoiser):
     np.testing.assert_array_equal(np.asarray(again.hands.joints), np.asarray(clean.hands.joints))
 
 
+@pytest.mark.slow
 def test_a_left_hand_is_a_mirrored_right_one(tracked, clean, denoiser):
     left = refine(mirror(tracked), denoiser)
     mirrored = np.asarray(left.hands.joints[0]) * np.array([-1, 1, 1])

@@ -36,6 +36,7 @@ def test_the_ends_belong_to_one_window_and_the_middle_to_two(clip: Window) -> No
         assert (blend[:, 4:8] <= high + 1e-5).all()
 
 
+@pytest.mark.slow
 def test_a_quick_clip_is_read_in_turns(clip: Window) -> None:
     """Twice the frame rate: even and odd frames each make a clip of the usual rate."""
     model = untrained(LIGHT)

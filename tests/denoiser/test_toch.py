@@ -27,6 +27,7 @@ def test_split_layers_are_the_layers_of_the_concatenation() -> None:
     np.testing.assert_allclose(block(block.first(features)), np.maximum(normal, 0), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_order_of_samples_does_not_matter() -> None:
     model, window = untrained(TOCH), random_window(0)
     order = jax.random.permutation(jax.random.key(0), window.points.shape[2])

@@ -32,6 +32,7 @@ def error(repaired: Sequence, tracked: Sequence) -> float:
     return mpjpe_mm(np.asarray(repaired.hands.joints[0]), truth)
 
 
+@pytest.mark.slow
 def test_the_clean_field_says_where_the_hand_is(tracked: Sequence, denoiser: Denoiser) -> None:
     """The representation loses 1 to 2 mm; the denoiser's own field and the tracked hand, several."""
     assert error(fit_clean_field(tracked), tracked) < 2.0

@@ -68,6 +68,7 @@ def clips(held):
 TINY = RefineTraining(steps=25, batch=8, width=32, learning_rate=3e-3)
 
 
+@pytest.mark.slow
 def test_training_makes_the_loss_smaller_and_weights_come_back(clips, tmp_path):
     surface = field_hand("open", "right")
     pairs = draw_pairs(jax.random.key(9), clips, surface, TINY)
