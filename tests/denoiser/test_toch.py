@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import nnx
 from windows import TOCH, alone_on_rigid, assert_close, estimated, learnt, random_target, random_window, untrained
 
