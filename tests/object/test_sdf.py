@@ -50,6 +50,23 @@ def test_close_to_the_exact_distance_within_the_grid() -> None:
         assert (expected[away] < 0).sum() > 10
 
 
+def test_inside_shells_that_overlap() -> None:
+    """The nearest skin is as far as it is, however many shells are about a point."""
+    other = CAPSULE.copy().apply_translation((0.03, 0, 0))
+    mesh = trimesh.util.concatenate([CAPSULE, other])
+    built = build_object(mesh.vertices, mesh.faces, n_samples=20, sdf_resolution=40)
+    points = jnp.asarray(
+        np.random.default_rng(0).uniform((0.0, -0.03, -0.06), (0.03, 0.03, 0.06), (500, 3)), jnp.float32
+    )
+    one, two = _exact(CAPSULE, points), _exact(other, points)
+    spacing = float(built.sdf_spacing.max())
+    expected = np.minimum(np.abs(one), np.abs(two)) * np.where((one < 0) | (two < 0), -1.0, 1.0)
+    both = (one < -spacing) & (two < -spacing)
+    assert both.sum() > 20
+    found = np.asarray(_distance(built, 0, points))
+    assert np.abs(found - expected)[both].max() < 0.6 * spacing
+
+
 def test_never_less_than_the_distance_beyond_the_grid() -> None:
     built = _object()
     points = jnp.asarray(np.random.default_rng(0).normal(size=(2000, 3)) * 0.3, jnp.float32)

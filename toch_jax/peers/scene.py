@@ -20,7 +20,7 @@ from toch_jax.host import pad_last, take
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import samples_from_part, samples_in_frame
 from toch_jax.refine import sequence_object
-from toch_jax.sequence.mirror import mirror, mirror_params, mirror_points
+from toch_jax.sequence.mirror import mirror, mirror_object, mirror_params
 from toch_jax.sequence.part_frame import hand_to_world
 from toch_jax.sequence.types import Hands, Sequence
 from toch_jax.tracked_hand import tracked_hand
@@ -84,7 +84,7 @@ def near_points(
 def _repair_hand(sequence: Sequence, hand: int, object: ObjectModel, repair: Repair) -> HandParams:
     """World parameters of one hand (betas (T, S))."""
     if sequence.hand_side[hand] == "left":
-        return mirror_params(_repair_hand(mirror(sequence), hand, _mirror_object(object), repair))
+        return mirror_params(_repair_hand(mirror(sequence), hand, mirror_object(object), repair))
     tracked = tracked_hand(sequence, hand)
     n_frames = sequence.n_frames
     size = bucket(n_frames)
@@ -101,14 +101,3 @@ def _repair_hand(sequence: Sequence, hand: int, object: ObjectModel, repair: Rep
     )
     repaired = take(repair(scene), np.s_[:n_frames])
     return hand_to_world(tracked.model, repaired, sequence, tracked.part)
-
-
-def _mirror_object(object: ObjectModel) -> ObjectModel:
-    """The samples and distances of the mirrored object; no mesh."""
-    far = object.sdf_spacing[:, 0] * (object.sdf.shape[1] - 1)
-    return object.replace(
-        points=mirror_points(object.points),
-        normals=mirror_points(object.normals),
-        sdf=object.sdf[:, ::-1],
-        sdf_origin=mirror_points(object.sdf_origin).at[:, 0].add(-far),
-    )

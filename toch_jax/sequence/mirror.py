@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from toch_jax.hand.model import HandParams, Side
-from toch_jax.object.model import ObjectMotion
+from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.sequence.types import Hands, Sequence
 
 OTHER_SIDE: dict[Side, Side] = {"right": "left", "left": "right"}
@@ -38,6 +38,17 @@ def mirror_motion(motion: ObjectMotion) -> ObjectMotion:
     return ObjectMotion(
         rotation=reflection[:, None] * motion.rotation * reflection,
         translation=mirror_points(motion.translation),
+    )
+
+
+def mirror_object(object: ObjectModel) -> ObjectModel:
+    """The samples and distances of the mirrored object; its mesh, if there is one, is left as it is."""
+    far = object.sdf_spacing[:, 0] * (object.sdf.shape[1] - 1)
+    return object.replace(
+        points=mirror_points(object.points),
+        normals=mirror_points(object.normals),
+        sdf=object.sdf[:, ::-1],
+        sdf_origin=mirror_points(object.sdf_origin).at[:, 0].add(-far),
     )
 
 

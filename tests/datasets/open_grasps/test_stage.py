@@ -9,11 +9,12 @@ from scipy.spatial.transform import Rotation
 from toch_jax.datasets.open_grasps.builder import hand_probe
 from toch_jax.datasets.open_grasps.hinged import hinge_turn, make_hinged
 from toch_jax.datasets.open_grasps.pairs import longest_run
-from toch_jax.datasets.open_grasps.stage import FLIP, Stage, hands_depth, in_mirror, make_stage
+from toch_jax.datasets.open_grasps.stage import FLIP, Stage, hands_depth, make_stage
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel
 from toch_jax.object.build import build_object
 from toch_jax.object.sdf import signed_distance
+from toch_jax.sequence.mirror import mirror_object
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def stage(model: HandModel) -> Stage:
 def test_mirror_image_has_the_distances_of_the_thing() -> None:
     mesh = trimesh.creation.cone(0.04, 0.1).apply_translation((0.02, 0, 0))
     target = build_object(mesh.vertices, mesh.faces, n_samples=50, sdf_resolution=16)
-    image = in_mirror(target)
+    image = mirror_object(target)
     points = jnp.asarray(np.random.default_rng(0).uniform(-0.1, 0.1, (200, 3)), jnp.float32)
     found = signed_distance(image, 0, points * jnp.asarray(FLIP, jnp.float32))
     np.testing.assert_allclose(found, signed_distance(target, 0, points), atol=1e-6)

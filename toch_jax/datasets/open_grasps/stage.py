@@ -24,6 +24,7 @@ from toch_jax.hand.model import HandModel, Side
 from toch_jax.host import put
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel
+from toch_jax.sequence.mirror import mirror_object
 
 SIDES: tuple[Side, Side] = ("right", "left")
 FLIP = np.array([-1.0, 1.0, 1.0])
@@ -179,21 +180,10 @@ def make_stage(
             surface.vertices, surface.faces, n_samples=N_SAMPLES, sdf_resolution=SDF_RESOLUTION, where=where
         )
         image = Trimesh(surface.vertices * FLIP, surface.faces[:, ::-1], process=False)
-        for side, seen, mesh in zip(SIDES, (target, in_mirror(target)), (surface, image), strict=True):
+        for side, seen, mesh in zip(SIDES, (target, mirror_object(target)), (surface, image), strict=True):
             shops[side].append(Workshop(model, probe, grid_only(seen), mesh, fps))
             targets[side].append(seen)
     return Stage(thing, shops, targets)
-
-
-def in_mirror(target: ObjectModel) -> ObjectModel:
-    """The samples and the distance grid of an object of one part, seen in a mirror across x = 0."""
-    end = target.sdf_origin[:, 0] + target.sdf_spacing[:, 0] * (target.sdf.shape[-1] - 1)
-    return target.replace(
-        points=target.points * FLIP.astype(np.float32),
-        normals=target.normals * FLIP.astype(np.float32),
-        sdf=target.sdf[:, ::-1],
-        sdf_origin=target.sdf_origin.at[:, 0].set(-end),
-    )
 
 
 def turned(hand: Hand, rotation: Float[np.ndarray, "a 3 3"]) -> Hand:
