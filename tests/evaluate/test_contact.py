@@ -48,6 +48,15 @@ def test_signed_distance_is_exact_for_a_box() -> None:
     np.testing.assert_allclose(contact.signed_distances(points, part), [-0.01, 0.003, 0.005, np.inf], atol=1e-8)
 
 
+def test_distances_where_shells_overlap_are_not_scaled() -> None:
+    """The winding number is 2 there; all the same the nearer wall is 1 cm away."""
+    boxes = [trimesh.creation.box(extents=(0.1, 0.1, 0.1)).apply_translation([shift, 0, 0]) for shift in (0, 0.08)]
+    both = trimesh.util.concatenate(boxes)
+    part = contact.object_part(both.vertices, both.faces)
+    points = np.array([[0.04, 0.0, 0.0], [0.12, 0.0, 0.0], [0.133, 0.0, 0.0]])
+    np.testing.assert_allclose(contact.signed_distances(points, part), [-0.01, -0.01, 0.003], atol=1e-8)
+
+
 def test_a_hole_in_the_object_does_not_turn_it_inside_out() -> None:
     part = contact.object_part(BALL.vertices, FACES[20:])
     distance = contact.signed_distances(np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.052]]), part)

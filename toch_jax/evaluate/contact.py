@@ -69,8 +69,9 @@ def signed_distances(
     distance = np.full(points.shape[:-1], np.inf)
     if near.any():
         query = np.ascontiguousarray(points[near], np.float64)
-        sign = igl.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER
-        distance[near] = igl.signed_distance(query, part.vertices, part.faces, sign_type=sign)[0]
+        # igl's own sign by winding number scales distances: d (1 - 2w)
+        unsigned = np.sqrt(igl.point_mesh_squared_distance(query, part.vertices, part.faces)[0])
+        distance[near] = np.where(_inside(query, part.vertices, part.faces), -unsigned, unsigned)
     return distance
 
 
