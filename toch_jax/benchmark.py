@@ -13,7 +13,15 @@ from toch_jax.evaluate.definitions import METRICS
 from toch_jax.evaluate.plots import draw_plots
 from toch_jax.evaluate.report import Result, Table, summarise, write_whole
 from toch_jax.evaluate.reported import load_reported
-from toch_jax.evaluate.tables import definitions_table, error_table, headline_table, reported_table, standing_table
+from toch_jax.evaluate.tables import (
+    HAND_ERRORS,
+    definitions_table,
+    error_table,
+    hands_table,
+    headline_table,
+    reported_table,
+    standing_table,
+)
 from toch_jax.methods import METHODS, checkpoint_of, find_methods, learnt
 from toch_jax.sequence.types import Sequence
 
@@ -94,6 +102,8 @@ def results_text(
         n_clips = max(len(table) for table in under.values())
         text += [f"## {dataset}, {n_clips} clips\n", "MPJPE, and depth inside the object (mm):\n", error_table(mine)]
         text += ["Ours over the others (less is better, but for contact):\n", standing_table(mine, under)]
+        if any(r.metric in HAND_ERRORS.values() for r in mine):
+            text += ["Hand by hand, MPJPE (mm), and how deep one hand is in the other (mm):\n", hands_table(mine)]
         text += ["Everything of note:\n", headline_table(mine)]
         place = folder / "filters" / f"{dataset}.json"
         tuned = json.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}

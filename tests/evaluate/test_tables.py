@@ -6,7 +6,14 @@ from toch_jax.evaluate.definitions import METRICS
 from toch_jax.evaluate.plots import draw_plots
 from toch_jax.evaluate.report import Result, Table, summarise
 from toch_jax.evaluate.reported import load_reported, matching
-from toch_jax.evaluate.tables import definitions_table, error_table, headline_table, reported_table, standing_table
+from toch_jax.evaluate.tables import (
+    definitions_table,
+    error_table,
+    hands_table,
+    headline_table,
+    reported_table,
+    standing_table,
+)
 
 
 def scores(mpjpe: float, **others: float) -> dict[str, float]:
@@ -83,6 +90,27 @@ def test_errors_side_by_side() -> None:
     assert rows[1] == ["T(0.02)", *errors, "0.94", "0.70"]
     assert rows[3][0] == "missing(0.2,0.01), lost frames"
     assert rows[3][4].startswith("3.0")
+
+
+def test_each_hand_against_its_own_best_filter() -> None:
+    clip = {
+        "truth": {"hands_depth": 0.2},
+        "input": {"mpjpe_right": 16.0, "mpjpe_left": 15.0},
+        "filter:kalman:object": {"mpjpe_right": 8.0, "mpjpe_left": 9.0},
+        "filter:savgol:object": {"mpjpe_right": 10.0, "mpjpe_left": 6.0},
+        "ours": {"mpjpe_right": 4.0, "mpjpe_left": 3.0, "hands_depth": 0.1},
+    }
+    head, _, row = cells(hands_table(summarise("toy", "T(0.01)", {"a": clip})))
+    shown = dict(zip(head, row, strict=True))
+    assert shown["right: ours / filter"] == "0.50 (kalman:object)"
+    assert shown["left: ours / filter"] == "0.50 (savgol:object)"
+    assert shown["left: best filter"] == "6.0 [6.0, 6.0]"
+    assert (shown["hand in hand, truth"], shown["ours"]) == ("0.20", "0.10")
+
+
+def test_a_table_of_hands_without_filters() -> None:
+    clip = {"ours": {"mpjpe_right": 4.0}}
+    assert cells(hands_table(summarise("toy", "T(0.01)", {"a": clip})))[2][4] == "-"
 
 
 def test_headlines() -> None:

@@ -8,6 +8,7 @@ from toch_jax.evaluate.report import Result, Table
 from toch_jax.evaluate.reported import Reported
 
 HEADLINES = [name for name, metric in METRICS.items() if metric.headline]
+HAND_ERRORS = {"right": "mpjpe_right", "left": "mpjpe_left"}
 OURS = "ours"
 Key = tuple[str, str, str]
 """Noise, method, metric."""
@@ -42,7 +43,7 @@ def error_table(results: Iterable[Result]) -> str:
         row = [noise + (", lost frames" if metric == "mpjpe_missing" else "")]
         for method in head:
             cell = found.get((noise, (best or "") if method == "best filter" else method, metric))
-            row.append("-" if cell is None else f"{cell.mean:.1f} [{cell.low:.1f}, {cell.high:.1f}]")
+            row.append(_with_interval(cell))
         depths = [found.get((noise, method, "penetration_depth")) for method in ("truth", OURS)]
         rows.append(row + ["-" if depth is None else f"{depth.mean:.2f}" for depth in depths])
     return _table(["noise", *head, "true depth", "our depth"], rows)
@@ -91,6 +92,32 @@ def standing_table(results: Iterable[Result], tables: Mapping[str, Table]) -> st
     head += ["contact IoU / toch", "contact IoU / oracle:field", "volume / truth"]
     head += ["acceleration error / that filter", "inside 90 %"]
     return _table(head, rows)
+
+
+def hands_table(results: Iterable[Result]) -> str:
+    """Of one data set of two hands: each hand's error against the best filter's for it, MPJPE in mm.
+
+    Last how deep one hand is inside the other, mm, in truth and in ours.
+    """
+    found = {(r.noise, r.method, r.metric): r for r in results}
+    rows = []
+    for noise in {n: None for n, _, metric in found if metric in HAND_ERRORS.values()}:
+        row = [noise]
+        for metric in HAND_ERRORS.values():
+            best = _best_filter(found, noise, metric) or ""
+            errors = [found.get((noise, method, metric)) for method in ("input", best, OURS)]
+            row += [_with_interval(error) for error in errors]
+            _, rival, ours = errors
+            ratio = "-" if rival is None or ours is None else f"{ours.mean / rival.mean:.2f}"
+            row.append(f"{ratio} ({best.removeprefix('filter:')})" if best else ratio)
+        depths = [found.get((noise, method, "hands_depth")) for method in ("truth", OURS)]
+        rows.append(row + ["-" if depth is None else f"{depth.mean:.2f}" for depth in depths])
+    head = [f"{side}: {column}" for side in HAND_ERRORS for column in ("input", "best filter", "ours", "ours / filter")]
+    return _table(["noise", *head, "hand in hand, truth", "ours"], rows)
+
+
+def _with_interval(cell: Result | None) -> str:
+    return "-" if cell is None else f"{cell.mean:.1f} [{cell.low:.1f}, {cell.high:.1f}]"
 
 
 def _beside(value: float, aim: Aim, form: str = "{:.2f}") -> str:
