@@ -1,11 +1,11 @@
-"""TOCH's own network, losses and optimiser on generated grasps, made small enough for 25 minutes on two CPU cores.
+"""TOCH's own network, losses and optimiser on generated grasps, small enough for 45 minutes on two CPU cores.
 
 Smaller than the paper's (its code: 2,000 samples of the object read, 2,000 others asked for, 32 windows of 30 frames a
 step, 400 epochs of GRAB, 8 cosines of 50 epochs each):
 - 256 samples near the hand are read and 256 others asked for;
 - 4 windows a step, 1,200 steps: 4,800 windows in all, each seen once with noise of its own;
 - one cosine over all steps, from the same rate to the same: so few steps leave no time for restarts.
-A step takes 2.3 seconds of one core. The noise is that of experiments/open_grasps.py, not the paper's.
+A step takes two seconds of two cores. The noise is that of experiments/open_grasps.py, not the paper's.
 """
 
 from toch_jax.denoiser.canonical import canonical_scale_offset
