@@ -10,7 +10,7 @@ from toch_jax.errors import InputError
 from toch_jax.evaluate.baselines import Gaussian
 from toch_jax.evaluate.benchmark import Method, benchmark
 from toch_jax.evaluate.noisy_clip import perturb_clip
-from toch_jax.evaluate.report import Result, mean_and_interval, summarise
+from toch_jax.evaluate.report import Result, means_and_intervals, summarise
 from toch_jax.object.model import ObjectModel
 from toch_jax.sequence.perturb import parse_perturbation
 from toch_jax.sequence.types import Sequence
@@ -97,12 +97,15 @@ def test_unknown_noise(tmp_path: Path) -> None:
 def test_interval_of_the_mean() -> None:
     """Against Student's, on normal values: the percentile bootstrap is a little narrower."""
     values = np.random.default_rng(0).normal(10, 2, size=40)
-    mean, low, high = mean_and_interval(values)
+    ((mean, low, high),) = means_and_intervals(values[None])
     expected = student.interval(0.95, 39, loc=values.mean(), scale=values.std(ddof=1) / np.sqrt(40))
     np.testing.assert_allclose([low, high], expected, atol=0.15)
     assert mean == values.mean()
-    assert mean_and_interval(values) == (mean, low, high)
-    assert mean_and_interval(values[:1]) == (values[0],) * 3
+    # neither chance nor another row beside it makes a difference
+    beside = means_and_intervals(np.stack([values**2, values]))[1]
+    assert beside == pytest.approx((mean, low, high), rel=1e-12)
+    assert means_and_intervals(values[None, :1]) == [(values[0],) * 3]
+    assert means_and_intervals(np.full((1, 5), 0.1)) == [(pytest.approx(0.1),) * 3]
 
 
 def test_metrics_that_some_clips_lack() -> None:

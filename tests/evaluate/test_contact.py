@@ -74,7 +74,7 @@ def test_intersection_volume_of_two_balls(drop: int, relative: float) -> None:
 
 
 def test_solid_voxels_fill_the_ball() -> None:
-    assert len(contact.solid_voxels(PART)) * contact.VOXEL_PITCH_M**3 == pytest.approx(BALL.volume, rel=0.01)
+    assert len(PART.voxels) * contact.VOXEL_PITCH_M**3 == pytest.approx(BALL.volume, rel=0.01)
 
 
 def test_object_parts() -> None:

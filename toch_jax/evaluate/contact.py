@@ -4,6 +4,7 @@ Each function takes the mesh of one part of the object, in its own frame, and th
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import igl
 import manifold3d
@@ -32,6 +33,19 @@ class Part:
     nodes: Float[np.ndarray, "X Y Z 3"] | None
     """A coarse grid over all that can be in contact; None where the surface has holes: see `nearest`."""
     node_distance: Float[np.ndarray, "X Y Z"] | None
+
+    @cached_property
+    def solid(self) -> manifold3d.Manifold | None:
+        """The part as a solid, or None where it is not one."""
+        return _manifold(self.vertices, self.faces)
+
+    @cached_property
+    def voxels(self) -> Float[np.ndarray, "M 3"]:
+        """Centres of the cells of a cubic grid (side VOXEL_PITCH_M) that lie inside the part."""
+        low, high = self.vertices.min(axis=0), self.vertices.max(axis=0)
+        axes = [np.arange(a + VOXEL_PITCH_M / 2, b, VOXEL_PITCH_M) for a, b in zip(low, high, strict=True)]
+        grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+        return grid[_inside(grid, self.vertices, self.faces)]
 
 
 def object_parts(
@@ -123,37 +137,27 @@ def _inside(
     return igl.fast_winding_number(vertices, faces, points) > 0.5
 
 
-def solid_voxels(part: Part, pitch: float = VOXEL_PITCH_M) -> Float[np.ndarray, "M 3"]:
-    """Centres of the cells of a cubic grid that lie inside the part."""
-    low, high = part.vertices.min(axis=0), part.vertices.max(axis=0)
-    axes = [np.arange(a + pitch / 2, b, pitch) for a, b in zip(low, high, strict=True)]
-    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    return grid[_inside(grid, part.vertices, part.faces)]
-
-
 def intersection_volumes_cm3(
     hand_vertices: Float[np.ndarray, "T V 3"],
     hand_faces: Int[np.ndarray, "F 3"],
     part: Part,
-    pitch: float = VOXEL_PITCH_M,
 ) -> tuple[Float[np.ndarray, "T"], bool]:
     """Volume shared by the solid hand and the solid part in each frame.
 
-    Exact (mesh boolean) where both are closed manifolds; else the count of the part's solid voxels of side `pitch`
-    that lie inside the hand. The second value says whether all are exact. The hand's mesh should be closed; where
+    Exact (mesh boolean) where both are closed manifolds; else the count of the part's solid voxels that lie
+    inside the hand. The second value says whether all are exact. The hand's mesh should be closed; where
     it folds into itself the boolean counts it twice (a fist: 1 %).
     """
-    volumes, exact = np.zeros(len(hand_vertices)), True
-    solid, voxels = _manifold(part.vertices, part.faces), None
+    volumes, exact, solid = np.zeros(len(hand_vertices)), True, part.solid
     faces = np.ascontiguousarray(hand_faces, np.int64)
     for frame, vertices in enumerate(hand_vertices.astype(np.float64)):
         hand = _manifold(vertices, faces) if solid is not None else None
         if solid is not None and hand is not None:
             volumes[frame] = (hand ^ solid).volume() * 1e6
             continue
-        voxels = solid_voxels(part, pitch) if voxels is None else voxels
+        voxels = part.voxels
         near = voxels[((voxels >= vertices.min(axis=0)) & (voxels <= vertices.max(axis=0))).all(axis=-1)]
-        volumes[frame] = _inside(near, vertices, faces).sum() * pitch**3 * 1e6
+        volumes[frame] = _inside(near, vertices, faces).sum() * VOXEL_PITCH_M**3 * 1e6
         exact = False
     return volumes, exact
 

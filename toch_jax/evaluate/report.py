@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 from scipy.stats import bootstrap
 
 from toch_jax.evaluate.definitions import METRICS
@@ -38,21 +39,28 @@ def summarise(dataset: str, noise: str, table: Mapping[str, Mapping[str, Mapping
     results = []
     for method in methods:
         rows = [clip[method] for clip in table.values() if method in clip]
-        for metric, definition in METRICS.items():
-            values = np.array([row[metric] for row in rows if metric in row])
-            if values.size:
-                mean, low, high = mean_and_interval(values)
-                results.append(Result(dataset, noise, method, metric, definition.unit, mean, low, high, len(values)))
+        values = {m: np.array([row[m] for row in rows if m in row]) for m in METRICS if any(m in row for row in rows)}
+        # metrics of equally many clips are resampled together: it is the resampling that takes the time
+        found: dict[str, tuple[float, float, float]] = {}
+        for count in {len(each) for each in values.values()}:
+            alike = {metric: each for metric, each in values.items() if len(each) == count}
+            found |= dict(zip(alike, means_and_intervals(np.stack(list(alike.values()))), strict=True))
+        results += [
+            Result(dataset, noise, method, metric, METRICS[metric].unit, *found[metric], len(each))
+            for metric, each in values.items()
+        ]
     return results
 
 
-def mean_and_interval(values: np.ndarray) -> tuple[float, float, float]:
-    """The mean and its 95 % percentile-bootstrap interval; the same values give the same interval."""
-    mean = float(values.mean())
-    if len(values) < 2 or np.ptp(values) == 0:
-        return mean, mean, mean
-    interval = bootstrap((values,), np.mean, n_resamples=2000, method="percentile", rng=0).confidence_interval
-    return mean, float(interval.low), float(interval.high)
+def means_and_intervals(values: Float[np.ndarray, "metrics clips"]) -> list[tuple[float, float, float]]:
+    """Each row's mean and its 95 % percentile-bootstrap interval; the same values give the same interval."""
+    means = values.mean(axis=1)
+    low, high = means, means
+    if values.shape[1] > 1:
+        varied = np.ptp(values, axis=1) > 0
+        drawn = bootstrap((values,), np.mean, axis=1, n_resamples=2000, method="percentile", rng=0)
+        low, high = (np.where(varied, end, means) for end in drawn.confidence_interval)
+    return [(float(a), float(b), float(c)) for a, b, c in zip(means, low, high, strict=True)]
 
 
 def write_whole(path: Path, text: str) -> None:
