@@ -21,22 +21,15 @@ def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
     written = []
     for dataset in {r.dataset: None for r in results}:
         mine = [r for r in results if r.dataset == dataset]
-        levels = {
-            kind: shown
-            for kind in LEVEL_AXES
-            if (
-                shown := [
-                    r for r in mine if r.metric == "mpjpe" and r.method != "truth" and _level(r, kind) is not None
-                ]
-            )
-        }
+        errors = _best_filter_alone(r for r in mine if r.metric == "mpjpe" and r.method != "truth")
+        levels = {kind: shown for kind in LEVEL_AXES if (shown := [r for r in errors if _level(r, kind) is not None])}
         if levels:
             # What is far worse than doing nothing is named, and does not squeeze the rest.
             inputs = [r.high for shown in levels.values() for r in shown if r.method == "input"]
             top = 1.2 * max(inputs) if inputs else None
             figure, panels = plt.subplots(1, len(levels), figsize=(6 * len(levels), 4.5), squeeze=False)
             for axes, (kind, shown) in zip(panels[0], levels.items(), strict=True):
-                _error_against_level(axes, shown, kind, top)
+                _error_against_level(axes, shown, kind, top, list({r.method: None for r in errors}))
                 axes.set(xlabel=LEVEL_AXES[kind], ylabel="MPJPE (mm)", title=dataset, xlim=(0, None), ylim=(0, top))
             written.append(_save(figure, panels[0][-1], folder / f"{dataset}_error.png"))
         if shown := [r for r in mine if r.metric == "contact_iou" and r.method != "truth"]:
@@ -71,14 +64,15 @@ def _best_filter_alone(results: Iterable[Result]) -> list[Result]:
     return [r for r in results if not r.method.startswith("filter:") or r.method in kept]
 
 
-def _error_against_level(axes: Axes, results: list[Result], kind: str, top: float | None) -> None:
-    shown = _best_filter_alone(results)
-    for method in {r.method: None for r in shown}:
+def _error_against_level(axes: Axes, shown: list[Result], kind: str, top: float | None, methods: list[str]) -> None:
+    """`methods` have the same colours in all panels, and are in the legend even if this one lacks them."""
+    for i, method in enumerate(methods):
+        color = "0.3" if method == "input" else f"C{i % 10}"
         points = sorted((_level(r, kind) or 0.0, r.mean, r.low, r.high) for r in shown if r.method == method)
-        level, mean, low, high = zip(*points, strict=True)
-        label = f"{method} (off the top)" if top is not None and min(mean) > top else method
-        axes.plot(level, mean, marker="o", label=label, linewidth=2.5 if method == "ours" else 1.2)
-        axes.fill_between(level, low, high, alpha=0.12)
+        level, mean, low, high = zip(*points, strict=True) if points else ((), (), (), ())
+        label = f"{method} (off the top)" if points and top is not None and min(mean) > top else method
+        axes.plot(level, mean, marker="o", label=label, linewidth=2.5 if method == "ours" else 1.2, color=color)
+        axes.fill_between(level, low, high, alpha=0.12, color=color)
 
 
 def _contact(axes: Axes, results: list[Result]) -> None:
