@@ -7,4 +7,5 @@ benchmark = Benchmark(
     noises={"open_grasps": ("T(0.01)", "R(0.3)", "B(0.01,0.3)")},
     methods=("input", *FILTERS, "fit", "ours"),
     hands={"open_grasps": 2},
+    clips={"open_grasps": 8},
 )
