@@ -39,7 +39,8 @@ def summarise(dataset: str, noise: str, table: Mapping[str, Mapping[str, Mapping
     results = []
     for method in methods:
         rows = [clip[method] for clip in table.values() if method in clip]
-        values = {m: np.array([row[m] for row in rows if m in row]) for m in METRICS if any(m in row for row in rows)}
+        columns = {metric: np.array([row[metric] for row in rows if metric in row]) for metric in METRICS}
+        values = {metric: column for metric, column in columns.items() if column.size}
         # metrics of equally many clips are resampled together: it is the resampling that takes the time
         found: dict[str, tuple[float, float, float]] = {}
         for count in {len(each) for each in values.values()}:

@@ -9,6 +9,7 @@ from toch_jax.evaluate.reported import Reported
 
 HEADLINES = [name for name, metric in METRICS.items() if metric.headline]
 HAND_ERRORS = {"right": "mpjpe_right", "left": "mpjpe_left"}
+"""The metric (mm) of each hand of two."""
 OURS = "ours"
 Key = tuple[str, str, str]
 """Noise, method, metric."""
@@ -44,8 +45,7 @@ def error_table(results: Iterable[Result]) -> str:
         for method in head:
             cell = found.get((noise, (best or "") if method == "best filter" else method, metric))
             row.append(_with_interval(cell))
-        depths = [found.get((noise, method, "penetration_depth")) for method in ("truth", OURS)]
-        rows.append(row + ["-" if depth is None else f"{depth.mean:.2f}" for depth in depths])
+        rows.append(row + _truth_and_ours(found, noise, "penetration_depth"))
     return _table(["noise", *head, "true depth", "our depth"], rows)
 
 
@@ -110,10 +110,14 @@ def hands_table(results: Iterable[Result]) -> str:
             _, rival, ours = errors
             ratio = "-" if rival is None or ours is None else f"{ours.mean / rival.mean:.2f}"
             row.append(f"{ratio} ({best.removeprefix('filter:')})" if best else ratio)
-        depths = [found.get((noise, method, "hands_depth")) for method in ("truth", OURS)]
-        rows.append(row + ["-" if depth is None else f"{depth.mean:.2f}" for depth in depths])
+        rows.append(row + _truth_and_ours(found, noise, "hands_depth"))
     head = [f"{side}: {column}" for side in HAND_ERRORS for column in ("input", "best filter", "ours", "ours / filter")]
     return _table(["noise", *head, "hand in hand, truth", "ours"], rows)
+
+
+def _truth_and_ours(found: Mapping[Key, Result], noise: str, metric: str) -> list[str]:
+    cells = [found.get((noise, method, metric)) for method in ("truth", OURS)]
+    return ["-" if cell is None else f"{cell.mean:.2f}" for cell in cells]
 
 
 def _with_interval(cell: Result | None) -> str:
