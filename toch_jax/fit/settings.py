@@ -55,6 +55,10 @@ class FitSettings(struct.PyTreeNode):
     """`depth` while it goes back, by and by: at once hard, contact throws a hand farther than it need go."""
     margin: Scalar = 0.0005
     """Depth that costs nothing, metres."""
+    flesh_depth: Scalar = 0.002
+    """How far the object comes into the hand, measured in its flesh, metres: many balls say the same."""
+    flesh_margin: Scalar = 0.001
+    """So far into a ball costs nothing, metres: balls are midway between vertices, and flesh gives way."""
     sigma_scale: Scalar = 1.4
     """What validation clips say the normal equations leave out of the joints' spread."""
     pose_prior: Scalar = 0.02
