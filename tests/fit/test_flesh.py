@@ -133,4 +133,5 @@ def test_a_wire_leaves_the_finger(hand: HandModel) -> None:
 
     without = deepest(DEFAULT.replace(flesh_depth=1e3))
     assert without > 0.003
-    assert deepest(DEFAULT) < 0.5 * without
+    assert deepest(DEFAULT) < 0.85 * without
+    assert deepest(DEFAULT.replace(flesh_depth=1e-3)) < 0.5 * without

@@ -7,7 +7,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -65,49 +65,69 @@ def benchmark(
         for p in perturbations
     }
     bar = tqdm(total=len(work) * sum(map(len, shown.values())), desc=dataset, disable=None, smoothing=0.05)
-    # one answer is scored, on one core, while the next is made
-    with bar, ThreadPoolExecutor(1) as scorer:
+
+    def tasks() -> Iterator[_Task]:
         for clip_id, clean in work:
             truth = cache(partial(prepare, clean))
+            under: dict[bytes, dict[str, Scores]] = {}  # noises that lose the same frames score the truth the same
             for perturbation in perturbations:
                 names = shown[perturbation.name]
                 place = folder / "clips" / dataset / perturbation.name / f"{clip_id}.json"
                 record = _read(place) or {"dataset": dataset, "clip": clip_id, "noise": perturbation.name, "seed": seed}
                 record |= {"frames": clean.n_frames, "fps": clean.fps}
                 scores: dict[str, Scores] = record.setdefault("scores", {})
+                noisy = perturb_clip(clip_id, clean, perturbation, seed)
+                lost = np.asarray(noisy.hand_valid).tobytes()
+                if "truth" in under.setdefault(lost, scores):
+                    scores.setdefault("truth", under[lost]["truth"])
                 missing = [name for name in names if name not in scores]
                 bar.update(len(names) - len(missing))
                 bar.set_postfix_str(f"{clip_id} {perturbation.name}")
-                if missing:
-                    noisy = perturb_clip(clip_id, clean, perturbation, seed)
-                    best = {name: found.setting for name, found in tuned[perturbation.name].items()}
-                    todo = {name: best.get(name, methods.get(name)) for name in missing}
-                    for name, found in _scored(truth(), noisy, todo, scorer):
-                        scores[name] = found
-                        write_whole(place, json.dumps(record, indent=1))
-                        bar.update()
-                tables[perturbation.name][clip_id] = {name: scores[name] for name in names}
-    return tables
+                best = {name: found.setting for name, found in tuned[perturbation.name].items()}
+                for name in missing:
+                    yield _Task(place, record, truth(), noisy, name, best.get(name, methods.get(name)))
+                tables[perturbation.name][clip_id] = scores
+
+    # one answer is scored, on one core, while the next is made
+    with bar, ThreadPoolExecutor(1) as scorer:
+        for task, found in _scored(tasks(), scorer):
+            task.record["scores"][task.name] = found
+            write_whole(task.place, json.dumps(task.record, indent=1))
+            bar.update()
+    return {
+        noise: {clip: {name: scores[name] for name in shown[noise]} for clip, scores in table.items()}
+        for noise, table in tables.items()
+    }
 
 
-def _scored(
-    truth: Truth, noisy: Sequence, methods: Mapping[str, Method | Setting | None], scorer: Executor
-) -> Iterator[tuple[str, Scores]]:
-    """Each method's scores, one behind: while `scorer` is at one answer the next is made."""
-    waiting: tuple[str, float, Future[Scores]] | None = None
-    for name, method in methods.items():
+class _Task(NamedTuple):
+    """One method's answer to one noisy clip, to be scored."""
+
+    place: Path
+    record: dict[str, Any]
+    """What `place` holds."""
+    truth: Truth
+    noisy: Sequence
+    name: str
+    method: Method | Setting | None
+
+
+def _scored(tasks: Iterable[_Task], scorer: Executor) -> Iterator[tuple[_Task, Scores]]:
+    """Each task's scores, one behind: while `scorer` is at one answer the next is made."""
+    waiting: tuple[_Task, float, Future[Scores]] | None = None
+    for task in tasks:
         started = time.perf_counter()
-        answer = _answer(truth, noisy, method)
+        answer = _answer(task.truth, task.noisy, task.method)
         seconds = time.perf_counter() - started
         if waiting is not None:
             yield _finished(*waiting)
-        waiting = name, seconds, scorer.submit(score, truth, answer, np.asarray(noisy.hand_valid))
+        waiting = task, seconds, scorer.submit(score, task.truth, answer, np.asarray(task.noisy.hand_valid))
     if waiting is not None:
         yield _finished(*waiting)
 
 
-def _finished(name: str, seconds: float, scores: Future[Scores]) -> tuple[str, Scores]:
-    return name, scores.result() | {"seconds": seconds}
+def _finished(task: _Task, seconds: float, scores: Future[Scores]) -> tuple[_Task, Scores]:
+    return task, scores.result() | {"seconds": seconds}
 
 
 def _answer(truth: Truth, noisy: Sequence, method: Method | Setting | None) -> Answer:

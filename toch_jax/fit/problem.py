@@ -93,6 +93,8 @@ class FleshTerm(struct.PyTreeNode):
     """With the radii that must be kept free."""
     weight: Float[Array, "T"]
     """Of how far the object comes into each ball."""
+    watched: int = struct.field(pytree_node=False, default=32)
+    """How many balls of each frame push: those that it comes into farthest."""
 
 
 class Problem(struct.PyTreeNode):

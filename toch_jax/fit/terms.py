@@ -124,10 +124,12 @@ def _contact_rows(model: HandModel, bones: Bones, term: ContactTerm) -> Rows:
 
 
 def _flesh_rows(model: HandModel, bones: Bones, term: FleshTerm, contact: ContactTerm) -> Rows:
-    pairs = jnp.broadcast_to(term.flesh.vertices, (len(bones.position), *term.flesh.vertices.shape))
-    centres = middle_points(model, bones, pairs)
+    every = all_vertices(model, bones)[:, term.flesh.vertices].mean(axis=2)
+    into = term.flesh.radius - distance_to_object(contact.object, contact.motion, every)[0]
+    chosen = jax.lax.top_k(into, min(term.watched, into.shape[1]))[1]
+    centres = middle_points(model, bones, term.flesh.vertices[chosen])
     distance, direction = distance_to_object(contact.object, contact.motion, centres.position)
-    free = distance - term.flesh.radius
+    free = distance - term.flesh.radius[chosen]
     root = jnp.sqrt(term.weight)[:, None]
     direction = jnp.where((free < 0)[..., None], root[..., None] * direction, 0.0)
     by_frame, by_shape = project(bones, centres, direction[:, :, None])
