@@ -7,11 +7,9 @@ import pytest
 from grasps import BALL_RADIUS, plain_jit, still
 from test_banded import dense
 
-from toch_jax.fit.flesh import Flesh
 from toch_jax.fit.kinematics import joint_points, pose_bones, surface_points
 from toch_jax.fit.problem import (
     ContactTerm,
-    FleshTerm,
     JointTerm,
     PriorTerm,
     Problem,
@@ -78,9 +76,6 @@ def problem(random_hand: HandModel, ball: ObjectModel, state: HandState) -> Prob
             shape_weight=jnp.asarray(0.5),
         ),
         contact=ContactTerm(ball, still(T), skin, jnp.full(T, 1000.0), jnp.asarray(0.001), jnp.asarray(False)),
-        flesh=FleshTerm(
-            Flesh(jnp.asarray(rng.integers(0, 30, (M, 2)), jnp.int32), jnp.full(M, 0.06)), _positive(rng, 500, T)
-        ),
         # The last frame pads: nothing ties it to the others.
         frame_valid=jnp.arange(T) < T - 1,
     )

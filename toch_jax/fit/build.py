@@ -3,8 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from toch_jax.fit.flesh import Flesh
-from toch_jax.fit.problem import ContactTerm, FleshTerm, JointTerm, PriorTerm, SmoothTerm, SurfaceTerm, TrackedTerm
+from toch_jax.fit.problem import ContactTerm, JointTerm, PriorTerm, SmoothTerm, SurfaceTerm, TrackedTerm
 from toch_jax.fit.settings import FitSettings, Levels
 from toch_jax.fit.skin_binding import Binding
 from toch_jax.fit.state import HandState
@@ -47,11 +46,6 @@ def no_contact(n_frames: int) -> ContactTerm:
     still = ObjectMotion(jnp.broadcast_to(jnp.eye(3), (1, n_frames, 3, 3)), jnp.zeros((1, n_frames, 3)))
     point = Binding(jnp.zeros(1, jnp.int32), jnp.ones((1, 3)) / 3, jnp.zeros((1, 3)))
     return ContactTerm(one, still, point, jnp.zeros(n_frames), jnp.zeros(()), jnp.zeros((), bool), watched=1)
-
-
-def no_flesh(n_frames: int) -> FleshTerm:
-    """A flesh term that says nothing."""
-    return FleshTerm(Flesh(jnp.zeros((1, 2), jnp.int32), jnp.zeros(1)), jnp.zeros(n_frames))
 
 
 def smooth_term(

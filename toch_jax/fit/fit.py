@@ -13,9 +13,8 @@ from flax import struct
 from jaxtyping import Array, Bool, Float
 
 from toch_jax.fit.build import no_joints, no_surface, prior_term, smooth_term, tracked_term
-from toch_jax.fit.flesh import Flesh, flesh_of
 from toch_jax.fit.noise import estimate_noise
-from toch_jax.fit.problem import ContactTerm, FleshTerm, JointTerm, Problem, SurfaceTerm
+from toch_jax.fit.problem import ContactTerm, JointTerm, Problem, SurfaceTerm
 from toch_jax.fit.settings import DEFAULT, FitSettings, Levels, Scalar
 from toch_jax.fit.skin_binding import Binding, own_skin
 from toch_jax.fit.smooth import smooth_track
@@ -111,7 +110,6 @@ def solve_hand(
         joints,
         settings,
         own_skin(model) if skin is None else skin,
-        flesh_of(model, tracked.betas),
     )
     smoothed = solve_trajectory(model, smooth, start, settings.steps)
     last, solution = robust, solve_trajectory(model, robust, smoothed.state, settings.steps)
@@ -157,7 +155,6 @@ def _problems(
     joints: JointTerm | None,
     settings: FitSettings,
     skin: Binding,
-    flesh: Flesh,
 ) -> tuple[HandState, Levels, Problem, Problem, Problem]:
     """The start, its noise, and the problems of the three passes; over a bucket's frames, `valid` where the clip is."""
     size = len(valid)
@@ -180,12 +177,10 @@ def _problems(
         smooth=smooth_term(settings, fps, pace, robust=False),
         prior=prior_term(model, settings),
         contact=contact.replace(weight=jnp.zeros(size)),
-        flesh=FleshTerm(flesh.replace(radius=flesh.radius - settings.flesh_margin), jnp.zeros(size)),
         frame_valid=valid,
     )
     robust = smooth.replace(
         contact=contact,
-        flesh=smooth.flesh.replace(weight=jnp.asarray(valid / settings.flesh_depth**2, jnp.float32)),
         tracked=tracked_term(start, seen, noise, settings, robust=True),
         smooth=smooth_term(settings, fps, pace, robust=True),
     )

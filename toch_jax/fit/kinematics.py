@@ -86,11 +86,6 @@ def skin_points(model: HandModel, bones: Bones, vertices: Int[Array, "T M"]) -> 
     return _mixed_points(model, bones, vertices[..., None], jnp.ones((*vertices.shape, 1)))
 
 
-def middle_points(model: HandModel, bones: Bones, vertices: Int[Array, "T M C"]) -> Points:
-    """Points in the middle of C chosen vertices of each frame, with derivatives."""
-    return _mixed_points(model, bones, vertices, jnp.full(vertices.shape, 1 / vertices.shape[-1]))
-
-
 def surface_points(
     model: HandModel, bones: Bones, face: Int[Array, "T M"], barycentric: Float[Array, "T M 3"]
 ) -> Points:

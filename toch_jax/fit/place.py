@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from toch_jax.fit.build import GAUSSIAN, no_contact, no_flesh, no_joints, prior_term, tracked_term
+from toch_jax.fit.build import GAUSSIAN, no_contact, no_joints, prior_term, tracked_term
 from toch_jax.fit.problem import JointTerm, Problem, SmoothTerm, SurfaceTerm
 from toch_jax.fit.settings import DEFAULT, Levels
 from toch_jax.fit.skin_binding import nearest_on_skin, posed_skin
@@ -55,7 +55,6 @@ def _solve(
         # Another hand's proportions are off in the same way in every frame: the prior has to weigh on each.
         prior=prior.replace(shape_weight=prior.shape_weight * valid.sum()),
         contact=no_contact(n_frames),
-        flesh=no_flesh(n_frames),
         frame_valid=valid,
     )
     return params_from_state(model, solve_trajectory(model, problem, state, STEPS).state)

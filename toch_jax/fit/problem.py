@@ -7,7 +7,6 @@ usually that of the object's part which the hand holds.
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
-from toch_jax.fit.flesh import Flesh
 from toch_jax.fit.skin_binding import Binding
 from toch_jax.fit.state import HandState
 from toch_jax.hand.model import HandModel
@@ -86,17 +85,6 @@ class ContactTerm(struct.PyTreeNode):
     """How many points of each frame push: the deepest."""
 
 
-class FleshTerm(struct.PyTreeNode):
-    """What is inside the hand stays out of the contact term's object."""
-
-    flesh: Flesh
-    """With the radii that must be kept free."""
-    weight: Float[Array, "T"]
-    """Of how far the object comes into each ball."""
-    watched: int = struct.field(pytree_node=False, default=32)
-    """How many balls of each frame push: those that it comes into farthest."""
-
-
 class Problem(struct.PyTreeNode):
     """All terms of one hand's trajectory over T frames (T even)."""
 
@@ -106,7 +94,6 @@ class Problem(struct.PyTreeNode):
     smooth: SmoothTerm
     prior: PriorTerm
     contact: ContactTerm
-    flesh: FleshTerm
     frame_valid: Bool[Array, "T"]
     """False for the frames that pad the clip to its bucket."""
 

@@ -45,7 +45,7 @@ class FitSettings(struct.PyTreeNode):
     tracked_shape: Scalar = 0.1
     field_strength: Scalar = 0.02
     """How many independent samples all correspondences of a frame are worth."""
-    joint_strength: Scalar = 0.3
+    joint_strength: Scalar = 0.15
     """The same of the denoiser's 21 joints."""
     depth: Scalar = 0.001
     """Depth inside the object of a point whose skin faces it squarely, metres."""
@@ -55,10 +55,6 @@ class FitSettings(struct.PyTreeNode):
     """`depth` while it goes back, by and by: at once hard, contact throws a hand farther than it need go."""
     margin: Scalar = 0.0005
     """Depth that costs nothing, metres."""
-    flesh_depth: Scalar = 0.004
-    """How far the object comes into the hand, measured in its flesh, metres: many balls say the same."""
-    flesh_margin: Scalar = 0.001
-    """So far into a ball costs nothing, metres: balls are midway between vertices, and flesh gives way."""
     sigma_scale: Scalar = 1.4
     """What validation clips say the normal equations leave out of the joints' spread."""
     pose_prior: Scalar = 0.02

@@ -13,25 +13,8 @@ from flax import struct
 from jaxtyping import Array, Bool, Float
 
 from toch_jax.fit.banded import BandedSystem
-from toch_jax.fit.kinematics import (
-    Bones,
-    all_vertices,
-    joint_points,
-    middle_points,
-    pose_bones,
-    project,
-    surface_points,
-)
-from toch_jax.fit.problem import (
-    ContactTerm,
-    FleshTerm,
-    JointTerm,
-    PriorTerm,
-    Problem,
-    SmoothTerm,
-    SurfaceTerm,
-    TrackedTerm,
-)
+from toch_jax.fit.kinematics import Bones, all_vertices, joint_points, pose_bones, project, surface_points
+from toch_jax.fit.problem import ContactTerm, JointTerm, PriorTerm, Problem, SmoothTerm, SurfaceTerm, TrackedTerm
 from toch_jax.fit.skin_binding import bound_points
 from toch_jax.fit.state import N_UNKNOWNS, WRIST_SCALE, HandState
 from toch_jax.hand.model import HandModel
@@ -121,19 +104,6 @@ def _contact_rows(model: HandModel, bones: Bones, term: ContactTerm) -> Rows:
     direction = jnp.where(inside[..., None], root[..., None] * direction, 0.0)
     by_frame, by_shape = project(bones, points, direction[:, :, None])
     return Rows(jnp.where(inside, root * (distance + term.margin), 0.0), by_frame, by_shape)
-
-
-def _flesh_rows(model: HandModel, bones: Bones, term: FleshTerm, contact: ContactTerm) -> Rows:
-    every = all_vertices(model, bones)[:, term.flesh.vertices].mean(axis=2)
-    into = term.flesh.radius - distance_to_object(contact.object, contact.motion, every)[0]
-    chosen = jax.lax.top_k(into, min(term.watched, into.shape[1]))[1]
-    centres = middle_points(model, bones, term.flesh.vertices[chosen])
-    distance, direction = distance_to_object(contact.object, contact.motion, centres.position)
-    free = distance - term.flesh.radius[chosen]
-    root = jnp.sqrt(term.weight)[:, None]
-    direction = jnp.where((free < 0)[..., None], root[..., None] * direction, 0.0)
-    by_frame, by_shape = project(bones, centres, direction[:, :, None])
-    return Rows(jnp.where(free < 0, root * free, 0.0), by_frame, by_shape)
 
 
 def _way_back(
@@ -314,7 +284,6 @@ def linearize(model: HandModel, problem: Problem, state: HandState) -> Linear:
     linear = add_rows(linear, _surface_rows(model, bones, problem.surface))
     linear = add_rows(linear, _joint_rows(model, bones, problem.joints))
     linear = add_rows(linear, _contact_rows(model, bones, problem.contact))
-    linear = add_rows(linear, _flesh_rows(model, bones, problem.flesh, problem.contact))
     linear = _add_tracked(linear, problem.tracked, state)
     linear = _add_smooth(linear, problem.smooth, state, problem.frame_valid)
     return _add_prior(linear, problem.prior, state, problem.frame_valid)
