@@ -89,6 +89,26 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path, clean: Sequence) -> None
     assert tuned["mpjpe_mm"] == pytest.approx(one["scores"][GAUSSIAN]["mpjpe"], rel=1e-4)  # "a" is the validation clip
 
 
+def test_noises_together_score_as_each_by_itself(tmp_path: Path, clean: Sequence) -> None:
+    """The truth is scored once for noises that lose the same frames, and anew where others are lost."""
+
+    def run(folder: str, *noises: str) -> dict[str, dict[str, float]]:
+        tables = benchmark("toy", [("a", clean)], [], noises, {"input": tracked}, tmp_path / folder)
+        return {
+            f"{noise} {method}": {name: value for name, value in scores.items() if name != "seconds"}
+            for noise, table in tables.items()
+            for method, scores in table["a"].items()
+        }
+
+    noises = "T(0.01)", "missing(0.5,0.01)", "R(0.3)"
+    together = run("together", *noises)
+    alone = {name: scores for noise in noises for name, scores in run(noise, noise).items()}
+    assert list(together) == list(alone)
+    for name, scores in together.items():
+        assert scores == pytest.approx(alone[name], nan_ok=True), name
+    assert ["mpjpe_missing" in together[f"{noise} truth"] for noise in noises] == [False, True, False]
+
+
 def test_unknown_noise(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="X"):
         benchmark("toy", [], [], ["X(1)"], {"input": tracked}, tmp_path)

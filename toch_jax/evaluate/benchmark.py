@@ -69,7 +69,8 @@ def benchmark(
     def tasks() -> Iterator[_Task]:
         for clip_id, clean in work:
             truth = cache(partial(prepare, clean))
-            under: dict[bytes, dict[str, Scores]] = {}  # noises that lose the same frames score the truth the same
+            # by which frames are lost: under noises that lose the same ones the truth scores the same
+            by_lost: dict[bytes, dict[str, Scores]] = {}
             for perturbation in perturbations:
                 names = shown[perturbation.name]
                 place = folder / "clips" / dataset / perturbation.name / f"{clip_id}.json"
@@ -78,8 +79,8 @@ def benchmark(
                 scores: dict[str, Scores] = record.setdefault("scores", {})
                 noisy = perturb_clip(clip_id, clean, perturbation, seed)
                 lost = np.asarray(noisy.hand_valid).tobytes()
-                if "truth" in under.setdefault(lost, scores):
-                    scores.setdefault("truth", under[lost]["truth"])
+                if "truth" in by_lost.setdefault(lost, scores):
+                    scores.setdefault("truth", by_lost[lost]["truth"])
                 missing = [name for name in names if name not in scores]
                 bar.update(len(names) - len(missing))
                 bar.set_postfix_str(f"{clip_id} {perturbation.name}")

@@ -54,7 +54,7 @@ def summarise(dataset: str, noise: str, table: Mapping[str, Mapping[str, Mapping
 
 
 def means_and_intervals(values: Float[np.ndarray, "metrics clips"]) -> list[tuple[float, float, float]]:
-    """Each row's mean and its 95 % percentile-bootstrap interval; the same values give the same interval."""
+    """Each row's mean and its 95 % percentile-bootstrap interval, in the row's unit; the same values give the same."""
     means = values.mean(axis=1)
     low, high = means, means
     if values.shape[1] > 1:

@@ -116,6 +116,7 @@ def hands_table(results: Iterable[Result]) -> str:
 
 
 def _truth_and_ours(found: Mapping[Key, Result], noise: str, metric: str) -> list[str]:
+    """Cells of the means, in the metric's unit."""
     cells = [found.get((noise, method, metric)) for method in ("truth", OURS)]
     return ["-" if cell is None else f"{cell.mean:.2f}" for cell in cells]
 
