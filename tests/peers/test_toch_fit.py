@@ -69,17 +69,21 @@ def test_frames_come_from_the_windows_of_the_paper(n_frames, padded):
     np.testing.assert_array_equal(found, wanted)
 
 
-@pytest.fixture(scope="module")
-def problem():
+@pytest.fixture(scope="module", params=["plain", "with pose correctives"])
+def problem(request):
     """Points of the skin of three random hands, and where they are."""
     rng = np.random.default_rng(0)
     surface = field_hand("open", "right")
+    corrected = request.param != "plain"
+    if corrected:
+        directions = rng.normal(scale=0.001, size=surface.posedirs.shape)
+        surface = surface.replace(posedirs=jnp.asarray(directions, jnp.float32))
     face = rng.integers(0, len(surface.faces), (3, 40))
     weights = rng.dirichlet(np.ones(3), (3, 40))
     corners = np.asarray(surface.faces)[face]
 
     def blend(values):
-        return jnp.asarray(np.einsum("tmc,tmc...->tm...", weights, np.asarray(values)[corners]), jnp.float32)
+        return jnp.asarray(np.einsum("tmc,tmc...->t...m", weights, np.asarray(values)[corners]), jnp.float32)
 
     unknowns = Unknowns(
         turn=jnp.asarray(rng.normal(size=(3, 3)), jnp.float32),
@@ -90,9 +94,9 @@ def problem():
     targets = Targets(
         weights=blend(surface.weights),
         template=blend(surface.v_template),
-        shapedirs=blend(surface.shapedirs),
-        posedirs=None,
-        place=jnp.asarray(rng.normal(size=(3, 40, 3)), jnp.float32),
+        shapedirs=jnp.moveaxis(blend(surface.shapedirs), 2, 0),
+        posedirs=jnp.moveaxis(blend(surface.posedirs), 2, 1) if corrected else None,
+        place=jnp.asarray(rng.normal(size=(3, 3, 40)), jnp.float32),
         weight=jnp.asarray(rng.dirichlet(np.ones(120)).reshape(3, 40), jnp.float32),
     )
     return surface, targets, unknowns, corners, weights
@@ -104,7 +108,7 @@ def test_points_are_those_of_the_skinned_hand(problem):
     vertices, joints = skin_frames(surface, params)
     wanted = np.einsum("tmc,tmcx->tmx", weights, np.asarray(vertices)[np.arange(3)[:, None, None], corners])
     points, skeleton = plain_jit(pose_points, surface, targets, unknowns)
-    off = np.linalg.norm(np.asarray(points) - wanted, axis=-1)
+    off = np.linalg.norm(np.asarray(points).swapaxes(1, 2) - wanted, axis=-1)
     assert off.mean() < 2e-4
     assert off.max() < 2e-3
     np.testing.assert_allclose(np.asarray(skeleton), np.asarray(joints)[:, :16], atol=1e-5)
@@ -114,7 +118,7 @@ def test_loss_is_the_scripts(problem):
     surface, targets, unknowns, _, _ = problem
     points, joints = (np.asarray(each, np.float64) for each in plain_jit(pose_points, surface, targets, unknowns))
     pose, betas = np.asarray(unknowns.pose, np.float64), np.asarray(unknowns.betas, np.float64)
-    off = np.sum(np.asarray(targets.weight)[..., None] * (points - np.asarray(targets.place)) ** 2) / 3
+    off = np.sum(np.asarray(targets.weight)[:, None] * (points - np.asarray(targets.place)) ** 2) / 3
     bend = joints[2] - 2 * joints[1] + joints[0]
     wanted = (
         20 * off
@@ -136,9 +140,8 @@ def test_few_correspondences_stand_for_all(held):
     np.testing.assert_allclose(np.asarray(targets.weight).sum(axis=1), hits / hits.sum(), rtol=1e-5)
     # the tracked hand's own points are where its own field says
     vertices = skin_frames(scene.surface, scene.tracked)[0]
-    nearest = np.linalg.norm(np.asarray(targets.place)[:, :, None] - np.asarray(vertices)[:, None], axis=-1).min(
-        axis=-1
-    )
+    places = np.asarray(targets.place).swapaxes(1, 2)
+    nearest = np.linalg.norm(places[:, :, None] - np.asarray(vertices)[:, None], axis=-1).min(axis=-1)
     assert nearest[np.asarray(targets.weight) > 0].max() < 0.01
 
 

@@ -50,16 +50,16 @@ RATE = 0.1
 
 
 class Targets(struct.PyTreeNode):
-    """M points of the skin in each of T frames, and where they should be."""
+    """M points of the skin in each of T frames, and where they should be; points last, for speed."""
 
-    weights: Float[Array, "T M 16"]
+    weights: Float[Array, "T 16 M"]
     """Of the bones, blended over the triangle."""
-    template: Float[Array, "T M 3"]
+    template: Float[Array, "T 3 M"]
     """The point of the mean hand, unposed."""
-    shapedirs: Float[Array, "T M 3 S"]
-    posedirs: Float[Array, "T M 3 135"] | None
+    shapedirs: Float[Array, "S T 3 M"]
+    posedirs: Float[Array, "T 135 3 M"] | None
     """None where the model has none."""
-    place: Float[Array, "T M 3"]
+    place: Float[Array, "T 3 M"]
     weight: Float[Array, "T M"]
     """Sums to 1 over all."""
 
@@ -188,15 +188,15 @@ def _targets(
 
     corners = surface.faces[face]
 
-    def blend(values: Float[Array, "V *rest"]) -> Float[Array, "T M *rest"]:
-        return jnp.einsum("tmc,tmc...->tm...", barycentric, values[corners])
+    def blend(values: Float[Array, "V *rest"]) -> Float[Array, "T *rest M"]:
+        return jnp.einsum("tmc,tmc...->t...m", barycentric, values[corners])
 
     return Targets(
         weights=blend(surface.weights),
         template=blend(surface.v_template),
-        shapedirs=blend(surface.shapedirs),
-        posedirs=blend(surface.posedirs),
-        place=pick(points) + pick(field.distance)[..., None] * pick(normals),
+        shapedirs=jnp.moveaxis(blend(surface.shapedirs), 2, 0),
+        posedirs=jnp.moveaxis(blend(surface.posedirs), 2, 1),
+        place=jnp.swapaxes(pick(points) + pick(field.distance)[..., None] * pick(normals), 1, 2),
         weight=weight,
     )
 
@@ -270,7 +270,7 @@ def script_loss(model: HandModel, targets: Targets, unknowns: Unknowns, n_frames
 
 def pose_points(
     model: HandModel, targets: Targets, unknowns: Unknowns
-) -> tuple[Float[Array, "T M 3"], Float[Array, "T 16 3"]]:
+) -> tuple[Float[Array, "T 3 M"], Float[Array, "T 16 3"]]:
     """The targets' points of the skin, and the skeleton's joints."""
     pose = (unknowns.pose @ model.pose_components[:N_POSE]).reshape(-1, 15, 3)
     turns = jnp.concatenate([unknowns.turn[:, None], pose], axis=1)
@@ -278,20 +278,19 @@ def pose_points(
     rest = jnp.broadcast_to(rest_joints(model, unknowns.betas), turns.shape)
     rotation, position = forward_kinematics(model.parents, rotations, rest)
     offset = position - jnp.einsum("tjab,tjb->tja", rotation, rest)
-    shaped = targets.template + targets.shapedirs @ unknowns.betas
+    shaped = targets.template + jnp.tensordot(unknowns.betas, targets.shapedirs, axes=1)
     if targets.posedirs is not None:
         bend = (rotations[:, 1:] - jnp.eye(3)).reshape(-1, 135)
-        shaped = shaped + jnp.einsum("tmcq,tq->tmc", targets.posedirs, bend)
-    motion = jnp.concatenate([rotation.reshape(-1, 16, 9), offset], axis=-1)
-    blended = jnp.einsum("tmj,tjk->tmk", targets.weights, motion)
-    turned = jnp.sum(blended[..., :9].reshape(*shaped.shape, 3) * shaped[..., None, :], axis=-1)
-    place = unknowns.place[:, None]
-    return turned + blended[..., 9:] + place, position + place
+        shaped = shaped + jnp.einsum("tqcm,tq->tcm", targets.posedirs, bend)
+    motion = jnp.concatenate([rotation, offset[..., None]], axis=-1)
+    blended = jnp.einsum("tjab,tjm->tabm", motion, targets.weights)
+    turned = jnp.sum(blended[:, :, :3] * shaped[:, None], axis=2) + blended[:, :, 3]
+    return turned + unknowns.place[..., None], position + unknowns.place[:, None]
 
 
-def _off(targets: Targets, points: Float[Array, "T M 3"]) -> Float[Array, ""]:
+def _off(targets: Targets, points: Float[Array, "T 3 M"]) -> Float[Array, ""]:
     """Mean square of a coordinate's error, over all correspondences."""
-    return jnp.sum(targets.weight * jnp.mean((points - targets.place) ** 2, axis=-1))
+    return jnp.sum(targets.weight * jnp.mean((points - targets.place) ** 2, axis=1))
 
 
 def _mean(values: Float[Array, "T"], there: Bool[Array, "T"]) -> Float[Array, ""]:
