@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ class Oracle:
 
     repair: Repair
 
+
+AT_ONCE = 2
+"""Answers that are made and scored beside each other: one alone leaves half of two cores idle."""
 
 Method = Repair | Oracle | list[Setting]
 """A repair; or the settings of a filter, of which the best on the validation clips is the method."""
@@ -89,9 +93,8 @@ def benchmark(
                     yield _Task(place, record, truth(), noisy, name, best.get(name, methods.get(name)))
                 tables[perturbation.name][clip_id] = scores
 
-    # one answer is scored, on one core, while the next is made
-    with bar, ThreadPoolExecutor(1) as scorer:
-        for task, found in _scored(tasks(), scorer):
+    with bar, ThreadPoolExecutor(AT_ONCE) as workers:
+        for task, found in _scored(tasks(), workers):
             task.record["scores"][task.name] = found
             write_whole(task.place, json.dumps(task.record, indent=1))
             bar.update()
@@ -113,22 +116,23 @@ class _Task(NamedTuple):
     method: Method | Setting | None
 
 
-def _scored(tasks: Iterable[_Task], scorer: Executor) -> Iterator[tuple[_Task, Scores]]:
-    """Each task's scores, one behind: while `scorer` is at one answer the next is made."""
-    waiting: tuple[_Task, float, Future[Scores]] | None = None
+def _scored(tasks: Iterable[_Task], workers: Executor) -> Iterator[tuple[_Task, Scores]]:
+    """Each task's scores, in order; `workers` are always some tasks ahead."""
+    ahead: deque[tuple[_Task, Future[Scores]]] = deque()
     for task in tasks:
-        started = time.perf_counter()
-        answer = _answer(task.truth, task.noisy, task.method)
-        seconds = time.perf_counter() - started
-        if waiting is not None:
-            yield _finished(*waiting)
-        waiting = task, seconds, scorer.submit(score, task.truth, answer, np.asarray(task.noisy.hand_valid))
-    if waiting is not None:
-        yield _finished(*waiting)
+        ahead.append((task, workers.submit(_scores, task)))
+        if len(ahead) > AT_ONCE:
+            task, scores = ahead.popleft()
+            yield task, scores.result()
+    for task, scores in ahead:
+        yield task, scores.result()
 
 
-def _finished(task: _Task, seconds: float, scores: Future[Scores]) -> tuple[_Task, Scores]:
-    return task, scores.result() | {"seconds": seconds}
+def _scores(task: _Task) -> Scores:
+    started = time.perf_counter()
+    answer = _answer(task.truth, task.noisy, task.method)
+    seconds = time.perf_counter() - started
+    return score(task.truth, answer, np.asarray(task.noisy.hand_valid)) | {"seconds": seconds}
 
 
 def _answer(truth: Truth, noisy: Sequence, method: Method | Setting | None) -> Answer:
