@@ -6,12 +6,14 @@ import pytest
 import trimesh
 from scipy.spatial.transform import Rotation
 
+from toch_jax.datasets.arctic.objects import HingedObject
 from toch_jax.datasets.open_grasps.builder import hand_probe
 from toch_jax.datasets.open_grasps.hinged import hinge_turn, make_hinged
 from toch_jax.datasets.open_grasps.pairs import longest_run
-from toch_jax.datasets.open_grasps.stage import FLIP, Stage, hands_depth, make_stage
+from toch_jax.datasets.open_grasps.path import Hand
+from toch_jax.datasets.open_grasps.stage import FLIP, Grip, Stage, Track, hands_depth, make_stage
 from toch_jax.hand.files import load_hand
-from toch_jax.hand.model import HandModel
+from toch_jax.hand.model import HandModel, Side, rest_joints
 from toch_jax.object.build import build_object
 from toch_jax.object.sdf import signed_distance
 from toch_jax.sequence.mirror import mirror_object
@@ -67,3 +69,16 @@ def test_longest_run_of_angles() -> None:
     begin, end = longest_run(good)
     assert begin.tolist() == [[4, 0, 0]]
     assert end.tolist() == [[7, 0, 7]]
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_clearance_of_a_flat_hand_over_a_slab(model: HandModel, side: Side) -> None:
+    slab = trimesh.creation.box((0.8, 0.8, 0.02))
+    thing = HingedObject(np.asarray(slab.vertices), np.asarray(slab.faces), np.zeros(len(slab.vertices), np.int32))
+    stage = make_stage(model, hand_probe(model), thing, False, 30.0, "slab")
+    lowest = (np.asarray(model.v_template) - np.asarray(rest_joints(model, jnp.zeros(10)))[0])[:, 2].min()
+    heights = np.array([0.03, 0.1]) - lowest
+    wrist = np.stack([np.zeros(2), np.zeros(2), 0.01 + heights], axis=1)
+    hand = Hand(np.tile(np.eye(3), (2, 1, 1)), wrist, np.zeros((2, 15, 3)))
+    track = Track(Grip(side, 0, [hand[:1]], "five", np.zeros(10)), hand)
+    np.testing.assert_allclose(stage.clearance([track], np.zeros(2)), [0.03, 0.1], atol=1e-5)

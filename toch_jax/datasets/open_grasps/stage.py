@@ -6,6 +6,7 @@ those seen in a mirror across x = 0; what it does is mirrored back at the end.
 
 from dataclasses import dataclass
 
+import igl
 import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float
@@ -167,6 +168,19 @@ class Stage:
             if hands_depth(model, skins, [track.grip.side for track in tracks]).max() > MAX_HANDS_DEPTH_M:
                 return None
         return np.stack(grasps)
+
+    def clearance(self, tracks: list[Track], angle: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
+        """How near a vertex of any hand comes to any part; metres, exact, for hands that are in nothing."""
+        nearest = np.full(len(angle), np.inf)
+        for track in tracks:
+            side, held = track.grip.side, track.grip.part
+            points = self.shops[side][held].skin(track.hand, track.grip.betas)
+            for part, shop in enumerate(self.shops[side]):
+                there = np.einsum("tab,tkb->tka", self.turn_to(side, held, part, angle), points).reshape(-1, 3)
+                corners, faces = np.asarray(shop.surface.vertices), np.asarray(shop.surface.faces, np.int64)
+                square = igl.point_mesh_squared_distance(there, corners, faces)[0].reshape(len(angle), -1)
+                nearest = np.minimum(nearest, np.sqrt(square.min(axis=1)))
+        return nearest
 
 
 def make_stage(

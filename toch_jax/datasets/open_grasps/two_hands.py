@@ -17,6 +17,8 @@ from toch_jax.datasets.open_grasps.stage import FLIP, Grip, Stage, Track, repeat
 REST = 4
 """Frames between taking hold and moving."""
 TRIES = 3
+AWAY_M = 0.03
+"""Hands that come from nowhere and go nowhere begin and end at least so far from the object."""
 TURN_SPEED = np.deg2rad(75.0)
 """At which a hinge is opened, radians a second, on average."""
 
@@ -81,7 +83,7 @@ def both_hold(
         Held(int(take - way), int(take), int(end), int(end + back))
         for take, way, end, back in zip(first, come, last, go, strict=True)
     ]
-    return _string(stage, grips, times, Motion(angle, rotation, translation), rng)
+    return _string(stage, grips, times, Motion(angle, rotation, translation), rng, AWAY_M)
 
 
 def pass_on(
@@ -137,9 +139,11 @@ def two_handed_entries(stage: Stage, made: Staged, rng: np.random.Generator) -> 
 
 
 def _string(
-    stage: Stage, grips: list[Grip], times: list[Held], motion: Motion, rng: np.random.Generator
+    stage: Stage, grips: list[Grip], times: list[Held], motion: Motion, rng: np.random.Generator, away: float = 0.0
 ) -> Staged | None:
-    """Ways in and out for each hand, the waits before and after, and the exact test of it all."""
+    """Ways in and out for each hand, the waits before and after, and the exact test of it all: the hands' contact, and
+    that they are `away` (metres) from the object at both ends."""
+    ends = np.array([0, -1])
     frames = len(motion.angle)
     for attempt in range(TRIES):
         tracks = []
@@ -161,7 +165,10 @@ def _string(
             pieces = [repeated(coming[:1], time.coming), coming, held, going, repeated(going[-1:], frames - time.gone)]
             tracks.append(Track(grip, _wait_in_place(stage, grip, join(pieces), time, motion)))
         grasp = stage.test(tracks, motion.angle)
-        if grasp is not None and all(grasp[i, t.first : t.last].all() for i, t in enumerate(times)):
+        if grasp is None or not all(grasp[i, t.first : t.last].all() for i, t in enumerate(times)):
+            continue
+        at_ends = [Track(track.grip, track.hand[ends]) for track in tracks]
+        if stage.clearance(at_ends, motion.angle[ends]).min() > away:
             return Staged(tracks, motion, grasp)
     return None
 
