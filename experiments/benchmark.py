@@ -1,20 +1,19 @@
 """Every method under every noise, on real grasps of objects that no training has seen, and on generated ones.
 
 The oracles read the truth: they say what bounds ours. `ours:myodm` is ours with weights that learnt from MyoDM's
-training objects (experiments/myodm.py). Generated grasps under other noises: experiments/two_hands.py.
+training objects (experiments/myodm.py). Two hands: experiments/two_hands.py.
 """
 
 from toch_jax.benchmark import Benchmark
 from toch_jax.methods import METHODS, ORACLES
 
+NOISES = (
+    *("T(0.01)", "T(0.02)", "B(0.01,0.3)", "R(0.3)", "R(0.5)"),
+    *("bias(0.01)", "drift(0.01)", "beta(0.01,0.3,0.05)", "missing(0.2,0.01)"),
+)
+
 benchmark = Benchmark(
-    noises={
-        "myodm": (
-            *("T(0.01)", "T(0.02)", "B(0.01,0.3)", "R(0.3)", "R(0.5)"),
-            *("bias(0.01)", "drift(0.01)", "beta(0.01,0.3,0.05)", "missing(0.2,0.01)"),
-        ),
-        "open_grasps": ("T(0.01)",),
-    },
+    noises={"myodm": NOISES, "open_grasps": NOISES},
     methods=(*METHODS, "ours:myodm", *ORACLES),
     # What takes longest, or does not say how errors grow with noise.
     only={"contactopt": ("T(0.01)",)} | {name: ("T(0.01)", "R(0.3)") for name in ("ours:myodm", *ORACLES)},

@@ -45,7 +45,7 @@ class FitSettings(struct.PyTreeNode):
     tracked_shape: Scalar = 0.1
     field_strength: Scalar = 0.02
     """How many independent samples all correspondences of a frame are worth."""
-    joint_strength: Scalar = 0.15
+    joint_strength: Scalar = 0.3
     """The same of the denoiser's 21 joints."""
     depth: Scalar = 0.001
     """Depth inside the object of a point whose skin faces it squarely, metres."""
