@@ -100,6 +100,20 @@ def test_hands_that_do_not_meet_are_each_as_if_alone(clean: Sequence, box: Objec
 
 
 @pytest.mark.slow
+def test_a_third_hand_far_away_changes_nothing(pushed: Sequence, apart: Sequence, box: ObjectModel) -> None:
+    three = some_hands(pushed, [0, 1, 1])
+    params = three.hands.params
+    assert params is not None
+    params = params.replace(transl=params.transl.at[2, :, 2].add(0.5))
+    third = three.replace(hands=three.hands.replace(params=params))
+    repaired = refine(third, None, object=box)
+    off = np.linalg.norm(joints(repaired)[:2] - joints(apart), axis=-1)
+    assert off.mean() < 0.0005
+    alone = refine(some_hands(third, [2]), None, object=box)
+    assert np.linalg.norm(joints(repaired)[2] - joints(alone)[0], axis=-1).max() < 0.0005
+
+
+@pytest.mark.slow
 def test_file_to_file_with_its_table_and_picture(pushed: Sequence, clean: Sequence, tmp_path: Path) -> None:
     source, target = tmp_path / "tracked.npz", tmp_path / "clean.npz"
     save_sequence(source, pushed.replace(truth=clean.hands))

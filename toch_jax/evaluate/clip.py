@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from toch_jax.evaluate.contact import (
     Part,
@@ -37,10 +37,6 @@ class Touch:
 
     contact: Bool[np.ndarray, "T"]
     depth_mm: Float[np.ndarray, "T"]
-    volume_cm3: Float[np.ndarray, "T"] | None
-    """nan in frames that were left out; None for a hand without a mesh, or where it wasn't asked for."""
-    volume_is_exact: bool
-    """By mesh boolean; else by solid voxels."""
 
 
 def sequence_parts(sequence: Sequence) -> list[Part]:
@@ -50,22 +46,34 @@ def sequence_parts(sequence: Sequence) -> list[Part]:
     )
 
 
-def touch(motion: ObjectMotion, parts: list[Part], hand: PosedHand, volumes: bool = True) -> Touch:
-    """Contact, depth and volume (all parts of the object together); a hand without skin is measured by its joints."""
-    local = [np.asarray(in_part(motion, part, put(hand.points))) for part in range(len(parts))]
-    closest = np.min([nearest(here, part) for here, part in zip(local, parts, strict=True)], axis=0)
-    contact, depth = contact_frames(closest) & hand.valid, penetration_depths_mm(closest) * hand.valid
-    if hand.faces is None or not volumes:
-        return Touch(contact, depth, None, False)
-    chosen = np.flatnonzero(contact)
-    chosen = chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), MAX_VOLUME_FRAMES)).round().astype(int)]
-    volume, exact = np.where(contact, np.nan, 0.0), True
-    volume[chosen] = 0.0
-    for here, part in zip(local, parts, strict=True):
-        shared, is_exact = intersection_volumes_cm3(here[chosen], hand.faces, part)
-        volume[chosen] += shared
-        exact &= is_exact
-    return Touch(contact, depth, volume, exact)
+def touch(motion: ObjectMotion, parts: list[Part], hand: PosedHand) -> Touch:
+    """Contact and depth (all parts of the object together); a hand without skin is measured by its joints."""
+    each = [nearest(here, part) for here, part in zip(_by_part(motion, parts, hand), parts, strict=True)]
+    closest = np.min(each, axis=0)
+    return Touch(contact_frames(closest) & hand.valid, penetration_depths_mm(closest) * hand.valid)
+
+
+def shared_volumes_cm3(
+    motion: ObjectMotion, parts: list[Part], hand: PosedHand, frames: Int[np.ndarray, "S"]
+) -> tuple[Float[np.ndarray, "S"], bool]:
+    """Volume that a hand with a mesh shares with all parts in each of these frames; whether all are exact, by mesh
+    boolean, or some by solid voxels."""
+    assert hand.faces is not None
+    each = [
+        intersection_volumes_cm3(here[frames], hand.faces, part)
+        for here, part in zip(_by_part(motion, parts, hand), parts, strict=True)
+    ]
+    return np.sum([volume for volume, _ in each], axis=0), all(exact for _, exact in each)
+
+
+def spread(frames: Int[np.ndarray, "n"], count: int) -> Int[np.ndarray, "S"]:
+    """At most `count` of the frames, evenly spread."""
+    return frames[np.linspace(0, len(frames) - 1, min(len(frames), count)).round().astype(int)]
+
+
+def _by_part(motion: ObjectMotion, parts: list[Part], hand: PosedHand) -> list[Float[np.ndarray, "T K 3"]]:
+    """The hand's points as each part sees them."""
+    return [np.asarray(in_part(motion, part, put(hand.points))) for part in range(len(parts))]
 
 
 def measure(
@@ -82,16 +90,19 @@ def measure(
     """
     parts = sequence_parts(sequence) if parts is None else parts
     touches = [touch(sequence.object_motion, parts, hand) for hand in hands]
+    volumes = [
+        shared_volumes_cm3(sequence.object_motion, parts, hand, spread(np.flatnonzero(met.contact), MAX_VOLUME_FRAMES))
+        for hand, met in zip(hands, touches, strict=True)
+        if hand.faces is not None
+    ]
     between = hands_depth_mm(hands)
     contact = np.concatenate([t.contact for t in touches])
     depth = np.concatenate([t.depth_mm for t in touches])
     metrics = {
         "penetration_depth_mean_mm": _mean(depth[contact]),
         "penetration_depth_max_mm": float(depth.max(initial=0.0)),
-        "intersection_volume_cm3": _mean(
-            np.concatenate([t.volume_cm3[t.contact] for t in touches if t.volume_cm3 is not None] or [np.zeros(0)])
-        ),
-        "intersection_volume_is_exact": float(all(t.volume_is_exact for t in touches)),
+        "intersection_volume_cm3": _mean(np.concatenate([volume for volume, _ in volumes] or [np.zeros(0)])),
+        "intersection_volume_is_exact": float(len(volumes) == len(hands) and all(exact for _, exact in volumes)),
         "hands_depth_mean_mm": _mean(between),
         "hands_depth_max_mm": float(np.fmax.reduce(between)),
         "contact_frames": float(contact.sum()),

@@ -18,6 +18,8 @@ CONTACT_DISTANCE_M = 0.005
 """A frame is in contact when the hand comes this near (GraspTTA, Jiang et al. 2021)."""
 CONTACT_SAMPLE_M = 0.002
 """A sample of the surface is in contact when the hand lies this near along its normal (TOCH's contact IoU)."""
+INSIDE = 0.5
+"""Winding numbers above this are inside (Barill et al. 2018)."""
 GRID = 24
 """Cells along the longest side of the grid that bounds distances: it costs speed only, never exactness."""
 VOXEL_PITCH_M = 0.002
@@ -35,6 +37,20 @@ class Part:
     node_distance: Float[np.ndarray, "X Y Z"] | None
 
     @cached_property
+    def tree(self) -> igl.AABB:
+        """Of the faces, for distances."""
+        tree = igl.AABB()
+        tree.init(self.vertices, self.faces)
+        return tree
+
+    @cached_property
+    def winding(self) -> igl.FastWindingNumberBVH:
+        """Tells inside from outside."""
+        hierarchy = igl.FastWindingNumberBVH()
+        hierarchy.init(self.vertices, self.faces)
+        return hierarchy
+
+    @cached_property
     def solid(self) -> manifold3d.Manifold | None:
         """The part as a solid, or None where it is not one."""
         return _manifold(self.vertices, self.faces)
@@ -45,7 +61,7 @@ class Part:
         low, high = self.vertices.min(axis=0), self.vertices.max(axis=0)
         axes = [np.arange(a + VOXEL_PITCH_M / 2, b, VOXEL_PITCH_M) for a, b in zip(low, high, strict=True)]
         grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-        return grid[_inside(grid, self.vertices, self.faces)]
+        return grid[self.winding.winding_number(grid) > INSIDE]
 
 
 def object_parts(
@@ -77,15 +93,15 @@ def signed_distances(
 ) -> Float[np.ndarray, "*batch"]:
     """Exact distance of each point to the part's surface, negative inside; inf beyond `reach` of its bounding box.
 
-    Inside is where the generalised winding number passes 1/2 (Barill et al. 2018), so small holes do no harm.
+    Inside is told by the generalised winding number, so small holes do no harm.
     """
     near = _near(points, part, reach)
     distance = np.full(points.shape[:-1], np.inf)
     if near.any():
         query = np.ascontiguousarray(points[near], np.float64)
         # igl's own sign by winding number scales distances: d (1 - 2w)
-        unsigned = np.sqrt(igl.point_mesh_squared_distance(query, part.vertices, part.faces)[0])
-        distance[near] = np.where(_inside(query, part.vertices, part.faces), -unsigned, unsigned)
+        unsigned = np.sqrt(part.tree.squared_distance(part.vertices, part.faces, query)[0])
+        distance[near] = np.where(part.winding.winding_number(query) > INSIDE, -unsigned, unsigned)
     return distance
 
 
@@ -129,14 +145,6 @@ def _manifold(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"])
     return solid if solid.status() == manifold3d.Error.NoError and solid.volume() > 0 else None
 
 
-def _inside(
-    points: Float[np.ndarray, "M 3"], vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]
-) -> Bool[np.ndarray, "M"]:
-    if not len(points):
-        return np.zeros(0, dtype=bool)
-    return igl.fast_winding_number(vertices, faces, points) > 0.5
-
-
 def intersection_volumes_cm3(
     hand_vertices: Float[np.ndarray, "T V 3"],
     hand_faces: Int[np.ndarray, "F 3"],
@@ -157,7 +165,9 @@ def intersection_volumes_cm3(
             continue
         voxels = part.voxels
         near = voxels[((voxels >= vertices.min(axis=0)) & (voxels <= vertices.max(axis=0))).all(axis=-1)]
-        volumes[frame] = _inside(near, vertices, faces).sum() * VOXEL_PITCH_M**3 * 1e6
+        if len(near):
+            inside = igl.fast_winding_number(vertices, faces, near) > INSIDE
+            volumes[frame] = inside.sum() * VOXEL_PITCH_M**3 * 1e6
         exact = False
     return volumes, exact
 

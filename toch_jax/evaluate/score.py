@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from toch_jax.evaluate import arctic
 from toch_jax.evaluate import joints as error
 from toch_jax.evaluate.calibration import LEVELS, inside_interval
-from toch_jax.evaluate.clip import Touch, in_part, sequence_parts, touch
+from toch_jax.evaluate.clip import Touch, in_part, sequence_parts, shared_volumes_cm3, spread, touch
 from toch_jax.evaluate.contact import (
     CONTACT_DISTANCE_M,
     Part,
@@ -56,9 +56,9 @@ class Meeting:
     """How one hand meets the object on the chosen frames."""
 
     touch: Touch
-    """Without volumes."""
-    volumes: Touch
+    volumes_cm3: Float[np.ndarray, "S"]
     """On some of the frames in which the true hand is in contact."""
+    volumes_are_exact: bool
     field: ContactField
     near: Bool[np.ndarray, "T N"]
     """Samples of the object that have the hand near them."""
@@ -225,11 +225,11 @@ def _motion(truth: Truth, answer: Answer, i: int, hand: PosedHand, true: PosedHa
 
 def _contact(true: Meeting, mine: Meeting) -> Scores:
     held = true.touch.contact
-    volumes = _there(mine.volumes.volume_cm3)
+    volumes = mine.volumes_cm3
     return {
         "penetration_depth": float(mine.touch.depth_mm[held].mean()) if held.any() else np.nan,
         "intersection_volume": float(volumes.mean()) if volumes.size else np.nan,
-        "volume_exact": 100.0 * mine.volumes.volume_is_exact if volumes.size else np.nan,
+        "volume_exact": 100.0 * mine.volumes_are_exact if volumes.size else np.nan,
         "contact_iou": 100 * contact_iou(mine.field, true.field),
         "contact_f1": 100 * contact_f1(mine.near, true.near),
         "contact_ratio": 100 * float(mine.touch.contact.mean()),
@@ -239,13 +239,13 @@ def _contact(true: Meeting, mine: Meeting) -> Scores:
 
 def _meet(truth: Truth, motion: ObjectMotion, i: int, hand: PosedHand) -> Meeting:
     skin, frames, side = _there(hand.vertices), truth.frames, truth.clean.hand_side[i]
-
-    def touched(chosen: np.ndarray, volumes: bool) -> Touch:
-        return touch(_at(motion, chosen), truth.parts, _at_frames(hand, chosen), volumes)
-
-    met = touched(frames, volumes=False)
-    held = frames[truth.meetings[i].touch.contact if truth.meetings else met.contact]
-    some = held[np.linspace(0, len(held) - 1, min(len(held), VOLUME_FRAMES)).round().astype(int)]
+    seen, here = _at(motion, frames), _at_frames(hand, frames)
+    met = touch(seen, truth.parts, here)
+    true_contact = truth.meetings[i].touch.contact if truth.meetings else met.contact
+    some = spread(np.flatnonzero(true_contact), VOLUME_FRAMES)
+    volumes, touching = np.zeros(len(some)), met.contact[some]
+    # what does not touch shares nothing
+    volumes[touching], exact = shared_volumes_cm3(seen, truth.parts, here, some[touching])
     # padded to one length, so that the field is compiled once for clips of all lengths
     padded = np.pad(frames, (0, CONTACT_FRAMES - len(frames)), mode="edge")
     model = hand_model(truth.clean.hand_model or "open", side)
@@ -253,7 +253,7 @@ def _meet(truth: Truth, motion: ObjectMotion, i: int, hand: PosedHand) -> Meetin
     field = contact_field(jnp.asarray(skin[padded]), faces, canonical, truth.object, _at(motion, padded))
     samples = np.asarray(_samples_in_world(truth.object, _at(motion, padded))[0])[: len(frames)]
     near = samples_near_hand(samples, skin[frames], _there(hand.faces))
-    return Meeting(met, touched(some, volumes=True), jax.tree.map(lambda leaf: leaf[: len(frames)], field), near)
+    return Meeting(met, volumes, exact, jax.tree.map(lambda leaf: leaf[: len(frames)], field), near)
 
 
 def _at(motion: ObjectMotion, frames: np.ndarray) -> ObjectMotion:

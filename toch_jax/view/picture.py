@@ -33,7 +33,7 @@ def before_after_picture(
     """
     rows = [before, after]
     parts = sequence_parts(sequence)
-    touches = [[touch(sequence.object_motion, parts, hand, volumes=False) for hand in hands] for hands in rows]
+    touches = [[touch(sequence.object_motion, parts, hand) for hand in hands] for hands in rows]
     frames = _frames_to_show(np.any([t.contact for row in touches for t in row], axis=0), n_frames)
     tiles = _tiles(sequence, parts, rows, frames)
 
