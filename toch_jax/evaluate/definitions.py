@@ -102,6 +102,7 @@ METRICS: dict[str, Metric] = {
         for level in LEVELS
     },
     "seconds": Metric(
-        "s", "wall time for a clip, beside another answer that is made or scored; a method's first clip of a length compiles"
+        "s",
+        "wall time for a clip, beside another answer that is made or scored; a method's first clip of a length compiles",
     ),
 }
