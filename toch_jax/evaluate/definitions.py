@@ -103,6 +103,6 @@ METRICS: dict[str, Metric] = {
     },
     "seconds": Metric(
         "s",
-        "wall time for a clip, beside another answer that is made or scored; a method's first clip of a length compiles",
+        "wall time for a clip, beside another answer made or scored; a method's first clip of a length compiles",
     ),
 }
