@@ -6,7 +6,6 @@ those seen in a mirror across x = 0; what it does is mirrored back at the end.
 
 from dataclasses import dataclass
 
-import igl
 import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float
@@ -170,16 +169,15 @@ class Stage:
         return np.stack(grasps)
 
     def clearance(self, tracks: list[Track], angle: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
-        """How near a vertex of any hand comes to any part; metres, exact, for hands that are in nothing."""
+        """Exact distance of the nearest vertex of any hand to any part, metres; negative inside."""
         nearest = np.full(len(angle), np.inf)
         for track in tracks:
             side, held = track.grip.side, track.grip.part
             points = self.shops[side][held].skin(track.hand, track.grip.betas)
             for part, shop in enumerate(self.shops[side]):
-                there = np.einsum("tab,tkb->tka", self.turn_to(side, held, part, angle), points).reshape(-1, 3)
-                corners, faces = np.asarray(shop.surface.vertices), np.asarray(shop.surface.faces, np.int64)
-                square = igl.point_mesh_squared_distance(there, corners, faces)[0].reshape(len(angle), -1)
-                nearest = np.minimum(nearest, np.sqrt(square.min(axis=1)))
+                there = np.einsum("tab,tkb->tka", self.turn_to(side, held, part, angle), points)
+                mesh = Part(np.array(shop.surface.vertices), np.array(shop.surface.faces, np.int64), None, None)
+                nearest = np.minimum(nearest, signed_distances(there, mesh, reach=np.inf).min(axis=1))
         return nearest
 
 
