@@ -1,5 +1,6 @@
 """Fixtures that several folders share; compiled code that several workers and runs share."""
 
+import os
 from importlib.resources import as_file, files
 
 import jax
@@ -7,9 +8,10 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # most of the time goes into compiling
+    # most of the time goes into compiling; commands that tests run share it too
     assert config.cache is not None
-    jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("compiled")))
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(config.cache.mkdir("compiled"))
+    jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from toch_jax.cli import main
+from toch_jax.sequence.file import load_sequence, save_sequence
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -36,15 +37,16 @@ def test_info_names_devices_and_hands():
 
 
 def test_denoise_writes_sequence_and_picture(example_file, tmp_path, keys):
-    done = run("denoise", example_file, "-o", tmp_path / "clean.npz")
+    save_sequence(tmp_path / "tracked.npz", load_sequence(example_file).frames(20, 36))
+    done = run("denoise", tmp_path / "tracked.npz", "-o", tmp_path / "clean.npz")
     assert done.returncode == 0, done.stderr
     assert "penetration depth" in done.stdout
     assert "MPJPE" in done.stdout
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["clean.npz", "clean.png"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["clean.npz", "clean.png", "tracked.npz"]
     with np.load(tmp_path / "clean.npz", allow_pickle=False) as clean:
-        assert clean["hand_joint_sigma"].shape == (1, keys["hand_pose"].shape[1], 21)
+        assert clean["hand_joint_sigma"].shape == (1, 16, 21)
         np.testing.assert_array_equal(clean["object_vertices"], keys["object_vertices"])
-        np.testing.assert_array_equal(clean["object_rotation"], keys["object_rotation"])
+        np.testing.assert_array_equal(clean["object_rotation"], keys["object_rotation"][..., 20:36, :])
 
 
 def test_nothing_there(tmp_path, capsys):

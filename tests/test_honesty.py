@@ -20,7 +20,7 @@ from toch_jax.sequence.file import load_sequence, save_sequence
 @pytest.fixture(scope="module")
 def files(example_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Some frames of the example, as they are and with garbage for ground truth."""
-    short = load_sequence(example_file).frames(20, 52)
+    short = load_sequence(example_file).frames(20, 36)
     truth = short.truth
     rng = np.random.default_rng(0)
     garbage = truth.replace(

@@ -48,7 +48,7 @@ def swapped(sequence: Sequence) -> Sequence:
     return sequence.replace(hand_side=sequence.hand_side[::-1], hands=hands, hand_valid=valid)
 
 
-@pytest.mark.parametrize("hand", [LEFT, RIGHT])
+@pytest.mark.parametrize("hand", [pytest.param(LEFT, marks=pytest.mark.slow), RIGHT])
 def test_parts_and_hands_are_where_they_are_in_each_frame(sequence: Sequence, box: ObjectModel, hand: int) -> None:
     tracked = tracked_hands(sequence)[hand]
     window, points, normals = read_clip(tracked, box, smoothed=True)
@@ -78,20 +78,6 @@ def test_parts_and_hands_are_where_they_are_in_each_frame(sequence: Sequence, bo
     assert not window.other.seen[0, FRAMES:].any()
     assert window.two_handed.tolist() == [True]
     assert window.left.tolist() == [hand == LEFT]
-
-
-def test_a_hand_alone_has_no_other(sequence: Sequence, box: ObjectModel) -> None:
-    alone = sequence.replace(
-        hand_side=("right",),
-        hands=jax.tree.map(lambda leaf: leaf[RIGHT:], sequence.hands),
-        hand_valid=sequence.hand_valid[RIGHT:],
-    )
-    (tracked,) = tracked_hands(alone)
-    assert tracked.other is None
-    window, _, _ = read_clip(tracked, box, smoothed=True)
-    assert not window.two_handed.any()
-    assert not window.left.any()
-    assert not any(np.any(leaf) for leaf in jax.tree.leaves(window.other))
 
 
 @pytest.mark.slow

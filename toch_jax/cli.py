@@ -235,9 +235,12 @@ def _set_up_jax() -> None:
     import jax
     import platformdirs
 
-    cache = Path(platformdirs.user_cache_dir("toch_jax", appauthor=False)) / "compiled"
-    jax.config.update("jax_compilation_cache_dir", str(cache))
+    from toch_jax.device import EXACT
+
+    usual = Path(platformdirs.user_cache_dir("toch_jax", appauthor=False)) / "compiled"
+    jax.config.update("jax_compilation_cache_dir", os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(usual))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_default_matmul_precision", EXACT)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -20,6 +20,7 @@ from toch_jax.denoiser.window import (
     near_samples,
     no_other_hand,
 )
+from toch_jax.device import exactly
 from toch_jax.field.contact_field import contact_field
 from toch_jax.fit.correspondence import field_term, joint_term
 from toch_jax.fit.fit import Solved, bucket, pad_motion, pad_params, pad_seen, solve_hand
@@ -68,6 +69,7 @@ def refine(
     return refine_by(sequence, None if denoiser is None else partial(look, denoiser=denoiser), settings, object)
 
 
+@exactly
 def refine_by(
     sequence: Sequence, look: Look | None, settings: FitSettings = DEFAULT, object: ObjectModel | None = None
 ) -> Sequence:
@@ -154,6 +156,7 @@ def look(tracked: TrackedHand, object: ObjectModel, denoiser: Denoiser) -> Seen:
     return Seen(take(estimate, np.s_[0, :n_frames]), *take((points, normals), np.s_[:n_frames]))
 
 
+@exactly
 def read_clip(
     tracked: TrackedHand, object: ObjectModel, smoothed: bool, there: HandParams | None = None
 ) -> tuple[Window, Float[Array, "B N 3"], Float[Array, "B N 3"]]:

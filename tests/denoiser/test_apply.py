@@ -2,10 +2,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from plain import plain_jit
 from windows import LIGHT, assert_close, estimated, random_window, untrained
 
 from toch_jax.denoiser.apply import denoise_clip, frame_step
-from toch_jax.denoiser.window import Window, map_frames
+from toch_jax.denoiser.light import LightDenoiser
+from toch_jax.denoiser.window import Estimate, Window, map_frames
 
 N_FRAMES = 12
 
@@ -15,18 +17,22 @@ def clip() -> Window:
     return random_window(0, 1, N_FRAMES)
 
 
+def denoised(model: LightDenoiser, clip: Window, **how: int) -> Estimate:
+    return plain_jit(lambda model, clip: denoise_clip(model, clip, **how), model, clip)
+
+
 def picked(clip: Window, frames: slice) -> Window:
     return map_frames(lambda leaf: leaf[:, frames], clip)
 
 
 def test_a_clip_of_one_window_is_that_window(clip: Window) -> None:
     model = untrained(LIGHT)
-    assert_close(denoise_clip(model, clip, window=N_FRAMES), estimated(model, clip), 1e-5)
+    assert_close(denoised(model, clip, window=N_FRAMES), estimated(model, clip), 1e-5)
 
 
 def test_the_ends_belong_to_one_window_and_the_middle_to_two(clip: Window) -> None:
     model = untrained(LIGHT)
-    whole = denoise_clip(model, clip, window=8, stride=4)
+    whole = denoised(model, clip, window=8, stride=4)
     first, last = estimated(model, picked(clip, slice(0, 8))), estimated(model, picked(clip, slice(4, 12)))
     assert_close(jax.tree.map(lambda leaf: leaf[:, :4], whole), jax.tree.map(lambda leaf: leaf[:, :4], first), 1e-5)
     middle = zip(*(jax.tree.leaves(each) for each in (whole, first, last)), strict=True)
@@ -40,7 +46,7 @@ def test_the_ends_belong_to_one_window_and_the_middle_to_two(clip: Window) -> No
 def test_a_quick_clip_is_read_in_turns(clip: Window) -> None:
     """Twice the frame rate: even and odd frames each make a clip of the usual rate."""
     model = untrained(LIGHT)
-    whole = denoise_clip(model, clip, step=2, window=N_FRAMES // 2)
+    whole = denoised(model, clip, step=2, window=N_FRAMES // 2)
     for phase in (0, 1):
         alone = estimated(model, picked(clip, slice(phase, None, 2)))
         assert_close(jax.tree.map(lambda leaf, phase=phase: leaf[:, phase::2], whole), alone, 1e-5)
@@ -48,4 +54,4 @@ def test_a_quick_clip_is_read_in_turns(clip: Window) -> None:
 
 def test_frame_steps() -> None:
     assert [frame_step(fps) for fps in (10.0, 25.0, 30.0, 59.94, 60.0, 120.0)] == [1, 1, 1, 2, 2, 4]
-    assert jnp.isfinite(denoise_clip(untrained(LIGHT), random_window(1, 1, 5), step=4, window=4).joints.joints).all()
+    assert jnp.isfinite(denoised(untrained(LIGHT), random_window(1, 1, 5), step=4, window=4).joints.joints).all()

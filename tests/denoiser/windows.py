@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+from plain import plain, plain_jit
 from scipy.spatial.transform import Rotation
 
 from toch_jax.denoiser.checkpoints import DenoiserConfig, create_denoiser
@@ -26,16 +27,16 @@ TOCH = TochConfig(latent=4, encoder_widths=(4, 4, 4, 4), decoder_widths=(4, 4, 4
 @functools.cache
 def untrained(config: DenoiserConfig) -> LightDenoiser | TochDenoiser:
     """Made in one compiled call; not to be changed."""
-    return jax.jit(lambda: create_denoiser(config, 0))()
+    return plain_jit(lambda: create_denoiser(config, 0))
 
 
-@jax.jit
+@plain
 def estimated(model, window):  # type: ignore[no-untyped-def]
     """`model(window)`; either network."""
     return model(window)
 
 
-@jax.jit
+@plain
 def learnt(model, window, target):  # type: ignore[no-untyped-def]
     """The loss with its terms, the gradient, and the network after a small step against it."""
     (loss, terms), gradient = jax.value_and_grad(lambda m: m.loss(window, target), has_aux=True)(model)

@@ -1,8 +1,5 @@
 """A grasp of a ball in sixteen frames, the fit's smallest bucket, and what tests do with it."""
 
-from collections.abc import Callable
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -69,8 +66,3 @@ def silent_surface(n_frames: int) -> SurfaceTerm:
     """Says nothing, in the shapes of a field's term: all fits here share one compilation."""
     vector, zero = jnp.zeros((n_frames, DEFAULT.correspondences, 3)), jnp.zeros((n_frames, DEFAULT.correspondences))
     return SurfaceTerm(zero.astype(jnp.int32), vector, vector, vector, zero, zero)
-
-
-def plain_jit(function: Callable, *args: object) -> Any:
-    """Run compiled without the compiler's optimisations: for code that is run once, a third of the time."""
-    return jax.jit(function, compiler_options={"xla_backend_optimization_level": "0"})(*args)

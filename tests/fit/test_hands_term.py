@@ -5,7 +5,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from grasps import grasp, per_frame, plain_jit
+from grasps import grasp, per_frame
+from plain import plain, plain_jit
 from scipy.spatial.transform import Rotation
 from test_banded import dense
 
@@ -70,26 +71,32 @@ def params_at(beside: float) -> tuple[HandParams, HandParams]:
     return right, mirror_params(right)
 
 
+def states_of(models: list[HandModel], params: list[HandParams]) -> tuple[HandState, ...]:
+    return tuple(state_from_params(*each) for each in zip(models, params, strict=True))
+
+
 def states_at(beside: float, models: list[HandModel]) -> tuple[HandState, ...]:
-    return tuple(state_from_params(*each) for each in zip(models, params_at(beside), strict=True))
+    return plain_jit(states_of, models, params_at(beside))
 
 
 def hands_at(beside: float) -> tuple[list[HandModel], list[Skin], list[np.ndarray]]:
     """Their coarse models, their skins as the term has them, and as skinning has them."""
     models = [field_hand("open", side) for side in ("right", "left")]
-    term = [term_of((model,), T) for model in models]
-    posed = zip(models, term, states_at(beside, models), params_at(beside), strict=True)
-    both = [
-        (_skin(alone, 0, pose_bones(model, state)), np.asarray(skin_frames(model, per_frame(params))[0]))
-        for model, alone, state, params in posed
-    ]
-    return models, [each[0] for each in both], [each[1] for each in both]
+    terms = [term_of((model,), T) for model in models]
+
+    def posed(models: list[HandModel], terms: list[HandsTerm], states: tuple[HandState, ...]) -> list[Skin]:
+        each = zip(models, terms, states, strict=True)
+        return [_skin(alone, 0, pose_bones(model, state)) for model, alone, state in each]
+
+    skins = plain_jit(posed, models, terms, states_at(beside, models))
+    skinned = [skin_frames(*each)[0] for each in zip(models, map(per_frame, params_at(beside)), strict=True)]
+    return models, skins, [np.asarray(each) for each in skinned]
 
 
 def test_depth_is_that_of_a_closed_skin() -> None:
     """The plane through the nearest vertex against the exact distance to the mesh."""
     models, skins, vertices = hands_at(0.0)
-    depth = -np.asarray(_distances(*skins)[0])
+    depth = -np.asarray(plain_jit(_distances, *skins)[0])
     faces = np.asarray(models[1].faces, np.int64)
     sign = igl.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER
     exact = -np.stack(
@@ -118,14 +125,16 @@ def test_hands_are_as_deep_in_whatever_frame_they_are_given() -> None:
     models, _, _ = hands_at(0.0)
     here = term_of(tuple(models), T)
     away = term_of(tuple(models), T, seed=1)
-    costs = []
-    for term in (here, away):
+
+    def cost(term: HandsTerm, models: list[HandModel], there: tuple[HandParams, HandParams]) -> jax.Array:
         params = []
-        for hand, (model, placed) in enumerate(zip(models, params_at(0.0), strict=True)):
+        for hand, (model, placed) in enumerate(zip(models, there, strict=True)):
             back = jnp.swapaxes(term.rotation[hand], 1, 2)
             params.append(move_hand(model, placed, back, -jnp.einsum("tab,tb->ta", back, term.translation[hand])))
-        states = tuple(state_from_params(*each) for each in zip(models, params, strict=True))
-        linear = add_hands(no_terms(T, 20, 2 * N_UNKNOWNS), faced(term, states)[0], states)
-        costs.append(float(linear.cost))
+        states = states_of(models, params)
+        return add_hands(no_terms(T, 20, 2 * N_UNKNOWNS), faced(term, states)[0], states).cost
+
+    cost = plain(cost)
+    costs = [float(cost(term, models, params_at(0.0))) for term in (here, away)]
     assert costs[0] > 100
     assert costs[1] == pytest.approx(costs[0], rel=1e-3)

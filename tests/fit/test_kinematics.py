@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from grasps import plain_jit
+from plain import plain_jit
 
 from toch_jax.fit.kinematics import (
     Bones,

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from grasps import BALL_RADIUS, plain_jit, still
+from grasps import BALL_RADIUS, still
+from plain import plain_jit
 from test_banded import dense
 
 from toch_jax.fit.kinematics import joint_points, pose_bones, surface_points
@@ -127,7 +128,9 @@ def test_the_way_back_out_of_a_ball(ball: ObjectModel) -> None:
     place *= rng.uniform(0.03, 0.039, (2, 40, 1)) / np.linalg.norm(place, axis=-1, keepdims=True)
     skin = Binding(jnp.zeros(1, jnp.int32), jnp.ones((1, 3)) / 3, jnp.zeros((1, 3)))
     term = ContactTerm(ball, still(2), skin, jnp.ones(2), jnp.asarray(0.0), jnp.asarray(True))
-    back, is_near = map(np.asarray, _way_back(term, *(jnp.asarray(each, jnp.float32) for each in (place, way))))
+    back, is_near = map(
+        np.asarray, plain_jit(_way_back, term, *(jnp.asarray(each, jnp.float32) for each in (place, way)))
+    )
     along = -(place * way).sum(axis=-1)
     chord = -along + np.sqrt(along**2 - (place**2).sum(axis=-1) + BALL_RADIUS**2)
     reach = WAY_BACK_STEP * WAY_BACK_STEPS

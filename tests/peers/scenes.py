@@ -1,9 +1,5 @@
 """What peers' tests do with a clip."""
 
-from collections.abc import Callable
-from typing import Any
-
-import jax
 import jax.numpy as jnp
 import jaxlie
 import numpy as np
@@ -15,11 +11,6 @@ from toch_jax.peers.scene import Scene, repair_hands
 from toch_jax.sequence.mirror import mirror_points
 from toch_jax.sequence.part_frame import move_hand
 from toch_jax.sequence.types import Sequence
-
-
-def plain_jit(function: Callable, *args: object) -> Any:
-    """Run compiled without the compiler's optimisations: for code that is run once, a third of the time."""
-    return jax.jit(function, compiler_options={"xla_backend_optimization_level": "0"})(*args)
 
 
 def joints_of(sequence: Sequence) -> np.ndarray:

@@ -3,7 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import struct
-from scenes import joints_of, mirrored, plain_jit, scene_of
+from plain import plain_jit
+from scenes import joints_of, mirrored, scene_of
 
 from toch_jax.denoiser.window import Estimate, Window, no_other_hand
 from toch_jax.field.types import ContactField, FieldEstimate

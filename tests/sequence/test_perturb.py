@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from plain import plain, plain_jit
 from scipy.spatial.transform import Rotation
 from scipy.stats import beta, kstest
 
@@ -22,7 +23,7 @@ def params() -> HandParams:
 
 def _offsets(text: str, model: HandModel, params: HandParams) -> dict[str, np.ndarray]:
     """What is added to translation and pose, and the angles by which the wrist is turned; all frames stay."""
-    found, valid = jax.jit(parse_perturbation(text))(KEY, model, params)
+    found, valid = plain_jit(parse_perturbation(text), KEY, model, params)
     assert valid.all()
     np.testing.assert_array_equal(found.betas, params.betas)
     turn = Rotation.from_rotvec(params.global_orient).inv() * Rotation.from_rotvec(found.global_orient)
@@ -36,8 +37,8 @@ def _offsets(text: str, model: HandModel, params: HandParams) -> dict[str, np.nd
 def _draws(text: str, model: HandModel, params: HandParams) -> np.ndarray:
     """2,000 draws of what is added to the translation."""
     perturb = parse_perturbation(text)
-    draw = jax.jit(jax.vmap(lambda key: perturb(key, model, params)[0].transl - params.transl))
-    return np.asarray(draw(jax.random.split(KEY, 2000)))
+    draw = jax.vmap(lambda key: perturb(key, model, params)[0].transl - params.transl)
+    return np.asarray(plain_jit(draw, jax.random.split(KEY, 2000)))
 
 
 @pytest.mark.parametrize("text", ["T(0.01)", "T(0.02)", "B(0.01,0.3)"])
@@ -87,7 +88,7 @@ def test_drift_has_its_size_and_memory(random_hand: HandModel, params: HandParam
 
 
 def test_missing_frames_come_in_gaps_that_repeat_the_last_one(random_hand: HandModel, params: HandParams) -> None:
-    found, valid = jax.jit(parse_perturbation("missing(0.2)"))(KEY, random_hand, params)
+    found, valid = plain_jit(parse_perturbation("missing(0.2)"), KEY, random_hand, params)
     lost = ~np.asarray(valid)
     assert abs(lost.mean() - 0.2) < 0.05
     gaps = np.count_nonzero(lost[1:] & ~lost[:-1]) + lost[0]
@@ -98,7 +99,7 @@ def test_missing_frames_come_in_gaps_that_repeat_the_last_one(random_hand: HandM
 
 
 def test_noise_on_the_frames_that_are_not_missing(random_hand: HandModel, params: HandParams) -> None:
-    found, valid = jax.jit(parse_perturbation("missing(0.2,0.01)"))(KEY, random_hand, params)
+    found, valid = plain_jit(parse_perturbation("missing(0.2,0.01)"), KEY, random_hand, params)
     seen = np.asarray(valid)
     np.testing.assert_allclose(np.asarray(found.transl - params.transl)[seen].std(axis=0), 0.01, rtol=0.06)
     lost = np.flatnonzero(~seen)[1:]
@@ -127,7 +128,7 @@ def test_beta_bias_has_betas_moments(random_hand: HandModel, params: HandParams)
 
 def test_a_lost_finger_takes_the_mean_pose_for_one_run(random_hand: HandModel, params: HandParams) -> None:
     short = jax.tree.map(lambda leaf: leaf[:40], params)
-    lose = jax.jit(jax.vmap(lambda key: parse_perturbation("finger(0.25)")(key, random_hand, short)))
+    lose = plain(jax.vmap(lambda key: parse_perturbation("finger(0.25)")(key, random_hand, short)))
     found, valid = lose(jax.random.split(KEY, 200))
     assert valid.all()
     changed = np.asarray(found.pose != short.pose)
@@ -155,7 +156,7 @@ def test_bursts_of_outliers(random_hand: HandModel, params: HandParams) -> None:
 
 def test_one_frame_always_stays(random_hand: HandModel, params: HandParams) -> None:
     short = jax.tree.map(lambda leaf: leaf[:3], params)
-    lose = jax.jit(jax.vmap(lambda key: parse_perturbation("missing(0.95)")(key, random_hand, short)))
+    lose = plain(jax.vmap(lambda key: parse_perturbation("missing(0.95)")(key, random_hand, short)))
     found, valid = lose(jax.random.split(KEY, 300))
     assert valid.any(axis=1).all()
     assert (valid.sum(axis=1) < 3).any()
@@ -167,7 +168,7 @@ def test_one_frame_always_stays(random_hand: HandModel, params: HandParams) -> N
 def test_the_same_key_the_same_noise(random_hand: HandModel, params: HandParams) -> None:
     for kind in REGISTRY:
         n_sizes = {"B": 2, "burst": 2, "beta": 3}.get(kind, 1)
-        perturb = jax.jit(parse_perturbation(f"{kind}({','.join(['0.1'] * n_sizes)})"))
+        perturb = plain(parse_perturbation(f"{kind}({','.join(['0.1'] * n_sizes)})"))
         one, again, other = (jax.tree.leaves(perturb(k, random_hand, params)) for k in (KEY, KEY, jax.random.key(1)))
         assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True)), kind
         assert not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True)), kind

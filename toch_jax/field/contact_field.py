@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from toch_jax.device import exactly
 from toch_jax.field.hidden import behind_other_parts
 from toch_jax.field.rays import nearest_hits
 from toch_jax.field.types import ContactField
@@ -14,6 +15,7 @@ _THICKNESS = 0.03
 """Of a hand, metres."""
 
 
+@exactly
 def contact_field(
     vertices: Float[Array, "T V 3"],
     faces: Int[Array, "F 3"],

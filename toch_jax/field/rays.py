@@ -12,10 +12,14 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
+from toch_jax.device import map_each
+
 _LINES, _TRIANGLES = 8, 16
 """Lines and triangles in a block; eight lines fill a processor's vector register."""
 _BATCH = 512
 """Pairs of blocks tried at once: few enough to stay in a processor's cache."""
+_FRAMES = 256
+"""At once, on a device of many lanes."""
 _MISS = np.uint32(2**31)
 
 
@@ -62,7 +66,7 @@ def nearest_hits(
         triangle = nothing.at[:, line_blocks].set(jnp.where(found, face_blocks.reshape(-1)[place], -1))
         return _intersect(o, d, limits, vertices[t], faces, triangle)
 
-    return jax.lax.map(frame, jnp.arange(len(vertices)))
+    return map_each(frame, jnp.arange(len(vertices)), _FRAMES)
 
 
 def _blocks_of_neighbours(places: Float[Array, "n k"], size: int) -> Int[Array, "blocks size"]:

@@ -13,6 +13,7 @@ from flax import struct
 from jax.scipy.linalg import block_diag
 from jaxtyping import Array, Bool, Float, Int
 
+from toch_jax.device import map_each
 from toch_jax.fit.banded import BandedSystem
 from toch_jax.fit.kinematics import Bones, all_vertices, pose_bones, project, skin_points
 from toch_jax.fit.problem import HandsTerm, Problem
@@ -24,6 +25,8 @@ REACH = 0.03
 """Metres: nothing is deeper than this in a hand."""
 SMOOTHING = 0.003
 """Metres: somewhat less than the coarse skin's vertices are apart on a finger."""
+_FRAMES = 32
+"""At once, on a device of many lanes."""
 
 
 class Skin(struct.PyTreeNode):
@@ -91,7 +94,7 @@ def _skin(term: HandsTerm, hand: int, bones: Bones) -> Skin:
 
 def _distances(one: Skin, other: Skin) -> tuple[Float[Array, "T V"], Int[Array, "T V"]]:
     """`_distance` of one hand's points to another, frame by frame."""
-    return jax.lax.map(lambda arrays: _distance(*arrays), (one.vertices, other.vertices, other.normals))
+    return map_each(lambda arrays: _distance(*arrays), (one.vertices, other.vertices, other.normals), _FRAMES)
 
 
 def _ways(points: Float[Array, "T M 3"], other: Skin) -> Float[Array, "T M 3"]:
@@ -101,7 +104,7 @@ def _ways(points: Float[Array, "T M 3"], other: Skin) -> Float[Array, "T M 3"]:
         points, *skin = arrays
         return jax.grad(lambda points: _distance(points, *skin)[0].sum())(points)
 
-    return jax.lax.map(frame, (points, other.vertices, other.normals))
+    return map_each(frame, (points, other.vertices, other.normals), _FRAMES)
 
 
 def _distance(

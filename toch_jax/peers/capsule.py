@@ -6,10 +6,14 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Int
 
+from toch_jax.device import map_each
+
 TOP, BOTTOM, RADIUS = 0.0005, -0.001, 0.001
 """Ends of a capsule's axis along the sample's outward normal, and its radius; metres."""
 ALLOWED_DEPTH = 0.002
 """Skin gives way; metres."""
+_FRAMES = 32
+"""At once, on a device of many lanes."""
 
 
 class Nearest(struct.PyTreeNode):
@@ -31,7 +35,7 @@ def nearest(vertices: Float[Array, "T V 3"], points: Float[Array, "T N 3"]) -> N
         squared = jnp.sum(vertices**2, axis=1)[:, None] - 2.0 * vertices @ points.T + jnp.sum(points**2, axis=1)
         return Nearest(_argmin(squared, axis=1), _argmin(squared, axis=0))
 
-    return jax.lax.map(frame, (vertices, points))
+    return map_each(frame, (vertices, points), _FRAMES)
 
 
 def _argmin(squared: Float[Array, "V N"], axis: int) -> Int[Array, "K"]:

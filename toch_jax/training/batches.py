@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.denoiser.apply import FRAME_RATE
 from toch_jax.denoiser.window import OtherHand, Target, Window, map_frames, near_samples, rotate, scale
+from toch_jax.device import map_each
 from toch_jax.field.contact_field import contact_field
 from toch_jax.field.types import ContactField
 from toch_jax.fit.smooth import smooth_track
@@ -21,6 +22,9 @@ from toch_jax.object.motion import samples_from_part
 from toch_jax.sequence.mirror import mirror_points
 from toch_jax.training.clips import Clips
 from toch_jax.training.noise import NoiseConfig, lose_frames, perturb, sway
+
+_WINDOWS = 8
+"""Whose fields are taken at once, on a device of many lanes."""
 
 
 @dataclass(frozen=True)
@@ -168,4 +172,4 @@ def _fields(
         object, motion, hands = each
         return contact_field(hands, faces, canonical, object, motion, reach)
 
-    return jax.lax.map(of_window, (objects, motion, vertices))
+    return map_each(of_window, (objects, motion, vertices), _WINDOWS)

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from toch_jax.denoiser.checkpoints import create_denoiser, save_denoiser
 from toch_jax.denoiser.window import Target, Window
+from toch_jax.device import exactly
 from toch_jax.errors import bad_input
 from toch_jax.hand.model import HandModel
 from toch_jax.training.batches import draw_scenes, track, vary
@@ -45,6 +46,7 @@ def train(
     # the seed's other half: the first made the weights
     root = jax.random.fold_in(jax.random.key(experiment.seed), 1)
 
+    @exactly
     def batch_at(step: int) -> tuple[jax.Array, Batch]:
         draw_key, track_key, vary_key = jax.random.split(jax.random.fold_in(root, step), 3)
         scenes = draw_scenes(draw_key, clips, experiment.batch)
@@ -53,6 +55,7 @@ def train(
         )
 
     @jax.jit
+    @jax.default_matmul_precision("default")
     def update(state: State, key: jax.Array, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
         model, memory = state
         window, target = vary(key, *batch, experiment.batch)
