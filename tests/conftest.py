@@ -6,13 +6,17 @@ from importlib.resources import as_file, files
 import jax
 import pytest
 
+from toch_jax.device import EXACT
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    # most of the time goes into compiling; commands that tests run share it too
+    # most of the time goes into compiling; commands are to keep to this folder too
     assert config.cache is not None
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(config.cache.mkdir("compiled"))
     jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    # as commands have it
+    jax.config.update("jax_default_matmul_precision", EXACT)
 
 
 @pytest.fixture(scope="session")

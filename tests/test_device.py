@@ -1,5 +1,6 @@
 """What other devices are told makes no difference to what comes out; here they are played by the processor."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -11,8 +12,7 @@ from plain import plain_jit
 from toch_jax.cli import main
 from toch_jax.device import exactly
 from toch_jax.field.rays import nearest_hits
-from toch_jax.fit.settings import DEFAULT
-from toch_jax.refine import refine_by
+from toch_jax.refine import Seen, refine_by
 from toch_jax.sequence.file import load_sequence
 
 
@@ -24,36 +24,34 @@ def precision() -> object:
     return jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
 
 
-def test_products_are_exact_within_and_as_before_without() -> None:
-    before = precision()
-    assert exactly(precision)() == "float32"
+@pytest.fixture(autouse=True)
+def _rounded() -> Iterator[None]:
+    """Nobody asked for exact products."""
     with jax.default_matmul_precision("bfloat16"):
-        assert exactly(precision)() == "float32"
-        assert precision() == "bfloat16"
-    assert precision() == before
+        yield
 
 
-def test_a_repair_has_exact_products(example_file) -> None:
-    def look(*_: object) -> None:
-        assert precision() == "float32"
-        raise Stop
-
-    with pytest.raises(Stop):
-        refine_by(load_sequence(example_file).frames(20, 36), look, DEFAULT)
-
-
-def test_what_is_compiled_asks_the_device_for_exact_products() -> None:
+def test_products_are_exact_within_and_as_before_without() -> None:
+    assert exactly(precision)() == "float32"
+    assert precision() == "bfloat16"
     assert "HIGHEST" in str(jax.make_jaxpr(exactly(jnp.dot))(jnp.ones(2), jnp.ones(2)))
     assert "HIGHEST" not in str(jax.make_jaxpr(jnp.dot)(jnp.ones(2), jnp.ones(2)))
 
 
-def test_commands_have_exact_products(tmp_path: Path) -> None:
-    before = precision()
-    try:
-        main(["denoise", str(tmp_path / "nothing.npz"), "-o", str(tmp_path / "out.npz")])
+def test_a_repair_has_exact_products(example_file: Path) -> None:
+    def look(*_: object) -> Seen:
         assert precision() == "float32"
-    finally:
-        jax.config.update("jax_default_matmul_precision", before)
+        raise Stop
+
+    with pytest.raises(Stop):
+        refine_by(load_sequence(example_file).frames(20, 36), look)
+
+
+def test_commands_have_exact_products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+    monkeypatch.setattr(jax.config, "update", asked.__setitem__)
+    main(["denoise", str(tmp_path / "nothing.npz"), "-o", str(tmp_path / "out.npz")])
+    assert asked["jax_default_matmul_precision"] == "float32"
 
 
 @pytest.mark.parametrize("together", [2, 8])

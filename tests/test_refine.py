@@ -1,16 +1,17 @@
-"""The whole road: what goes in, what comes out, and what must not leak."""
+"""The whole road, from Python and from the command line: what goes in, what comes out, and what must not leak."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from toch_jax.cli import main
 from toch_jax.denoiser.checkpoints import load_denoiser
 from toch_jax.evaluate.joints import mpjpe_mm
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
 from toch_jax.refine import read_clip, refine, sequence_object
-from toch_jax.sequence.file import load_sequence
+from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.sequence.mirror import mirror
 from toch_jax.sequence.types import Sequence
 from toch_jax.tracked_hand import tracked_hands
@@ -40,9 +41,40 @@ def joints(sequence: Sequence, hands) -> np.ndarray:
     return np.asarray(skin_frames(model, jax.tree.map(lambda leaf: leaf[0], hands.params))[1])
 
 
+def assert_equal(one, other):
+    for mine, theirs in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
 def test_better_than_the_input(tracked, clean):
     truth = joints(tracked, tracked.truth)
     assert mpjpe_mm(joints(clean, clean.hands), truth) < 0.9 * mpjpe_mm(joints(tracked, tracked.hands), truth)
+
+
+def test_garbage_for_truth_changes_nothing_but_the_metrics(tracked, clean, denoiser, tmp_path):
+    """Nothing is gained from the ground truth that lies in the same file."""
+    rng = np.random.default_rng(0)
+    garbage = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape), jnp.float32), tracked.truth)
+    save_sequence(tmp_path / "garbage.npz", tracked.replace(truth=garbage))
+    given = load_sequence(tmp_path / "garbage.npz")
+    found = refine(given, denoiser)
+    assert_equal((found.hands, found.hand_joint_sigma), (clean.hands, clean.hand_joint_sigma))
+    right, wrong = (mpjpe_mm(joints(found, found.hands), joints(each, each.truth)) for each in (tracked, given))
+    assert wrong > 10 * right
+
+
+def test_the_command_writes_sequence_and_picture(tracked, clean, tmp_path, capsys):
+    save_sequence(tmp_path / "tracked.npz", tracked)
+    assert main(["denoise", str(tmp_path / "tracked.npz"), "-o", str(tmp_path / "clean.npz")]) == 0
+    out = capsys.readouterr().out
+    assert "penetration depth" in out
+    assert "MPJPE" in out
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["clean.npz", "clean.png", "tracked.npz"]
+    written = load_sequence(tmp_path / "clean.npz")
+    np.testing.assert_allclose(written.hands.joints, clean.hands.joints, atol=1e-6)
+    np.testing.assert_allclose(written.hand_joint_sigma, clean.hand_joint_sigma, atol=1e-6)
+    for name in ("object_vertices", "object_faces", "object_motion"):
+        assert_equal(getattr(written, name), getattr(tracked, name))
 
 
 def test_what_comes_out_belongs_together(clean):

@@ -8,6 +8,7 @@ from grasps import BALL_RADIUS
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel
 from toch_jax.object.model import ObjectModel
+from toch_jax.refine import N_SAMPLES
 
 
 @pytest.fixture(scope="session")
@@ -17,20 +18,20 @@ def hand() -> HandModel:
 
 @pytest.fixture(scope="session")
 def ball() -> ObjectModel:
-    """A ball about the origin, its distances exact at the grid's nodes."""
-    side = np.linspace(-0.1, 0.1, 33)
+    """A ball about the origin, its distances exact at the grid's nodes; as large as the road's: one compilation."""
+    side = np.linspace(-0.1, 0.1, 127)
     nodes = np.stack(np.meshgrid(side, side, side, indexing="ij"), axis=-1)
     return ObjectModel(
         vertices=jnp.zeros((0, 3)),
         faces=jnp.zeros((0, 3), jnp.int32),
         vertex_part=jnp.zeros(0, jnp.int32),
-        points=jnp.zeros((0, 3)),
-        normals=jnp.zeros((0, 3)),
-        point_part=jnp.zeros(0, jnp.int32),
-        clearance_out=jnp.zeros(0),
-        clearance_in=jnp.zeros(0),
+        points=jnp.zeros((N_SAMPLES, 3)),
+        normals=jnp.zeros((N_SAMPLES, 3)),
+        point_part=jnp.zeros(N_SAMPLES, jnp.int32),
+        clearance_out=jnp.zeros(N_SAMPLES),
+        clearance_in=jnp.zeros(N_SAMPLES),
         sdf=jnp.asarray(np.linalg.norm(nodes, axis=-1) - BALL_RADIUS, jnp.float32)[None],
-        sdf_origin=jnp.full((1, 3), -0.1),
+        sdf_origin=jnp.full((1, 3), -0.1, jnp.float32),
         sdf_spacing=jnp.full((1, 3), side[1] - side[0]),
     )
 
