@@ -91,6 +91,7 @@ def test_what_is_seen_of_a_hand_does_not_hang_on_its_place_in_the_file(
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_the_denoiser_sees_the_other_hand(sequence: Sequence, box: ObjectModel, denoiser: LightDenoiser) -> None:
     both = tracked_hands(sequence)[RIGHT]
     alone = tracked_hand(sequence, RIGHT)

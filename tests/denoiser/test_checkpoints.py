@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from windows import LIGHT, TOCH, untrained
 
-from toch_jax.denoiser.checkpoints import create_denoiser, load_denoiser, save_denoiser, weights
+from toch_jax.denoiser.checkpoints import load_denoiser, save_denoiser, weights
 from toch_jax.denoiser.light import LightConfig
 from toch_jax.denoiser.toch import TochConfig
 from toch_jax.errors import InputError
@@ -48,7 +48,7 @@ def test_comes_back_as_it_was(config: LightConfig | TochConfig, tmp_path: Path) 
 
 
 def test_another_seed_has_other_weights() -> None:
-    one, other = weights(untrained(LIGHT)), weights(create_denoiser(LIGHT, 1))
+    one, other = weights(untrained(LIGHT)), weights(untrained(LIGHT, 1))
     assert one.keys() == other.keys()
     assert not np.allclose(one["point_in/kernel"], other["point_in/kernel"])
 

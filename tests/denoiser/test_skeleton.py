@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from plain import plain_jit
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.distance import cdist
 from scipy.special import softmax
@@ -10,32 +11,41 @@ from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandParams, skin_frames
 
 
+def normal(*shape: int, seed: int = 0) -> jax.Array:
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
+
+
+def smoothed(joints: jax.Array, valid: jax.Array, widths: tuple[float, ...]) -> list[np.ndarray]:
+    found = plain_jit(lambda joints, valid: smooth_paths(joints, valid, widths), joints, valid)
+    return [np.asarray(each) for each in found]
+
+
 def test_palm_frame_of_the_flat_hand_is_manos() -> None:
     hand = load_hand("open")
     flat = HandParams(jnp.zeros(3), jnp.zeros(45), jnp.zeros(hand.shapedirs.shape[-1]), jnp.zeros(3))
     joints = skin_frames(hand, flat)[1]
-    rotation, origin = palm_frame(joints)
+    rotation, origin = plain_jit(palm_frame, joints)
     np.testing.assert_allclose(rotation, np.eye(3), atol=0.05)
     np.testing.assert_allclose(rotation.T @ rotation, np.eye(3), atol=1e-5)
     np.testing.assert_allclose(origin, joints[0])
 
 
 def test_palm_frame_of_nothing_is_the_identity() -> None:
-    np.testing.assert_allclose(palm_frame(jnp.zeros((21, 3)))[0], np.eye(3))
+    np.testing.assert_allclose(plain_jit(palm_frame, jnp.zeros((21, 3)))[0], np.eye(3))
 
 
 def test_smoothing_is_scipys_away_from_the_ends() -> None:
-    joints = jax.random.normal(jax.random.key(0), (1, 60, 21, 3))
-    smooth = smooth_paths(joints, jnp.ones((1, 60), bool), (1.0, 2.0))
+    joints = normal(1, 60, 21, 3)
+    smooth = smoothed(joints, jnp.ones((1, 60), bool), (1.0, 2.0))
     for index, width in enumerate((1.0, 2.0)):
         expected = gaussian_filter1d(np.asarray(joints), width, axis=1, truncate=8)
         np.testing.assert_allclose(smooth[index][:, 20:40], expected[:, 20:40], atol=1e-5)
 
 
 def test_smoothing_reads_valid_frames_only() -> None:
-    joints = jax.random.normal(jax.random.key(0), (1, 40, 21, 3))
-    valid = jnp.zeros((1, 40), bool).at[0, jnp.asarray([0, 30])].set(True)
-    smooth = smooth_paths(joints.at[~valid].set(jnp.nan), valid, (1.0, float("inf")))
+    joints = normal(1, 40, 21, 3)
+    valid = jnp.asarray(np.isin(np.arange(40), [0, 30])[None])
+    smooth = smoothed(jnp.asarray(np.where(valid[..., None, None], joints, np.nan)), valid, (1.0, float("inf")))
     # in the gap what is nearest counts alone
     np.testing.assert_allclose(smooth[0][0, 10], joints[0, 0], atol=1e-6)
     np.testing.assert_allclose(smooth[0][0, 25], joints[0, 30], atol=1e-6)
@@ -43,9 +53,9 @@ def test_smoothing_reads_valid_frames_only() -> None:
 
 
 def test_nearness_is_a_softmax_of_squared_distances() -> None:
-    points = jax.random.normal(jax.random.key(0), (1, 1, 9, 3))
-    joints = jax.random.normal(jax.random.key(1), (1, 1, 21, 3))
-    weights, least = nearness(points, joints, 0.5)
+    points = normal(1, 1, 9, 3)
+    joints = normal(1, 1, 21, 3, seed=1)
+    weights, least = plain_jit(lambda points, joints: nearness(points, joints, 0.5), points, joints)
     squared = cdist(np.asarray(points[0, 0]), np.asarray(joints[0, 0])) ** 2
     expected = softmax(-squared / (2 * 0.5**2), axis=-1)
     np.testing.assert_allclose(weights[0, 0], expected, atol=1e-5)

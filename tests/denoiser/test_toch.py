@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from plain import plain_jit
 from windows import TOCH, alone_on_rigid, assert_close, estimated, learnt, random_target, random_window, untrained
 
 from toch_jax.denoiser.canonical import MANO_OFFSET, MANO_SCALE, canonical_scale_offset
@@ -17,15 +18,20 @@ def test_parameter_count_is_the_papers() -> None:
 
 def test_split_layers_are_the_layers_of_the_concatenation() -> None:
     """The block, written as the paper's code has it: the frame's maximum repeated and concatenated."""
-    block = PointBlock(5, 3, rngs=nnx.Rngs(1))
-    features = jax.random.normal(jax.random.key(0), (2, 4, 7, 5))
-    local = jax.nn.relu(block.first(features))
-    shared = block.third(jax.nn.relu(block.second(local))).max(axis=2, keepdims=True)
+    block = plain_jit(lambda: PointBlock(5, 3, rngs=nnx.Rngs(1)))
+    features = jnp.asarray(np.random.default_rng(0).normal(size=(2, 4, 7, 5)), jnp.float32)
+
+    def parts(block, features):  # type: ignore[no-untyped-def]
+        local = jax.nn.relu(block.first(features))
+        shared = block.third(jax.nn.relu(block.second(local))).max(axis=2, keepdims=True)
+        return local, shared, block(block.first(features))
+
+    local, shared, found = map(np.asarray, plain_jit(parts, block, features))
     both = np.concatenate([np.broadcast_to(shared, local.shape), local], axis=-1)
     kernel = np.concatenate([block.of_shared.kernel.get_value(), block.of_local.kernel.get_value()])
     both = both + both @ kernel + np.asarray(block.of_local.bias.get_value())
     normal = (both - both.mean(-1, keepdims=True)) / np.sqrt(both.var(-1, keepdims=True, ddof=1) + 1e-5)
-    np.testing.assert_allclose(block(block.first(features)), np.maximum(normal, 0), atol=1e-5)
+    np.testing.assert_allclose(found, np.maximum(normal, 0), atol=1e-5)
 
 
 @pytest.mark.slow

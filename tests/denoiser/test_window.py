@@ -1,26 +1,28 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from plain import plain_jit
 from scipy.spatial.transform import Rotation
 from windows import alone_on_rigid, random_window
 
 from toch_jax.denoiser.window import Window, blank_lost, cut_windows, mirror, near_samples, rotate, scale
+from toch_jax.host import take
 
 
 def test_mirroring_twice_gives_the_window_back() -> None:
     window = random_window(0)
-    mirrored = mirror(window)
+    mirrored = plain_jit(mirror, window)
     assert not np.allclose(mirrored.joints, window.joints)
     np.testing.assert_allclose(mirrored.points[..., 1:], window.points[..., 1:])
     np.testing.assert_allclose(mirrored.other.joints[..., 0], -window.other.joints[..., 0])
-    for again, first in zip(jax.tree.leaves(mirror(mirrored)), jax.tree.leaves(window), strict=True):
+    for again, first in zip(jax.tree.leaves(plain_jit(mirror, mirrored)), jax.tree.leaves(window), strict=True):
         np.testing.assert_array_equal(again, first)
 
 
 def test_lost_frames_are_emptied() -> None:
     window = random_window(0)
-    full = window.replace(field=jax.tree.map(jnp.ones_like, window.field))
-    field = blank_lost(full).field
+    full = window.replace(field=jax.tree.map(lambda leaf: jnp.asarray(np.ones_like(leaf)), window.field))
+    field = plain_jit(blank_lost, full).field
     for leaf in jax.tree.leaves(field):
         assert not np.any(leaf[:, 2])
         assert np.all(leaf[:, 3])
@@ -28,18 +30,22 @@ def test_lost_frames_are_emptied() -> None:
 
 def test_scaling_keeps_where_lines_end_on_the_hand() -> None:
     window = random_window(0)
-    grown = scale(window, jnp.asarray([1.5, 0.5]))
-    ends = window.points + window.field.distance[..., None] * window.normals
-    new = grown.points + grown.field.distance[..., None] * grown.normals
+    grown = plain_jit(scale, window, jnp.asarray([1.5, 0.5]))
+    ends, new = (
+        np.asarray(each.points) + np.asarray(each.field.distance)[..., None] * np.asarray(each.normals)
+        for each in (window, grown)
+    )
     for b, factor in enumerate((1.5, 0.5)):
         np.testing.assert_allclose(new[b], factor * ends[b], atol=1e-6)
-        np.testing.assert_allclose(grown.other.joints[b], factor * window.other.joints[b], atol=1e-6)
+        np.testing.assert_allclose(
+            np.asarray(grown.other.joints)[b], factor * np.asarray(window.other.joints)[b], atol=1e-6
+        )
 
 
 def test_turning_keeps_what_lies_between_hands_and_samples() -> None:
     window = random_window(0)
     turn = Rotation.from_rotvec([[0.3, 2.0, -1.0], [1.0, 0.0, 0.5]]).as_matrix().astype(np.float32)
-    turned = rotate(window, jnp.asarray(turn), jnp.asarray([[0.1, 0.2, 0.3], [0.0, -0.5, 0.0]]))
+    turned = plain_jit(rotate, window, jnp.asarray(turn), jnp.asarray([[0.1, 0.2, 0.3], [0.0, -0.5, 0.0]]))
     assert not np.allclose(turned.points, window.points, atol=0.01)
 
     def between(window: Window) -> np.ndarray:
@@ -54,14 +60,14 @@ def test_turning_keeps_what_lies_between_hands_and_samples() -> None:
 
 
 def test_windows_of_a_clip_take_its_frames_and_what_has_none() -> None:
-    clip = jax.tree.map(lambda leaf: leaf[:1], random_window(0))
+    clip = take(random_window(0), np.s_[:1])
     frames, inside = jnp.asarray([[0, 1, 2], [3, 5, 5]]), jnp.asarray([[True] * 3, [True, True, False]])
-    windows = cut_windows(clip, frames, inside)
-    np.testing.assert_array_equal(windows.points, clip.points[0, frames])
-    np.testing.assert_array_equal(windows.other.joints, clip.other.joints[0, frames])
+    windows = plain_jit(cut_windows, clip, frames, inside)
+    np.testing.assert_array_equal(windows.points, np.asarray(clip.points)[0, frames])
+    np.testing.assert_array_equal(windows.other.joints, np.asarray(clip.other.joints)[0, frames])
     np.testing.assert_array_equal(windows.other.seen, [[True] * 3, [False, True, False]])
     np.testing.assert_array_equal(windows.own, np.repeat(clip.own, 2, axis=0))
-    still = cut_windows(alone_on_rigid(clip), frames, inside)
+    still = plain_jit(cut_windows, alone_on_rigid(clip), frames, inside)
     np.testing.assert_array_equal(still.points, np.repeat(clip.points[:, :1], 2, axis=0))
 
 

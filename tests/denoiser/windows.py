@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from plain import plain, plain_jit
 from scipy.spatial.transform import Rotation
 
@@ -25,9 +26,14 @@ TOCH = TochConfig(latent=4, encoder_widths=(4, 4, 4, 4), decoder_widths=(4, 4, 4
 
 
 @functools.cache
-def untrained(config: DenoiserConfig) -> LightDenoiser | TochDenoiser:
-    """Made in one compiled call; not to be changed."""
-    return plain_jit(lambda: create_denoiser(config, 0))
+def untrained(config: DenoiserConfig, seed: int = 0) -> LightDenoiser | TochDenoiser:
+    """Not to be changed. TOCH's many weights, all drawn alike, are numpy's: JAX's take seconds to compile."""
+    if isinstance(config, LightConfig):
+        return plain_jit(lambda: create_denoiser(config, seed))
+    graph, state = nnx.split(nnx.eval_shape(lambda: create_denoiser(config, seed)))
+    rng = np.random.default_rng(seed)
+    state = jax.tree.map(lambda leaf: jnp.asarray(rng.uniform(-0.4, 0.4, leaf.shape), jnp.float32), state)
+    return nnx.merge(graph, state)
 
 
 @plain

@@ -1,7 +1,9 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from grasps import N_FRAMES, grasp, joints_of, per_frame, still
+from plain import plain_jit
 
 from toch_jax.field.types import FieldEstimate
 from toch_jax.fit.correspondence import field_term
@@ -50,8 +52,11 @@ def term(hand: HandModel, truth: HandParams) -> SurfaceTerm:
 
 
 def test_places_of_the_true_hand_are_at_their_targets(hand: HandModel, truth: HandParams, term: SurfaceTerm) -> None:
-    bones = pose_bones(hand, state_from_params(hand, truth))
-    reached = surface_points(hand, bones, term.face, term.barycentric).position
+    def places(hand: HandModel, truth: HandParams, term: SurfaceTerm) -> jax.Array:
+        bones = pose_bones(hand, state_from_params(hand, truth))
+        return surface_points(hand, bones, term.face, term.barycentric).position
+
+    reached = plain_jit(places, hand, truth, term)
     np.testing.assert_allclose(np.asarray(reached), np.asarray(term.target), atol=2e-5)
 
 

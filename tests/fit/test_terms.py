@@ -137,4 +137,4 @@ def test_the_way_back_out_of_a_ball(ball: ObjectModel) -> None:
     assert is_near[chord < 0.95 * reach].all()
     assert not is_near[chord > 1.05 * reach].any()
     assert 10 < is_near.sum() < 70
-    np.testing.assert_allclose(back[is_near], chord[is_near], atol=0.0012)  # the grid is 6 mm coarse
+    np.testing.assert_allclose(back[is_near], chord[is_near], atol=0.0012)  # the grid is coarse

@@ -16,13 +16,10 @@ NOTHING = NoiseConfig(translation=0.0, rotation=0.0, pose=0.0, shape=0.0, absent
 
 
 def hands() -> HandParams:
-    key = jax.random.key(0)
-    return HandParams(
-        global_orient=0.5 * jax.random.normal(key, (BATCH, FRAMES, 3)),
-        pose=0.2 * jax.random.normal(key, (BATCH, FRAMES, 45)),
-        betas=jnp.zeros((BATCH, FRAMES, HAND.shapedirs.shape[-1])),
-        transl=0.1 * jax.random.normal(key, (BATCH, FRAMES, 3)),
-    )
+    rng = np.random.default_rng(0)
+    sizes = {"global_orient": (3, 0.5), "pose": (45, 0.2), "betas": (HAND.shapedirs.shape[-1], 0.0), "transl": (3, 0.1)}
+    drawn = {name: rng.normal(scale=scale, size=(BATCH, FRAMES, size)) for name, (size, scale) in sizes.items()}
+    return HandParams(**{name: jnp.asarray(values, jnp.float32) for name, values in drawn.items()})
 
 
 def translations(config: NoiseConfig) -> np.ndarray:
