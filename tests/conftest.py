@@ -19,6 +19,18 @@ def pytest_configure(config: pytest.Config) -> None:
     jax.config.update("jax_default_matmul_precision", EXACT)
 
 
+# Minutes of work in one file, which one worker does: first, so that both end together. The whole road comes before the
+# fit, which shares its compiled code.
+LONGEST = (
+    *("test_refine.py", "test_inverse_kinematics.py", "test_batches.py", "test_two_hands.py", "test_toch_fit.py"),
+    *("test_contactopt.py", "test_fit.py", "test_myodm.py", "test_contact_field.py", "test_experiment_benchmark.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
 @pytest.fixture(scope="session")
 def example_file():
     """The demo's tracked clip."""

@@ -61,10 +61,8 @@ def some_hands(sequence: Sequence, chosen: list[int]) -> Sequence:
     )
 
 
-@pytest.mark.parametrize(
-    "noise",
-    [pytest.param("T(0.01)", marks=pytest.mark.slow), pytest.param("R(0.3)", marks=pytest.mark.slow), "T(0.02)"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", ["T(0.01)", "R(0.3)", "T(0.02)"])
 def test_each_hand_is_nearer_the_truth_and_out_of_the_other(clean: Sequence, box: ObjectModel, noise: str) -> None:
     noisy = perturb_clip("box", clean, parse_perturbation(noise), seed=0)
     repaired = refine(noisy, None, object=box)

@@ -3,11 +3,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from plain import plain_jit
 from scipy.spatial.transform import Rotation
 from windows import LIGHT, alone_on_rigid, assert_close, estimated, learnt, random_target, random_window, untrained
 
 from toch_jax.denoiser.light import LightDenoiser, _doubt
 from toch_jax.denoiser.window import Window, map_frames, no_other_hand, rotate
+from toch_jax.host import take
 
 # distances, points and joints: metres, so a tenth of a millimetre at most
 CLOSE = 1e-4
@@ -29,13 +31,14 @@ def test_nothing_tracked_of_a_lost_frame_is_read(model: LightDenoiser) -> None:
     window, other = random_window(0), random_window(1)
     lost = ~window.valid
 
-    def swapped(ours: jax.Array, theirs: jax.Array) -> jax.Array:
-        return jnp.where(lost.reshape(*lost.shape, *(1,) * (ours.ndim - 2)), theirs, ours)
+    def swapped(ours: jax.Array, theirs: jax.Array | np.ndarray) -> jax.Array:
+        there = np.asarray(lost).reshape(*lost.shape, *(1,) * (ours.ndim - 2))
+        return jnp.asarray(np.where(there, theirs, ours), ours.dtype)
 
     expected = estimated(model, window)
-    spoilt = window.replace(tracked=swapped(window.tracked, other.tracked + 1.0))
+    spoilt = window.replace(tracked=swapped(window.tracked, np.asarray(other.tracked) + 1.0))
     assert_close(estimated(model, spoilt), expected, CLOSE)
-    field = other.replace(valid=jnp.ones_like(lost)).field
+    field = other.replace(valid=jnp.asarray(np.ones_like(lost))).field
     refilled = spoilt.replace(
         field=jax.tree.map(swapped, window.field, field), joints=swapped(window.joints, other.joints)
     )
@@ -47,10 +50,10 @@ def test_padding_changes_nothing(model: LightDenoiser) -> None:
     window, extra = random_window(0), 5
 
     def padded(leaf: jax.Array) -> jax.Array:
-        return jnp.pad(leaf, ((0, 0), (0, extra), *((0, 0),) * (leaf.ndim - 2)))
+        return jnp.asarray(np.pad(leaf, ((0, 0), (0, extra), *((0, 0),) * (leaf.ndim - 2))))
 
     longer = map_frames(padded, window)
-    short = jax.tree.map(lambda leaf: leaf[:, : window.valid.shape[1]], estimated(model, longer))
+    short = take(estimated(model, longer), np.s_[:, : window.valid.shape[1]])
     assert_close(short, estimated(model, window), CLOSE)
 
 
@@ -59,7 +62,7 @@ def test_turning_the_scene_turns_only_the_joints(model: LightDenoiser) -> None:
     turn = Rotation.from_rotvec([[0.3, 2.0, -1.0], [1.0, 0.0, 0.5]]).as_matrix().astype(np.float32)
     centre = np.asarray([[0.1, 0.2, 0.3], [0.0, -0.5, 0.0]], np.float32)
     straight = estimated(model, window)
-    turned = estimated(model, rotate(window, jnp.asarray(turn), jnp.asarray(centre)))
+    turned = estimated(model, plain_jit(rotate, window, jnp.asarray(turn), jnp.asarray(centre)))
     assert straight.joints is not None
     centre = centre[:, None, None]
     moved = np.einsum("bij,bwkj->bwki", turn, np.asarray(straight.joints.joints) - centre) + centre
@@ -69,23 +72,25 @@ def test_turning_the_scene_turns_only_the_joints(model: LightDenoiser) -> None:
 
 def test_order_of_samples_does_not_matter(model: LightDenoiser) -> None:
     window = random_window(0)
-    order = jax.random.permutation(jax.random.key(0), window.points.shape[2])
+    order = np.random.default_rng(0).permutation(window.points.shape[2])
     shuffled = window.replace(
-        field=jax.tree.map(lambda leaf: leaf[:, :, order], window.field),
-        points=window.points[:, :, order],
-        normals=window.normals[:, :, order],
-        own=window.own[:, order],
+        own=take(window.own, np.s_[:, order]),
+        **{name: take(getattr(window, name), np.s_[:, :, order]) for name in ("field", "points", "normals")},
     )
     straight = estimated(model, window)
-    expected = straight.replace(field=jax.tree.map(lambda leaf: leaf[:, :, order], straight.field))
+    expected = straight.replace(field=take(straight.field, np.s_[:, :, order]))
     assert_close(estimated(model, shuffled), expected, CLOSE)
 
 
 def test_samples_that_stand_still_may_be_given_once(model: LightDenoiser) -> None:
     once = alone_on_rigid(random_window(0))
     axes = (*once.field.mask.shape, 3)
-    often = once.replace(points=jnp.broadcast_to(once.points, axes), normals=jnp.broadcast_to(once.normals, axes))
+    often = once.replace(points=broadcast(once.points, axes), normals=broadcast(once.normals, axes))
     assert_close(estimated(model, often), estimated(model, once), CLOSE)
+
+
+def broadcast(array: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    return jnp.asarray(np.broadcast_to(array, shape))
 
 
 def differs(model: LightDenoiser, one: Window, other: Window) -> np.ndarray:
@@ -123,10 +128,10 @@ def test_an_other_hand_that_is_never_seen_is_none(model: LightDenoiser) -> None:
 def test_what_no_training_has_shown_it_changes_nothing() -> None:
     """Untrained layers of the new inputs are silent: a window is read as that of a hand alone on a rigid object."""
     window = random_window(0)
-    still = jnp.broadcast_to(window.points[:, :1], window.points.shape)
-    normals = jnp.broadcast_to(window.normals[:, :1], window.points.shape)
+    alone = alone_on_rigid(window)
+    still, normals = (broadcast(each, window.points.shape) for each in (alone.points, alone.normals))
     told = window.replace(points=still, normals=normals)
-    assert_close(estimated(untrained(LIGHT), told), estimated(untrained(LIGHT), alone_on_rigid(window)), 1e-6)
+    assert_close(estimated(untrained(LIGHT), told), estimated(untrained(LIGHT), alone), 1e-6)
 
 
 def test_one_frame_and_one_sample_are_enough(model: LightDenoiser) -> None:

@@ -17,14 +17,14 @@ def problem(request, held):
     scene = scene_of(held)
     vertices, joints = skin_frames(scene.surface, scene.tracked)
     _, points, normals = near_points(scene, joints, N_SAMPLES)
-    near = nearest(vertices, points)
+    near = plain(nearest)(vertices, points)
     offset = np.take_along_axis(np.asarray(points), np.asarray(near.sample)[..., None], axis=1) - np.asarray(vertices)
     normal = np.take_along_axis(np.asarray(normals), np.asarray(near.sample)[..., None], axis=1)
     touching = np.linalg.norm(offset, axis=-1) < 0.004
     way = (normal * touching[..., None]).sum(axis=1)
     way /= np.linalg.norm(way, axis=-1, keepdims=True)
     by = 0.006 if request.param == "floating" else -0.006
-    tracked = scene.tracked.replace(transl=scene.tracked.transl + by * jnp.asarray(way, jnp.float32))
+    tracked = scene.tracked.replace(transl=jnp.asarray(scene.tracked.transl + by * way, jnp.float32))
     vertices = skin_frames(scene.surface, tracked)[0]
     targets = contact_target(scene.surface, vertices, points, normals)
     return request.param, scene.surface, tracked, points, normals, targets
@@ -34,16 +34,17 @@ def test_energy_falls_and_the_hand_comes_to_touch(problem):
     how, surface, tracked, points, normals, targets = problem
     after = optimise(surface, tracked, points, normals, targets)
 
-    costs = plain(energy)
-
-    def state(params):
+    @plain
+    def measured(params):
         vertices = skin_frames(surface, params)[0]
         near = nearest(vertices, points)
-        at = np.take_along_axis(np.asarray(points), np.asarray(near.sample)[..., None], axis=1)
-        far = np.linalg.norm(np.asarray(vertices) - at, axis=-1)
-        cost = np.asarray(costs(surface, params, points, normals, targets, near))
-        buried = np.asarray(depth(vertices, points, normals, near)).max(axis=1)
-        return cost, np.sort(far, axis=1)[:, :30].mean(axis=1), buried
+        cost = energy(surface, params, points, normals, targets, near)
+        return vertices, near.sample, cost, depth(vertices, points, normals, near)
+
+    def state(params):
+        vertices, sample, cost, buried = map(np.asarray, measured(params))
+        far = np.linalg.norm(vertices - np.take_along_axis(np.asarray(points), sample[..., None], axis=1), axis=-1)
+        return cost, np.sort(far, axis=1)[:, :30].mean(axis=1), buried.max(axis=1)
 
     (cost, far, deep), (cost_after, far_after, deep_after) = state(tracked), state(after)
     assert np.all(cost_after < cost)

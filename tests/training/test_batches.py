@@ -63,7 +63,7 @@ def scenes(clips: Clips) -> Scenes:
         kind = ALONE if not drawn.two_handed[0] else LEFT if drawn.left[0] else RIGHT
         found.setdefault(kind, drawn)
     twice = [found[kind] for kind in (LEFT, RIGHT, ALONE)] * 2
-    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *twice)
+    return jax.tree.map(lambda *leaves: jnp.asarray(np.concatenate(leaves)), *twice)
 
 
 @pytest.fixture(scope="module")
