@@ -1,5 +1,6 @@
 """Fixtures that several folders share; compiled code that several workers and runs share."""
 
+import gc
 import os
 from importlib.resources import as_file, files
 
@@ -17,6 +18,7 @@ def pytest_configure(config: pytest.Config) -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     # as commands have it
     jax.config.update("jax_default_matmul_precision", EXACT)
+    gc.set_threshold(50_000)
 
 
 # Minutes of work in one file, which one worker does: first, so that both end together. The whole road comes before the
