@@ -23,6 +23,12 @@ def test_it_serves_and_follows_the_slider(sequence: Sequence, hand_at: HandAt) -
         assert set(viewer.meshes) == {f"/{row}/{what}" for row in ("before", "after") for what in ("object", "hand0")}
         first = {name: mesh.vertices.mean(axis=0) for name, mesh in viewer.meshes.items()}
         np.testing.assert_allclose(first["/after/hand0"] - first["/before/hand0"], [0, 0.01, 0], atol=1e-6)
+        # all of it is before the camera, and fills a good part of what it sees (75 degrees)
+        camera = viewer.server.initial_camera
+        eye, way = np.asarray(camera.position), np.asarray(camera.look_at) - np.asarray(camera.position)
+        corners = np.concatenate([mesh.vertices for mesh in viewer.meshes.values()]) - eye
+        angle = np.degrees(np.arccos(corners @ way / np.linalg.norm(corners, axis=1) / np.linalg.norm(way)))
+        assert 8 < angle.max() < 37
         viewer.frame.value = 7
         for name, mesh in viewer.meshes.items():
             np.testing.assert_allclose(mesh.vertices.mean(axis=0) - first[name], [0.2, 0, 0], atol=1e-6)

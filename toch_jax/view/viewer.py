@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 
 from toch_jax.errors import bad_input
 from toch_jax.evaluate.pose import PosedHand
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 ROW_COLORS = (np.array([0.94, 0.60, 0.38]), np.array([0.36, 0.66, 0.95]), np.array([0.55, 0.80, 0.45]))
 SIDE_BY_SIDE_M = 0.4
+LOOKING = np.array([-0.48, 0.72, -0.5])
+"""Which way the camera looks at first; z is up."""
+ROOM_M = 0.15
+"""Beyond the hands' joints, for the object."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,9 @@ def open_viewer(
         raise bad_input("toch view", "viser", 'the extra: pip install "toch-jax[view]"', "not installed") from error
     server = viser.ViserServer(host, port, verbose=False)
     server.scene.set_up_direction("+z")
+    middle, radius = _ball_about(rows)
+    server.initial_camera.look_at = tuple(middle)
+    server.initial_camera.position = tuple(middle - 1.7 * radius * LOOKING)
     last = sequence.n_frames - 1
     frame = server.gui.add_slider("frame", 0, max(last, 1), 1, 0, disabled=last == 0)
     play = server.gui.add_checkbox("play", last > 0)
@@ -95,3 +103,10 @@ def open_viewer(
     draw()
     arrange()
     return Viewer(server, frame, play, meshes)
+
+
+def _ball_about(rows: Mapping[str, list[PosedHand]]) -> tuple[Float[np.ndarray, "3"], float]:
+    """The middle of where hands are in any frame, and how far about it there is something to see; metres."""
+    places = np.concatenate([np.asarray(hand.joints).reshape(-1, 3) for hands in rows.values() for hand in hands])
+    low, high = np.nanmin(places, axis=0), np.nanmax(places, axis=0)
+    return (low + high) / 2, float(np.linalg.norm(high - low)) / 2 + ROOM_M
