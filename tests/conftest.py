@@ -15,7 +15,8 @@ def pytest_configure(config: pytest.Config) -> None:
     assert config.cache is not None
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(config.cache.mkdir("compiled"))
     jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    # writing down what is compiled sooner than that costs more than it saves
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
     # as commands have it
     jax.config.update("jax_default_matmul_precision", EXACT)
     gc.set_threshold(50_000)
