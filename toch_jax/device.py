@@ -25,7 +25,9 @@ def exactly(function: Callable[_In, _Out]) -> Callable[_In, _Out]:
 
 
 def map_each(function: Callable[[Any], Any], each: Any, together: int) -> Any:
-    """`jax.lax.map`: one by one on a processor, whose cache holds one; elsewhere up to `together` at once."""
+    """`jax.lax.map` over the first axis of every array in `each`: one by one on a processor, whose cache holds one;
+    elsewhere up to `together` at once.
+    """
     if jax.default_backend() == "cpu":
         return jax.lax.map(function, each)
     if len(jax.tree.leaves(each)[0]) <= together:

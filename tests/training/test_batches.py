@@ -85,6 +85,16 @@ def test_without_noise_the_window_is_its_target(batch: tuple[Window, Target]) ->
     np.testing.assert_allclose(window.field.distance[known], target.field.distance[known], atol=1e-4)
 
 
+@pytest.mark.slow
+def test_sway_moves_the_window_and_its_target_alike(
+    scenes: Scenes, surface: HandModel, batch: tuple[Window, Target]
+) -> None:
+    noise = replace(STILL, sway=NoiseConfig().sway)
+    window, target = track(jax.random.key(0), scenes, surface, CONFIG, noise, False)
+    np.testing.assert_allclose(window.joints, target.joints, atol=1e-5)
+    assert np.abs(np.asarray(target.joints - batch[1].joints)).max() > 1e-3
+
+
 def test_a_step_is_decided_by_its_key(clips: Clips, surface: HandModel) -> None:
     def drawn(seed: int) -> Window:
         key = jax.random.key(seed)

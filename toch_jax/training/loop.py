@@ -54,6 +54,7 @@ def train(
             track_key, scenes, surface, experiment.batch, experiment.noise, experiment.denoiser.smoothed
         )
 
+    # the device's own products, many times as fast: gradients bear their rounding, geometry does not
     @jax.jit
     @jax.default_matmul_precision("default")
     def update(state: State, key: jax.Array, batch: Batch) -> tuple[State, dict[str, jax.Array]]:

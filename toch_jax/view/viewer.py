@@ -63,6 +63,7 @@ def open_viewer(
     server = viser.ViserServer(host, port, verbose=False)
     server.scene.set_up_direction("+z")
     middle, radius = _ball_about(rows)
+    # from 1.64 radii on a ball is within the 75 degrees that the browser shows
     server.initial_camera.look_at = tuple(middle)
     server.initial_camera.position = tuple(middle - 1.7 * radius * LOOKING)
     last = sequence.n_frames - 1
