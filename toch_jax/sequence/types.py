@@ -41,6 +41,8 @@ class Sequence(struct.PyTreeNode):
     """Ground truth; read by metrics only."""
     hand_joint_sigma: Float[Array, "H T 21"] | None
     """One standard deviation of each joint (16 + tips order), metres; written by denoise."""
+    notes: tuple[str, ...] = struct.field(pytree_node=False, default=())
+    """What was found odd in the data and how it was treated, a line each; not written to files."""
 
     @property
     def n_frames(self) -> int:
