@@ -25,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
 # Minutes of work in one file, which one worker does: first, so that both end together. The whole road comes before the
 # fit, which shares its compiled code.
 LONGEST = (
-    *("test_refine.py", "test_inverse_kinematics.py", "test_batches.py", "test_two_hands.py", "test_toch_fit.py"),
+    *("test_pipeline.py", "test_inverse_kinematics.py", "test_batches.py", "test_two_hands.py", "test_toch_fit.py"),
     *("test_contactopt.py", "test_fit.py", "test_myodm.py", "test_contact_field.py", "test_experiment_benchmark.py"),
 )
 

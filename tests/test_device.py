@@ -12,7 +12,7 @@ from plain import plain_jit
 from toch_jax.cli import main
 from toch_jax.device import exactly
 from toch_jax.field.rays import nearest_hits
-from toch_jax.refine import Seen, refine_by
+from toch_jax.pipeline import Seen, refine_by
 from toch_jax.sequence.file import load_sequence
 
 

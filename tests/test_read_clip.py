@@ -11,7 +11,7 @@ from toch_jax.denoiser.checkpoints import create_denoiser
 from toch_jax.denoiser.light import LightConfig, LightDenoiser
 from toch_jax.hand.files import load_hand
 from toch_jax.object.model import ObjectModel
-from toch_jax.refine import look, read_clip, refine, sequence_object
+from toch_jax.pipeline import look, read_clip, refine, sequence_object
 from toch_jax.sequence.types import Sequence
 from toch_jax.tracked_hand import tracked_hand, tracked_hands
 

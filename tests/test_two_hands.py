@@ -17,7 +17,7 @@ from toch_jax.evaluate.hands import hands_depth_mm
 from toch_jax.evaluate.joints import mpjpe_mm
 from toch_jax.evaluate.noisy_clip import perturb_clip
 from toch_jax.object.model import ObjectModel
-from toch_jax.refine import refine, sequence_object
+from toch_jax.pipeline import refine, sequence_object
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.sequence.perturb import parse_perturbation
 from toch_jax.sequence.types import Sequence

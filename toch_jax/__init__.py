@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from toch_jax.errors import InputError
     from toch_jax.field.contact_field import contact_field
     from toch_jax.hand.files import load_hand
-    from toch_jax.refine import refine
+    from toch_jax.pipeline import refine
     from toch_jax.sequence.arrays import sequence_from_arrays
     from toch_jax.sequence.file import load_sequence, save_sequence
 
@@ -18,7 +18,7 @@ _HOMES = {
     "load_denoiser": "toch_jax.denoiser.checkpoints",
     "load_hand": "toch_jax.hand.files",
     "load_sequence": "toch_jax.sequence.file",
-    "refine": "toch_jax.refine",
+    "refine": "toch_jax.pipeline",
     "save_sequence": "toch_jax.sequence.file",
     "sequence_from_arrays": "toch_jax.sequence.arrays",
 }

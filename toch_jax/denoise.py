@@ -13,7 +13,7 @@ from toch_jax.errors import InputError, bad_input
 from toch_jax.evaluate.clip import before_after_table, measure, sequence_parts
 from toch_jax.evaluate.pose import PosedHand, pose_hands, pose_truth
 from toch_jax.hand.files import load_hand
-from toch_jax.refine import refine
+from toch_jax.pipeline import refine
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.picture import before_after_picture

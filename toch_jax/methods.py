@@ -16,7 +16,7 @@ from toch_jax.peers.contactopt import contactopt
 from toch_jax.peers.refinenet import refinenet
 from toch_jax.peers.toch_fit import toch_refine
 from toch_jax.peers.train_refinenet import load_refinenet
-from toch_jax.refine import refine
+from toch_jax.pipeline import refine
 from toch_jax.sequence.types import Sequence
 
 METHODS = ("input", *FILTERS, "fit", "toch", "refinenet", "contactopt", "ours")

@@ -9,7 +9,7 @@ from toch_jax.evaluate.joints import mpjpe_mm
 from toch_jax.evaluate.oracle import fit_clean_field, fit_true_mask
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
-from toch_jax.refine import refine
+from toch_jax.pipeline import refine
 from toch_jax.sequence.file import load_sequence
 from toch_jax.sequence.mirror import mirror
 from toch_jax.sequence.types import Sequence

@@ -8,7 +8,7 @@ from grasps import BALL_RADIUS
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel
 from toch_jax.object.model import ObjectModel
-from toch_jax.refine import N_SAMPLES
+from toch_jax.pipeline import N_SAMPLES
 
 
 @pytest.fixture(scope="session")

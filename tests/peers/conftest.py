@@ -3,7 +3,7 @@
 import pytest
 
 from toch_jax.object.model import ObjectModel
-from toch_jax.refine import sequence_object
+from toch_jax.pipeline import sequence_object
 from toch_jax.sequence.file import load_sequence
 from toch_jax.sequence.types import Sequence
 

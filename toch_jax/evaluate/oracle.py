@@ -11,7 +11,7 @@ from toch_jax.fit.settings import DEFAULT
 from toch_jax.hand.model import HandParams
 from toch_jax.host import take
 from toch_jax.object.model import ObjectModel
-from toch_jax.refine import Seen, look, read_clip, refine_by
+from toch_jax.pipeline import Seen, look, read_clip, refine_by
 from toch_jax.sequence.part_frame import hand_to_part
 from toch_jax.sequence.types import Sequence
 from toch_jax.tracked_hand import TrackedHand

@@ -36,7 +36,7 @@ from toch_jax.hand.mesh import close_surface
 from toch_jax.hand.model import HandModel, Side
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import samples_in_frame, to_world
-from toch_jax.refine import sequence_object
+from toch_jax.pipeline import sequence_object
 from toch_jax.sequence.types import Sequence
 
 Scores = dict[str, float]

@@ -10,7 +10,7 @@ from toch_jax.denoiser.checkpoints import load_denoiser
 from toch_jax.evaluate.joints import mpjpe_mm
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
-from toch_jax.refine import read_clip, refine, sequence_object
+from toch_jax.pipeline import read_clip, refine, sequence_object
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.sequence.mirror import mirror
 from toch_jax.sequence.types import Sequence
