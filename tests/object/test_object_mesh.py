@@ -42,6 +42,16 @@ def test_keeps_the_order_of_vertices(tmp_path: Path) -> None:
     np.testing.assert_allclose(load_mesh(tmp_path / "box.obj")[0], vertices, atol=1e-7)
 
 
+def test_a_scale_multiplies_the_vertices(tmp_path: Path) -> None:
+    path = tmp_path / "box.stl"
+    trimesh.creation.box((100, 50, 200)).export(path)
+    vertices, _ = load_mesh(path, 0.001)
+    np.testing.assert_allclose(np.ptp(vertices, axis=0), (0.1, 0.05, 0.2), atol=1e-6)
+    assert vertices.dtype == np.float32
+    with pytest.raises(InputError, match=r"found 20 m: probably in millimetres, --object-scale 0.001$"):
+        load_mesh(path, 0.1)
+
+
 def test_drops_faces_without_area_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     faces = np.concatenate([BOX.faces, [[0, 0, 1], [2, 2, 2]]])
     with caplog.at_level(logging.WARNING):
@@ -58,9 +68,9 @@ def _with_nan() -> np.ndarray:
 @pytest.mark.parametrize(
     ("vertices", "faces", "message"),
     [
-        (BOX.vertices * 1000, BOX.faces, "found 200 m: probably in millimetres, scale by 0.001"),
-        (BOX.vertices * 100, BOX.faces, "found 20 m: probably in centimetres, scale by 0.01"),
-        (BOX.vertices / 1000, BOX.faces, "found 0.0002 m: probably in metres divided by 1000, scale by 1000"),
+        (BOX.vertices * 1000, BOX.faces, "found 200 m: probably in millimetres, --object-scale 0.001"),
+        (BOX.vertices * 100, BOX.faces, "found 20 m: probably in centimetres, --object-scale 0.01"),
+        (BOX.vertices / 1000, BOX.faces, "found 0.0002 m: probably in metres divided by 1000, --object-scale 1000"),
         (BOX.vertices * 1e9, BOX.faces, "expected a size of 0.005 to 3 m (largest extent), found 2e+08 m"),
         (BOX.vertices, BOX.faces[:0], "expected triangles, found none, with 8 vertices"),
         (BOX.vertices, BOX.faces[:, [0, 0, 1]], "expected triangles with area, found 12 without"),
@@ -96,4 +106,3 @@ def test_refuses_files_in_one_line(tmp_path: Path, name: str, content: bytes | N
         load_mesh(tmp_path / name)
     assert str(error.value).startswith(f"{tmp_path / name}: object mesh")
     assert message in str(error.value)
-    assert "\n" not in str(error.value)

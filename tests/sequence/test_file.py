@@ -81,6 +81,40 @@ def test_a_mesh_file_beside_it(tmp_path: Path, record: Record) -> None:
         load_sequence(source)
 
 
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_mesh_in_millimetres(tmp_path: Path, record: Record, beside: bool) -> None:
+    """`object_scale` multiplies the mesh, whether a file beside or in the sequence file; the poses stay as they are."""
+    metres = record["object_vertices"].astype(np.float32)
+    mesh = None
+    source = _write(tmp_path / "clip.npz", record, object_vertices=1000 * record["object_vertices"])
+    if beside:
+        mesh = tmp_path / "mesh.ply"
+        trimesh.Trimesh(1000 * record["object_vertices"], record["object_faces"], process=False).export(mesh)
+    sequence = load_sequence(source, mesh, object_scale=0.001)
+    np.testing.assert_allclose(sequence.object_vertices, metres, rtol=1e-6)
+    np.testing.assert_allclose(
+        sequence.object_motion.translation, record["object_translation"].astype(np.float32), rtol=1e-6
+    )
+    save_sequence(tmp_path / "clean.npz", sequence, keep=source)
+    clean = read_arrays(tmp_path / "clean.npz")
+    np.testing.assert_allclose(clean["object_vertices"], metres, rtol=1e-6)
+    np.testing.assert_array_equal(clean["object_rotation"], record["object_rotation"])
+
+
+def test_a_mesh_file_instead_of_the_one_within(tmp_path: Path, record: Record) -> None:
+    """The result holds the mesh that was used."""
+    trimesh.creation.box((0.05, 0.06, 0.07)).export(tmp_path / "box.ply")
+    source = _write(tmp_path / "clip.npz", record)
+    save_sequence(tmp_path / "clean.npz", load_sequence(source, tmp_path / "box.ply"), keep=source)
+    assert load_sequence(tmp_path / "clean.npz").object_faces.shape == (12, 3)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf])
+def test_a_scale_that_is_none(tmp_path: Path, record: Record, scale: float) -> None:
+    with pytest.raises(InputError, match=r"clip.npz: object_scale: expected a factor above 0, found"):
+        load_sequence(_write(tmp_path / "clip.npz", record), object_scale=scale)
+
+
 def test_lost_frames_take_the_nearest_one(tmp_path: Path, record: Record) -> None:
     record["hand_pose"][0, 0, 7] = np.nan
     record["hand_vertices"][0, 3, 2] = np.inf
@@ -166,7 +200,7 @@ NOWHERE = np.full((1, 6, 21, 3), np.nan)
         (_nan("object_vertices"), "object mesh vertices: expected finite numbers"),
         (_nan("hand_betas"), "hand_betas: expected finite numbers"),
         (_nan("truth_joints"), "truth_joints: expected finite numbers"),
-        (_scaled("object_vertices", 1000), "found 80 m: probably in millimetres, scale by 0.001"),
+        (_scaled("object_vertices", 1000), "found 80 m: probably in millimetres, --object-scale 0.001"),
         (
             _scaled("object_rotation", 180 / np.pi),
             "object_rotation: expected axis-angle in radians, found a rotation of",

@@ -16,8 +16,10 @@ logger = logging.getLogger(__name__)
 SMALLEST, LARGEST = 0.005, 3.0
 
 
-def load_mesh(path: str | Path) -> tuple[Float[np.ndarray, "Vo 3"], Int32[np.ndarray, "Fo 3"]]:
-    """Vertices (metres) and triangles of any mesh that trimesh reads, watertight or not; a scene becomes one mesh.
+def load_mesh(path: str | Path, scale: float = 1.0) -> tuple[Float[np.ndarray, "Vo 3"], Int32[np.ndarray, "Fo 3"]]:
+    """Vertices (metres, after multiplying by `scale`) and triangles of any mesh that trimesh reads.
+
+    It need not be watertight; a scene becomes one mesh.
 
     Raises InputError: see `check_mesh`, and for files that can't be read.
     """
@@ -31,13 +33,13 @@ def load_mesh(path: str | Path) -> tuple[Float[np.ndarray, "Vo 3"], Int32[np.nda
     except Exception as error:  # trimesh's readers raise whatever their format's parser does
         found = " ".join(f"{type(error).__name__}: {error}".split())
         raise bad_input(path, "object mesh", "a mesh that trimesh reads (obj, ply, stl, glb, off)", found) from error
-    return check_mesh(path, mesh.vertices, mesh.faces)
+    return check_mesh(path, mesh.vertices, mesh.faces, scale=scale)
 
 
 def check_mesh(
-    where: str | Path, vertices: np.ndarray, faces: np.ndarray, field: str = "object mesh"
+    where: str | Path, vertices: np.ndarray, faces: np.ndarray, field: str = "object mesh", scale: float = 1.0
 ) -> tuple[Float[np.ndarray, "Vo 3"], Int32[np.ndarray, "Fo 3"]]:
-    """The mesh as float32 and int32, its faces without area dropped with a warning.
+    """The mesh as float32, multiplied by `scale`, and int32, its faces without area dropped with a warning.
 
     Raises InputError where it has no faces, no area, numbers that are not finite, corners that don't exist, or a size
     that no hand holds (`where` and `field` name it).
@@ -56,11 +58,14 @@ def check_mesh(
     if not np.isfinite(vertices).all():
         bad = int((~np.isfinite(vertices)).any(axis=1).sum())
         raise bad_input(where, f"{field} vertices", "finite numbers", f"{bad} vertices that are not")
+    if scale != 1:
+        vertices = vertices * np.float32(scale)
     used = vertices[np.unique(faces)]
     extent = float((used.max(axis=0) - used.min(axis=0)).max())
     if not SMALLEST <= extent <= LARGEST:
         expected = f"a size of {SMALLEST} to {LARGEST:g} m (largest extent)"
-        raise bad_input(where, field, expected, f"{extent:.4g} m{unit_hint(extent, SMALLEST, LARGEST)}")
+        hint = unit_hint(extent / scale, SMALLEST, LARGEST, "--object-scale")
+        raise bad_input(where, field, expected, f"{extent:.4g} m{hint}")
     corners = vertices[faces].astype(np.float64)
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
     solid = area > 1e-12 * extent**2
@@ -71,12 +76,15 @@ def check_mesh(
     return vertices, faces[solid]
 
 
-def unit_hint(length: float, smallest: float, largest: float) -> str:
-    """The end of an error line: the unit that would bring `length` between the two (metres), if there is one."""
+def unit_hint(length: float, smallest: float, largest: float, mend: str = "scale by") -> str:
+    """The end of an error line: the unit that would bring `length` between the two (metres), if there is one.
+
+    `mend` is what to write before the factor.
+    """
     factors = {0.001: "millimetres", 0.01: "centimetres", 1000.0: "metres divided by 1000"}
     typical = math.sqrt(smallest * largest)
     fitting = [factor for factor in factors if smallest <= length * factor <= largest]
     if not fitting:
         return ""
     factor = min(fitting, key=lambda f: abs(math.log(length * f / typical)))
-    return f": probably in {factors[factor]}, scale by {factor:g}"
+    return f": probably in {factors[factor]}, {mend} {factor:g}"

@@ -19,6 +19,7 @@
 At least one of parameters, joints and vertices is there; parameters win, then joints, then vertices.
 """
 
+import math
 import os
 import zipfile
 import zlib
@@ -27,32 +28,43 @@ from pathlib import Path
 import numpy as np
 
 from toch_jax.errors import bad_input
-from toch_jax.object.mesh import load_mesh
-from toch_jax.sequence.record import OBJECT_KEYS, record_from_sequence, sequence_from_record
+from toch_jax.object.mesh import check_mesh, load_mesh
+from toch_jax.sequence.record import MESH_KEYS, OBJECT_KEYS, record_from_sequence, sequence_from_record
 from toch_jax.sequence.types import Sequence
 
 
-def load_sequence(path: str | Path, object_mesh: str | Path | None = None) -> Sequence:
+def load_sequence(path: str | Path, object_mesh: str | Path | None = None, *, object_scale: float = 1.0) -> Sequence:
     """The sequence of a file; `object_mesh` (any file that trimesh reads) takes the place of the mesh within.
 
+    `object_scale` multiplies the vertices of the mesh, whichever of the two it is: 0.001 for one in millimetres.
     Raises InputError: one line for whatever is wrong with either file.
     """
     record = read_arrays(path)
+    if not 0 < object_scale < math.inf:
+        raise bad_input(path, "object_scale", "a factor above 0", f"{object_scale:g}")
+    mesh = None
     if object_mesh is not None:
-        record["object_vertices"], record["object_faces"] = load_mesh(object_mesh)
+        mesh = load_mesh(object_mesh, object_scale)
+    elif object_scale != 1 and "object_vertices" in record and "object_faces" in record:
+        mesh = check_mesh(path, record["object_vertices"], record["object_faces"], scale=object_scale)
+    if mesh is not None:
+        record["object_vertices"], record["object_faces"] = mesh
     return sequence_from_record(path, record)
 
 
 def save_sequence(path: str | Path, sequence: Sequence, keep: str | Path | None = None) -> None:
     """Write the file whole or not at all.
 
-    `keep` is the file that the sequence came from: its arrays of the object are written as they came, bit for bit. A
-    mesh that was given beside that file is written too, where it has none of its own.
+    `keep` is the file that the sequence came from: its arrays of the object are written as they came, bit for bit; its
+    mesh only if it is the sequence's, which may have been read from another file, or scaled.
     """
     record = record_from_sequence(sequence)
     if keep is not None:
         kept = {key: value for key, value in read_arrays(keep).items() if key in OBJECT_KEYS}
-        if "object_vertices" in kept:
+        vertices = kept.get("object_vertices")
+        if vertices is None or not np.array_equal(vertices.astype(np.float32), sequence.object_vertices):
+            kept = {key: value for key, value in kept.items() if key not in MESH_KEYS}
+        else:
             record = {key: value for key, value in record.items() if key not in OBJECT_KEYS}
         record |= kept
     path = Path(path)

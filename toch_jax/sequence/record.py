@@ -27,7 +27,8 @@ VERTEX_ORDERS = ("mano", "open", "unordered")
 PARAMETERS = {"global_orient": "H T 3", "pose": "H T 45", "transl": "H T 3", "betas": "H S"}
 POINTS = {"joints": "H T 21 3", "vertices": "H T K 3"}
 HAND_DATA = PARAMETERS | POINTS
-OBJECT_KEYS = ("object_vertices", "object_faces", "object_vertex_part", "object_rotation", "object_translation")
+MESH_KEYS = ("object_vertices", "object_faces", "object_vertex_part")
+OBJECT_KEYS = (*MESH_KEYS, "object_rotation", "object_translation")
 KEYS = (
     *("format", "version", "fps", "hand_side", "hand_valid", "hand_model", "hand_joint_sigma", *OBJECT_KEYS),
     *(prefix + name for prefix in ("hand_", "truth_") for name in (*HAND_DATA, "vertex_order")),
