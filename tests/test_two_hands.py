@@ -9,7 +9,7 @@ import pytest
 from matplotlib.image import imread
 from two_hands import two_handed
 
-from toch_jax.denoise import denoise_file, posed
+from toch_jax.denoise import denoise_file
 from toch_jax.denoiser.checkpoints import load_denoiser
 from toch_jax.evaluate.baselines import FILTERS
 from toch_jax.evaluate.benchmark import benchmark
@@ -21,6 +21,7 @@ from toch_jax.pipeline import refine, sequence_object
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.sequence.perturb import parse_perturbation
 from toch_jax.sequence.types import Sequence
+from toch_jax.view.rows import posed
 
 
 @pytest.fixture(scope="module")

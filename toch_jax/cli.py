@@ -159,24 +159,23 @@ def benchmark(
 
 
 def view(
-    sequence: tyro.conf.Positional[Path], clean: tyro.conf.Positional[Path | None] = None, port: int = 8080
+    sequence: tyro.conf.Positional[Path],
+    clean: tyro.conf.Positional[Path | None] = None,
+    object: Path | None = None,
+    port: int = 8080,
 ) -> int:
-    """Look at a sequence, and at its repaired self, in a browser.
+    """Show a sequence in a browser: the tracked hands, the repaired ones, and the ground truth where the file has it.
 
     Args:
         sequence: A sequence file (.npz).
-        clean: What `toch denoise` made of it.
-        port: Where the page is served, on this machine.
+        clean: The file that `toch denoise` wrote for it.
+        object: The object's mesh (metres), where neither file holds one.
+        port: Port on this machine where the page is served.
     """
-    from toch_jax.denoise import posed
-    from toch_jax.sequence.file import load_sequence
+    from toch_jax.view.rows import load_rows
     from toch_jax.view.viewer import view as serve
 
-    shown = load_sequence(sequence)
-    rows = {"before": posed(shown)}
-    if clean is not None:
-        rows["after"] = posed(load_sequence(clean))
-    serve(shown, rows, port=port)
+    serve(*load_rows(sequence, clean, object), port=port)
     return 0
 
 

@@ -10,13 +10,11 @@ from tqdm import tqdm
 
 from toch_jax.denoiser.checkpoints import Denoiser
 from toch_jax.errors import InputError, bad_input
-from toch_jax.evaluate.clip import before_after_table, measure, sequence_parts
-from toch_jax.evaluate.pose import PosedHand, pose_hands, pose_truth
-from toch_jax.hand.files import load_hand
+from toch_jax.evaluate.clip import measure, metrics_table, sequence_parts
 from toch_jax.pipeline import refine
 from toch_jax.sequence.file import load_sequence, save_sequence
-from toch_jax.sequence.types import Sequence
-from toch_jax.view.picture import before_after_picture
+from toch_jax.view.picture import draw_picture
+from toch_jax.view.rows import rows_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,15 +29,6 @@ class Report:
     picture: Path | None
 
 
-def posed(sequence: Sequence) -> list[PosedHand]:
-    """The hands of a sequence, skinned by the model that its parameters belong to."""
-    return pose_hands(sequence, _models(sequence))
-
-
-def _models(sequence: Sequence) -> dict:
-    return {side: load_hand(sequence.hand_model or "open", side) for side in sequence.hand_side}
-
-
 def denoise_file(
     source: Path, target: Path, denoiser: Denoiser | None, object_mesh: Path | None = None, picture: bool = True
 ) -> Report:
@@ -51,14 +40,14 @@ def denoise_file(
     start = time.perf_counter()
     clean = refine(sequence, denoiser)
     seconds = time.perf_counter() - start
-    before, after, truth = posed(sequence), posed(clean), pose_truth(sequence, _models(sequence))
-    parts = sequence_parts(sequence)
-    table = before_after_table(measure(sequence, before, truth, parts), measure(sequence, after, truth, parts))
+    rows, parts = rows_of(sequence, clean), sequence_parts(sequence)
+    truth = rows.get("truth")
+    table = metrics_table({name: measure(sequence, hands, truth, parts) for name, hands in rows.items()})
     target.parent.mkdir(parents=True, exist_ok=True)
     image = target.with_suffix(".png") if picture else None
     if image is not None:
         unfinished = image.with_name(image.stem + ".part.png")
-        before_after_picture(unfinished, sequence, before, after)
+        draw_picture(unfinished, sequence, rows)
     save_sequence(target, clean, keep=source)
     if image is not None:
         os.replace(unfinished, image)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from toch_jax.evaluate.clip import before_after_table, measure, spread
+from toch_jax.evaluate.clip import measure, metrics_table, spread
 from toch_jax.evaluate.pose import PosedHand, pose_hands, pose_truth
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
@@ -85,15 +85,17 @@ def test_points_without_a_mesh_have_depth_but_no_volume() -> None:
 def test_truth_and_table() -> None:
     sequence, before = balls([0.06] * FRAMES)
     _, after = balls([0.09] * FRAMES)
-    scores = [measure(sequence, [hand], [after]) for hand in (before, after)]
-    assert scores[0]["mpjpe_mm"] == pytest.approx(30, rel=1e-4)
-    assert scores[1]["mpvpe_mm"] == 0
-    table = before_after_table(*scores).splitlines()
+    hands = {"before": before, "after": after, "truth": after}
+    scores = {name: measure(sequence, [hand], [after]) for name, hand in hands.items()}
+    assert scores["before"]["mpjpe_mm"] == pytest.approx(30, rel=1e-4)
+    assert scores["after"]["mpvpe_mm"] == 0
+    table = metrics_table(scores).splitlines()
     assert len({len(line) for line in table}) == 1
-    rows = {line[:30].strip(): line.split()[-2:] for line in table}
-    assert rows["joint error, MPJPE (mm)"] == ["30.00", "0.00"]
+    rows = {line[:30].strip(): line.split()[-3:] for line in table}
+    assert table[0].split() == ["before", "after", "truth"]
+    assert rows["joint error, MPJPE (mm)"] == ["30.00", "0.00", "0.00"]
     assert rows["frames in contact"][-1] == "6"
-    blind = before_after_table(*(measure(sequence, [hand]) for hand in (before, after)))
+    blind = metrics_table({name: measure(sequence, [hand]) for name, hand in hands.items()})
     assert "MPJPE" not in blind
 
 

@@ -9,7 +9,7 @@ from matplotlib.image import imread
 from toch_jax.evaluate.clip import sequence_parts
 from toch_jax.evaluate.pose import PosedHand
 from toch_jax.sequence.types import Sequence
-from toch_jax.view.picture import before_after_picture
+from toch_jax.view.picture import draw_picture
 from toch_jax.view.surfaces import DEEP_COLOR, HAND_COLOR, depths_at, hand_surface, object_surface
 
 HandAt = Callable[[float], PosedHand]
@@ -17,8 +17,8 @@ HandAt = Callable[[float], PosedHand]
 
 def test_the_picture_shows_how_the_hand_moved(tmp_path: Path, sequence: Sequence, hand_at: HandAt) -> None:
     still, moved = tmp_path / "still.png", tmp_path / "moved.png"
-    before_after_picture(still, sequence, [hand_at(0.04)], [hand_at(0.04)], n_frames=3)
-    before_after_picture(moved, sequence, [hand_at(0.04)], [hand_at(0.06)], n_frames=3)
+    draw_picture(still, sequence, {"before": [hand_at(0.04)], "after": [hand_at(0.04)]}, n_frames=3)
+    draw_picture(moved, sequence, {"before": [hand_at(0.04)], "after": [hand_at(0.06)]}, n_frames=3)
     pictures = [imread(path) for path in (still, moved)]
     assert pictures[0].shape == pictures[1].shape
     assert min(pictures[0].shape[:2]) > 400
@@ -31,7 +31,7 @@ def test_joints_alone_and_short_clips(tmp_path: Path, sequence: Sequence, hand_a
     joints = hand_at(0.04).joints
     assert joints is not None
     hand = PosedHand(joints[:frames], None, None, np.ones(frames, dtype=bool))
-    before_after_picture(tmp_path / "joints.png", cut, [hand], [hand], n_frames=2)
+    draw_picture(tmp_path / "joints.png", cut, {"before": [hand], "after": [hand]}, n_frames=2)
     assert imread(tmp_path / "joints.png").std() > 0.01
 
 

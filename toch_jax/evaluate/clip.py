@@ -1,5 +1,6 @@
 """All the metrics of one clip, and the small table that `denoise` prints."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
@@ -147,8 +148,8 @@ TABLE = {
 }
 
 
-def before_after_table(before: dict[str, float], after: dict[str, float]) -> str:
-    """What `denoise` prints; metrics that neither has are left out."""
+def metrics_table(columns: Mapping[str, dict[str, float]]) -> str:
+    """The metrics (`measure`) of versions of a clip's hands, a column for each; what no column has is left out."""
 
     def cell(metrics: dict[str, float], name: str) -> str:
         if np.isnan(metrics[name]):
@@ -156,10 +157,13 @@ def before_after_table(before: dict[str, float], after: dict[str, float]) -> str
         return f"{metrics[name]:.0f} of {metrics['frames']:.0f}" if name == "contact_frames" else f"{metrics[name]:.2f}"
 
     rows = [
-        (label, cell(before, name), cell(after, name))
+        [label, *(cell(metrics, name) for metrics in columns.values())]
         for name, label in TABLE.items()
-        if not (np.isnan(before[name]) and np.isnan(after[name]))
+        if not all(np.isnan(metrics[name]) for metrics in columns.values())
     ]
-    rows.insert(0, ("", "before", "after"))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows)
+    rows.insert(0, ["", *columns])
+    label, *widths = (max(map(len, column)) for column in zip(*rows, strict=True))
+    return "\n".join(
+        "  ".join([f"{row[0]:<{label}}", *(f"{value:>{width}}" for value, width in zip(row[1:], widths, strict=True))])
+        for row in rows
+    )

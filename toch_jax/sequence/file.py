@@ -34,8 +34,9 @@ from toch_jax.sequence.types import Sequence
 
 
 def load_sequence(path: str | Path, object_mesh: str | Path | None = None, *, object_scale: float = 1.0) -> Sequence:
-    """The sequence of a file; `object_mesh` (any file that trimesh reads) takes the place of the mesh within.
+    """The sequence of a file; the mesh of `object_mesh` takes the place of the mesh within.
 
+    `object_mesh` is any file that trimesh reads, or another sequence file (.npz) that holds a mesh.
     `object_scale` multiplies the vertices of the mesh, whichever of the two it is: 0.001 for one in millimetres.
     Raises InputError: one line for whatever is wrong with either file.
     """
@@ -43,6 +44,9 @@ def load_sequence(path: str | Path, object_mesh: str | Path | None = None, *, ob
     if not 0 < object_scale < math.inf:
         raise bad_input(path, "object_scale", "a factor above 0", f"{object_scale:g}")
     mesh = None
+    if object_mesh is not None and Path(object_mesh).suffix == ".npz":
+        record |= _mesh_arrays(object_mesh)
+        object_mesh = None
     if object_mesh is not None:
         mesh = load_mesh(object_mesh, object_scale)
     elif object_scale != 1 and "object_vertices" in record and "object_faces" in record:
@@ -50,6 +54,18 @@ def load_sequence(path: str | Path, object_mesh: str | Path | None = None, *, ob
     if mesh is not None:
         record["object_vertices"], record["object_faces"] = mesh
     return sequence_from_record(path, record)
+
+
+def holds_mesh(path: str | Path) -> bool:
+    """Whether the sequence file has the object's mesh, which may also be given beside it."""
+    return "object_vertices" in read_arrays(path)
+
+
+def _mesh_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    mesh = {key: value for key, value in read_arrays(path).items() if key in MESH_KEYS}
+    if "object_vertices" not in mesh:
+        raise bad_input(path, "object_vertices", "this key, as the file is to give the object's mesh", "none")
+    return mesh
 
 
 def save_sequence(path: str | Path, sequence: Sequence, keep: str | Path | None = None) -> None:

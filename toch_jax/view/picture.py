@@ -15,34 +15,32 @@ from toch_jax.evaluate.pose import PosedHand
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.camera import choose_direction, frame_camera
 from toch_jax.view.render import Image, render
+from toch_jax.view.rows import Rows
 from toch_jax.view.surfaces import depths_at, hand_surface, object_surface
 
 TILE = 300
 """Pixels of a frame's picture."""
-COLORS = {"before": "#c2571a", "after": "#1a6fc2"}
+COLORS = {"before": "#c2571a", "after": "#1a6fc2", "truth": "#3d8b3d"}
 DEPTH_LABEL = "depth inside the object, mm"
 ACCELERATION_LABEL = "joint acceleration, m/s²"
 
 
-def before_after_picture(
-    path: str | Path, sequence: Sequence, before: list[PosedHand], after: list[PosedHand], n_frames: int = 5
-) -> None:
-    """Writes a PNG: `n_frames` frames before and after, seen alike; below, depth and acceleration over time.
+def draw_picture(path: str | Path, sequence: Sequence, rows: Rows, n_frames: int = 5) -> None:
+    """Writes a PNG: `n_frames` frames of each row from the same camera; below, depth and acceleration over time.
 
-    What is inside the object is red. `before` and `after` hold the sequence's hands in order.
+    What is inside the object is red.
     """
-    rows = [before, after]
     parts = sequence_parts(sequence)
-    touches = [[touch(sequence.object_motion, parts, hand) for hand in hands] for hands in rows]
+    touches = [[touch(sequence.object_motion, parts, hand) for hand in hands] for hands in rows.values()]
     frames = _frames_to_show(np.any([t.contact for row in touches for t in row], axis=0), n_frames)
-    tiles = _tiles(sequence, parts, rows, frames)
+    tiles = _tiles(sequence, parts, list(rows.values()), frames)
 
     curves = sequence.n_frames >= 3
-    figure = Figure(figsize=(2.2 * len(frames) + 0.4, 4.7 + 2.0 * curves), layout="constrained", dpi=150)
-    heights = [4.7, 2.0] if curves else [4.7]
+    heights = [2.2 * len(rows) + 0.3, *([2.0] if curves else [])]
+    figure = Figure(figsize=(2.2 * len(frames) + 0.4, sum(heights)), layout="constrained", dpi=150)
     panels = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False).ravel()
-    grid = panels[0].subplots(2, len(frames), squeeze=False)
-    for axes_row, tile_row, name in zip(grid, tiles, COLORS, strict=True):
+    grid = panels[0].subplots(len(rows), len(frames), squeeze=False)
+    for axes_row, tile_row, name in zip(grid, tiles, rows, strict=True):
         for axes, tile in zip(axes_row, tile_row, strict=True):
             axes.imshow(tile)
             axes.set(xticks=[], yticks=[])
@@ -52,9 +50,11 @@ def before_after_picture(
         axes.set_title(f"{frame / sequence.fps:.2f} s", fontsize=9)
     if curves:
         left, right = panels[1].subplots(1, 2)
-        _curve(left, sequence, [_depth(h, t) for h, t in zip(rows, touches, strict=True)], DEPTH_LABEL, frames)
-        _curve(right, sequence, [_acceleration(hands, sequence.fps) for hands in rows], ACCELERATION_LABEL, frames)
-        right.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
+        depths = {name: _depth(hands, met) for (name, hands), met in zip(rows.items(), touches, strict=True)}
+        _curve(left, sequence, depths, DEPTH_LABEL, frames)
+        accelerations = {name: _acceleration(hands, sequence.fps) for name, hands in rows.items()}
+        _curve(right, sequence, accelerations, ACCELERATION_LABEL, frames)
+        right.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(rows))
     figure.savefig(path, format="png")
 
 
@@ -76,7 +76,8 @@ def _tiles(sequence: Sequence, parts: list[Part], rows: list[list[PosedHand]], f
         )
     middle = len(frames) // 2
     direction = choose_direction(hands[0][middle], objects[middle])
-    cameras = [frame_camera([*before, *after], o, direction) for before, after, o in zip(*hands, objects, strict=True)]
+    every_row = [[hand for row in hands for hand in row[i]] for i in range(len(frames))]
+    cameras = [frame_camera(skins, thing, direction) for skins, thing in zip(every_row, objects, strict=True)]
     # one distance for all frames, so that sizes compare
     far = max(float(np.linalg.norm(camera.eye - camera.target)) for camera in cameras)
     cameras = [replace(camera, eye=camera.target + far * direction) for camera in cameras]
@@ -104,12 +105,14 @@ def _acceleration(hands: list[PosedHand], fps: float) -> Float[np.ndarray, "T"]:
     return np.fmax.reduce(accelerations)
 
 
-def _curve(axes: Axes, sequence: Sequence, values: list[Float[np.ndarray, "T"]], label: str, frames: list[int]) -> None:
+def _curve(
+    axes: Axes, sequence: Sequence, curves: dict[str, Float[np.ndarray, "T"]], label: str, frames: list[int]
+) -> None:
     time = np.arange(sequence.n_frames) / sequence.fps
     for frame in frames:
         axes.axvline(frame / sequence.fps, color="0.88", linewidth=1)
-    for value, (name, color) in zip(values, COLORS.items(), strict=True):
-        axes.plot(time, value, color=color, linewidth=1.4, label=name)
+    for name, values in curves.items():
+        axes.plot(time, values, color=COLORS[name], linewidth=1.4, label=name)
     axes.set_title(label, fontsize=9, loc="left")
     axes.set_xlabel("s", fontsize=8)
     axes.set_ylim(bottom=0)

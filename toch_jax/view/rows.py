@@ -1,0 +1,49 @@
+"""The versions of a sequence's hands that are shown together, by name: before, after, truth."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from toch_jax.errors import bad_input
+from toch_jax.evaluate.pose import PosedHand, pose_hands, pose_truth
+from toch_jax.hand.files import load_hand
+from toch_jax.hand.model import HandModel, Side
+from toch_jax.sequence.file import holds_mesh, load_sequence
+from toch_jax.sequence.types import Sequence
+
+Rows = Mapping[str, list[PosedHand]]
+"""By the name of the version, the hands in the sequence's order."""
+
+
+def posed(sequence: Sequence) -> list[PosedHand]:
+    """The hands of a sequence, skinned by the model that its parameters belong to."""
+    return pose_hands(sequence, _models(sequence))
+
+
+def rows_of(sequence: Sequence, clean: Sequence | None = None) -> Rows:
+    """The tracked hands ("before"), the repaired ones ("after") and the ground truth ("truth"), where there are any."""
+    truth = pose_truth(sequence, _models(sequence))
+    rows = {"before": posed(sequence), "after": None if clean is None else posed(clean), "truth": truth}
+    return {name: hands for name, hands in rows.items() if hands is not None}
+
+
+def load_rows(path: Path, clean_path: Path | None = None, object_mesh: Path | None = None) -> tuple[Sequence, Rows]:
+    """A sequence file with what `toch denoise` wrote for it; the object's mesh comes from whichever file holds it.
+
+    Raises InputError, also where the second file is of another clip: other frames or hands.
+    """
+    if clean_path is None:
+        sequence = load_sequence(path, object_mesh)
+        return sequence, rows_of(sequence)
+    if object_mesh is None and not holds_mesh(path):
+        object_mesh = clean_path
+    sequence = load_sequence(path, object_mesh)
+    clean = load_sequence(clean_path, object_mesh or path)
+    if clean.n_frames != sequence.n_frames:
+        raise bad_input(clean_path, "frames", f"{sequence.n_frames}, as {path} has", str(clean.n_frames))
+    if clean.hand_side != sequence.hand_side:
+        raise bad_input(clean_path, "hand_side", f"{sequence.hand_side}, as {path} has", str(clean.hand_side))
+    return sequence, rows_of(sequence, clean)
+
+
+def _models(sequence: Sequence) -> dict[Side, HandModel]:
+    return {side: load_hand(sequence.hand_model or "open", side) for side in sequence.hand_side}
