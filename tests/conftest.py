@@ -1,13 +1,18 @@
 """Fixtures that several folders share; compiled code that several workers and runs share."""
 
+import dataclasses
 import gc
 import os
 from importlib.resources import as_file, files
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from toch_jax.device import EXACT
+from toch_jax.hand.files import load_hand
+from toch_jax.hand.model import HandModel
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,3 +44,27 @@ def example_file():
     """The demo's tracked clip."""
     with as_file(files("toch_jax.example") / "tracked.npz") as path:
         yield path
+
+
+@pytest.fixture(scope="session")
+def cut_hand() -> HandModel:
+    """The open hand without the fan over its wrist: open there, as MANO is."""
+    open_hand = load_hand("open")
+    centre = open_hand.v_template.shape[0] - 1
+    faces = np.asarray(open_hand.faces)
+    fan = faces[(faces == centre).any(axis=1)]
+    after = {int(face[(k + 1) % 3]): int(face[(k + 2) % 3]) for face in fan for k in range(3) if face[k] == centre}
+    ring = [min(after)]
+    while len(ring) < len(after):
+        ring.append(after[ring[-1]])
+    return dataclasses.replace(
+        open_hand,
+        v_template=open_hand.v_template[:-1],
+        shapedirs=open_hand.shapedirs[:-1],
+        posedirs=open_hand.posedirs[:-1],
+        joint_regressor=open_hand.joint_regressor[:, :-1],
+        weights=open_hand.weights[:-1],
+        faces=jnp.asarray(faces[~(faces == centre).any(axis=1)]),
+        # the fan runs along the ring against the other faces' winding
+        wrist_ring=jnp.asarray(ring[::-1]),
+    )

@@ -81,3 +81,28 @@ def test_a_true_field_undoes_a_bias(hand: HandModel, ball: ObjectModel, truth: H
     after = np.linalg.norm(joints_of(hand, found) - wanted, axis=-1).mean()
     assert before > 0.01
     assert after < 0.002
+
+
+def test_the_cap_of_an_open_wrist_pulls_nothing(cut_hand: HandModel) -> None:
+    """Correspondences on the plane that closes the wrist are on no face of the open mesh."""
+    ring = np.asarray(cut_hand.v_template)[np.asarray(cut_hand.wrist_ring)]
+    tip = np.asarray(cut_hand.v_template)[np.asarray(cut_hand.tips)[1]]
+    canonical = np.stack([ring.mean(axis=0), tip, 0.9 * ring.mean(axis=0) + 0.1 * ring[0]])[None].astype(np.float32)
+    estimate = FieldEstimate(
+        mask_logit=jnp.full((1, 3), 8.0),
+        distance=jnp.zeros((1, 3)),
+        correspondence=jnp.asarray(canonical),
+        distance_sigma=jnp.full((1, 3), 0.001),
+        correspondence_sigma=jnp.full((1, 3), 0.002),
+    )
+    term = field_term(cut_hand, estimate, jnp.zeros((1, 3, 3)), jnp.ones((1, 3, 3)), 3.0, 3)
+    at_tip = np.isclose(np.einsum("mc,mca->ma", term.barycentric[0], _corners(cut_hand, term.face[0])), tip).all(axis=1)
+    assert at_tip.sum() == 1
+    for weight in (term.weight_along, term.weight_across):
+        np.testing.assert_array_equal(np.asarray(weight)[0] > 0, at_tip)
+
+
+def _corners(hand: HandModel, face: jax.Array) -> np.ndarray:
+    """Corners of faces of the unposed hand, (M, 3, 3)."""
+    assert int(face.max()) < len(hand.faces)
+    return np.asarray(hand.v_template)[np.asarray(hand.faces)[np.asarray(face)]]

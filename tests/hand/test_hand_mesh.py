@@ -48,11 +48,12 @@ def test_closest_point_agrees_with_libigl(which: str, request: pytest.FixtureReq
     points = vertices[rng.integers(0, len(vertices), 300)] + rng.normal(0, 0.01, (300, 3))
     points[:20] = vertices[:20]
     points = points.astype(np.float32)
-    face, barycentric = closest_on_canonical(model, jnp.asarray(points.reshape(3, 100, 3)))
-    assert face.shape == (3, 100)
-    face, barycentric = np.asarray(face).ravel(), np.asarray(barycentric).reshape(-1, 3)
-    found = np.einsum("pk,pkc->pc", barycentric, vertices[faces[face]])
-    squared, _, _ = point_mesh_squared_distance(points.astype(np.float64), vertices, faces)
-    np.testing.assert_allclose(np.linalg.norm(found - points, axis=1), np.sqrt(squared), atol=1e-6)
+    face, barycentric, on_skin = closest_on_canonical(model, jnp.asarray(points.reshape(3, 100, 3)))
+    assert face.shape == on_skin.shape == (3, 100)
+    face, barycentric, on_skin = np.ravel(face), np.asarray(barycentric).reshape(-1, 3), np.ravel(on_skin)
+    squared, nearest, _ = point_mesh_squared_distance(points.astype(np.float64), vertices, faces)
+    np.testing.assert_array_equal(on_skin, nearest < len(model.faces))
+    found = np.einsum("pk,pkc->pc", barycentric, vertices[np.asarray(model.faces)[face]])[on_skin]
+    np.testing.assert_allclose(np.linalg.norm(found - points[on_skin], axis=1), np.sqrt(squared)[on_skin], atol=1e-6)
     np.testing.assert_allclose(barycentric.sum(axis=1), 1, atol=1e-5)
     assert barycentric.min() >= 0

@@ -24,11 +24,12 @@ def field_term(
     """The `count` surest samples of each frame as data: the skin at the correspondence is at point + distance normal.
 
     `points` and `normals` are the object's samples in the fit's frame. The errors of one frame's samples go together
-    (they share the network's view of that frame): all count for `strength` independent ones.
+    (they share the network's view of that frame): all count for `strength` independent ones. Correspondences on the cap
+    that closes an open wrist have weight 0: no skin is there.
     """
     correspondence, target, normal, weight_along, weight_across = _surest(estimate, points, normals, strength, count)
-    face, barycentric = closest_on_canonical(model, correspondence)
-    return SurfaceTerm(face, barycentric, target, normal, weight_along, weight_across)
+    face, barycentric, on_skin = closest_on_canonical(model, correspondence)
+    return SurfaceTerm(face, barycentric, target, normal, on_skin * weight_along, on_skin * weight_across)
 
 
 @partial(jax.jit, static_argnames="count")

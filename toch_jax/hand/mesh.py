@@ -6,7 +6,7 @@ import igl
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.hand.model import HandModel
 from toch_jax.host import put
@@ -54,19 +54,23 @@ def mirror(model: HandModel) -> HandModel:
 
 def closest_on_canonical(
     model: HandModel, points: Float[Array, "*batch 3"]
-) -> tuple[Int[Array, "*batch"], Float[Array, "*batch 3"]]:
+) -> tuple[Int[Array, "*batch"], Float[Array, "*batch 3"], Bool[Array, "*batch"]]:
     """The point of the closed, unposed mean hand closest to each of `points` (metres); on the host, by libigl's tree.
 
-    Returns the face (of `closed_faces`) and barycentric coordinates in it, which place the same point of the skin on
-    any posed hand.
+    Returns the face (of `model.faces`) and barycentric coordinates in it, which place the same point of the skin on
+    any posed hand, and whether the point is on the skin. Where the model is open at the wrist, points on the cap that
+    closes it are not: they get face 0.
     """
     vertices = np.asarray(close_surface(model, model.v_template), np.float64)
     faces = np.asarray(closed_faces(model), np.int64)
     query = np.asarray(points, np.float64).reshape(-1, 3)
     _, face, foot = igl.point_mesh_squared_distance(query, vertices, faces)
     corners = (np.ascontiguousarray(vertices[faces[face, k]]) for k in range(3))
-    barycentric = igl.barycentric_coordinates(foot, *corners).clip(0, 1)
-    return put(face.reshape(points.shape[:-1]), np.int32), put(barycentric.reshape(points.shape), np.float32)
+    barycentric = igl.barycentric_coordinates(foot, *corners).clip(0, 1).reshape(points.shape)
+    face = face.reshape(points.shape[:-1])
+    # the cap's faces come after the model's own
+    on_skin = face < len(model.faces)
+    return put(np.where(on_skin, face, 0), np.int32), put(barycentric, np.float32), put(on_skin)
 
 
 def farthest_points(points: Float[np.ndarray, "V 3"], count: int) -> Int[np.ndarray, "M"]:

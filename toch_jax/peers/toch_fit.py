@@ -153,7 +153,8 @@ def correspondences(
     """Where the field says that points of the skin are."""
     chosen, weight = _draw(key, field, scene.n_frames)
     canonical = jnp.take_along_axis(field.correspondence, chosen[..., None], axis=1)
-    face, barycentric = closest_on_canonical(scene.surface, canonical)
+    # the coarse surface is closed: all of it is skin
+    face, barycentric, _ = closest_on_canonical(scene.surface, canonical)
     return _targets(scene.surface, field, points, normals, chosen, weight, face, barycentric)
 
 
