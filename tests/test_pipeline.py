@@ -12,6 +12,7 @@ from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
 from toch_jax.pipeline import read_clip, refine, sequence_object
 from toch_jax.sequence.file import load_sequence, save_sequence
+from toch_jax.sequence.joint_order import to_openpose
 from toch_jax.sequence.mirror import mirror
 from toch_jax.sequence.types import Sequence
 from toch_jax.tracked_hand import tracked_hands
@@ -38,7 +39,7 @@ def clean(tracked, denoiser) -> Sequence:
 
 def joints(sequence: Sequence, hands) -> np.ndarray:
     model = load_hand("open", sequence.hand_side[0])
-    return np.asarray(skin_frames(model, jax.tree.map(lambda leaf: leaf[0], hands.params))[1])
+    return to_openpose(np.asarray(skin_frames(model, jax.tree.map(lambda leaf: leaf[0], hands.params))[1]))
 
 
 def assert_equal(one, other):

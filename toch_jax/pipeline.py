@@ -34,6 +34,7 @@ from toch_jax.host import pad_last, put, repeat, stack, take
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import samples_from_part, samples_in_frame
+from toch_jax.sequence.joint_order import to_openpose
 from toch_jax.sequence.part_frame import hand_to_world
 from toch_jax.sequence.types import Hands, Sequence
 from toch_jax.tracked_hand import TrackedHand, tracked_hands
@@ -95,11 +96,11 @@ def refine_by(
         hand_model=sequence.hand_model or "open",
         hands=Hands(
             params=stack(params),
-            joints=stack(joints),
+            joints=stack([put(to_openpose(np.asarray(each))) for each in joints]),
             vertices=stack(skins),
             vertex_order=sequence.hands.vertex_order if _given_as_points(sequence.hands) else hands[0].model.name,
         ),
-        hand_joint_sigma=stack([each.joint_sigma for each in fitted]),
+        hand_joint_sigma=stack([put(to_openpose(np.asarray(each.joint_sigma), -1)) for each in fitted]),
     )
 
 

@@ -15,6 +15,7 @@ from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
 from toch_jax.host import put, repeat, take
 from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import relative_to, to_part
+from toch_jax.sequence.joint_order import from_openpose
 from toch_jax.sequence.part_frame import hand_to_part, hold_lost, nearest_part, other_hand
 from toch_jax.sequence.types import Sequence
 
@@ -36,7 +37,7 @@ class TrackedHand:
     world: HandParams
     """As tracked; axes (T, ...), betas (S,)."""
     joints: Float[Array, "T 21 3"]
-    """Of `world`."""
+    """Of `world`, in the hand model's order."""
     params: HandParams
     """In the part's frame; a frame that the tracker lost holds the nearest that it saw."""
     seen: Bool[Array, "T"]
@@ -100,6 +101,6 @@ def _world_params(sequence: Sequence, hand: int) -> tuple[HandModel, HandParams]
     if params is not None:
         return model, params.replace(betas=put(np.asarray(params.betas).mean(axis=0)))
     if joints is not None:
-        return model, params_from_joints(model, joints, seen)
+        return model, params_from_joints(model, put(from_openpose(np.asarray(joints))), seen)
     assert vertices is not None
     return model, params_from_vertices(model, vertices, given.vertex_order, seen)

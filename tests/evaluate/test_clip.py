@@ -8,6 +8,7 @@ from toch_jax.evaluate.pose import PosedHand, pose_hands, pose_truth
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
 from toch_jax.object.motion import motion_from_axis_angle
+from toch_jax.sequence.joint_order import to_openpose
 from toch_jax.sequence.types import Hands, Sequence
 
 BALL = trimesh.creation.icosphere(subdivisions=4, radius=0.05)
@@ -101,8 +102,10 @@ def test_truth_and_table() -> None:
 
 def test_hands_are_posed_by_parameters_first(clean: Sequence) -> None:
     models = {"right": load_hand("open")}
-    vertices, joints = skin_frames(models["right"], clean.hands.params)
-    given = clean.replace(truth=Hands(None, joints, vertices, "open"), hand_valid=clean.hand_valid.at[0, 3].set(False))
+    vertices, joints = (np.asarray(each) for each in skin_frames(models["right"], clean.hands.params))
+    joints = to_openpose(joints)
+    there = Hands(None, jnp.asarray(joints), jnp.asarray(vertices), "open")
+    given = clean.replace(truth=there, hand_valid=clean.hand_valid.at[0, 3].set(False))
     hand = pose_hands(given, models)[0]
     np.testing.assert_allclose(hand.vertices, vertices[0], atol=1e-6)
     np.testing.assert_allclose(hand.joints, joints[0], atol=1e-6)
@@ -111,6 +114,6 @@ def test_hands_are_posed_by_parameters_first(clean: Sequence) -> None:
     assert truth is not None
     assert truth[0].valid.all()
     assert measure(given, [hand], truth)["mpvpe_mm"] < 1e-3
-    cloud = given.replace(hands=Hands(None, None, vertices[:, :, :50], "unordered"))
+    cloud = given.replace(hands=Hands(None, None, jnp.asarray(vertices[:, :, :50]), "unordered"))
     assert pose_hands(cloud, models)[0].faces is None
     assert pose_truth(clean, models) is None

@@ -11,6 +11,7 @@ from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
 from toch_jax.pipeline import refine
 from toch_jax.sequence.file import load_sequence
+from toch_jax.sequence.joint_order import to_openpose
 from toch_jax.sequence.mirror import mirror
 from toch_jax.sequence.types import Sequence
 
@@ -28,7 +29,7 @@ def denoiser() -> Denoiser:
 
 def error(repaired: Sequence, tracked: Sequence) -> float:
     params = jax.tree.map(lambda leaf: leaf[0], tracked.truth.params)
-    truth = np.asarray(skin_frames(load_hand("open", tracked.hand_side[0]), params)[1])
+    truth = to_openpose(np.asarray(skin_frames(load_hand("open", tracked.hand_side[0]), params)[1]))
     return mpjpe_mm(np.asarray(repaired.hands.joints[0]), truth)
 
 

@@ -6,7 +6,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from toch_jax.errors import InputError
-from toch_jax.sequence.arrays import sequence_from_arrays
+from toch_jax.sequence.arrays import arrays_from_sequence, sequence_from_arrays
 from toch_jax.sequence.record import sequence_from_record
 from toch_jax.sequence.types import Sequence
 
@@ -44,7 +44,8 @@ def test_one_hand_and_one_part_without_their_axes(
     if not parts:
         rotation, translation = rotation[0], translation[0]
     found = _call(record, **hand, hand_side="right", object_rotation=rotation, object_translation=translation)
-    _assert_same(found, sequence_from_record("file", record))
+    assert (found.hand_axis, found.part_axis) == (False, parts)
+    _assert_same(found.replace(hand_axis=True, part_axis=True), sequence_from_record("file", record))
 
 
 @pytest.mark.parametrize("off", [-1.0, 1.1])
@@ -57,3 +58,92 @@ def test_refuses_matrices_that_do_not_rotate(record: Record, off: float) -> None
 def test_refuses_what_the_file_refuses(record: Record) -> None:
     with pytest.raises(InputError, match=r"sequence_from_arrays: hand_joints: expected shape .* found \(1, 5, 21, 3\)"):
         _call(record, hand_joints=record["hand_joints"][:, :5])
+
+
+@pytest.mark.parametrize("lead", [(), (1,)])
+def test_hands_may_turn_by_matrices(record: Record, lead: tuple[int, ...]) -> None:
+    """Scipy's matrices of the same rotations; a frame of NaN is a lost one, as with axis-angle."""
+    hand = {k: v if lead else v[0] for k, v in record.items() if k.startswith(("hand_", "truth_")) and v.ndim > 1}
+    turn = Rotation.from_rotvec(record["hand_global_orient"].reshape(-1, 3)).as_matrix().reshape(*lead, -1, 3, 3)
+    bend = Rotation.from_rotvec(record["hand_pose"].reshape(-1, 3)).as_matrix().reshape(*lead, -1, 15, 3, 3)
+    side = ["right"] if lead else "right"
+    found = _call(record, **(hand | {"hand_global_orient": turn, "hand_pose": bend}), hand_side=side)
+    expected = _call(record, **hand, hand_side=side)
+    _assert_same(found, expected)
+    turn = turn.copy()
+    turn[..., 2, :, :] = np.nan
+    found = _call(record, **(hand | {"hand_global_orient": turn, "hand_pose": bend}), hand_side=side)
+    assert np.flatnonzero(~np.asarray(found.hand_valid[0])).tolist() == [2]
+
+
+def test_says_how_to_split_what_holds_the_wrist_too(record: Record) -> None:
+    pose = np.concatenate([record["hand_global_orient"], record["hand_pose"]], axis=-1)
+    with pytest.raises(InputError, match=r"hand_pose: expected 45 numbers, found 48, .*pose\[..., :3\]"):
+        _call(record, hand_pose=pose)
+    matrices = Rotation.from_rotvec(pose.reshape(-1, 3)).as_matrix().reshape(1, -1, 16, 3, 3)
+    with pytest.raises(InputError, match=r"hand_pose: expected 15 matrices.*the first of the 16 is the wrist's"):
+        _call(record, hand_pose=matrices)
+
+
+@pytest.mark.parametrize("sides", ["right", ("right",), ("left", "right")])
+@pytest.mark.parametrize("parts", [None, 1, 2])
+@pytest.mark.parametrize("kinds", [("joints",), ("vertices",), ("global_orient", "pose", "transl", "betas", "joints")])
+def test_what_comes_out_is_what_went_in(
+    make_record: Callable[..., Record], sides: str | tuple[str, ...], parts: int | None, kinds: tuple[str, ...]
+) -> None:
+    """The same keys, order of joints and axes, value by value; and back again, the same sequence."""
+    hands = (sides,) if isinstance(sides, str) else sides
+    given = make_record(6, hands)
+    given["hand_joint_sigma"] = np.random.default_rng(1).uniform(0.001, 0.01, (len(hands), 6, 21))
+    given["hand_valid"] = np.arange(6 * len(hands)).reshape(len(hands), 6) % 5 != 4
+    for name in ("global_orient", "pose", "transl", "betas", "joints", "vertices"):
+        if name not in kinds:
+            given.pop(f"hand_{name}", None)
+    if "pose" not in kinds:
+        del given["hand_model"]
+    if "vertices" not in kinds:
+        del given["hand_vertex_order"]
+    if parts == 2:
+        given["object_vertex_part"] = np.repeat([0, 1], [len(given["object_vertices"]), 5])
+        given["object_vertices"] = np.concatenate([given["object_vertices"], given["object_vertices"][:5] + 1.0])
+        given["object_faces"] = np.concatenate([given["object_faces"], [[-1, -2, -3], [-1, -3, -4]]])
+        given["object_faces"] %= len(given["object_vertices"])
+    for key in ("object_rotation", "object_translation"):
+        given[key] = given[key][0] if parts is None else np.repeat(given[key], parts, axis=0)
+    if isinstance(sides, str):
+        given = {k: v[0] if k.startswith(("hand_", "truth_")) and v.ndim else v for k, v in given.items()}
+    arguments = {k: v.item() if v.ndim == 0 else v for k, v in given.items() if k not in ("format", "version")}
+
+    sequence = sequence_from_arrays(**arguments)  # type: ignore[arg-type]
+    found = arrays_from_sequence(sequence)
+    assert found.keys() == arguments.keys()
+    for key, value in arguments.items():
+        if not isinstance(value, np.ndarray) or value.dtype.kind in "Ub":
+            np.testing.assert_array_equal(found[key], value, err_msg=key)
+            continue
+        seen = given["hand_valid"] if key.startswith("hand_") and key != "hand_betas" else ...
+        if key == "object_rotation":
+            angle = Rotation.from_rotvec(found[key].reshape(-1, 3)).inv() * Rotation.from_rotvec(value.reshape(-1, 3))
+            assert angle.magnitude().max() < 1e-5
+            assert found[key].shape == value.shape
+        elif seen is ... or key == "hand_joint_sigma":
+            np.testing.assert_allclose(found[key], value, atol=1e-6, err_msg=key)
+        else:
+            assert found[key].shape == value.shape
+            np.testing.assert_allclose(found[key][seen], value[seen], atol=1e-6, err_msg=key)
+    _assert_same(sequence_from_arrays(**found), sequence)
+    assert sequence.numpy().keys() == found.keys()
+    found["object_vertices"][:] = 0
+    assert np.asarray(sequence.object_vertices).any()
+
+
+def test_a_sequence_prints_short(record: Record) -> None:
+    text = repr(_call(record, hand_valid=np.array([[True, False, True, True, True, True]])))
+    assert len(text) < 500
+    for part in ("fps=30", "right", "joints (1, 6, 21, 3)", "pose (1, 6, 45)", "lost_frames=[1] of 6", "(162, 3)"):
+        assert part in text
+    assert "array" not in text.lower()
+    # traced, with no values behind it
+    seen: list[str] = []
+    jax.jit(lambda sequence: seen.append(repr(sequence)))(_call(record))
+    assert "pose (1, 6, 45)" in seen[0]

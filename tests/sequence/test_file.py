@@ -9,7 +9,6 @@ from scipy.spatial.transform import Rotation
 
 from toch_jax.errors import InputError
 from toch_jax.sequence.file import load_sequence, read_arrays, save_sequence
-from toch_jax.sequence.joint_order import OPENPOSE
 
 Record = dict[str, np.ndarray]
 
@@ -30,7 +29,7 @@ def test_reads_what_is_there(tmp_path: Path, record: Record) -> None:
         np.testing.assert_array_equal(getattr(params, name), record[f"hand_{name}"].astype(np.float32))
     np.testing.assert_array_equal(params.betas[0, 3], record["hand_betas"][0].astype(np.float32))
     assert sequence.hands.joints is not None
-    np.testing.assert_array_equal(sequence.hands.joints[..., OPENPOSE, :], record["hand_joints"].astype(np.float32))
+    np.testing.assert_array_equal(sequence.hands.joints, record["hand_joints"].astype(np.float32))
     matrices = Rotation.from_rotvec(record["object_rotation"][0]).as_matrix()
     np.testing.assert_allclose(sequence.object_motion.rotation[0], matrices, atol=1e-6)
     assert sequence.hand_valid.all()

@@ -8,7 +8,8 @@ from jaxtyping import Bool, Float, Int
 
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, Side, skin_frames
-from toch_jax.host import take
+from toch_jax.host import put, take
+from toch_jax.sequence.joint_order import to_openpose
 from toch_jax.sequence.types import Hands, Sequence
 
 
@@ -17,7 +18,7 @@ class PosedHand:
     """One hand over a clip, in the world. Metres. Joints or vertices are there, or both."""
 
     joints: Float[np.ndarray, "T 21 3"] | None
-    """16 skeleton joints, then tips thumb to pinky."""
+    """OpenPose order."""
     vertices: Float[np.ndarray, "T K 3"] | None
     """The closed mesh's where `faces` is there, else points on the skin."""
     faces: Int[np.ndarray, "F 3"] | None
@@ -59,6 +60,7 @@ def _posed(hands: Hands, valid: Bool[np.ndarray, "H T"], models: list[HandModel]
         params, joints, skin = take((hands.params, hands.joints, hands.vertices), hand)
         if params is not None:
             skin, joints = skin_frames(model, params)
+            joints = put(to_openpose(np.asarray(joints)))
         has_mesh = skin is not None and (params is not None or hands.vertex_order == model.name)
         posed.append(
             PosedHand(

@@ -16,10 +16,11 @@ from toch_jax.denoiser.window import near_samples
 from toch_jax.fit.fit import bucket, pad_motion, pad_seen
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
-from toch_jax.host import pad_last, take
+from toch_jax.host import pad_last, put, stack, take
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import samples_from_part, samples_in_frame
 from toch_jax.pipeline import sequence_object
+from toch_jax.sequence.joint_order import to_openpose
 from toch_jax.sequence.mirror import mirror, mirror_object, mirror_params
 from toch_jax.sequence.part_frame import hand_to_world
 from toch_jax.sequence.types import Hands, Sequence
@@ -62,7 +63,7 @@ def repair_hands(sequence: Sequence, repair: Repair, object: ObjectModel | None 
         hand_model=name,
         hands=Hands(
             params=jax.tree.map(lambda *leaves: jnp.stack(leaves), *params),
-            joints=jnp.stack([joints for _, joints in skins]),
+            joints=stack([put(to_openpose(np.asarray(joints))) for _, joints in skins]),
             vertices=jnp.stack([vertices for vertices, _ in skins]),
             vertex_order=name,
         ),

@@ -1,4 +1,4 @@
-"""The 21 joints' two orders: MANO's 16 then the tips (inside), and OpenPose's (in files)."""
+"""The 21 joints' two orders: OpenPose's, in a Sequence and in files, and MANO's 16 then the tips, in hand models."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ OPENPOSE = np.array([0, 13, 14, 15, 16, 1, 2, 3, 17, 4, 5, 6, 18, 10, 11, 12, 19
 
 
 def to_openpose(joints: np.ndarray, axis: int = -2) -> np.ndarray:
-    """Reorder along `axis` (21 long) from the inside order to OpenPose's."""
+    """Reorder along `axis` (21 long) from the hand model's order (MANO's 16, then the tips) to OpenPose's."""
     return np.take(joints, OPENPOSE, axis)
 
 

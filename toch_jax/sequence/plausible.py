@@ -10,8 +10,8 @@ from toch_jax.errors import bad_input
 from toch_jax.object.mesh import unit_hint
 from toch_jax.object.model import ObjectMotion
 
-# From the wrist along the middle finger to its tip, metres: the same however the hand is bent.
-MIDDLE_CHAIN = (0, 4, 5, 6, 18)
+# From the wrist along the middle finger to its tip (OpenPose order), metres: the same however the hand is bent.
+MIDDLE_CHAIN = (0, 9, 10, 11, 12)
 HAND_LENGTH = (0.1, 0.3)
 # The largest side of the box about a hand, a fist or stretched, metres.
 HAND_EXTENT = (0.05, 0.5)
@@ -33,7 +33,7 @@ def check_angles(where: str | Path, key: str, axis_angle: np.ndarray) -> None:
 def check_hand_size(
     where: str | Path, prefix: str, data: dict[str, np.ndarray], valid: Bool[np.ndarray, "H T"]
 ) -> None:
-    """Refuse joints or vertices that aren't the size of a hand. `data` may hold joints (inside order) and vertices."""
+    """Refuse joints or vertices that aren't the size of a hand. `data` may hold joints (OpenPose order), vertices."""
     for hand, seen in enumerate(valid):
         if "joints" in data:
             chain = np.diff(data["joints"][hand, seen][:, MIDDLE_CHAIN], axis=1)

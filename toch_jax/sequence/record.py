@@ -17,7 +17,6 @@ from toch_jax.host import put
 from toch_jax.object.build import check_parts
 from toch_jax.object.mesh import check_mesh
 from toch_jax.object.motion import motion_from_axis_angle, motion_to_axis_angle
-from toch_jax.sequence.joint_order import from_openpose, to_openpose
 from toch_jax.sequence.plausible import check_angles, check_hand_size, check_meeting
 from toch_jax.sequence.types import Hands, Sequence
 
@@ -114,7 +113,7 @@ def sequence_from_record(where: str | Path, record: Mapping[str, np.ndarray]) ->
     check_hand_size(where, "truth_", truth, np.ones_like(valid))
     sigma = None
     if "hand_joint_sigma" in record:
-        sigma = put(from_openpose(reader.array("hand_joint_sigma", "H T 21"), -1), np.float32)
+        sigma = put(reader.array("hand_joint_sigma", "H T 21"), np.float32)
     return Sequence(
         fps=fps,
         hand_side=sides,
@@ -149,7 +148,7 @@ def record_from_sequence(sequence: Sequence) -> dict[str, np.ndarray]:
     if sequence.hand_model is not None:
         record["hand_model"] = np.array(sequence.hand_model)
     if sequence.hand_joint_sigma is not None:
-        record["hand_joint_sigma"] = to_openpose(np.asarray(sequence.hand_joint_sigma), -1)
+        record["hand_joint_sigma"] = np.asarray(sequence.hand_joint_sigma)
     for prefix, hands in (("hand_", sequence.hands), ("truth_", sequence.truth)):
         if hands is None:
             continue
@@ -160,7 +159,7 @@ def record_from_sequence(sequence: Sequence) -> dict[str, np.ndarray]:
             if (betas == betas[:, :1]).all():
                 record[prefix + "betas"] = betas[:, 0]
         if hands.joints is not None:
-            record[prefix + "joints"] = to_openpose(np.asarray(hands.joints))
+            record[prefix + "joints"] = np.asarray(hands.joints)
         if hands.vertices is not None:
             record[prefix + "vertices"] = np.asarray(hands.vertices)
             record[prefix + "vertex_order"] = np.array(hands.vertex_order or "unordered")
@@ -185,11 +184,14 @@ def _sides(reader: _Reader) -> tuple[Side, ...]:
 
 
 def _hand_data(reader: _Reader, prefix: str) -> tuple[dict[str, np.ndarray], str | None]:
-    """What there is of HAND_DATA as float32, joints in the inside order; and the order of the vertices."""
+    """What there is of HAND_DATA as float32, and the order of the vertices."""
     data: dict[str, np.ndarray] = {}
     given = [prefix + name for name in PARAMETERS if prefix + name in reader.record]
     if given:
         for name, shape in PARAMETERS.items():
+            if name == "pose" and reader.need(prefix + name, f" beside {given[0]}").shape[-1:] == (48,):
+                both = f"{prefix}global_orient (pose[..., :3]) and {prefix}pose (pose[..., 3:])"
+                raise bad_input(reader.where, prefix + name, "45 numbers", f"48, which are {both}")
             # A tracker may give each frame its own shape.
             per_frame = name == "betas" and reader.need(prefix + name, f" beside {given[0]}").ndim == 3
             data[name] = reader.array(prefix + name, "H T S" if per_frame else shape, why=f" beside {given[0]}")
@@ -200,8 +202,6 @@ def _hand_data(reader: _Reader, prefix: str) -> tuple[dict[str, np.ndarray], str
     for name, shape in POINTS.items():
         if prefix + name in reader.record:
             data[name] = reader.array(prefix + name, shape.replace("K", f"K_{prefix}"))
-    if "joints" in data:
-        data["joints"] = from_openpose(data["joints"])
     order = None
     if "vertices" in data:
         order = reader.text(f"{prefix}vertex_order") if f"{prefix}vertex_order" in reader.record else "unordered"

@@ -1,6 +1,9 @@
 """The sequence that flows in and out: tracked hands, an object and its motion."""
 
+from typing import Any
+
 import jax
+import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
@@ -17,10 +20,18 @@ class Hands(struct.PyTreeNode):
     params: HandParams | None
     """global_orient (H,T,3), pose (H,T,45), betas (H,T,S), transl (H,T,3)."""
     joints: Float[Array, "H T 21 3"] | None
-    """16 skeleton joints, then tips thumb to pinky (not OpenPose's order, which is the file's)."""
+    """OpenPose order: wrist, then thumb, index, middle, ring, pinky from root to tip (`sequence/joint_order.py`)."""
     vertices: Float[Array, "H T K 3"] | None
     vertex_order: str | None = struct.field(pytree_node=False)
     """"mano", "open" or "unordered"."""
+
+    def __repr__(self) -> str:
+        """Shapes, no values."""
+        given = {"joints": self.joints, "vertices": self.vertices}
+        if self.params is not None:
+            given = {name: getattr(self.params, name) for name in ("global_orient", "pose", "betas", "transl")} | given
+        shapes = [f"{name} {_shape(leaf)}" for name, leaf in given.items() if leaf is not None]
+        return f"Hands({', '.join(shapes)})"
 
 
 class Sequence(struct.PyTreeNode):
@@ -40,9 +51,34 @@ class Sequence(struct.PyTreeNode):
     truth: Hands | None
     """Ground truth; read by metrics only."""
     hand_joint_sigma: Float[Array, "H T 21"] | None
-    """One standard deviation of each joint (16 + tips order), metres; written by denoise."""
+    """One standard deviation of each coordinate of a joint (OpenPose order), metres; written by `refine`."""
     notes: tuple[str, ...] = struct.field(pytree_node=False, default=())
     """What was found odd in the data and how it was treated, a line each; not written to files."""
+    hand_axis: bool = struct.field(pytree_node=False, default=True)
+    """Whether `arrays_from_sequence` gives arrays with the axis H: not where they came without it."""
+    part_axis: bool = struct.field(pytree_node=False, default=True)
+    """The same of the object's motion and the axis P."""
+
+    def __repr__(self) -> str:
+        """Shapes and counts, no arrays."""
+        lines = [f"fps={self.fps:g}", f"hand_side={self.hand_side}", f"hands={self.hands}"]
+        if _is_known(self.hand_valid):
+            lost = [int((~np.asarray(valid)).sum()) for valid in self.hand_valid]
+            lines.append(f"lost_frames={lost} of {self.hand_valid.shape[1]}")
+        lines.append(f"object_vertices {_shape(self.object_vertices)}, object_faces {_shape(self.object_faces)}")
+        lines.append(f"object_motion {_shape(self.object_motion.translation)}")
+        if self.truth is not None:
+            lines.append(f"truth={self.truth}")
+        if self.hand_joint_sigma is not None:
+            lines.append(f"hand_joint_sigma {_shape(self.hand_joint_sigma)}")
+        return f"Sequence({', '.join(lines)})"
+
+    def numpy(self) -> dict[str, Any]:
+        """`arrays_from_sequence` of this sequence."""
+        # at the call: that module imports this one
+        from toch_jax.sequence.arrays import arrays_from_sequence
+
+        return arrays_from_sequence(self)
 
     @property
     def n_frames(self) -> int:
@@ -53,3 +89,13 @@ class Sequence(struct.PyTreeNode):
         timed = (self.hands, self.hand_valid, self.object_motion, self.truth, self.hand_joint_sigma)
         hands, valid, motion, truth, sigma = jax.tree.map(lambda leaf: leaf[:, start:stop], timed)
         return self.replace(hands=hands, hand_valid=valid, object_motion=motion, truth=truth, hand_joint_sigma=sigma)
+
+
+def _shape(leaf: Any) -> tuple[int, ...]:
+    """Of an array; () of what stands in an array's place while JAX rebuilds a record."""
+    return getattr(leaf, "shape", ())
+
+
+def _is_known(leaf: Any) -> bool:
+    """Whether the array has values: not while JAX traces it."""
+    return isinstance(leaf, np.ndarray | jax.Array) and not isinstance(leaf, jax.core.Tracer)

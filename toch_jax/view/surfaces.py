@@ -22,8 +22,8 @@ OBJECT_COLOR = np.array([0.38, 0.55, 0.80])
 OBJECT_OPACITY = 0.45
 DEEP_M = 0.01
 """Skin this deep inside the object is painted DEEP_COLOR in full."""
-BONE_STARTS = (0, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14, 15, 3, 6, 12, 9)
-"""For each of the 21 joints (MANO's 16, then the tips thumb to pinky), the joint that its bone starts from."""
+BONE_STARTS = (0, 0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19)
+"""For each of the 21 joints (OpenPose order), the joint that its bone starts from."""
 
 
 def motion_at(sequence: Sequence, frames: list[int]) -> ObjectMotion:
