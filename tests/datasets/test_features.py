@@ -12,11 +12,11 @@ from toch_jax.datasets.features import (
     check_example,
     example_to_sequence,
     sequence_to_example,
-    tfds_info,
     with_hand_axis,
 )
 from toch_jax.datasets.read import read_examples, read_sequences
 from toch_jax.datasets.spec import SPEC_DIR, load_spec, spec_names
+from toch_jax.datasets.write import tfds_info
 from toch_jax.errors import InputError
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import tensorflow_datasets as tfds
 from jaxtyping import Bool
 
 from toch_jax.datasets.spec import DatasetSpec
@@ -15,28 +14,6 @@ from toch_jax.sequence.types import Hands, Sequence
 
 Example = dict[str, Any]
 """One clip: the keys, shapes and units of the spec's `features`; numpy arrays and str."""
-
-
-def tfds_features(spec: DatasetSpec) -> tfds.features.FeaturesDict:
-    """The spec's features as TFDS wants them."""
-
-    def feature(shape: tuple[int | str, ...], dtype: str) -> tfds.features.FeatureConnector:
-        if dtype == "string":
-            return tfds.features.Text()
-        if not shape:
-            return tfds.features.Scalar(dtype=np.dtype(dtype))
-        sizes = tuple(size if isinstance(size, int) else None for size in shape)
-        # bytes: reading is six times faster than the default encoding
-        return tfds.features.Tensor(shape=sizes, dtype=np.dtype(dtype), encoding="bytes")
-
-    return tfds.features.FeaturesDict({key: feature(entry.shape, entry.dtype) for key, entry in spec.features.items()})
-
-
-def tfds_info(builder: tfds.core.DatasetBuilder, spec: DatasetSpec) -> tfds.core.DatasetInfo:
-    """What a builder's `_info` returns."""
-    return tfds.core.DatasetInfo(
-        builder=builder, description=spec.description, features=tfds_features(spec), license=spec.licence
-    )
 
 
 def check_example(spec: DatasetSpec, example: Example) -> Example:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
-import tensorflow_datasets as tfds
 
 from toch_jax.datasets.features import Example, example_to_sequence
 from toch_jax.datasets.spec import load_spec
@@ -40,6 +39,9 @@ def read_examples(name: str, split: str, data_dir: str | Path | None = None) -> 
     `split` is "train", "val", "test", or a TFDS slice such as "train[:10]".
     """
     folder = _prepared(name, data_dir)
+    # inference does without it
+    import tensorflow_datasets as tfds
+
     builder = tfds.builder_from_directory(folder)
     if split.split("[")[0] not in builder.info.splits:
         raise bad_input(folder, "split", "one of " + ", ".join(builder.info.splits), repr(split))

@@ -2,12 +2,11 @@
 
 import dataclasses
 import tomllib
-from pathlib import Path
 
 from toch_jax.errors import bad_input
+from toch_jax.shipped import shipped_folder
 
-# A link to the repository's data_specs/; a wheel carries the files themselves.
-SPEC_DIR = Path(__file__).parent / "specs"
+SPEC_DIR = shipped_folder("data_specs")
 
 SPLITS = ("train", "val", "test")
 

@@ -15,7 +15,7 @@ from jaxtyping import Bool
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
-from toch_jax.datasets.features import Example, check_example, tfds_info, with_hand_axis
+from toch_jax.datasets.features import Example, check_example, with_hand_axis
 from toch_jax.datasets.myodm.measure import Report, measure
 from toch_jax.datasets.myodm.retarget import retarget
 from toch_jax.datasets.myodm.skeleton import Motion, Skeleton, resample
@@ -23,6 +23,7 @@ from toch_jax.datasets.myodm.source import clip_names, fetch, read_mesh, read_re
 from toch_jax.datasets.myodm.surrogate import Surrogate, fit_shape, surrogate
 from toch_jax.datasets.read import dataset_dir, default_data_dir
 from toch_jax.datasets.spec import SPLITS, DatasetSpec, load_spec
+from toch_jax.datasets.write import tfds_info
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.limits import pose_prior
 from toch_jax.hand.model import HandParams
