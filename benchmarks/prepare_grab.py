@@ -50,7 +50,7 @@ def main(clips: int = 200, frames: int = 480, toch_rules: bool = False) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_folder(root / "raw", clips, frames)
-        command = [sys.executable, "-m", "toch_jax.cli", "prepare", "grab", "--raw", str(root / "raw")]
+        command = [sys.executable, "-m", "toch_jax", "prepare", "grab", "--raw", str(root / "raw")]
         command += ["--data-dir", str(root / "data"), *(["--toch-rules"] if toch_rules else [])]
         environment = os.environ | {"TOCH_MANO": str(write_mano(root / "mano"))}
         start = time.perf_counter()

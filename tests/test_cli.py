@@ -1,12 +1,19 @@
 """The command line as a user meets it."""
 
+import contextlib
+import os
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 
 import numpy as np
 import pytest
 
+from toch_jax import extras
 from toch_jax.cli import main
+from toch_jax.experiment_files import experiment_files
+from toch_jax.training.noise import NoiseConfig
 
 
 def error_line(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -25,7 +32,7 @@ def keys(example_file):
 
 def test_info_names_devices_and_hands():
     """In a process of its own, as the shell has it."""
-    done = subprocess.run([sys.executable, "-m", "toch_jax.cli", "info"], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-m", "toch_jax", "info"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "hand open right" in done.stdout
     assert "devices" in done.stdout
@@ -69,7 +76,7 @@ def test_a_folder_reports_what_it_refused(tmp_path, capsys):
     assert main(["denoise", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--denoiser", "none"]) == 2
     captured = capsys.readouterr()
     assert "bad.npz" in captured.err
-    assert "1 refused" in captured.out
+    assert "0 written, 0 were there already, 1 refused: bad.npz" in captured.out
 
 
 def test_data_set_that_is_not_prepared(tmp_path, capsys, monkeypatch):
@@ -78,19 +85,157 @@ def test_data_set_that_is_not_prepared(tmp_path, capsys, monkeypatch):
     assert "toch prepare open_grasps" in line
 
 
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"toch-jax {version('toch-jax')}\n"
+
+
+def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The help that a command prints; some exit from within."""
+    with contextlib.suppress(SystemExit):
+        assert main([*arguments, "--help"]) == 0
+    return capsys.readouterr().out
+
+
+def test_help_lists_every_command(capsys):
+    text = shown(capsys)
+    for command in ("demo", "denoise", "view", "info", "prepare", "train", "benchmark", "--version", "--completion"):
+        assert command in text
+
+
 @pytest.mark.parametrize(
-    "arguments",
+    ("dataset", "own"),
     [
-        ("grab", "--raw", "there", "--wheel", "w.whl"),
-        ("open_grasps", "--raw", "there"),
-        ("arctic", "--raw", "there", "--toch-rules"),
-        ("grab", "--raw", "there", "--protocol", "p2"),
+        ("open_grasps", []),
+        ("myodm", ["--wheel"]),
+        ("grab", ["--raw", "--toch-rules"]),
+        ("arctic", ["--raw", "--protocol"]),
     ],
 )
-def test_options_of_another_data_set(arguments, capsys):
-    option = next(argument for argument in reversed(arguments) if argument.startswith("--"))
-    line = error_line(capsys, "prepare", *arguments)
-    assert f"toch prepare {arguments[0]}: {option}" in line
+def test_each_data_set_has_flags_of_its_own(dataset, own, capsys):
+    text = shown(capsys, "prepare", dataset)
+    flags = set(re.findall(r"--[a-z][\w-]+", text)) - {"--help", "--data-dir"}
+    assert flags == set(own)
+    assert "docs/" not in text
+
+
+def test_help_has_no_python_noise(capsys):
+    for command in (["denoise"], ["view"], ["benchmark"], ["prepare", "grab"]):
+        text = shown(capsys, *command)
+        assert "None" not in text
+        assert "{" not in text.replace("{female,male}", "")
+
+
+def test_help_names_the_project_s_experiments(capsys):
+    text = shown(capsys, "train")
+    for name in experiment_files("experiment"):
+        assert name in text
+    text = shown(capsys, "benchmark")
+    for name in experiment_files("benchmark"):
+        assert name in text
+
+
+def test_help_of_an_experiment_lists_what_can_be_changed(capsys):
+    text = shown(capsys, "train", "toch_open_grasps")
+    for option in ("--steps", "--batch.window", "--noise.rotation", "--optimiser.learning-rate", "--denoiser.latent"):
+        assert option in text
+    assert "(default: 3500)" in text
+    assert "--run-dir" in text
+
+
+def test_help_and_version_do_without_jax():
+    """They are to come at once; JAX takes seconds to import."""
+    code = (
+        "import sys; from toch_jax.cli import main; main(sys.argv[1:]); "
+        "assert not {'jax', 'tensorflow_datasets', 'trimesh'} & set(sys.modules)"
+    )
+    for arguments in (["--help"], ["--version"], ["prepare"], ["train", "--help"], ["--completion", "bash"]):
+        subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_one_line_in_any_encoding(encoding):
+    """A terminal without box-drawing characters gets other boxes from tyro."""
+    command = [sys.executable, "-m", "toch_jax", "view", "a.npz", "--port"]
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    line = "toch view: Missing value for argument '--port'. Expected 1 values; see toch view --help\n"
+    assert (done.returncode, done.stderr) == (2, line)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_the_commands(shell, capsys):
+    assert main(["--completion", shell]) == 0
+    script = capsys.readouterr().out
+    for word in ("denoise", "object-scale", "arctic", "toch-rules"):
+        assert word in script
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("denois", "toch: unknown command 'denois', did you mean denoise?"),
+        ("xyz", "toch: unknown command 'xyz'; see toch --help"),
+        ("--versio", "toch: unknown option '--versio', did you mean --version?"),
+        ("prepare grib", "toch prepare: unknown command 'grib', did you mean grab?"),
+        ("denoise a.npz --ouput b.npz", "toch denoise: unknown option --ouput, did you mean --output?"),
+        ("denoise a.npz -o b.npz --objet=c.obj", "toch denoise: unknown option --objet, did you mean --object?"),
+        ("denoise a.npz", "toch denoise: missing -o PATH, --output PATH; see toch denoise --help"),
+        ("denoise a.npz -o b.npz --object-scale x", "toch denoise: Error parsing --object-scale: "),
+        ("denoise a.npz b.npz -o c.npz", "toch denoise: Unrecognized options: b.npz"),
+        ("view a.npz --port", "toch view: Missing value for argument '--port'"),
+        ("prepare grab", "toch prepare grab: missing --raw FOLDER"),
+        ("prepare open_grasps --raw there", "toch prepare open_grasps: unknown option --raw"),
+        ("prepare grab --raw there --protocol p2", "toch prepare grab: unknown option --protocol"),
+        ("prepare arctic --raw there --protocol p3", "Expected one of ('p1', 'p2')"),
+        ("train open_grasps --step 3", "toch train open_grasps: unknown option --step, did you mean --steps?"),
+        ("train open_grasps --steps many", "toch train open_grasps: Error parsing --steps"),
+        ("train open_grasp", "did you mean open_grasps?"),
+        ("benchmark filterz", "did you mean filters?"),
+        ("benchmark", "toch benchmark: expected an experiment (benchmark, filters, two_hands, or a Python file)"),
+        ("--completion tcsh", "toch --completion: expected a shell, one of bash, zsh, fish"),
+    ],
+)
+def test_what_is_wrong_with_the_command_line_takes_one_line(arguments, message, capsys):
+    assert message in error_line(capsys, *arguments.split())
+
+
+def test_flags_override_the_experiment(tmp_path, monkeypatch, capsys):
+    """What `toch train` is about to run: the file's values, but for those that were given."""
+    (tmp_path / "one.py").write_text(
+        "from toch_jax.denoiser.light import LightConfig\n"
+        "from toch_jax.training.experiment import Experiment\n"
+        "experiment = Experiment(name='one', denoiser=LightConfig(5.0, (0.0, 0.1, 0.2)), seed=3)\n"
+    )
+    ran = []
+    monkeypatch.setattr("toch_jax.training.run.run_experiment", lambda *given: ran.append(given) or {"error_mm": 1.0})
+    options = ["--steps", "7", "--batch.window", "16", "--denoiser.frame-width", "64", "--optimiser.period", "None"]
+    assert main(["train", str(tmp_path / "one.py"), *options, "--run-dir", str(tmp_path / "run")]) == 0
+    ((experiment, run_dir),) = ran
+    assert (experiment.name, experiment.seed, experiment.steps, experiment.batch.window) == ("one", 3, 7, 16)
+    assert experiment.denoiser.frame_width == 64
+    assert experiment.denoiser.canonical_scale == 5.0
+    assert experiment.noise == NoiseConfig()
+    assert run_dir == tmp_path / "run"
+    assert "error_mm: 1.000" in capsys.readouterr().out
+
+
+def test_published_figures_by_word(capsys):
+    assert main(["benchmark", "--reported", "GRAB", "mpjpe"]) == 0
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert len(lines) > 3
+
+
+def test_a_package_of_an_extra_that_is_not_installed(monkeypatch, tmp_path, capsys):
+    """As `toch prepare` meets it: the package is named, and how to install it."""
+    monkeypatch.setattr(extras, "requires", lambda _: ["tensorflow-datasets>=4.9; extra == 'train'"])
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    for module in ("write", "open_grasps.builder", "open_grasps"):
+        monkeypatch.delitem(sys.modules, f"toch_jax.datasets.{module}", raising=False)
+    line = error_line(capsys, "prepare", "open_grasps", "--data-dir", tmp_path)
+    assert line == (
+        "toch: tensorflow_datasets: package: expected it installed: pip install 'toch-jax[train]', found none"
+    )
 
 
 def test_experiment_that_is_none(tmp_path, capsys):

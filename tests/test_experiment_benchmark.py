@@ -145,4 +145,4 @@ def test_published_figures_on_the_command_line(capsys: pytest.CaptureFixture[str
 
 def test_no_experiment(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["benchmark"]) == 2
-    assert "EXPERIMENT" in capsys.readouterr().err
+    assert "expected an experiment" in capsys.readouterr().err

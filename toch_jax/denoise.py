@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from tqdm import tqdm
 
 from toch_jax.denoiser.checkpoints import Denoiser
 from toch_jax.errors import InputError, bad_input
-from toch_jax.evaluate.clip import measure, metrics_table, sequence_parts
+from toch_jax.evaluate.clip import measure, metrics_table, sequence_parts, summed_up
 from toch_jax.pipeline import refine
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.view.picture import draw_picture
@@ -21,7 +22,10 @@ from toch_jax.view.rows import rows_of
 class Report:
     """What became of one file."""
 
-    table: str
+    metrics: Mapping[str, dict[str, float]]
+    """Of the hands before, after and, if the file has it, of the ground truth: see `measure`."""
+    notes: tuple[str, ...]
+    """Remarks on the data, a line each."""
     lost: int
     """Frames that the tracker lost, filled in."""
     frames: int
@@ -29,20 +33,35 @@ class Report:
     picture: Path | None
 
 
+@dataclasses.dataclass(frozen=True)
+class FolderReport:
+    """What became of the files of a folder, by name."""
+
+    written: Mapping[str, Report]
+    refused: Mapping[str, InputError]
+    kept: tuple[str, ...]
+    """Not repaired again: their results are newer than they are."""
+
+
 def denoise_file(
-    source: Path, target: Path, denoiser: Denoiser | None, object_mesh: Path | None = None, picture: bool = True
+    source: Path,
+    target: Path,
+    denoiser: Denoiser | None,
+    object_mesh: Path | None = None,
+    object_scale: float = 1.0,
+    picture: bool = True,
 ) -> Report:
     """Repair one file. `target` (.npz) and its picture (.png beside it) appear whole or not at all.
 
     Raises InputError for what is wrong with the file.
     """
-    sequence = load_sequence(source, object_mesh)
+    sequence = load_sequence(source, object_mesh, object_scale=object_scale)
     start = time.perf_counter()
     clean = refine(sequence, denoiser)
     seconds = time.perf_counter() - start
     rows, parts = rows_of(sequence, clean), sequence_parts(sequence)
     truth = rows.get("truth")
-    table = metrics_table({name: measure(sequence, hands, truth, parts) for name, hands in rows.items()})
+    metrics = {name: measure(sequence, hands, truth, parts) for name, hands in rows.items()}
     target.parent.mkdir(parents=True, exist_ok=True)
     image = target.with_suffix(".png") if picture else None
     if image is not None:
@@ -51,32 +70,63 @@ def denoise_file(
     save_sequence(target, clean, keep=source)
     if image is not None:
         os.replace(unfinished, image)
+    notes = tuple(dict.fromkeys((*sequence.notes, *clean.notes)))
     lost = int((~np.asarray(sequence.hand_valid)).sum())
-    return Report(table, lost, sequence.n_frames, seconds, image)
+    return Report(metrics, notes, lost, sequence.n_frames, seconds, image)
 
 
 def denoise_folder(
-    source: Path, target: Path, denoiser: Denoiser | None, object_mesh: Path | None = None, picture: bool = True
-) -> tuple[list[Path], list[InputError]]:
-    """Repair every .npz of a folder into another; the files written, and what was wrong with the others.
+    source: Path,
+    target: Path,
+    denoiser: Denoiser | None,
+    object_mesh: Path | None = None,
+    object_scale: float = 1.0,
+    picture: bool = True,
+) -> FolderReport:
+    """Repair every .npz of a folder into another, and print each one's report as it is done.
 
-    A file whose result is there and newer is left as it is, so that a killed run goes on.
+    A file whose result is there and newer is left as it is, so that an interrupted run is resumed. Raises InputError if
+    there is nothing to do.
     """
     files = sorted(source.glob("*.npz"))
     if not files:
         raise bad_input(source, "folder", "sequences (*.npz)", "none")
     if target.suffix == ".npz":
         raise bad_input(target, "-o", "a folder, as SEQUENCE is one", "an .npz file")
-    written, faults = [], []
+    written: dict[str, Report] = {}
+    refused: dict[str, InputError] = {}
+    kept: list[str] = []
     for file in tqdm(files, desc="denoising", unit="clip"):
         result = target / file.name
         if result.is_file() and result.stat().st_mtime >= file.stat().st_mtime:
+            kept.append(file.name)
             continue
         try:
-            report = denoise_file(file, result, denoiser, object_mesh, picture)
+            report = denoise_file(file, result, denoiser, object_mesh, object_scale, picture)
         except InputError as fault:
-            faults.append(fault)
+            refused[file.name] = fault
             continue
-        written.append(result)
-        tqdm.write(f"{file.name}: {report.frames} frames in {report.seconds:.1f} s\n{report.table}\n")
-    return written, faults
+        written[file.name] = report
+        tqdm.write(f"{file.name}\n{report_text(report)}\n")
+    return FolderReport(written, refused, tuple(kept))
+
+
+def report_text(report: Report) -> str:
+    """The table of one clip, then what is to be said about it."""
+    lines = [metrics_table(report.metrics), *(f"note: {note}" for note in report.notes)]
+    if report.lost:
+        lines.append(f"{report.lost} lost frames were filled in; see hand_joint_sigma for their uncertainty")
+    lines.append(f"{report.frames} frames repaired in {report.seconds:.1f} s")
+    return "\n".join(lines)
+
+
+def folder_text(report: FolderReport) -> str:
+    """The table over all clips, and how many files were written, kept and refused, these by name."""
+    lines = []
+    if len(report.written) > 1:
+        clips = [one.metrics for one in report.written.values()]
+        common = [name for name in clips[0] if all(name in metrics for metrics in clips)]
+        total = {name: summed_up([metrics[name] for metrics in clips]) for name in common}
+        lines += [f"all {len(clips)} clips: means over clips, the worst of all", metrics_table(total), ""]
+    counts = f"{len(report.written)} written, {len(report.kept)} were there already, {len(report.refused)} refused"
+    return "\n".join([*lines, counts + (f": {', '.join(report.refused)}" if report.refused else "")])

@@ -175,7 +175,7 @@ def test_missing_files_are_named(
         assert "grab.is.tue.mpg.de" in line
     assert not (tmp_path / "data").exists()
     assert main(["prepare", "grab", "--data-dir", str(tmp_path / "data")]) == 2
-    assert "--raw: expected the folder" in capsys.readouterr().err
+    assert "toch prepare grab: missing --raw FOLDER" in capsys.readouterr().err
 
 
 class Trap:

@@ -60,4 +60,4 @@ def test_arctic(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
 def test_without_the_data_one_line_says_how_to_get_it(name: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["train", str(EXPERIMENTS / f"{name}.py"), "--run-dir", str(tmp_path / "run")]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert f"toch prepare {name.split('_')[0]} --raw DIR" in line
+    assert f"toch prepare {name.split('_')[0]} --raw FOLDER" in line

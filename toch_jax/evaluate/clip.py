@@ -135,6 +135,21 @@ def _mean(values: list[float] | Float[np.ndarray, "n"]) -> float:
     return float(kept.mean()) if kept.size else float("nan")
 
 
+def summed_up(clips: list[dict[str, float]]) -> dict[str, float]:
+    """The metrics of several clips (`measure`) as one: counts are summed, worst values the worst of all, else means.
+
+    nan is left out; nan if there is nothing else.
+    """
+
+    def one(name: str) -> float:
+        values = np.array([metrics[name] for metrics in clips])
+        if name in ("contact_frames", "frames"):
+            return float(values.sum())
+        return float(np.fmax.reduce(values)) if "_max_" in name else _mean(values)
+
+    return {name: one(name) for name in clips[0]}
+
+
 TABLE = {
     "penetration_depth_mean_mm": "penetration depth, mean in contact (mm)",
     "penetration_depth_max_mm": "penetration depth, worst (mm)",

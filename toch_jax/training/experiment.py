@@ -1,17 +1,12 @@
 """What a training run is: one frozen record, bound as `experiment` by a file in experiments/."""
 
-import runpy
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import optax
-import tyro
 
 from toch_jax.denoiser.checkpoints import DenoiserConfig
-from toch_jax.errors import bad_input
 from toch_jax.training.batches import BatchConfig
 from toch_jax.training.noise import NoiseConfig
 
@@ -66,17 +61,6 @@ class Experiment:
     """Steps between checkpoints: no more than these are lost to a kill."""
     validate_every: int = 500
     validation_batches: int = 16
-
-
-def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
-    """The `experiment` that a Python file binds, with command-line overrides. Raises InputError; exits on bad flags."""
-    path = Path(path)
-    if not path.is_file():
-        raise bad_input(path, "experiment", "a Python file that binds `experiment`", "no file")
-    bound = runpy.run_path(str(path)).get("experiment")
-    if not isinstance(bound, Experiment):
-        raise bad_input(path, "experiment", "an Experiment", type(bound).__name__)
-    return tyro.cli(Experiment, default=bound, args=list(overrides), config=(tyro.conf.AvoidSubcommands,))
 
 
 def learning_rate(config: OptimiserConfig, steps: int) -> optax.Schedule:

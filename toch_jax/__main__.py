@@ -1,0 +1,7 @@
+"""`python -m toch_jax`: the command `toch`."""
+
+import sys
+
+from toch_jax.cli import main
+
+sys.exit(main())

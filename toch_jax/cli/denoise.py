@@ -1,0 +1,52 @@
+"""`toch denoise`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from toch_jax.cli.parse import OptionalFile
+from toch_jax.errors import bad_input
+
+
+def denoise(
+    sequence: tyro.conf.Positional[Path],
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    object: OptionalFile = None,
+    object_scale: float = 1.0,
+    denoiser: Annotated[str, tyro.conf.arg(metavar="FILE|default|none")] = "default",
+    picture: bool = True,
+) -> int:
+    """Repair a tracked sequence, or every sequence of a folder.
+
+    Args:
+        sequence: A sequence file (.npz), or a folder of them.
+        output: The file, or folder, to write. Files of a folder that were repaired before are left as they are.
+        object: The object's mesh, if the sequence file holds none: any format that trimesh reads, in metres.
+        object_scale: Factor for the vertices of the object's mesh, wherever it comes from: 0.001 for millimetres.
+        denoiser: A file that `toch train` wrote; "default" is the network in the package, "none" fits without one.
+        picture: Write a before/after picture (.png) beside each result.
+    """
+    from toch_jax.denoise import denoise_file, denoise_folder, folder_text, report_text
+    from toch_jax.denoiser.checkpoints import load_denoiser
+
+    if not sequence.exists():
+        raise bad_input(sequence, "SEQUENCE", "a file or a folder", "nothing")
+    network = None if denoiser == "none" else load_denoiser(denoiser)
+    if sequence.is_dir():
+        done = denoise_folder(sequence, output, network, object, object_scale, picture)
+        for fault in done.refused.values():
+            print(f"toch: {fault}", file=sys.stderr)
+        print(folder_text(done))
+        return 2 if done.refused else 0
+    if output.is_dir():
+        output = output / sequence.name
+    if output.suffix != ".npz":
+        raise bad_input(output, "-o", "a file name that ends in .npz", output.name)
+    report = denoise_file(sequence, output, network, object, object_scale, picture)
+    print(report_text(report))
+    print(f"result -> {output}")
+    if report.picture is not None:
+        print(f"picture -> {report.picture}")
+    return 0
