@@ -8,12 +8,12 @@ from toch_jax.errors import InputError, bad_input
 DISTRIBUTION = "toch-jax"
 
 
-def missing_extra(error: ModuleNotFoundError) -> InputError | None:
-    """The InputError to raise for a package of an extra that is not installed; None if no extra brings it."""
+def missing_extra(error: ModuleNotFoundError) -> InputError | ModuleNotFoundError:
+    """What to raise in place of `error`: for a package of an extra an InputError that names it, else `error` itself."""
     package = (error.name or "").split(".")[0]
     extra = extra_with(package)
     if extra is None:
-        return None
+        return error
     return bad_input(package, "package", f"it installed: pip install '{DISTRIBUTION}[{extra}]'", "none")
 
 

@@ -56,7 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"toch: {fault}", file=sys.stderr)
         return USAGE_ERROR
     except ModuleNotFoundError as error:
-        if (missing := missing_extra(error)) is None:
+        missing = missing_extra(error)
+        if missing is error:
             raise
         print(f"toch: {missing}", file=sys.stderr)
         return USAGE_ERROR

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from toch_jax.errors import bad_input
 from toch_jax.evaluate.pose import PosedHand
+from toch_jax.extras import missing_extra
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.render import Surface
 from toch_jax.view.surfaces import hand_surface, object_surface
@@ -58,8 +58,8 @@ def open_viewer(
     """
     try:
         import viser
-    except ImportError as error:
-        raise bad_input("toch view", "viser", 'the extra: pip install "toch-jax[view]"', "not installed") from error
+    except ModuleNotFoundError as error:
+        raise missing_extra(error) from error
     server = viser.ViserServer(host, port, verbose=False)
     server.scene.set_up_direction("+z")
     middle, radius = _ball_about(rows)

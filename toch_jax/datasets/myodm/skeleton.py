@@ -9,7 +9,7 @@ from jaxtyping import Float
 from scipy.spatial.transform import Rotation, Slerp
 
 from toch_jax.datasets.myodm.source import Recording, unpack_scene
-from toch_jax.errors import bad_input
+from toch_jax.extras import missing_extra
 
 # In the order used inside: the 16 skeleton joints (index, middle, pinky, ring, thumb), then the tips thumb to pinky.
 BODIES = (
@@ -39,8 +39,8 @@ class Skeleton:
         """Compiles the scene of the object `name`; raises InputError where mujoco isn't installed."""
         try:
             import mujoco
-        except ImportError as error:
-            raise bad_input("mujoco", "package", "it installed: pip install 'toch-jax[myodm]'", "none") from error
+        except ModuleNotFoundError as error:
+            raise missing_extra(error) from error
         self._kinematics = mujoco.mj_kinematics
         with tempfile.TemporaryDirectory() as folder:
             self._model = mujoco.MjModel.from_xml_path(str(unpack_scene(wheel, name, Path(folder))))
