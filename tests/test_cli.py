@@ -153,6 +153,15 @@ def test_help_and_version_do_without_jax():
         subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)
 
 
+def test_inference_imports_no_library_of_training():
+    code = (
+        "import sys; import toch_jax.denoise, toch_jax.benchmark, toch_jax.view.viewer; "
+        "from toch_jax.denoiser.checkpoints import load_denoiser; load_denoiser(); "
+        "assert not {'orbax', 'tensorflow_datasets', 'array_record', 'mujoco', 'viser'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
 def test_one_line_in_any_encoding(encoding):
     """A terminal without box-drawing characters gets other boxes from tyro."""
