@@ -70,6 +70,27 @@ def test_output_that_is_no_npz(example_file, tmp_path, capsys):
     assert ".npz" in error_line(capsys, "denoise", example_file, "-o", tmp_path / "out.txt", "--denoiser", "none")
 
 
+def test_each_fault_of_a_file_has_its_line(tmp_path, capsys, keys):
+    keys |= {"fps": np.array(0.0), "object_vertices": keys["object_vertices"] * 1000}
+    np.savez(tmp_path / "odd.npz", **keys)
+    assert main(["denoise", str(tmp_path / "odd.npz"), "-o", str(tmp_path / "out.npz")]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[:3] for line in lines] == [
+        ["toch", str(tmp_path / "odd.npz"), key] for key in ("fps", "object mesh")
+    ]
+
+
+def test_faults_in_a_folder_name_the_file(tmp_path, capsys, keys):
+    """Also where the fault is of something that the file refers to."""
+    (tmp_path / "in").mkdir()
+    keys["hand_model"] = np.array("/no/hand")
+    np.savez(tmp_path / "in" / "a.npz", **keys)
+    assert main(["denoise", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--denoiser", "none"]) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("toch: ")]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"toch: {tmp_path / 'in' / 'a.npz'}: /no/hand: hand model: expected")
+
+
 def test_a_folder_reports_what_it_refused(tmp_path, capsys):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "bad.npz").write_bytes(b"not a zip")

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from toch_jax.denoiser.checkpoints import Denoiser
-from toch_jax.errors import InputError, bad_input
+from toch_jax.errors import InputError, bad_input, naming
 from toch_jax.evaluate.clip import measure, metrics_table, sequence_parts, summed_up
 from toch_jax.pipeline import refine
 from toch_jax.sequence.file import load_sequence, save_sequence
@@ -104,7 +104,7 @@ def denoise_folder(
         try:
             report = denoise_file(file, result, denoiser, object_mesh, object_scale, picture)
         except InputError as fault:
-            refused[file.name] = fault
+            refused[file.name] = naming(file, fault)
             continue
         written[file.name] = report
         tqdm.write(f"{file.name}\n{report_text(report)}\n")

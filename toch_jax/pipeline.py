@@ -111,6 +111,7 @@ def sequence_object(sequence: Sequence) -> ObjectModel:
         np.asarray(sequence.object_faces),
         np.asarray(sequence.object_vertex_part),
         n_samples=N_SAMPLES,
+        where=sequence.source,
     )
 
 

@@ -17,6 +17,7 @@ from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import relative_to, to_part
 from toch_jax.sequence.joint_order import from_openpose
 from toch_jax.sequence.part_frame import hand_to_part, hold_lost, nearest_part, other_hand
+from toch_jax.sequence.plausible import check_betas
 from toch_jax.sequence.types import Sequence
 
 N_FIELD_FACES = 1500
@@ -98,9 +99,10 @@ def _world_params(sequence: Sequence, hand: int) -> tuple[HandModel, HandParams]
     model = load_hand(sequence.hand_model or "open", sequence.hand_side[hand])
     given = sequence.hands
     params, joints, vertices, seen = take((given.params, given.joints, given.vertices, sequence.hand_valid), hand)
+    check_betas(sequence, model)
     if params is not None:
         return model, params.replace(betas=put(np.asarray(params.betas).mean(axis=0)))
     if joints is not None:
-        return model, params_from_joints(model, put(from_openpose(np.asarray(joints))), seen)
+        return model, params_from_joints(model, put(from_openpose(np.asarray(joints))), seen, sequence.source)
     assert vertices is not None
-    return model, params_from_vertices(model, vertices, given.vertex_order, seen)
+    return model, params_from_vertices(model, vertices, given.vertex_order, seen, sequence.source)

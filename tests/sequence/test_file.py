@@ -150,6 +150,10 @@ def _nan(key: str) -> Callable[[Record], Record]:
 
 HAND_KEYS = [f"hand_{name}" for name in ("global_orient", "pose", "transl", "betas", "joints", "vertices")]
 NOWHERE = np.full((1, 6, 21, 3), np.nan)
+JOINTS = np.zeros((1, 6, 21, 3)) + np.linspace(0, 0.1, 21)[:, None]
+TRUTH = {
+    f"truth_{name}": np.zeros((1, 6, width)) for name, width in (("global_orient", 3), ("pose", 45), ("transl", 3))
+}
 
 
 @pytest.mark.parametrize(
@@ -159,14 +163,44 @@ NOWHERE = np.full((1, 6, 21, 3), np.nan)
         ({"format": None}, "format: expected this key, found none"),
         ({"version": 2}, "version: expected 1, found 2"),
         ({"version": "1"}, "version: expected whole numbers, found <U1"),
-        ({"fps": 0.0}, "fps: expected frames a second, more than 0, found 0"),
-        ({"fps": np.nan}, "fps: expected frames a second, more than 0, found nan"),
+        ({"fps": 0.0}, "fps: expected frames a second, 0.01 to 10000, found 0"),
+        ({"fps": np.nan}, "fps: expected frames a second, 0.01 to 10000, found nan"),
         ({"fps": [30.0]}, "fps: expected shape (), found (1,)"),
         ({"hand_side": ["Right"]}, 'hand_side: expected "right" or "left" for each hand, found [\'Right\']'),
         ({"hand_side": [1]}, "hand_side: expected text, found int64"),
         ({"hand_side": "right"}, "hand_side: expected shape (H), found ()"),
-        ({"hand_side": ["right", "left"]}, "shape (H, T, 3) with H = 2 from hand_side, T = 6 from object_translation"),
+        (
+            {"hand_side": ["right", "left"], "truth_joints": None},
+            "shape (H, T, 3) with H = 2 from hand_side, T = 6 from object_translation",
+        ),
         ({"hand_joint": 1.0}, "hand_joint: expected a known key (the nearest is hand_joints), found an unknown one"),
+        (
+            {"timestamps": 1.0},
+            "timestamps: expected a known key (docs/sequence_file.md lists them), found an unknown one",
+        ),
+        ({"hand_orient": 1.0}, "hand_orient: expected a known key (the nearest is hand_global_orient)"),
+        ({"hand_side": ["right\n\x1b[2J"]}, "found ['right\\n\\x1b[2J']"),
+        ({"format": "x" * 10_000}, "x..."),
+        ({"fps": 1e-30}, "fps: expected frames a second, 0.01 to 10000, found 1e-30"),
+        ({"hand_model": None}, "hand_model: expected this key beside hand_global_orient ("),
+        (
+            {"hand_model": None, **dict.fromkeys(HAND_KEYS), "hand_joints": JOINTS, "truth_joints": None, **TRUTH},
+            "hand_model: expected this key beside truth_global_orient (",
+        ),
+        (
+            {"hand_pose": np.zeros((1, 6, 48))},
+            "found 48, which are hand_global_orient (pose",
+        ),
+        ({"hand_pose": np.zeros((1, 6, 15, 3, 3))}, "found (1, 6, 15, 3, 3): rotation matrices, where files hold"),
+        ({"hand_global_orient": np.zeros((1, 6, 4))}, "found (1, 6, 4): quaternions, where files hold axis-angle"),
+        ({"hand_pose": np.zeros((6, 45))}, "found (6, 45): the axis of the hands comes first, with length 1"),
+        ({"object_rotation": np.zeros((6, 3))}, "found (6, 3): the axis of the object parts comes first"),
+        ({"hand_joints": np.zeros((1, 6, 26, 3))}, "of OpenXR's 26 leave out 0 (the palm), 6, 11, 16, 21"),
+        ({"hand_joints": np.zeros((1, 6, 16, 3))}, "these lack the fingertips"),
+        ({"object_translation": np.full((1, 6, 3), 1e300)}, "object_translation: expected finite numbers, found 18"),
+        ({"hand_joint_sigma": np.full((1, 6, 21), np.nan)}, "hand_joint_sigma: expected finite numbers"),
+        ({"hand_vertex_order": "mano"}, "hand_vertices: expected the 778 points of mano's order, found 21"),
+        ({"hand_vertex_order": "open"}, "hand_vertices: expected the 1650 points of open's order, found 21"),
         ({"hand_pose": None}, "hand_pose: expected this key beside hand_global_orient, found none"),
         ({"object_translation": None}, "object_translation: expected this key, found none"),
         (dict.fromkeys(HAND_KEYS), "hand data: expected hand parameters, hand_joints or hand_vertices, found none"),
@@ -224,6 +258,22 @@ def test_bad_input_has_its_one_line(
     assert str(error.value).startswith(f"{path}: ")
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_faults_of_one_file_are_told_together(tmp_path: Path, record: Record) -> None:
+    changes = {"fps": 0.0, "object_vertices": record["object_vertices"] * 1000, "hand_pose": np.zeros((1, 6, 44))}
+    with pytest.raises(InputError) as error:
+        load_sequence(_write(tmp_path / "clip.npz", record, **changes))
+    lines = str(error.value).splitlines()
+    assert all(line.startswith(f"{tmp_path / 'clip.npz'}: ") for line in lines)
+    assert [line.split(": ")[1] for line in lines] == ["fps", "object mesh", "hand_pose"]
+    with pytest.raises(InputError) as error:
+        load_sequence(_write(tmp_path / "clip.npz", record, **{f"key_{i}": 0.0 for i in range(100)}))
+    assert len(str(error.value).splitlines()) == 11
+
+
+def test_a_sequence_knows_its_source(tmp_path: Path, record: Record) -> None:
+    assert load_sequence(_write(tmp_path / "clip.npz", record)).source == str(tmp_path / "clip.npz")
 
 
 def test_parameters_that_never_meet_the_object(tmp_path: Path, record: Record) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from importlib.metadata import version
+from textwrap import indent
 
 from toch_jax.cli.benchmark import benchmark
 from toch_jax.cli.demo import demo
@@ -53,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(fault, file=sys.stderr)
         return USAGE_ERROR
     except InputError as fault:
-        print(f"toch: {fault}", file=sys.stderr)
+        print(indent(str(fault), "toch: "), file=sys.stderr)
         return USAGE_ERROR
     except ModuleNotFoundError as error:
         missing = missing_extra(error)

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from textwrap import indent
 from typing import Annotated
 
 import tyro
@@ -37,7 +38,7 @@ def denoise(
     if sequence.is_dir():
         done = denoise_folder(sequence, output, network, object, object_scale, picture)
         for fault in done.refused.values():
-            print(f"toch: {fault}", file=sys.stderr)
+            print(indent(str(fault), "toch: "), file=sys.stderr)
         print(folder_text(done))
         return 2 if done.refused else 0
     if output.is_dir():

@@ -25,11 +25,19 @@ def load_hand(model: str | Path = "open", side: Side = "right") -> HandModel:
     if model == "open":
         hand = _open_hand()
         return hand if side == "right" else mirror(hand)
-    place = mano_place() if model == "mano" else Path(model).expanduser()
-    if not place.exists():
+    place = mano_place() if model == "mano" else Path(os.path.expanduser(model))
+    if not _is_there(place):
         hint = "; set $TOCH_MANO to the folder of MANO_RIGHT.pkl (mano.is.tue.mpg.de)" if model == "mano" else ""
         raise bad_input(place, "hand model", '"open", "mano" or the path of a MANO file', f"nothing there{hint}")
     return read_mano(find_mano(place, side) if place.is_dir() else place, side)
+
+
+def _is_there(place: Path) -> bool:
+    """Whether it is a file or folder; devices are not, and names that no file can have."""
+    try:
+        return place.is_file() or place.is_dir()
+    except OSError:
+        return False
 
 
 def mano_place() -> Path:

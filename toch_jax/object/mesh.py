@@ -54,7 +54,8 @@ def check_mesh(
     if faces.min() < 0 or faces.max() >= len(vertices):
         found = f"{faces.min()}..{faces.max()}"
         raise bad_input(where, f"{field} faces", f"indices in 0..{len(vertices) - 1}", found)
-    vertices, faces = vertices.astype(np.float32), faces.astype(np.int32)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite
+        vertices, faces = vertices.astype(np.float32), faces.astype(np.int32)
     if not np.isfinite(vertices).all():
         bad = int((~np.isfinite(vertices)).any(axis=1).sum())
         raise bad_input(where, f"{field} vertices", "finite numbers", f"{bad} vertices that are not")

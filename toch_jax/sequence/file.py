@@ -6,7 +6,7 @@
 | fps | () | frames a second |
 | hand_side | (H,) | "right" or "left" |
 | hand_valid | (H,T) bool, optional | false where the tracker lost the hand; NaN in the data means the same |
-| hand_model | (), optional | "open", "mano" or a path: what the parameters belong to |
+| hand_model | () | "open", "mano" or a path: what the parameters belong to; needed beside parameters |
 | hand_global_orient, hand_pose, hand_transl, hand_betas | (H,T,3), (H,T,45), (H,T,3), (H,S) or (H,T,S) | axis-angle,
   absolute; see HandParams |
 | hand_joints | (H,T,21,3) | OpenPose order |
@@ -19,18 +19,23 @@
 At least one of parameters, joints and vertices is there; parameters win, then joints, then vertices.
 """
 
+import io
 import math
 import os
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
-from toch_jax.errors import bad_input
+from toch_jax.errors import InputError, bad_input
 from toch_jax.object.mesh import check_mesh, load_mesh
 from toch_jax.sequence.record import MESH_KEYS, OBJECT_KEYS, record_from_sequence, sequence_from_record
 from toch_jax.sequence.types import Sequence
+
+LARGEST_FILE = 2**30
+"""Bytes of all arrays: the skin points of a hand over 50,000 frames in float64. What a small file unpacks to has no
+other bound."""
+NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def load_sequence(path: str | Path, object_mesh: str | Path | None = None, *, object_scale: float = 1.0) -> Sequence:
@@ -96,23 +101,39 @@ def save_sequence(path: str | Path, sequence: Sequence, keep: str | Path | None 
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """All arrays of an .npz file, nothing unpickled. Raises InputError where it can't be read."""
+    """All arrays of an .npz file, nothing unpickled, at most LARGEST_FILE bytes. Raises InputError where it can't."""
     if not Path(path).is_file():
         raise bad_input(path, "file", "a .npz file", "no such file")
     arrays: dict[str, np.ndarray] = {}
     key = "file"
     try:
-        with zipfile.ZipFile(path):
-            pass
-        with np.load(path, allow_pickle=False) as file:
-            for key in file.files:
-                arrays[key] = file[key]
-                if not isinstance(arrays[key], np.ndarray):
-                    raise bad_input(path, key, "an array", "other bytes")
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise bad_input(path, key, "a whole .npz file (a zip of arrays)", " ".join(str(error).split())) from error
-    except ValueError as error:
-        if "allow_pickle" in str(error):
-            raise bad_input(path, key, "a plain array", "a pickled object, which is never read") from error
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+            if size > LARGEST_FILE:
+                raise bad_input(path, key, f"arrays of at most {LARGEST_FILE / 1e9:.1f} GB", f"{size / 1e9:.3g} GB")
+            for member in archive.infolist():
+                key = member.filename.removesuffix(".npy")
+                arrays[key] = _read_array(path, key, archive.read(member))
+    except InputError:
         raise
+    except Exception as error:  # zipfile, its decompressors and numpy's parser raise whatever bytes make them
+        found = " ".join(f"{type(error).__name__}: {error}".split())
+        raise bad_input(path, key, "a whole .npz file (a zip of arrays)", found) from error
     return arrays
+
+
+def _read_array(path: str | Path, key: str, content: bytes) -> np.ndarray:
+    """The array of one .npy file. It shares the file's memory, whatever shape the header claims."""
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    if version not in NPY_HEADERS:
+        raise bad_input(path, key, "an array in .npy format 1 or 2", f"format {version[0]}.{version[1]}")
+    shape, is_fortran, dtype = NPY_HEADERS[version](file)
+    if dtype.hasobject:
+        raise bad_input(path, key, "a plain array", "a pickled object, which is never read")
+    size = len(content) - file.tell()
+    if size != dtype.itemsize * math.prod(shape):
+        raise bad_input(path, key, f"{dtype.itemsize * math.prod(shape)} bytes for {dtype} {shape}", f"{size} bytes")
+    if not size:
+        return np.zeros(shape, dtype)
+    return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order="F" if is_fortran else "C")

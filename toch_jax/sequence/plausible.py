@@ -7,8 +7,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from toch_jax.errors import bad_input
+from toch_jax.hand.model import HandModel
 from toch_jax.object.mesh import unit_hint
 from toch_jax.object.model import ObjectMotion
+from toch_jax.sequence.types import Sequence
 
 # From the wrist along the middle finger to its tip (OpenPose order), metres: the same however the hand is bent.
 MIDDLE_CHAIN = (0, 9, 10, 11, 12)
@@ -42,6 +44,15 @@ def check_hand_size(
         if "vertices" in data:
             extent = float(np.median(np.ptp(data["vertices"][hand, seen], axis=1).max(axis=-1)))
             _check_length(where, f"{prefix}vertices", "of largest extent", extent, HAND_EXTENT)
+
+
+def check_betas(sequence: Sequence, model: HandModel) -> None:
+    """Refuse parameters, tracked or true, that have another number of shape coefficients than the model."""
+    n_betas = model.shapedirs.shape[-1]
+    for prefix, hands in (("hand_", sequence.hands), ("truth_", sequence.truth)):
+        if hands is not None and hands.params is not None and hands.params.betas.shape[-1] != n_betas:
+            expected = f"the {n_betas} of the {model.name} hand"
+            raise bad_input(sequence.source, f"{prefix}betas", expected, f"{hands.params.betas.shape[-1]}")
 
 
 def _check_length(where: str | Path, key: str, what: str, found: float, limits: tuple[float, float]) -> None:

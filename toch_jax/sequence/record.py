@@ -5,22 +5,25 @@ The keys are described in sequence/file.py.
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float, Int32, Int64
 
-from toch_jax.errors import bad_input
+from toch_jax.errors import MOST_FAULTS, InputError, bad_input, caught, raise_all
+from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandParams, Side
 from toch_jax.host import put
 from toch_jax.object.build import check_parts
 from toch_jax.object.mesh import check_mesh
+from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import motion_from_axis_angle, motion_to_axis_angle
 from toch_jax.sequence.plausible import check_angles, check_hand_size, check_meeting
+from toch_jax.sequence.reader import Reader
 from toch_jax.sequence.types import Hands, Sequence
 
 FORMAT, VERSION = "toch-sequence", 1
+N_MANO = 778
 VERTEX_ORDERS = ("mano", "open", "unordered")
 # Without the prefix: "hand_" for what was tracked, "truth_" for ground truth.
 PARAMETERS = {"global_orient": "H T 3", "pose": "H T 45", "transl": "H T 3", "betas": "H S"}
@@ -33,87 +36,50 @@ KEYS = (
     *(prefix + name for prefix in ("hand_", "truth_") for name in (*HAND_DATA, "vertex_order")),
 )
 
-
-@dataclass
-class _Reader:
-    """Takes arrays out of a record, and remembers which key settled the length of which axis."""
-
-    where: str | Path
-    record: Mapping[str, np.ndarray]
-    axes: dict[str, tuple[int, str]] = field(default_factory=dict)
-
-    def need(self, key: str, why: str = "") -> np.ndarray:
-        if key not in self.record:
-            raise bad_input(self.where, key, f"this key{why}", "none")
-        return np.asarray(self.record[key])
-
-    def array(self, key: str, shape: str, kinds: str = "fiu", why: str = "") -> np.ndarray:
-        """The array of `key`, whose shape must be `shape`: numbers, or letters that mean one length everywhere."""
-        value = self.need(key, why)
-        if value.dtype.kind not in kinds:
-            names = {"f": "numbers", "b": "true or false", "U": "text", "i": "whole numbers"}
-            raise bad_input(self.where, key, names[kinds[0]], f"{value.dtype}")
-        axes = shape.split()
-        expected = [int(a) if a.isdigit() else self.axes.get(a, (None, ""))[0] for a in axes]
-        fits = len(value.shape) == len(axes) and all(
-            e is None or e == n for e, n in zip(expected, value.shape, strict=True)
-        )
-        if not fits:
-            known = [f"{a} = {self.axes[a][0]} from {self.axes[a][1]}" for a in axes if a in self.axes]
-            wanted = f"shape ({', '.join(axes)})" + (f" with {', '.join(known)}" if known else "")
-            raise bad_input(self.where, key, wanted, str(value.shape))
-        for axis, length in zip(axes, value.shape, strict=True):
-            if length == 0:
-                raise bad_input(self.where, key, f"at least one along {axis}", str(value.shape))
-            if not axis.isdigit():
-                self.axes.setdefault(axis, (length, key))
-        return value
-
-    def text(self, key: str) -> str:
-        return str(self.array(key, "", "U")[()])
+# Frames a second.
+SLOWEST, FASTEST = 0.01, 10_000
+# How alike a key must be to one that is known to be taken for it (difflib's ratio), and characters that are compared.
+NEAR = 0.75
+SHORTEST_KEY, LONGEST_KEY = 4, 50
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what is too large becomes infinite, and is refused
 def sequence_from_record(where: str | Path, record: Mapping[str, np.ndarray]) -> Sequence:
-    """The sequence, checked. Raises InputError, one line that names `where` and the key."""
-    for key in record:
-        if key not in KEYS:
-            near = difflib.get_close_matches(key, KEYS, 1, 0.0)[0]
-            raise bad_input(where, key, f"a known key (the nearest is {near})", "an unknown one")
-    reader = _Reader(where, record)
-    _check_format(reader)
-    fps = float(reader.array("fps", "")[()])
-    if not 0 < fps <= 10_000:
-        raise bad_input(where, "fps", "frames a second, more than 0", f"{fps:g}")
-    sides = _sides(reader)
+    """The sequence, checked. Raises InputError: a line for each fault, which names `where` and the key."""
+    reader = Reader(where, record)
+    faults: list[InputError] = []
+    with caught(faults):
+        _check_format(reader)
+    _check_keys(reader, faults)
+    raise_all(faults)
 
-    vertices, faces = check_mesh(where, reader.need("object_vertices", " or a mesh file"), reader.need("object_faces"))
-    part = check_parts(where, len(vertices), record.get("object_vertex_part"))
-    named = "object_vertex_part" if "object_vertex_part" in record else "one rigid part"
-    reader.axes["P"] = (int(part.max()) + 1, named)
-    translation = reader.array("object_translation", "P T 3")
-    rotation = reader.array("object_rotation", "P T 3")
-    for key, value in (("object_translation", translation), ("object_rotation", rotation)):
-        bad = ~np.isfinite(value)
-        if bad.any():
-            raise bad_input(where, key, "finite numbers", f"{bad.sum()} that are not, first in frame {_frame(bad, 1)}")
-    check_angles(where, "object_rotation", rotation)
-    motion = motion_from_axis_angle(rotation, translation)
-
-    data, order = _hand_data(reader, "hand_")
-    if not data:
-        raise bad_input(where, "hand data", "hand parameters, hand_joints or hand_vertices", "none")
-    valid = _valid(reader, data)
-    data = {name: _fill(value, valid) if value.ndim > 2 else value for name, value in data.items()}
-    check_hand_size(where, "hand_", data, valid)
+    with caught(faults):
+        fps = _fps(reader)
+    with caught(faults):
+        sides = _sides(reader)
+    with caught(faults):
+        vertices, faces, part = _mesh(reader)
+    with caught(faults):
+        motion = _motion(reader)
+    with caught(faults):
+        data, order = _hand_data(reader, "hand_")
+        if not data:
+            raise bad_input(where, "hand data", "hand parameters, hand_joints or hand_vertices", "none")
+        valid = _valid(reader, data)
+        data = {name: _fill(value, valid) if value.ndim > 2 else value for name, value in data.items()}
+        check_hand_size(where, "hand_", data, valid)
+    with caught(faults):
+        truth, truth_order = _hand_data(reader, "truth_")
+        for name, value in truth.items():
+            if not np.isfinite(value).all():
+                found = f"{(~np.isfinite(value)).sum()} that are not"
+                raise bad_input(where, f"truth_{name}", "finite numbers", found)
+        if truth:
+            check_hand_size(where, "truth_", truth, np.ones((reader.axes["H"][0], reader.axes["T"][0]), bool))
+    with caught(faults):
+        sigma = _sigma(reader)
+    raise_all(faults)
     check_meeting(where, data, valid, vertices, faces, part, motion)
-    truth, truth_order = _hand_data(reader, "truth_")
-    for name, value in truth.items():
-        if not np.isfinite(value).all():
-            raise bad_input(where, f"truth_{name}", "finite numbers", f"{(~np.isfinite(value)).sum()} that are not")
-    check_hand_size(where, "truth_", truth, np.ones_like(valid))
-    sigma = None
-    if "hand_joint_sigma" in record:
-        sigma = put(reader.array("hand_joint_sigma", "H T 21"), np.float32)
     return Sequence(
         fps=fps,
         hand_side=sides,
@@ -125,7 +91,8 @@ def sequence_from_record(where: str | Path, record: Mapping[str, np.ndarray]) ->
         object_vertex_part=put(part),
         object_motion=motion,
         truth=_hands(truth, truth_order) if truth else None,
-        hand_joint_sigma=sigma,
+        hand_joint_sigma=None if sigma is None else put(sigma),
+        source=str(where),
     )
 
 
@@ -166,14 +133,64 @@ def record_from_sequence(sequence: Sequence) -> dict[str, np.ndarray]:
     return record
 
 
-def _check_format(reader: _Reader) -> None:
+def _check_keys(reader: Reader, faults: list[InputError]) -> None:
+    """Add a fault for each key that is not known."""
+    for key in reader.record:
+        if key not in KEYS:
+            near = _nearest_key(key[:LONGEST_KEY])
+            known = f"the nearest is {near}" if near else "docs/sequence_file.md lists them"
+            faults.append(bad_input(reader.where, key, f"a known key ({known})", "an unknown one"))
+        if len(faults) > MOST_FAULTS:
+            return
+
+
+def _nearest_key(key: str) -> str | None:
+    """The known key that has all of its words, or is spelled much alike; None where there is none."""
+    words = key.split("_")
+    whole = [known for known in KEYS if len(key) >= SHORTEST_KEY and all(word in known for word in words)]
+    return min(whole or difflib.get_close_matches(key, KEYS, 1, NEAR), key=len, default=None)
+
+
+def _check_format(reader: Reader) -> None:
     if (found := reader.text("format")) != FORMAT:
         raise bad_input(reader.where, "format", f'"{FORMAT}"', f'"{found}"')
     if (number := int(reader.array("version", "", "iu")[()])) != VERSION:
         raise bad_input(reader.where, "version", str(VERSION), str(number))
 
 
-def _sides(reader: _Reader) -> tuple[Side, ...]:
+def _fps(reader: Reader) -> float:
+    fps = float(reader.array("fps", "")[()])
+    if not SLOWEST <= fps <= FASTEST:
+        raise bad_input(reader.where, "fps", f"frames a second, {SLOWEST:g} to {FASTEST:g}", f"{fps:g}")
+    return fps
+
+
+def _mesh(
+    reader: Reader,
+) -> tuple[Float[np.ndarray, "Vo 3"], Int32[np.ndarray, "Fo 3"], Int32[np.ndarray, "Vo"]]:
+    """Vertices, faces and each vertex's part; settles P."""
+    given = reader.need("object_vertices", " or a mesh file"), reader.need("object_faces")
+    vertices, faces = check_mesh(reader.where, *given)
+    part = check_parts(reader.where, len(vertices), reader.record.get("object_vertex_part"))
+    named = "object_vertex_part" if "object_vertex_part" in reader.record else "one rigid part"
+    reader.axes["P"] = (int(part.max()) + 1, named)
+    return vertices, faces, part
+
+
+def _motion(reader: Reader) -> ObjectMotion:
+    translation, rotation = (
+        reader.array(f"object_{name}", "P T 3").astype(np.float32) for name in ("translation", "rotation")
+    )
+    for key, value in (("object_translation", translation), ("object_rotation", rotation)):
+        bad = ~np.isfinite(value)
+        if bad.any():
+            found = f"{bad.sum()} that are not, first in frame {_frame(bad, 1)}"
+            raise bad_input(reader.where, key, "finite numbers", found)
+    check_angles(reader.where, "object_rotation", rotation)
+    return motion_from_axis_angle(rotation, translation)
+
+
+def _sides(reader: Reader) -> tuple[Side, ...]:
     found = reader.array("hand_side", "H", "U").tolist()
     sides: list[Side] = []
     for side in found:
@@ -183,11 +200,12 @@ def _sides(reader: _Reader) -> tuple[Side, ...]:
     return tuple(sides)
 
 
-def _hand_data(reader: _Reader, prefix: str) -> tuple[dict[str, np.ndarray], str | None]:
+def _hand_data(reader: Reader, prefix: str) -> tuple[dict[str, np.ndarray], str | None]:
     """What there is of HAND_DATA as float32, and the order of the vertices."""
     data: dict[str, np.ndarray] = {}
     given = [prefix + name for name in PARAMETERS if prefix + name in reader.record]
     if given:
+        reader.need("hand_model", f' beside {given[0]} ("open", "mano" or a path; HaMeR\'s and WiLoR\'s are MANO\'s)')
         for name, shape in PARAMETERS.items():
             if name == "pose" and reader.need(prefix + name, f" beside {given[0]}").shape[-1:] == (48,):
                 both = f"{prefix}global_orient (pose[..., :3]) and {prefix}pose (pose[..., 3:])"
@@ -207,10 +225,14 @@ def _hand_data(reader: _Reader, prefix: str) -> tuple[dict[str, np.ndarray], str
         order = reader.text(f"{prefix}vertex_order") if f"{prefix}vertex_order" in reader.record else "unordered"
         if order not in VERTEX_ORDERS:
             raise bad_input(reader.where, f"{prefix}vertex_order", f"one of {', '.join(VERTEX_ORDERS)}", f'"{order}"')
+        n_points = {"mano": N_MANO, "open": len(load_hand("open").v_template)}.get(order)
+        if n_points is not None and data["vertices"].shape[2] != n_points:
+            expected = f"the {n_points} points of {order}'s order"
+            raise bad_input(reader.where, f"{prefix}vertices", expected, f"{data['vertices'].shape[2]}")
     return {name: value.astype(np.float32) for name, value in data.items()}, order
 
 
-def _valid(reader: _Reader, data: dict[str, np.ndarray]) -> Bool[np.ndarray, "H T"]:
+def _valid(reader: Reader, data: dict[str, np.ndarray]) -> Bool[np.ndarray, "H T"]:
     """Frames in which the hand was tracked: not marked as lost, and all of its numbers finite."""
     n_hands, n_frames = reader.axes["H"][0], reader.axes["T"][0]
     valid = np.ones((n_hands, n_frames), bool)
@@ -237,6 +259,17 @@ def nearest_valid(valid: Bool[np.ndarray, "T"]) -> Int64[np.ndarray, "T"]:
     before = (after - 1).clip(min=0)
     is_before = abs(known[before] - frames) <= abs(known[after] - frames)
     return np.where(is_before, known[before], known[after])
+
+
+def _sigma(reader: Reader) -> Float[np.ndarray, "H T 21"] | None:
+    if "hand_joint_sigma" not in reader.record:
+        return None
+    sigma = reader.array("hand_joint_sigma", "H T 21").astype(np.float32)
+    if not np.isfinite(sigma).all():
+        raise bad_input(
+            reader.where, "hand_joint_sigma", "finite numbers", f"{(~np.isfinite(sigma)).sum()} that are not"
+        )
+    return sigma
 
 
 def _hands(data: dict[str, np.ndarray], order: str | None) -> Hands:

@@ -52,6 +52,8 @@ class Sequence(struct.PyTreeNode):
     """Ground truth; read by metrics only."""
     hand_joint_sigma: Float[Array, "H T 21"] | None
     """One standard deviation of each coordinate of a joint (OpenPose order), metres; written by `refine`."""
+    source: str = struct.field(pytree_node=False, default="sequence")
+    """The file or call that it came from: what errors name."""
     notes: tuple[str, ...] = struct.field(pytree_node=False, default=())
     """What was found odd in the data and how it was treated, a line each; not written to files."""
     hand_axis: bool = struct.field(pytree_node=False, default=True)

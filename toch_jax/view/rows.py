@@ -8,6 +8,7 @@ from toch_jax.evaluate.pose import PosedHand, pose_hands, pose_truth
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, Side
 from toch_jax.sequence.file import holds_mesh, load_sequence
+from toch_jax.sequence.plausible import check_betas
 from toch_jax.sequence.types import Sequence
 
 Rows = Mapping[str, list[PosedHand]]
@@ -46,4 +47,7 @@ def load_rows(path: Path, clean_path: Path | None = None, object_mesh: Path | No
 
 
 def _models(sequence: Sequence) -> dict[Side, HandModel]:
-    return {side: load_hand(sequence.hand_model or "open", side) for side in sequence.hand_side}
+    models = {side: load_hand(sequence.hand_model or "open", side) for side in sequence.hand_side}
+    for model in models.values():
+        check_betas(sequence, model)
+    return models
