@@ -19,8 +19,8 @@ from toch_jax.evaluate.tables import (
     error_table,
     hands_table,
     headline_table,
+    ratio_table,
     reported_table,
-    standing_table,
 )
 from toch_jax.methods import METHODS, checkpoint_of, find_methods, learnt
 from toch_jax.sequence.types import Sequence
@@ -101,7 +101,7 @@ def results_text(
         mine = [r for r in results if r.dataset == dataset]
         n_clips = max(len(table) for table in under.values())
         text += [f"## {dataset}, {n_clips} clips\n", "MPJPE, and depth inside the object (mm):\n", error_table(mine)]
-        text += ["Ours over the others (less is better, but for contact):\n", standing_table(mine, under)]
+        text += ["Ours over the others (below 1 is better, but for contact IoU):\n", ratio_table(mine, under)]
         if any(r.metric in HAND_ERRORS.values() for r in mine):
             text += ["Hand by hand, MPJPE (mm), and how deep one hand is in the other (mm):\n", hands_table(mine)]
         text += ["Everything of note:\n", headline_table(mine)]

@@ -1,7 +1,10 @@
-"""A benchmark in pictures: error against noise level, contact, and how honest sigma is."""
+"""A benchmark in pictures: error against noise level, contact, and the calibration of sigma."""
 
+import itertools
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -13,7 +16,15 @@ from toch_jax.evaluate.calibration import LEVELS
 from toch_jax.evaluate.report import Result
 from toch_jax.sequence.perturb import parse_perturbation
 
-LEVEL_AXES = {"T": "translation noise (m)", "R": "pose noise (rad)"}
+LEVEL_AXES = {"T": "translation noise, m per coordinate", "R": "pose noise, rad"}
+STYLES: dict[str, dict[str, Any]] = {
+    "input": {"color": "0.25", "linestyle": ":"},
+    "best filter": {"color": "C1"},
+    "fit": {"color": "C0", "linestyle": "--"},
+    "ours": {"color": "C0", "linewidth": 2.5},
+}
+"""Of lines that every plot has; the others are thin and take the remaining colours."""
+OTHER_COLORS = ("C2", "C3", "C4", "C5", "C6", "C8", "C9")
 
 
 def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
@@ -24,13 +35,9 @@ def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
         errors = _best_filter_alone(r for r in mine if r.metric == "mpjpe" and r.method != "truth")
         levels = {kind: shown for kind in LEVEL_AXES if (shown := [r for r in errors if _level(r, kind) is not None])}
         if levels:
-            # What is far worse than doing nothing is named, and does not squeeze the rest.
-            inputs = [r.high for shown in levels.values() for r in shown if r.method == "input"]
-            top = 1.2 * max(inputs) if inputs else None
-            figure, panels = plt.subplots(1, len(levels), figsize=(6 * len(levels), 4.5), squeeze=False)
-            for axes, (kind, shown) in zip(panels[0], levels.items(), strict=True):
-                _error_against_level(axes, shown, kind, top, list({r.method: None for r in errors}))
-                axes.set(xlabel=LEVEL_AXES[kind], ylabel="MPJPE (mm)", title=dataset, xlim=(0, None), ylim=(0, top))
+            figure, panels = plt.subplots(1, len(levels), figsize=(6 * len(levels), 4.5), squeeze=False, sharey=True)
+            _errors_against_levels(panels[0].tolist(), levels)
+            figure.suptitle(f"{dataset}: mean joint error over {max(r.clips for r in errors)} clips, 95 % interval")
             written.append(_save(figure, panels[0][-1], folder / f"{dataset}_error.png"))
         if shown := [r for r in mine if r.metric == "contact_iou" and r.method != "truth"]:
             figure, axes = plt.subplots(figsize=(9, 4.5))
@@ -41,7 +48,11 @@ def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
             figure, axes = plt.subplots(figsize=(5.5, 5))
             _reliability(axes, shown)
             axes.set(
-                xlabel="interval of sigma (%)", ylabel="errors inside (%)", title=dataset, xlim=(0, 100), ylim=(0, 100)
+                xlabel="nominal interval (%)",
+                ylabel="errors inside the interval (%)",
+                title=f"{dataset}: calibration of sigma",
+                xlim=(0, 100),
+                ylim=(0, 100),
             )
             written.append(_save(figure, axes, folder / f"{dataset}_sigma.png"))
     return written
@@ -53,26 +64,39 @@ def _level(result: Result, kind: str) -> float | None:
 
 
 def _best_filter_alone(results: Iterable[Result]) -> list[Result]:
-    """Of the filters in each frame only the one with the least mean over all noises: eight lines are too many."""
+    """Of the filters the best under each noise, named "best filter", as in the tables; its place is after the input."""
     results = list(results)
-    sums: dict[str, dict[str, float]] = {"world": {}, "object": {}}
-    for r in results:
-        if r.method.startswith("filter:"):
-            frame = sums[r.method.rsplit(":", 1)[1]]
-            frame[r.method] = frame.get(r.method, 0.0) + r.mean
-    kept = {min(frame, key=lambda method: frame[method]) for frame in sums.values() if frame}
-    return [r for r in results if not r.method.startswith("filter:") or r.method in kept]
+    filters = [r for r in results if r.method.startswith("filter:")]
+    best = [min((r for r in filters if r.noise == n), key=lambda r: r.mean) for n in {r.noise: None for r in filters}]
+    others = [r for r in results if not r.method.startswith("filter:")]
+    inputs = [r for r in others if r.method == "input"]
+    return [*inputs, *(replace(r, method="best filter") for r in best), *(r for r in others if r.method != "input")]
 
 
-def _error_against_level(axes: Axes, shown: list[Result], kind: str, top: float | None, methods: list[str]) -> None:
-    """`methods` have the same colours in all panels, and are in the legend even if this one lacks them."""
-    for i, method in enumerate(methods):
-        color = "0.3" if method == "input" else f"C{i % 10}"
-        points = sorted((_level(r, kind) or 0.0, r.mean, r.low, r.high) for r in shown if r.method == method)
-        level, mean, low, high = zip(*points, strict=True) if points else ((), (), (), ())
-        label = f"{method} (off the top)" if points and top is not None and min(mean) > top else method
-        axes.plot(level, mean, marker="o", label=label, linewidth=2.5 if method == "ours" else 1.2, color=color)
-        axes.fill_between(level, low, high, alpha=0.12, color=color)
+def _errors_against_levels(panels: list[Axes], levels: dict[str, list[Result]]) -> None:
+    """A panel for each kind of noise. Methods that were run at one level of each alone make no line and are left out;
+    those that are worse than 1.2 times the worst input are named in the legend, and do not squeeze the rest."""
+    runs = [result for shown in levels.values() for result in shown]
+    counts = {m: max(sum(r.method == m for r in shown) for shown in levels.values()) for m in {r.method for r in runs}}
+    lines = [m for m in {r.method: None for r in runs} if counts[m] == min(2, max(counts.values())) or counts[m] > 2]
+    top = 1.2 * max((r.high for r in runs if r.method == "input"), default=max(r.high for r in runs))
+    colors = dict(zip((m for m in lines if m not in STYLES), itertools.cycle(OTHER_COLORS), strict=False))
+    for axes, (kind, shown) in zip(panels, levels.items(), strict=True):
+        for method in lines:
+            points = sorted((_level(r, kind) or 0.0, r.mean, r.low, r.high) for r in shown if r.method == method)
+            if not points:
+                continue
+            level, mean, low, high = zip(*points, strict=True)
+            style = {"linewidth": 1.4} | STYLES.get(method, {"color": colors.get(method)})
+            label = f"{method} (above the plot: {min(mean):.0f} mm and more)" if min(mean) > top else method
+            axes.plot(level, mean, marker="o", label=label, **style)
+            axes.fill_between(level, low, high, alpha=0.12, color=style["color"])
+        axes.set_xticks(sorted({_level(r, kind) or 0.0 for r in shown}))
+        axes.set(xlabel=LEVEL_AXES[kind], ylim=(0, top))
+        axes.margins(x=0.1)
+        axes.grid(axis="y", color="0.92")
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("MPJPE, mm")
 
 
 def _contact(axes: Axes, results: list[Result]) -> None:
@@ -92,7 +116,7 @@ def _contact(axes: Axes, results: list[Result]) -> None:
 
 
 def _reliability(axes: Axes, results: list[Result]) -> None:
-    axes.plot([0, 100], [0, 100], color="grey", linestyle=":", label="honest")
+    axes.plot([0, 100], [0, 100], color="grey", linestyle=":", label="calibrated")
     for method, noise in {(r.method, r.noise): None for r in results}:
         share = {r.metric: r.mean for r in results if (r.method, r.noise) == (method, noise)}
         axes.plot(LEVELS, [share[f"inside_{level}"] for level in LEVELS], marker=".", label=f"{method} {noise}")
