@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-LONGEST_FOUND = 200
+LONGEST_FOUND = 300
 """Characters that are quoted of what was found: a file may hold anything as text."""
 MOST_FAULTS = 10
 

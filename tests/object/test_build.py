@@ -6,8 +6,10 @@ import trimesh
 from scipy.spatial import cKDTree
 
 from toch_jax.errors import InputError
+from toch_jax.host import put
 from toch_jax.object.build import build_object
 from toch_jax.object.orient import orient_outward
+from toch_jax.object.sdf import signed_distance
 
 RING, TUBE = 0.06, 0.02
 
@@ -106,6 +108,31 @@ def test_clearances_are_the_first_hits_of_another_tracer() -> None:
             hits = igl.ray_mesh_intersect(start, sign * normal, np.asarray(torus.vertices), np.asarray(torus.faces))
             expected.append(min((hit[1] + 1e-4 for hit in hits), default=np.inf))
         np.testing.assert_allclose(clearance, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("spoil", ["inverted", "a fifth missing", "both sides of every face", "3 m from its origin"])
+def test_distances_of_odd_meshes(spoil: str) -> None:
+    """Of points 8 mm inside and outside the torus."""
+    torus = _torus()
+    vertices, faces = np.asarray(torus.vertices), np.asarray(torus.faces)
+    shift = np.zeros(3)
+    match spoil:
+        case "inverted":
+            faces = faces[:, ::-1]
+        case "a fifth missing":
+            faces = faces[np.random.default_rng(0).random(len(faces)) > 0.2]
+        case "both sides of every face":
+            faces = np.concatenate([faces, faces[:, ::-1]])
+        case _:
+            shift = np.array([3.0, 0.0, 0.0])
+    built = build_object(vertices + shift, faces, n_samples=300, sdf_resolution=48)
+    normals = _torus_normal(vertices)
+    ring = vertices - TUBE * normals
+    outside = signed_distance(built, 0, put(ring + (TUBE + 0.008) * normals + shift, np.float32))
+    np.testing.assert_allclose(outside, 0.008, atol=0.002)
+    if spoil != "both sides of every face":  # which has no inside
+        inside = signed_distance(built, 0, put(ring + (TUBE - 0.008) * normals + shift, np.float32))
+        assert np.mean(np.asarray(inside) < 0) > 0.95
 
 
 def test_no_samples_inside_where_shells_overlap() -> None:

@@ -1,4 +1,5 @@
 import logging
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,64 @@ def test_a_scene_becomes_one_mesh_in_place(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         [vertices.min(0), vertices.max(0)], [[-0.05, -0.025, -0.1], [0.55, 0.025, 0.1]], atol=1e-6
     )
+
+
+def test_a_node_in_millimetres(tmp_path: Path) -> None:
+    big = BOX.copy().apply_scale(1000)
+    scene = trimesh.Scene()
+    scene.add_geometry(big, transform=np.diag([0.001, 0.001, 0.001, 1.0]))
+    scene.export(tmp_path / "box.glb")
+    np.testing.assert_allclose(np.ptp(load_mesh(tmp_path / "box.glb")[0], axis=0), [0.1, 0.05, 0.2], atol=1e-6)
+
+
+def test_faces_of_four_corners(tmp_path: Path) -> None:
+    corners = [(x, y, z) for x in (0, 0.1) for y in (0, 0.1) for z in (0, 0.1)]
+    quads = [(1, 2, 4, 3), (5, 7, 8, 6), (1, 5, 6, 2), (3, 4, 8, 7), (1, 3, 7, 5), (2, 6, 8, 4)]
+    lines = [f"v {x} {y} {z}" for x, y, z in corners] + ["f " + " ".join(map(str, quad)) for quad in quads]
+    (tmp_path / "cube.obj").write_text("\n".join(lines))
+    vertices, faces = load_mesh(tmp_path / "cube.obj")
+    assert len(faces) == 12
+    assert trimesh.Trimesh(vertices, faces).is_watertight
+
+
+TWO_MATERIALS = """mtllib {mtl}
+v 0 0 0
+v 0.1 0 0
+v 0 0.1 0
+v 0 0 0.1
+vt 0 0
+vt 1 0
+vt 0 1
+usemtl a
+f 1/1 2/2 3/3
+f 1/1 2/2 4/3
+usemtl b
+f 2 3 4
+f 1 3 4
+"""
+
+
+@pytest.mark.parametrize("mtl", ["there.mtl", "gone.mtl"])
+def test_materials_and_textures_are_not_needed(
+    tmp_path: Path, mtl: str, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    (tmp_path / "two.obj").write_text(TWO_MATERIALS.format(mtl=mtl))
+    (tmp_path / "there.mtl").write_text("newmtl a\nmap_Kd gone.png\nnewmtl b\nKd 0 1 0\n")
+    read = trimesh.load_scene
+
+    def warning(*args: object, **options: object) -> trimesh.Scene:
+        warnings.warn("of a texture", RuntimeWarning, stacklevel=1)
+        return read(*args, **options)
+
+    monkeypatch.setattr(trimesh, "load_scene", warning)
+    assert len(load_mesh(tmp_path / "two.obj")[1]) == 4
+    assert [str(each.message) for each in recwarn] == []
+
+
+def test_points_without_triangles_are_called_so(tmp_path: Path) -> None:
+    trimesh.PointCloud(np.random.default_rng(0).normal(size=(3000, 3))).export(tmp_path / "points.ply")
+    with pytest.raises(InputError, match=r"expected triangles, found a point cloud, no triangles \(3,000 vertices\)$"):
+        load_mesh(tmp_path / "points.ply")
 
 
 def test_keeps_the_order_of_vertices(tmp_path: Path) -> None:
@@ -69,7 +128,18 @@ def _with_nan() -> np.ndarray:
     ("vertices", "faces", "message"),
     [
         (BOX.vertices * 1000, BOX.faces, "found 200 m: probably in millimetres, --object-scale 0.001"),
-        (BOX.vertices * 100, BOX.faces, "found 20 m: probably in centimetres, --object-scale 0.01"),
+        (
+            BOX.vertices * 150,
+            BOX.faces,
+            "found 30 m: in millimetres (--object-scale 0.001 makes it 0.03 m) or centimetres (--object-scale 0.01 "
+            "makes it 0.3 m) or inches (--object-scale 0.0254 makes it 0.76 m)?",
+        ),
+        (
+            BOX.vertices / 0.0254,
+            BOX.faces,
+            "found 7.874 m: in centimetres (--object-scale 0.01 makes it 0.079 m) or inches (--object-scale 0.0254 "
+            "makes it 0.2 m)?",
+        ),
         (BOX.vertices / 1000, BOX.faces, "found 0.0002 m: probably in metres divided by 1000, --object-scale 1000"),
         (BOX.vertices * 1e9, BOX.faces, "expected a size of 0.005 to 3 m (largest extent), found 2e+08 m"),
         (BOX.vertices, BOX.faces[:0], "expected triangles, found none, with 8 vertices"),
@@ -94,7 +164,7 @@ def test_refuses_in_one_line(vertices: np.ndarray, faces: np.ndarray, message: s
         ("absent.obj", None, "no such file"),
         ("bad.glb", b"glTF nothing of the kind", "expected a mesh that trimesh reads"),
         ("bad.xyzzy", b"?", "expected a mesh that trimesh reads"),
-        ("points.obj", b"v 0 0 0\nv 0.1 0 0\nv 0 0.1 0\n", "expected triangles, found none"),
+        ("points.obj", b"v 0 0 0\nv 0.1 0 0\nv 0 0.1 0\n", "no triangles (3 vertices)"),
         ("nan.obj", b"v 0 0 nan\nv 0.1 0 0\nv 0 0.1 0\nf 1 2 3\n", "finite numbers"),
         ("empty.stl", b"", "object mesh"),
     ],

@@ -135,6 +135,29 @@ def test_a_shape_for_each_frame(tmp_path: Path, record: Record) -> None:
     np.testing.assert_array_equal(read_arrays(tmp_path / "again.npz")["hand_betas"], betas)
 
 
+def test_turns_the_other_way_round_are_the_same(tmp_path: Path, record: Record) -> None:
+    """v and v - 2 pi v/|v| turn alike; every other frame is written the second way."""
+    other = record["object_rotation"].copy()
+    other[:, ::2] -= 2 * np.pi * other[:, ::2] / np.linalg.norm(other[:, ::2], axis=-1, keepdims=True)
+    one = load_sequence(_write(tmp_path / "one.npz", record))
+    two = load_sequence(_write(tmp_path / "two.npz", record, object_rotation=other))
+    np.testing.assert_allclose(one.object_motion.rotation, two.object_motion.rotation, atol=1e-6)
+
+
+def test_half_precision(tmp_path: Path, record: Record) -> None:
+    half = {key: value.astype(np.float16) for key, value in record.items() if value.dtype == np.float64 and value.ndim}
+    sequence = load_sequence(_write(tmp_path / "clip.npz", record | half))
+    assert sequence.hands.joints is not None
+    assert sequence.hands.joints.dtype == np.float32
+    np.testing.assert_allclose(sequence.hands.joints, record["hand_joints"], atol=2e-4)
+
+
+def test_three_hands(tmp_path: Path, make_record: Callable[..., Record]) -> None:
+    sequence = load_sequence(_write(tmp_path / "clip.npz", make_record(6, ("left", "right", "left"))))
+    assert sequence.hand_side == ("left", "right", "left")
+    assert sequence.hand_valid.shape == (3, 6)
+
+
 def _scaled(key: str, factor: float) -> Callable[[Record], Record]:
     return lambda record: {key: record[key] * factor}
 
@@ -233,7 +256,10 @@ TRUTH = {
         (_nan("object_vertices"), "object mesh vertices: expected finite numbers"),
         (_nan("hand_betas"), "hand_betas: expected finite numbers"),
         (_nan("truth_joints"), "truth_joints: expected finite numbers"),
-        (_scaled("object_vertices", 1000), "found 80 m: probably in millimetres, --object-scale 0.001"),
+        (
+            _scaled("object_vertices", 1000),
+            "found 80 m: in millimetres (--object-scale 0.001 makes it 0.08 m) or centimetres (--",
+        ),
         (
             _scaled("object_rotation", 180 / np.pi),
             "object_rotation: expected axis-angle in radians, found a rotation of",

@@ -1,7 +1,8 @@
 """Object meshes from files, and what a mesh must be to be used."""
 
 import logging
-import math
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,11 @@ logger = logging.getLogger(__name__)
 
 # The largest extent of something that a hand can hold and move, metres.
 SMALLEST, LARGEST = 0.005, 3.0
+# The usual ones, which say what unit a mesh is in.
+LIKELY = (0.01, 1.0)
+# Metres in one of each.
+HAND_UNITS = {"millimetres": 0.001, "centimetres": 0.01, "metres divided by 1000": 1000.0}
+OBJECT_UNITS = HAND_UNITS | {"inches": 0.0254}
 
 
 def load_mesh(path: str | Path, scale: float = 1.0) -> tuple[Float[np.ndarray, "Vo 3"], Int32[np.ndarray, "Fo 3"]]:
@@ -27,12 +33,17 @@ def load_mesh(path: str | Path, scale: float = 1.0) -> tuple[Float[np.ndarray, "
     if not path.is_file():
         raise bad_input(path, "object mesh", "a mesh file", "no such file")
     try:
-        # process=False keeps the vertices as they came, so that a label for each vertex still fits.
-        scene = trimesh.load_scene(path, process=False, maintain_order=True, skip_materials=True)
-        mesh = scene.to_mesh()
+        # trimesh warns of textures and materials, which are not needed
+        with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+            # process=False keeps the vertices as they came, so that a label for each vertex still fits.
+            scene = trimesh.load_scene(path, process=False, maintain_order=True, skip_materials=True)
+            mesh = scene.to_mesh()
     except Exception as error:  # trimesh's readers raise whatever their format's parser does
         found = " ".join(f"{type(error).__name__}: {error}".split())
         raise bad_input(path, "object mesh", "a mesh that trimesh reads (obj, ply, stl, glb, off)", found) from error
+    if len(mesh.faces) == 0:
+        n_points = sum(len(part.vertices) for part in scene.geometry.values())
+        raise bad_input(path, "object mesh", "triangles", f"a point cloud, no triangles ({n_points:,} vertices)")
     return check_mesh(path, mesh.vertices, mesh.faces, scale=scale)
 
 
@@ -48,7 +59,7 @@ def check_mesh(
     if vertices.ndim != 2 or vertices.shape[1] != 3 or vertices.dtype.kind not in "fiu":
         raise bad_input(where, f"{field} vertices", "numbers of shape (Vo, 3)", f"{vertices.dtype} {vertices.shape}")
     if faces.size == 0:
-        raise bad_input(where, f"{field} faces", "triangles", f"none, with {len(vertices)} vertices")
+        raise bad_input(where, f"{field} faces", "triangles", f"none, with {len(vertices):,} vertices")
     if faces.ndim != 2 or faces.shape[1] != 3 or faces.dtype.kind not in "iu":
         raise bad_input(where, f"{field} faces", "whole numbers of shape (Fo, 3)", f"{faces.dtype} {faces.shape}")
     if faces.min() < 0 or faces.max() >= len(vertices):
@@ -65,7 +76,8 @@ def check_mesh(
     extent = float((used.max(axis=0) - used.min(axis=0)).max())
     if not SMALLEST <= extent <= LARGEST:
         expected = f"a size of {SMALLEST} to {LARGEST:g} m (largest extent)"
-        hint = unit_hint(extent / scale, SMALLEST, LARGEST, "--object-scale")
+        likely = unit_hint(extent / scale, *LIKELY, OBJECT_UNITS, "--object-scale")
+        hint = likely or unit_hint(extent / scale, SMALLEST, LARGEST, OBJECT_UNITS, "--object-scale")
         raise bad_input(where, field, expected, f"{extent:.4g} m{hint}")
     corners = vertices[faces].astype(np.float64)
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
@@ -77,15 +89,15 @@ def check_mesh(
     return vertices, faces[solid]
 
 
-def unit_hint(length: float, smallest: float, largest: float, mend: str = "scale by") -> str:
-    """The end of an error line: the unit that would bring `length` between the two (metres), if there is one.
+def unit_hint(
+    length: float, smallest: float, largest: float, units: Mapping[str, float], mend: str = "scale by"
+) -> str:
+    """The end of an error line: the units that would bring `length` between the two (metres), if there are any.
 
     `mend` is what to write before the factor.
     """
-    factors = {0.001: "millimetres", 0.01: "centimetres", 1000.0: "metres divided by 1000"}
-    typical = math.sqrt(smallest * largest)
-    fitting = [factor for factor in factors if smallest <= length * factor <= largest]
-    if not fitting:
-        return ""
-    factor = min(fitting, key=lambda f: abs(math.log(length * f / typical)))
-    return f": probably in {factors[factor]}, {mend} {factor:g}"
+    fitting = {unit: factor for unit, factor in units.items() if smallest <= length * factor <= largest}
+    if len(fitting) == 1:
+        return "".join(f": probably in {unit}, {mend} {factor:g}" for unit, factor in fitting.items())
+    each = [f"{unit} ({mend} {factor:g} makes it {length * factor:.2g} m)" for unit, factor in fitting.items()]
+    return f": in {' or '.join(each)}?" if each else ""

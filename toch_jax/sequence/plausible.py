@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from toch_jax.errors import bad_input
 from toch_jax.hand.model import HandModel
-from toch_jax.object.mesh import unit_hint
+from toch_jax.object.mesh import HAND_UNITS, unit_hint
 from toch_jax.object.model import ObjectMotion
 from toch_jax.sequence.types import Sequence
 
@@ -58,7 +58,9 @@ def check_betas(sequence: Sequence, model: HandModel) -> None:
 def _check_length(where: str | Path, key: str, what: str, found: float, limits: tuple[float, float]) -> None:
     low, high = limits
     if not low <= found <= high:
-        raise bad_input(where, key, f"a hand {low:g}-{high:g} m {what}", f"{found:.4g} m{unit_hint(found, low, high)}")
+        raise bad_input(
+            where, key, f"a hand {low:g}-{high:g} m {what}", f"{found:.4g} m{unit_hint(found, low, high, HAND_UNITS)}"
+        )
 
 
 def check_meeting(
