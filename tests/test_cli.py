@@ -16,10 +16,15 @@ from toch_jax.experiment_files import experiment_files
 from toch_jax.training.noise import NoiseConfig
 
 
+def error_lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What was written to standard error, but for the name of the first stage."""
+    return [line for line in capsys.readouterr().err.strip().splitlines() if line != "reading ..."]
+
+
 def error_line(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     """The one line of a refused command."""
     assert main([str(a) for a in arguments]) == 2
-    lines = capsys.readouterr().err.strip().splitlines()
+    lines = error_lines(capsys)
     assert len(lines) == 1
     return lines[0]
 
@@ -74,8 +79,7 @@ def test_each_fault_of_a_file_has_its_line(tmp_path, capsys, keys):
     keys |= {"fps": np.array(0.0), "object_vertices": keys["object_vertices"] * 1000}
     np.savez(tmp_path / "odd.npz", **keys)
     assert main(["denoise", str(tmp_path / "odd.npz"), "-o", str(tmp_path / "out.npz")]) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.split(": ")[:3] for line in lines] == [
+    assert [line.split(": ")[:3] for line in error_lines(capsys)] == [
         ["toch", str(tmp_path / "odd.npz"), key] for key in ("fps", "object mesh")
     ]
 

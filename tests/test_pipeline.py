@@ -1,5 +1,6 @@
-"""The whole road, from Python and from the command line: what goes in, what comes out, and what must not leak."""
+"""The whole pipeline, from Python and from the command line: what goes in, what comes out, and what must not leak."""
 
+import igl
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,13 +9,16 @@ import pytest
 from toch_jax.cli import main
 from toch_jax.denoiser.checkpoints import load_denoiser
 from toch_jax.evaluate.joints import mpjpe_mm
+from toch_jax.evaluate.pose import pose_hands
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
-from toch_jax.pipeline import read_clip, refine, sequence_object
+from toch_jax.pipeline import read_clip, refine, refine_many, sequence_object
+from toch_jax.sequence.arrays import arrays_from_sequence, sequence_from_arrays
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.sequence.joint_order import to_openpose
 from toch_jax.sequence.mirror import mirror
 from toch_jax.sequence.types import Sequence
+from toch_jax.surface_fields import contact_fields
 from toch_jax.tracked_hand import tracked_hands
 
 FRAMES = 16
@@ -118,3 +122,90 @@ def test_one_frame_is_a_sequence(tracked, denoiser):
     hands = tracked.hands.replace(params=jax.tree.map(lambda leaf: leaf[:, 10:11], tracked.hands.params))
     alone = tracked.replace(hands=hands, object_motion=one, hand_valid=tracked.hand_valid[:, 10:11], truth=None)
     assert refine(alone, denoiser).hands.joints.shape == (1, 1, 21, 3)
+
+
+@pytest.fixture(scope="module")
+def given(tracked) -> dict:
+    """A user's arrays of one hand: joints in OpenPose order, no axis of hands or parts."""
+    arrays = arrays_from_sequence(tracked.replace(hand_axis=False, part_axis=False))
+    kept = {key: arrays[key] for key in arrays if key.startswith("object_") or key in ("fps", "hand_side")}
+    return kept | {"hand_joints": joints(tracked, tracked.truth).astype(np.float32)}
+
+
+@pytest.fixture(scope="module")
+def found(given) -> dict:
+    return arrays_from_sequence(refine(sequence_from_arrays(**given), None))
+
+
+def test_arrays_come_out_in_the_order_and_with_the_axes_in_which_they_went_in(given, found):
+    assert given.keys() < found.keys()
+    for key, value in given.items():
+        assert np.shape(found[key]) == np.shape(value)
+    for key in given.keys() - {"hand_joints"}:
+        np.testing.assert_array_equal(found[key], given[key], err_msg=key)
+    assert found["hand_joint_sigma"].shape == (FRAMES, 21)
+    # a hand without noise stays where it is; in another order its joints are centimetres apart
+    assert mpjpe_mm(found["hand_joints"], given["hand_joints"]) < 8
+    # joint by joint the nearest of those that went in is itself
+    apart = np.linalg.norm(found["hand_joints"][:, :, None] - given["hand_joints"][:, None], axis=-1)
+    assert np.mean(apart.mean(axis=0).argmin(axis=1) == np.arange(21)) == 1
+    assert given["hand_side"] == found["hand_side"]
+
+
+def test_sigma_is_in_the_order_of_the_joints(tracked, clean):
+    """The wrist's axis and the tips' are the least known; knuckles between them better."""
+    sigma = np.asarray(clean.hand_joint_sigma)[0].mean(axis=0)
+    for root in (5, 9, 13, 17):
+        assert np.all(np.diff(sigma[root : root + 4]) > 0)
+
+
+def test_stages_are_told_in_order(tracked):
+    told: list[str] = []
+    refine(tracked, progress=told.append)
+    assert told == ["object", "hand from parameters", "contact field", "denoiser", "fit"]
+
+
+def test_many_are_each_as_if_alone(tracked, clean):
+    told: list[str] = []
+    many = refine_many([tracked, tracked], progress=told.append)
+    for repaired in many:
+        assert_equal(repaired.hands, clean.hands)
+    assert told[0] == "clip 1 of 2: object"
+    assert told[-1] == "clip 2 of 2: fit"
+
+
+def test_objects_are_built_once_for_each_mesh(tracked):
+    first = sequence_object(tracked)
+    assert sequence_object(tracked.replace(fps=60.0)) is first
+    moved = tracked.replace(object_vertices=tracked.object_vertices + 0.001)
+    np.testing.assert_allclose(sequence_object(moved).points, np.asarray(first.points) + 0.001, atol=1e-4)
+    assert sequence_object(tracked) is first
+
+
+def distances(points, vertices, faces) -> np.ndarray:
+    mesh = np.asarray(vertices, np.float64), np.asarray(faces, np.int64)
+    return np.sqrt(igl.point_mesh_squared_distance(np.asarray(points, np.float64), *mesh)[0])
+
+
+def test_the_field_as_plain_arrays(tracked, denoiser):
+    """Samples lie on the object, and the ends of their lines on the hand, by libigl's distances in the world."""
+    (field,) = contact_fields(tracked, denoiser)
+    (bare,) = contact_fields(tracked, None)
+    assert bare.denoised is None
+    np.testing.assert_array_equal(bare.mask, field.mask)
+    assert field.denoised is not None
+    for record in (field, field.denoised):
+        for value in vars(record).values():
+            assert not isinstance(value, jax.Array)
+    hand = pose_hands(tracked, {side: load_hand("open", side) for side in tracked.hand_side})[0]
+    rotation, translation = (np.asarray(each)[0] for each in vars(tracked.object_motion).values())
+    frame = int(field.mask.sum(axis=1).argmax())
+    local = (field.points[frame] - translation[frame]) @ rotation[frame]
+    assert distances(local, tracked.object_vertices, tracked.object_faces).max() < 1e-4
+    outside = field.mask[frame] & (field.distance[frame] > 0.002)
+    assert outside.sum() > 10
+    ends = field.points[frame] + field.distance[frame][:, None] * field.normals[frame]
+    # the field's hand is coarser than this one
+    assert np.median(distances(ends[outside], hand.vertices[frame], hand.faces)) < 0.001
+    assert np.all((field.denoised.probability >= 0) & (field.denoised.probability <= 1))
+    assert np.all(field.denoised.distance_sigma > 0)

@@ -4,39 +4,79 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from toch_jax.denoiser.checkpoints import load_denoiser
+    from toch_jax.denoiser.checkpoints import Denoiser, load_denoiser
     from toch_jax.errors import InputError
-    from toch_jax.field.contact_field import contact_field
+    from toch_jax.fit.settings import FitSettings
     from toch_jax.hand.files import load_hand
-    from toch_jax.pipeline import refine
-    from toch_jax.sequence.arrays import sequence_from_arrays
+    from toch_jax.hand.model import HandModel, HandParams
+    from toch_jax.object.model import ObjectModel, ObjectMotion
+    from toch_jax.pipeline import refine, refine_many, sequence_object
+    from toch_jax.sequence.arrays import arrays_from_sequence, sequence_from_arrays
     from toch_jax.sequence.file import load_sequence, save_sequence
+    from toch_jax.sequence.types import Hands, Sequence
+    from toch_jax.surface_fields import ContactFields, DenoisedField, contact_fields
+    from toch_jax.warming import warm_up
 
+# Where each name lives. None may be a submodule's name: importing that would put the module in its place.
 _HOMES = {
-    "InputError": "toch_jax.errors",
-    "contact_field": "toch_jax.field.contact_field",
-    "load_denoiser": "toch_jax.denoiser.checkpoints",
-    "load_hand": "toch_jax.hand.files",
-    "load_sequence": "toch_jax.sequence.file",
-    "refine": "toch_jax.pipeline",
-    "save_sequence": "toch_jax.sequence.file",
-    "sequence_from_arrays": "toch_jax.sequence.arrays",
+    "ContactFields": "surface_fields",
+    "DenoisedField": "surface_fields",
+    "Denoiser": "denoiser.checkpoints",
+    "FitSettings": "fit.settings",
+    "HandModel": "hand.model",
+    "HandParams": "hand.model",
+    "Hands": "sequence.types",
+    "InputError": "errors",
+    "ObjectModel": "object.model",
+    "ObjectMotion": "object.model",
+    "Sequence": "sequence.types",
+    "arrays_from_sequence": "sequence.arrays",
+    "contact_fields": "surface_fields",
+    "load_denoiser": "denoiser.checkpoints",
+    "load_hand": "hand.files",
+    "load_sequence": "sequence.file",
+    "refine": "pipeline",
+    "refine_many": "pipeline",
+    "save_sequence": "sequence.file",
+    "sequence_from_arrays": "sequence.arrays",
+    "sequence_object": "pipeline",
+    "warm_up": "warming",
 }
 
 __all__ = [
+    "ContactFields",
+    "DenoisedField",
+    "Denoiser",
+    "FitSettings",
+    "HandModel",
+    "HandParams",
+    "Hands",
     "InputError",
-    "contact_field",
+    "ObjectModel",
+    "ObjectMotion",
+    "Sequence",
+    "arrays_from_sequence",
+    "contact_fields",
     "load_denoiser",
     "load_hand",
     "load_sequence",
     "refine",
+    "refine_many",
     "save_sequence",
     "sequence_from_arrays",
+    "sequence_object",
+    "warm_up",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports on first use: JAX takes seconds, and `toch --help` should not."""
+    """Imports a name at its first use, and keeps it: JAX takes seconds, and `toch --help` should not."""
     if name not in _HOMES:
         raise AttributeError(f"module 'toch_jax' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    found = getattr(importlib.import_module(f"toch_jax.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

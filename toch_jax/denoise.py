@@ -13,6 +13,7 @@ from toch_jax.denoiser.checkpoints import Denoiser
 from toch_jax.errors import InputError, bad_input, naming
 from toch_jax.evaluate.clip import measure, metrics_table, sequence_parts, summed_up
 from toch_jax.pipeline import refine
+from toch_jax.progress import Progress, each_clip, silent
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.view.picture import draw_picture
 from toch_jax.view.rows import rows_of
@@ -50,21 +51,25 @@ def denoise_file(
     object_mesh: Path | None = None,
     object_scale: float = 1.0,
     picture: bool = True,
+    progress: Progress = silent,
 ) -> Report:
     """Repair one file. `target` (.npz) and its picture (.png beside it) appear whole or not at all.
 
-    Raises InputError for what is wrong with the file.
+    `progress` is called with the name of each stage. Raises InputError for what is wrong with the file.
     """
+    progress("reading")
     sequence = load_sequence(source, object_mesh, object_scale=object_scale)
     start = time.perf_counter()
-    clean = refine(sequence, denoiser)
+    clean = refine(sequence, denoiser, progress=progress)
     seconds = time.perf_counter() - start
+    progress("metrics")
     rows, parts = rows_of(sequence, clean), sequence_parts(sequence)
     truth = rows.get("truth")
     metrics = {name: measure(sequence, hands, truth, parts) for name, hands in rows.items()}
     target.parent.mkdir(parents=True, exist_ok=True)
     image = target.with_suffix(".png") if picture else None
     if image is not None:
+        progress("picture")
         unfinished = image.with_name(image.stem + ".part.png")
         draw_picture(unfinished, sequence, rows)
     save_sequence(target, clean, keep=source)
@@ -96,13 +101,13 @@ def denoise_folder(
     written: dict[str, Report] = {}
     refused: dict[str, InputError] = {}
     kept: list[str] = []
-    for file in tqdm(files, desc="denoising", unit="clip"):
+    for file, progress in each_clip(files, True):
         result = target / file.name
         if result.is_file() and result.stat().st_mtime >= file.stat().st_mtime:
             kept.append(file.name)
             continue
         try:
-            report = denoise_file(file, result, denoiser, object_mesh, object_scale, picture)
+            report = denoise_file(file, result, denoiser, object_mesh, object_scale, picture, progress)
         except InputError as fault:
             refused[file.name] = naming(file, fault)
             continue

@@ -1,7 +1,9 @@
-"""The whole road: a tracked sequence in, the same sequence repaired out."""
+"""The whole pipeline: a tracked sequence in, the same sequence repaired out."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -9,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from toch_jax.compile_cache import keep_compiled
 from toch_jax.denoiser.apply import denoise_clip, frame_step
-from toch_jax.denoiser.checkpoints import Denoiser
+from toch_jax.denoiser.checkpoints import Denoiser, as_denoiser
 from toch_jax.denoiser.window import (
     Estimate,
     OtherHand,
@@ -34,6 +37,7 @@ from toch_jax.host import pad_last, put, repeat, stack, take
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import samples_from_part, samples_in_frame
+from toch_jax.progress import Progress, compilation_told, each_clip, reporter, silent
 from toch_jax.sequence.joint_order import to_openpose
 from toch_jax.sequence.part_frame import hand_to_world
 from toch_jax.sequence.types import Hands, Sequence
@@ -42,6 +46,10 @@ from toch_jax.tracked_hand import TrackedHand, tracked_hands
 N_SAMPLES = 2000
 """Of the object's surface; the denoiser reads those nearest the hand."""
 N_DENOISED = 512
+N_KEPT = 4
+"""Objects kept for the next clip: one takes 1.5 s to build, and 8 MB for each part beside its mesh."""
+_kept: dict[bytes, ObjectModel] = {}
+"""By the bytes of the mesh, the oldest first."""
 
 
 class Seen(NamedTuple):
@@ -58,26 +66,67 @@ Look = Callable[[TrackedHand, ObjectModel], Seen]
 
 def refine(
     sequence: Sequence,
-    denoiser: Denoiser | None,
-    settings: FitSettings = DEFAULT,
+    denoiser: Denoiser | str | Path | None = "default",
+    *,
+    settings: FitSettings | None = None,
     object: ObjectModel | None = None,
+    progress: bool | Progress = False,
 ) -> Sequence:
     """The sequence with its hands repaired: parameters, joints, vertices, and a sigma for each joint and frame.
 
-    Without a denoiser the hand is fitted to its own track, smooth motion and non-penetration alone. `object` is the
-    sequence's object where it has been built before. Ground truth is not read.
+    Runs on JAX's default device, but is no function to trace: no jit, vmap or grad of it. The first clip of each padded
+    length (16, 32, 64 frames, then multiples of 64) compiles for about a minute; compiled code is kept on disk.
+    Ground truth is not read. Raises InputError where the hand cannot be repaired.
+
+    Args:
+        sequence: From `sequence_from_arrays` or `load_sequence`.
+        denoiser: "default", the network that comes with the package; one from `load_denoiser`, or its file; or None:
+            the hand is fitted to its own track, smooth motion and non-penetration alone.
+        settings: What the fit assumes of hands and trackers; None: as tuned.
+        object: The sequence's object, where it has been built before (`sequence_object`).
+        progress: Whether to write each stage to standard error as it begins; or a function to call with its name,
+            perhaps from another thread.
     """
-    return refine_by(sequence, None if denoiser is None else partial(look, denoiser=denoiser), settings, object)
+    keep_compiled()
+    network, tell = as_denoiser(denoiser), reporter(progress)
+    with compilation_told(tell):
+        look_at = None if network is None else partial(look, denoiser=network, progress=tell)
+        return refine_by(sequence, look_at, settings or DEFAULT, object, tell)
+
+
+def refine_many(
+    sequences: Iterable[Sequence],
+    denoiser: Denoiser | str | Path | None = "default",
+    *,
+    settings: FitSettings | None = None,
+    progress: bool | Progress = False,
+) -> Iterator[Sequence]:
+    """`refine` of each sequence, in order; each is repaired when it is asked for (`list(...)` for all at once).
+
+    One clip after another: they share the network, what is compiled for their padded length, and the object where
+    neighbours have the same mesh. `sequences` may load its clips one by one, so that a data set need not fit in memory.
+    With `progress` a bar counts the clips. Raises InputError at the first that cannot be repaired.
+    """
+    network = as_denoiser(denoiser)
+    for sequence, tell in each_clip(sequences, progress):
+        yield refine(sequence, network, settings=settings, progress=tell)
 
 
 @exactly
 def refine_by(
-    sequence: Sequence, look: Look | None, settings: FitSettings = DEFAULT, object: ObjectModel | None = None
+    sequence: Sequence,
+    look: Look | None,
+    settings: FitSettings = DEFAULT,
+    object: ObjectModel | None = None,
+    progress: Progress = silent,
 ) -> Sequence:
     """`refine`, with any way to look at the tracked hands."""
+    progress("object")
     object = (sequence_object(sequence) if object is None else object).without_mesh()
+    progress(f"hand from {given(sequence.hands)}")
     hands = tracked_hands(sequence)
     looked = [None if look is None else look(each, object) for each in hands]
+    progress("fit")
     bindings = [_bound(sequence, hand) for hand in hands]
     solved = [
         _solve(hand, object, seen, binding, settings)
@@ -98,26 +147,28 @@ def refine_by(
             params=stack(params),
             joints=stack([put(to_openpose(np.asarray(each))) for each in joints]),
             vertices=stack(skins),
-            vertex_order=sequence.hands.vertex_order if _given_as_points(sequence.hands) else hands[0].model.name,
+            vertex_order=sequence.hands.vertex_order if given(sequence.hands) == "points" else hands[0].model.name,
         ),
         hand_joint_sigma=stack([put(to_openpose(np.asarray(each.joint_sigma), -1)) for each in fitted]),
     )
 
 
 def sequence_object(sequence: Sequence) -> ObjectModel:
-    """The object of a sequence: samples, distances."""
-    return build_object(
-        np.asarray(sequence.object_vertices),
-        np.asarray(sequence.object_faces),
-        np.asarray(sequence.object_vertex_part),
-        n_samples=N_SAMPLES,
-        where=sequence.source,
-    )
+    """The object of a sequence: samples, distances. Those of the last meshes are kept (N_KEPT)."""
+    mesh = tuple(map(np.asarray, (sequence.object_vertices, sequence.object_faces, sequence.object_vertex_part)))
+    key = hashlib.sha256(b"".join(str(each.shape).encode() + each.tobytes() for each in mesh)).digest()
+    if key not in _kept:
+        vertices, faces, part = mesh
+        built = build_object(vertices, faces, part, n_samples=N_SAMPLES, where=sequence.source)
+        while len(_kept) >= N_KEPT:
+            _kept.pop(next(iter(_kept)))
+        _kept[key] = built
+    return _kept[key]
 
 
 def _bound(sequence: Sequence, tracked: TrackedHand) -> Binding | None:
     """The tracker's own points, where it gave no more than points."""
-    if not _given_as_points(sequence.hands):
+    if given(sequence.hands) != "points":
         return None
     assert sequence.hands.vertices is not None
     return bind(tracked.model, tracked.world, take(sequence.hands.vertices, tracked.hand), tracked.seen)
@@ -143,13 +194,16 @@ def _in_world(sequence: Sequence, tracked: TrackedHand, params: HandParams) -> H
     return world.replace(betas=repeat(world.betas, sequence.n_frames))
 
 
-def _given_as_points(hands: Hands) -> bool:
-    return hands.params is None and hands.joints is None
+def given(hands: Hands) -> str:
+    """What of the hands is read."""
+    return "parameters" if hands.params is not None else "joints" if hands.joints is not None else "points"
 
 
-def look(tracked: TrackedHand, object: ObjectModel, denoiser: Denoiser) -> Seen:
+def look(tracked: TrackedHand, object: ObjectModel, denoiser: Denoiser, progress: Progress = silent) -> Seen:
     """What the denoiser makes of a tracked hand."""
+    progress("contact field")
     clip, points, normals = read_clip(tracked, object, denoiser.config.smoothed)
+    progress("denoiser")
     if tracked.surface.side == "left":
         estimate = mirror_estimate(denoise_clip(denoiser, mirror(clip), frame_step(tracked.fps)))
     else:

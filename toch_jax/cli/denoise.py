@@ -31,6 +31,7 @@ def denoise(
     """
     from toch_jax.denoise import denoise_file, denoise_folder, folder_text, report_text
     from toch_jax.denoiser.checkpoints import load_denoiser
+    from toch_jax.progress import to_stderr
 
     if not sequence.exists():
         raise bad_input(sequence, "SEQUENCE", "a file or a folder", "nothing")
@@ -45,7 +46,7 @@ def denoise(
         output = output / sequence.name
     if output.suffix != ".npz":
         raise bad_input(output, "-o", "a file name that ends in .npz", output.name)
-    report = denoise_file(sequence, output, network, object, object_scale, picture)
+    report = denoise_file(sequence, output, network, object, object_scale, picture, to_stderr)
     print(report_text(report))
     print(f"result -> {output}")
     if report.picture is not None:

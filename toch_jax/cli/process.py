@@ -2,7 +2,6 @@
 
 import gc
 import os
-from pathlib import Path
 
 
 def set_up_process() -> None:
@@ -12,11 +11,10 @@ def set_up_process() -> None:
     # Imports and tracing make a million objects that stay; at the default threshold, scanning them takes seconds.
     gc.set_threshold(50_000)
     import jax
-    import platformdirs
 
+    from toch_jax.compile_cache import keep_compiled
     from toch_jax.device import EXACT
 
-    usual = Path(platformdirs.user_cache_dir("toch_jax", appauthor=False)) / "compiled"
-    jax.config.update("jax_compilation_cache_dir", os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(usual))
+    keep_compiled()
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_default_matmul_precision", EXACT)

@@ -3,6 +3,7 @@
 import json
 import zipfile
 from dataclasses import asdict, fields
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -95,6 +96,18 @@ def load_denoiser(path: str | Path = "default") -> LightDenoiser | TochDenoiser:
     for name, leaf in _named(blank).items():
         leaf.set_value(put(arrays[f"weights/{name}"], np.float32))
     return blank
+
+
+def as_denoiser(denoiser: Denoiser | str | Path | None) -> Denoiser | None:
+    """A denoiser as it is given; a file of one, loaded; "default", the one that comes with the package, loaded once."""
+    if denoiser == "default":
+        return _default_denoiser()
+    return load_denoiser(denoiser) if isinstance(denoiser, str | Path) else denoiser
+
+
+@cache
+def _default_denoiser() -> LightDenoiser | TochDenoiser:
+    return load_denoiser()
 
 
 def _blank(path: Path, kind: Any, text: str) -> LightDenoiser | TochDenoiser:

@@ -25,7 +25,7 @@ PER_PART = ("object_rotation", "object_translation")
 
 def sequence_from_arrays(
     *,
-    fps: float,
+    fps: float | int,
     hand_side: str | ListLike[str] | np.ndarray,
     object_vertices: ArrayLike,
     object_faces: ArrayLike,

@@ -1,0 +1,48 @@
+"""The Python blocks of README.md and docs/ run as they are printed, again and again.
+
+All blocks of a page run in order, in one namespace and an empty folder, where a reader's own arrays and files are:
+`joints` (T, 21, 3) of a right hand, `mesh`, `rotation` (T, 3, 3), `translation` (T, 3), `sequence.npz`. A block that
+cannot run has another tag than `python` alone, such as ```python no-test.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+
+from toch_jax.sequence.file import load_sequence, save_sequence
+from toch_jax.sequence.mirror import mirror
+from toch_jax.warming import example
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FRAMES = 16
+
+
+def _blocks(page: Path) -> list[str]:
+    return BLOCK.findall(page.read_text(encoding="utf-8"))
+
+
+def test_there_are_blocks() -> None:
+    assert _blocks(PAGES[0])
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if _blocks(page)], ids=lambda page: page.name)
+def test_blocks_run_twice(page: Path, example_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    clip = example(FRAMES)
+    clip = clip if clip.hand_side == ("right",) else mirror(clip)
+    assert clip.hands.joints is not None
+    save_sequence("sequence.npz", load_sequence(example_file).frames(0, FRAMES))
+    names = {
+        "joints": np.asarray(clip.hands.joints[0]),
+        "mesh": trimesh.Trimesh(np.asarray(clip.object_vertices), np.asarray(clip.object_faces), process=False),
+        "rotation": np.asarray(clip.object_motion.rotation[0]),
+        "translation": np.asarray(clip.object_motion.translation[0]),
+    }
+    for _ in range(2):
+        for number, block in enumerate(_blocks(page), 1):
+            exec(compile(block, f"{page.name}, block {number}", "exec"), names)

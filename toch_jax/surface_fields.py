@@ -1,0 +1,126 @@
+"""The contact field between hands and object as plain arrays, before and after the denoiser."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.special import expit
+
+from toch_jax.compile_cache import keep_compiled
+from toch_jax.denoiser.checkpoints import Denoiser, as_denoiser
+from toch_jax.device import exactly
+from toch_jax.object.model import ObjectModel
+from toch_jax.pipeline import given, look, read_clip, sequence_object
+from toch_jax.progress import Progress, compilation_told, reporter
+from toch_jax.sequence.types import Sequence
+from toch_jax.tracked_hand import TrackedHand, tracked_hands
+
+
+@dataclass(frozen=True, repr=False)
+class DenoisedField:
+    """What the denoiser says of the field of one hand. T frames, N samples."""
+
+    probability: Float[np.ndarray, "T N"]
+    """Of the mask: that the true hand lies along the sample's normal."""
+    distance: Float[np.ndarray, "T N"]
+    """Along the normal, metres, negative where the sample is inside the hand; where the mask is true."""
+    correspondence: Float[np.ndarray, "T N 3"]
+    """The point of the hand's template that is there, metres; where the mask is true."""
+    distance_sigma: Float[np.ndarray, "T N"]
+    """One standard deviation of the distance, metres."""
+    correspondence_sigma: Float[np.ndarray, "T N"]
+    """One standard deviation of each coordinate of the correspondence, metres."""
+
+
+@dataclass(frozen=True, repr=False)
+class ContactFields:
+    """The contact field of one hand (TOCH, Zhou et al. 2022, section 3.1). T frames, N samples of the object's surface.
+
+    From each sample a line runs outward along the normal; where the sample lies inside the hand, inward.
+    """
+
+    hand_side: str
+    """"right" or "left"."""
+    points: Float[np.ndarray, "T N 3"]
+    """The samples in the world, metres: those near the hand's path."""
+    normals: Float[np.ndarray, "T N 3"]
+    """Their unit normals in the world, outward."""
+    part: int
+    """The part of the object that the hand handles."""
+    own: Bool[np.ndarray, "N"]
+    """Whether a sample is of that part; all are, of a rigid object."""
+    mask: Bool[np.ndarray, "T N"]
+    """Whether the line meets the tracked hand within 0.1 m and before the object itself; false in lost frames."""
+    distance: Float[np.ndarray, "T N"]
+    """How far along the normal, metres; negative where the sample is inside the hand; 0 where the mask is false."""
+    correspondence: Float[np.ndarray, "T N 3"]
+    """The point of the hand's template (`load_hand(...).v_template`, metres) that is met; 0 where the mask is false."""
+    denoised: DenoisedField | None
+    """The same by the denoiser; None without one."""
+
+    def __repr__(self) -> str:
+        n_frames, n_samples = self.mask.shape
+        denoised = "no denoiser" if self.denoised is None else "denoised"
+        return f"ContactFields({self.hand_side} hand, {n_frames} frames, {n_samples} samples, {denoised})"
+
+
+@exactly
+def contact_fields(
+    sequence: Sequence, denoiser: Denoiser | str | Path | None = "default", *, progress: bool | Progress = False
+) -> tuple[ContactFields, ...]:
+    """The contact field of each hand of a sequence, as tracked and, unless `denoiser` is None, denoised.
+
+    Sample points and normals are in the world; distances do not depend on the frame of reference; correspondences are
+    on the hand's template. `denoiser` and `progress` as in `refine`. At most 512 samples for each hand, those that the
+    denoiser reads.
+    """
+    keep_compiled()
+    network, tell = as_denoiser(denoiser), reporter(progress)
+    with compilation_told(tell):
+        tell("object")
+        object = sequence_object(sequence).without_mesh()
+        tell(f"hand from {given(sequence.hands)}")
+        return tuple(_field(sequence, hand, object, network, tell) for hand in tracked_hands(sequence))
+
+
+def _field(
+    sequence: Sequence, tracked: TrackedHand, object: ObjectModel, denoiser: Denoiser | None, tell: Progress
+) -> ContactFields:
+    n_frames = sequence.n_frames
+    denoised = None if denoiser is None else _denoised(tracked, object, denoiser, tell)
+    tell("contact field as tracked")
+    # Of the hand as tracked, also where the denoiser reads a smoothed one; on the samples that it reads.
+    smoothed = True if denoiser is None else denoiser.config.smoothed
+    window, *samples = read_clip(tracked, object, smoothed, there=tracked.params)
+    points, normals = (np.asarray(each)[:n_frames] for each in samples)
+    mask, distance, correspondence = (
+        np.asarray(each)[0, :n_frames]
+        for each in (window.field.mask, window.field.distance, window.field.correspondence)
+    )
+    mask = mask & np.asarray(tracked.seen)[:, None]
+    motion = sequence.object_motion
+    turned = np.swapaxes(np.asarray(motion.rotation)[tracked.part], 1, 2)
+    translation = np.asarray(motion.translation)[tracked.part]
+    return ContactFields(
+        hand_side=tracked.surface.side,
+        points=points @ turned + translation[:, None],
+        normals=normals @ turned,
+        part=tracked.part,
+        own=np.asarray(window.own)[0],
+        mask=mask,
+        distance=np.where(mask, distance, 0).astype(np.float32),
+        correspondence=np.where(mask[..., None], correspondence, 0).astype(np.float32),
+        denoised=denoised,
+    )
+
+
+def _denoised(tracked: TrackedHand, object: ObjectModel, denoiser: Denoiser, tell: Progress) -> DenoisedField:
+    field = look(tracked, object, denoiser, tell).estimate.field
+    return DenoisedField(
+        probability=expit(np.asarray(field.mask_logit)),
+        distance=np.asarray(field.distance),
+        correspondence=np.asarray(field.correspondence),
+        distance_sigma=np.asarray(field.distance_sigma),
+        correspondence_sigma=np.asarray(field.correspondence_sigma),
+    )
