@@ -17,6 +17,7 @@ from toch_jax.fit.rough_pose import (
     MANO_RING_PINKY,
     MANO_RING_THUMB,
     MANO_TIPS,
+    PALM,
 )
 from toch_jax.fit.skin_binding import nearest_on_skin, posed_skin
 from toch_jax.hand.files import load_hand
@@ -91,6 +92,22 @@ def test_lost_frames_take_what_their_neighbours_say(hand: HandModel) -> None:
     wrong = joint_error(hand, found, joints)
     assert wrong[seen].max() < 0.0005
     assert wrong[~seen].max() < 0.3 * np.linalg.norm(joints[6] - joints[4], axis=-1).mean()
+
+
+def test_missing_joints_are_found_from_the_others(hand: HandModel) -> None:
+    """One joint in twenty missing at random, and a tip that no frame has."""
+    n_frames = PIECE + 9
+    joints = joints_of(hand, grasp(n_frames))
+    missing = np.random.default_rng(0).random((n_frames, 21)) < 0.05
+    missing[:, list(PALM)] = False
+    missing[3, PALM[1]] = missing[:, 18] = True
+    holed = np.where(missing[..., None], np.nan, joints)
+    found = joints_of(hand, params_from_joints(hand, jnp.asarray(holed), all_seen(n_frames)))
+    off = np.linalg.norm(found - joints, axis=-1)
+    assert off[~missing].mean() < 0.0007
+    assert off[:, :18][missing[:, :18]].max() < 0.004
+    # what a fingertip's joint can turn is not seen
+    assert off[:, 18].max() < 0.02
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.005])

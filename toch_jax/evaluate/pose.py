@@ -10,6 +10,7 @@ from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, Side, skin_frames
 from toch_jax.host import put, take
 from toch_jax.sequence.joint_order import to_openpose
+from toch_jax.sequence.missing_joints import bridge_joints
 from toch_jax.sequence.types import Hands, Sequence
 
 
@@ -18,7 +19,7 @@ class PosedHand:
     """One hand over a clip, in the world. Metres. Joints or vertices are there, or both."""
 
     joints: Float[np.ndarray, "T 21 3"] | None
-    """OpenPose order."""
+    """OpenPose order; those that the tracker missed one by one are bridged over time."""
     vertices: Float[np.ndarray, "T K 3"] | None
     """The closed mesh's where `faces` is there, else points on the skin."""
     faces: Int[np.ndarray, "F 3"] | None
@@ -64,7 +65,7 @@ def _posed(hands: Hands, valid: Bool[np.ndarray, "H T"], models: list[HandModel]
         has_mesh = skin is not None and (params is not None or hands.vertex_order == model.name)
         posed.append(
             PosedHand(
-                joints=None if joints is None else np.asarray(joints),
+                joints=None if joints is None else bridge_joints(np.asarray(joints)),
                 vertices=None if skin is None else np.asarray(close_surface(model, skin) if has_mesh else skin),
                 faces=np.asarray(closed_faces(model)) if has_mesh else None,
                 valid=valid[hand],

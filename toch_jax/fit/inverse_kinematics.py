@@ -14,8 +14,17 @@ from jaxtyping import Array, Bool, Float, Int
 from scipy.spatial.transform import Rotation
 
 from toch_jax.errors import bad_input
-from toch_jax.fit.place import OWN_ERROR, PIECE, draw_to_joints, draw_to_skin, pin_to_skin, take
-from toch_jax.fit.rough_pose import follow, pose_from_joints, pose_from_mano, poses_from_cloud
+from toch_jax.fit.place import (
+    BRIDGED_ERROR,
+    OWN_ERROR,
+    PIECE,
+    POINT_ERROR,
+    draw_to_joints,
+    draw_to_skin,
+    pin_to_skin,
+    take,
+)
+from toch_jax.fit.rough_pose import bridge_by_palm, follow, pose_from_joints, pose_from_mano, poses_from_cloud
 from toch_jax.fit.skin_binding import nearest_on_skin, posed_skin, settled_places
 from toch_jax.hand.mesh import farthest_points, mirror
 from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
@@ -49,16 +58,21 @@ def _from_joints(
 ) -> HandParams:
     """A right hand's parameters; `side` is what the user calls it."""
     few = _telling_frames(seen)
+    missing = np.isnan(joints).any(axis=-1)
+    absent = missing[seen].all(axis=0)
+    error = np.where(missing, np.where(absent, np.inf, BRIDGED_ERROR), POINT_ERROR)
+    joints = bridge_by_palm(model, joints)
 
     def find(joints: Float[np.ndarray, "T 21 3"]) -> tuple[HandParams, float]:
-        found = draw_to_joints(model, pose_from_joints(model, joints), joints, seen[few], hold_shape=False)
+        start = pose_from_joints(model, joints)
+        found = draw_to_joints(model, start, joints, seen[few], hold_shape=False, error=error[few])
         return found, _joint_error(model, found, joints, seen[few])
 
     found = _on_this_side(side, find, joints[few], POOR_JOINTS, where)
     if len(few) == len(seen):
         return found
     start = pose_from_joints(model, joints).replace(betas=found.betas)
-    return draw_to_joints(model, start, joints, seen, hold_shape=True)
+    return draw_to_joints(model, start, joints, seen, hold_shape=True, error=error)
 
 
 def _right_hand(model: HandModel) -> HandModel:

@@ -22,6 +22,8 @@ STEPS = 3
 JOINT_ROUNDS, PIN_ROUNDS = 4, 1
 POINT_ERROR = 0.003
 """Metres: how well a tracker's joints or skin points agree with another hand's."""
+BRIDGED_ERROR = 0.01
+"""The same of a joint that the tracker missed in this frame, taken from the frames around it."""
 OWN_ERROR = 0.0003
 """The same of the model's own vertices."""
 GROSS = 0.02
@@ -162,13 +164,15 @@ def draw_to_joints(
     joints: Float[np.ndarray, "T 21 3"],
     seen: Bool[np.ndarray, "T"],
     hold_shape: bool,
+    error: Float[np.ndarray, "T 21"] | float = POINT_ERROR,
     n_points: int = 1,
 ) -> HandParams:
-    """Rounds of descent. Joints that are NaN say nothing. `n_points` of the skin share the compilation, silent."""
+    """Rounds of descent. Joints that are NaN, or whose `error` (metres) is infinite, say nothing. `n_points` of the
+    skin share the compilation, silent.
+    """
     known = np.isfinite(joints).all(axis=-1) & seen[:, None]
-    term = JointTerm(
-        jnp.asarray(np.where(known[..., None], joints, 0)), jnp.asarray(known / POINT_ERROR**2, jnp.float32)
-    )
+    weight = known / np.broadcast_to(error, known.shape) ** 2
+    term = JointTerm(jnp.asarray(np.where(known[..., None], joints, 0)), jnp.asarray(weight, jnp.float32))
     surface = silent_term(len(joints), n_points)
     params = start
     for _ in range(JOINT_ROUNDS):

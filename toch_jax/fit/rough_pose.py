@@ -11,7 +11,8 @@ from scipy.spatial.transform import Rotation
 
 from toch_jax.hand.limits import pose_prior
 from toch_jax.hand.model import HandModel, HandParams, rest_joints, skin_frames
-from toch_jax.sequence.joint_order import OPENPOSE
+from toch_jax.sequence.joint_order import OPENPOSE, from_openpose, to_openpose
+from toch_jax.sequence.missing_joints import bridge_joints
 
 PALM = (0, 1, 4, 7, 10)
 """The wrist and the fingers' first joints: what moves as one, to place the hand before its fingers bend."""
@@ -48,17 +49,33 @@ def _params(
 def rigid_motions(
     source: Float[np.ndarray, "T K 3"], target: Float[np.ndarray, "T K 3"]
 ) -> tuple[Rotation, Float[np.ndarray, "T 3"]]:
-    """The best x -> turn x + shift between the points of each frame (Kabsch)."""
-    from_centre, to_centre = source.mean(axis=1), target.mean(axis=1)
-    pairs = zip(target - to_centre[:, None], source - from_centre[:, None], strict=True)
+    """The best x -> turn x + shift between the points of each frame (Kabsch). Points that are NaN in the target count
+    for nothing.
+    """
+    known = np.isfinite(target).all(axis=-1)
+    weights = known / known.sum(axis=1, keepdims=True)
+    target = np.where(known[..., None], target, 0)
+    from_centre, to_centre = (np.einsum("tk,tka->ta", weights, points) for points in (source, target))
+    pairs = zip(target - to_centre[:, None], source - from_centre[:, None], weights, strict=True)
     turns = Rotation.concatenate([Rotation.align_vectors(*pair)[0] for pair in pairs])
     return turns, to_centre - turns.apply(from_centre)
 
 
+def bridge_by_palm(model: HandModel, joints: Float[np.ndarray, "T 21 3"]) -> Float[np.ndarray, "T 21 3"]:
+    """Joints that are NaN (the wrist and two fingers' first joints are there in each frame), filled in over time in the
+    palm's frame: see `bridge_joints`.
+    """
+    if np.isfinite(joints).all():
+        return joints
+    orient, shift = _palm_motions(flat_joints(model), joints)
+    local = bridge_joints(to_openpose(_turned_back(orient, joints - shift[:, None])))
+    return np.einsum("tab,tjb->tja", orient.as_matrix(), from_openpose(local)) + shift[:, None]
+
+
 def pose_from_joints(model: HandModel, joints: Float[np.ndarray, "T 21 3"]) -> HandParams:
     """The mean hand laid on the palm's joints, then each bone swung, from the palm outwards, along the joints' own."""
-    flat, palm = flat_joints(model), list(PALM)
-    orient, shift = rigid_motions(np.broadcast_to(flat[palm], (len(joints), len(palm), 3)), joints[:, palm])
+    flat = flat_joints(model)
+    orient, shift = _palm_motions(flat, joints)
     swings = np.zeros((len(joints), 16, 3))
     for finger in OPENPOSE[1:].reshape(5, 4):
         turned = orient
@@ -67,6 +84,18 @@ def pose_from_joints(model: HandModel, joints: Float[np.ndarray, "T 21 3"]) -> H
             turned = turned * Rotation.from_rotvec(swings[:, joint])
     pose = jnp.asarray(swings[:, 1:].reshape(-1, 45), jnp.float32)
     return _params(model, orient, orient.apply(flat[0]) + shift, np.zeros(45)).replace(pose=pose)
+
+
+def _palm_motions(
+    flat: Float[np.ndarray, "21 3"], joints: Float[np.ndarray, "T 21 3"]
+) -> tuple[Rotation, Float[np.ndarray, "T 3"]]:
+    """What lays the flat hand's palm on that of each frame."""
+    palm = list(PALM)
+    return rigid_motions(np.broadcast_to(flat[palm], (len(joints), len(palm), 3)), joints[:, palm])
+
+
+def _turned_back(turns: Rotation, points: Float[np.ndarray, "T K 3"]) -> Float[np.ndarray, "T K 3"]:
+    return np.einsum("tba,tkb->tka", turns.as_matrix(), points)
 
 
 def _swing(source: Float[np.ndarray, "3"], target: Float[np.ndarray, "T 3"]) -> Float[np.ndarray, "T 3"]:

@@ -5,7 +5,8 @@
 | format, version | () | "toch-sequence", 1 |
 | fps | () | frames a second |
 | hand_side | (H,) | "right" or "left" |
-| hand_valid | (H,T) bool, optional | false where the tracker lost the hand; NaN in the data means the same |
+| hand_valid | (H,T) bool, optional | false where the tracker lost the hand; NaN in the data means the same
+  (in single joints: that they are missing) |
 | hand_model | () | "open", "mano" or a path: what the parameters belong to; needed beside parameters |
 | hand_global_orient, hand_pose, hand_transl, hand_betas | (H,T,3), (H,T,45), (H,T,3), (H,S) or (H,T,S) | axis-angle,
   absolute; see HandParams |

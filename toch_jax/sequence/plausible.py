@@ -39,8 +39,11 @@ def check_hand_size(
     for hand, seen in enumerate(valid):
         if "joints" in data:
             chain = np.diff(data["joints"][hand, seen][:, MIDDLE_CHAIN], axis=1)
-            length = float(np.median(np.linalg.norm(chain, axis=-1).sum(axis=-1)))
-            _check_length(where, f"{prefix}joints", "from wrist to middle tip along the bones", length, HAND_LENGTH)
+            lengths = np.linalg.norm(chain, axis=-1).sum(axis=-1)
+            # a tracker may miss single joints
+            if np.isfinite(lengths).any():
+                length = float(np.nanmedian(lengths))
+                _check_length(where, f"{prefix}joints", "from wrist to middle tip along the bones", length, HAND_LENGTH)
         if "vertices" in data:
             extent = float(np.median(np.ptp(data["vertices"][hand, seen], axis=1).max(axis=-1)))
             _check_length(where, f"{prefix}vertices", "of largest extent", extent, HAND_EXTENT)
@@ -85,6 +88,7 @@ def check_meeting(
         own = faces[vertex_part[faces[:, 0]] == part].astype(np.int64)
         if len(own):
             query = np.ascontiguousarray(local[valid[:, ::every]].reshape(-1, 3))
+            query = query[np.isfinite(query).all(axis=-1)]
             squared = igl.point_mesh_squared_distance(query, vertices.astype(np.float64), own)[0]
             nearest = min(nearest, float(np.sqrt(squared.min(initial=np.inf))))
     if nearest > allowed:

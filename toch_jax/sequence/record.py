@@ -18,6 +18,7 @@ from toch_jax.object.build import check_parts
 from toch_jax.object.mesh import check_mesh
 from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import motion_from_axis_angle, motion_to_axis_angle
+from toch_jax.sequence.missing_joints import ENOUGH, enough_joints, mark_missing, missing_notes
 from toch_jax.sequence.plausible import check_angles, check_hand_size, check_meeting
 from toch_jax.sequence.reader import Reader
 from toch_jax.sequence.types import Hands, Sequence
@@ -65,6 +66,8 @@ def sequence_from_record(where: str | Path, record: Mapping[str, np.ndarray]) ->
         data, order = _hand_data(reader, "hand_")
         if not data:
             raise bad_input(where, "hand data", "hand parameters, hand_joints or hand_vertices", "none")
+        if "joints" in data:
+            data["joints"] = mark_missing(data["joints"])
         valid = _valid(reader, data)
         data = {name: _fill(value, valid) if value.ndim > 2 else value for name, value in data.items()}
         check_hand_size(where, "hand_", data, valid)
@@ -92,6 +95,7 @@ def sequence_from_record(where: str | Path, record: Mapping[str, np.ndarray]) ->
         object_motion=motion,
         truth=_hands(truth, truth_order) if truth else None,
         hand_joint_sigma=None if sigma is None else put(sigma),
+        notes=missing_notes(sides, data["joints"], valid) if "joints" in data else (),
         source=str(where),
     )
 
@@ -238,12 +242,17 @@ def _valid(reader: Reader, data: dict[str, np.ndarray]) -> Bool[np.ndarray, "H T
     valid = np.ones((n_hands, n_frames), bool)
     if "hand_valid" in reader.record:
         valid = reader.array("hand_valid", "H T", "b").copy()
-    for value in data.values():
-        if value.ndim > 2:
+    for name, value in data.items():
+        if name == "joints":
+            valid &= enough_joints(value)
+        elif value.ndim > 2:
             valid &= np.isfinite(value).reshape(n_hands, n_frames, -1).all(axis=-1)
     if not valid.any(axis=1).all():
         lost = np.flatnonzero(~valid.any(axis=1))[0]
-        raise bad_input(reader.where, f"hand data (hand {lost})", "a frame in which the hand is tracked", "none")
+        joints = data["joints"][lost] if "joints" in data else np.zeros((n_frames, 21, 3))
+        too_few = np.isfinite(joints).any() and not enough_joints(joints).any()
+        expected = f"a frame with {ENOUGH}" if too_few else "a frame in which the hand is tracked"
+        raise bad_input(reader.where, f"hand data (hand {lost})", expected, "none")
     return valid
 
 

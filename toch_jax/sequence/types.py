@@ -20,7 +20,8 @@ class Hands(struct.PyTreeNode):
     params: HandParams | None
     """global_orient (H,T,3), pose (H,T,45), betas (H,T,S), transl (H,T,3)."""
     joints: Float[Array, "H T 21 3"] | None
-    """OpenPose order: wrist, then thumb, index, middle, ring, pinky from root to tip (`sequence/joint_order.py`)."""
+    """OpenPose order: wrist, then thumb, index, middle, ring, pinky from root to tip (`sequence/joint_order.py`).
+    NaN where the tracker missed a joint by itself (`sequence/missing_joints.py`)."""
     vertices: Float[Array, "H T K 3"] | None
     vertex_order: str | None = struct.field(pytree_node=False)
     """"mano", "open" or "unordered"."""
@@ -43,7 +44,7 @@ class Sequence(struct.PyTreeNode):
     """What the parameters belong to: "open", "mano", a path, or None where there are none."""
     hands: Hands
     hand_valid: Bool[Array, "H T"]
-    """False where the tracker lost the hand; the data there are finite but mean nothing."""
+    """False where the tracker lost the hand; the data there mean nothing."""
     object_vertices: Float[Array, "Vo 3"]
     object_faces: Int[Array, "Fo 3"]
     object_vertex_part: Int[Array, "Vo"]

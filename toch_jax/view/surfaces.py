@@ -11,6 +11,7 @@ from toch_jax.evaluate.pose import PosedHand
 from toch_jax.host import put, take
 from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import to_world
+from toch_jax.sequence.missing_joints import PREVIOUS
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.render import Surface
 
@@ -22,8 +23,6 @@ OBJECT_COLOR = np.array([0.38, 0.55, 0.80])
 OBJECT_OPACITY = 0.45
 DEEP_M = 0.01
 """Skin this deep inside the object is painted DEEP_COLOR in full."""
-BONE_STARTS = (0, 0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19)
-"""For each of the 21 joints (OpenPose order), the joint that its bone starts from."""
 
 
 def motion_at(sequence: Sequence, frames: list[int]) -> ObjectMotion:
@@ -64,7 +63,7 @@ def hand_surface(
     if hand.vertices is not None:
         return _joined([(_ball(point, 0.0015), tint) for point, tint in zip(points, colors, strict=True)])
     pieces = [(_ball(point, 0.006), tint) for point, tint in zip(points, colors, strict=True)]
-    for end, start in enumerate(BONE_STARTS):
+    for end, start in enumerate(PREVIOUS):
         if np.linalg.norm(points[end] - points[start]) > 1e-4:
             bone = trimesh.creation.cylinder(radius=0.004, segment=points[[start, end]], sections=12)
             pieces.append((bone, colors[end]))
