@@ -9,7 +9,7 @@ from grasps import BALL_RADIUS, N_FRAMES, grasp, joints_of, per_frame, shaken, s
 from toch_jax.denoiser.window import JointEstimate
 from toch_jax.fit import fit
 from toch_jax.fit.correspondence import joint_term
-from toch_jax.fit.fit import Fitted, bucket, fitted_alone, solve_hand
+from toch_jax.fit.fit import Fitted, bucket, fitted_alone, push_back_share, solve_hand
 from toch_jax.fit.problem import JointTerm, Problem
 from toch_jax.fit.settings import DEFAULT
 from toch_jax.fit.solve import joint_sigma, solve_trajectory
@@ -179,3 +179,23 @@ def test_sigma_is_the_spread_of_what_is_found(hand: HandModel, problem: Problem)
     sigma = np.asarray(joint_sigma(hand, solution)).mean(axis=0)
     np.testing.assert_allclose(sigma, spread, rtol=0.25)
     assert (sigma < noise).all()
+
+
+def test_push_back_fades_in_with_the_depth_that_lasts() -> None:
+    depths = np.linspace(0, 0.006, 601)
+    share = np.stack([push_back_share(np.full(40, depth), FPS, DEFAULT) for depth in depths])
+    np.testing.assert_allclose(share, share[:, :1].repeat(40, axis=1), atol=1e-6)
+    share = share[:, 0]
+    # nothing at the depth of real hands, all of it where a hand went through something, and no step between
+    assert (share[depths <= 0.0014] == 0).all()
+    assert (share[depths >= 0.0031] == 1).all()
+    assert np.diff(share).min() >= 0
+    assert np.diff(share).max() < 0.02
+
+
+def test_a_deep_frame_alone_is_noise() -> None:
+    depth = np.full(40, 0.0005)
+    depth[20] = 0.006
+    assert push_back_share(depth, FPS, DEFAULT).max() == 0
+    depth[10:30] = 0.006
+    assert push_back_share(depth, FPS, DEFAULT)[20] == 1

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from grasps import BALL_RADIUS, still
-from plain import plain_jit
+from plain import plain, plain_jit
 from test_banded import dense
 
 from toch_jax.fit.kinematics import joint_points, pose_bones, surface_points
@@ -67,7 +67,7 @@ def problem(random_hand: HandModel, ball: ObjectModel, state: HandState) -> Prob
             shape_weight=jnp.asarray(0.3),
             freedom=jnp.asarray(2.0),
         ),
-        smooth=SmoothTerm(_positive(rng, 3, 17), _positive(rng, 3, 17), jnp.asarray(2.0)),
+        smooth=SmoothTerm(_positive(rng, 3, 17), _positive(rng, 3, 17), jnp.full(T, 2.0)),
         prior=PriorTerm(
             pose_mean=_normal(rng, 0.1, 45),
             pose_precision=jnp.asarray(0.01 * spread @ spread.T, jnp.float32),
@@ -76,22 +76,32 @@ def problem(random_hand: HandModel, ball: ObjectModel, state: HandState) -> Prob
             limit_weight=jnp.asarray(3.0),
             shape_weight=jnp.asarray(0.5),
         ),
-        contact=ContactTerm(ball, still(T), skin, jnp.full(T, 1000.0), jnp.asarray(0.001), jnp.asarray(False)),
+        contact=ContactTerm(ball, still(T), skin, jnp.full(T, 1000.0), jnp.asarray(0.001), jnp.zeros(T)),
         # The last frame pads: nothing ties it to the others.
         frame_valid=jnp.arange(T) < T - 1,
     )
 
 
 def test_gradient(random_hand: HandModel, problem: Problem, state: HandState) -> None:
+    """Of the cost by the frames' unknowns; by the shape without contact, which is not to move it."""
     model = random_hand.replace(posedirs=jnp.zeros_like(random_hand.posedirs))
 
-    def cost(frame_step: jax.Array, shape_step: jax.Array) -> tuple[jax.Array, Linear]:
-        linear = linearize(model, problem, step_state(state, frame_step, shape_step))
-        return linear.cost, linear
+    def cost(
+        frame_step: jax.Array, shape_step: jax.Array, contact: jax.Array
+    ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+        given = problem.replace(contact=problem.contact.replace(weight=contact * problem.contact.weight))
+        linear = linearize(model, given, step_state(state, frame_step, shape_step))
+        return linear.cost, (linear.frames, linear.shape)
 
-    wanted, linear = plain_jit(jax.grad(cost, argnums=(0, 1), has_aux=True), jnp.zeros((T, N_UNKNOWNS)), jnp.zeros(4))
-    for found, gradient in zip((linear.frames, linear.shape), wanted, strict=True):
-        np.testing.assert_allclose(-np.asarray(found), np.asarray(gradient), atol=1e-4 * np.abs(gradient).max())
+    def check(contact: float, unknowns: slice) -> None:
+        arguments = jnp.zeros((T, N_UNKNOWNS)), jnp.zeros(4), jnp.asarray(contact)
+        wanted, linear = gradients(*arguments)
+        for found, gradient in list(zip(linear, wanted, strict=True))[unknowns]:
+            np.testing.assert_allclose(-np.asarray(found), np.asarray(gradient), atol=1e-4 * np.abs(gradient).max())
+
+    gradients = plain(jax.grad(cost, argnums=(0, 1), has_aux=True))
+    check(1.0, slice(0, 1))
+    check(0.0, slice(0, 2))
 
 
 @pytest.mark.slow
@@ -127,7 +137,7 @@ def test_the_way_back_out_of_a_ball(ball: ObjectModel) -> None:
     place = rng.normal(size=(2, 40, 3))
     place *= rng.uniform(0.03, 0.039, (2, 40, 1)) / np.linalg.norm(place, axis=-1, keepdims=True)
     skin = Binding(jnp.zeros(1, jnp.int32), jnp.ones((1, 3)) / 3, jnp.zeros((1, 3)))
-    term = ContactTerm(ball, still(2), skin, jnp.ones(2), jnp.asarray(0.0), jnp.asarray(True))
+    term = ContactTerm(ball, still(2), skin, jnp.ones(2), jnp.asarray(0.0), jnp.ones(2))
     back, is_near = map(
         np.asarray, plain_jit(_way_back, term, *(jnp.asarray(each, jnp.float32) for each in (place, way)))
     )

@@ -43,13 +43,17 @@ def no_contact(n_frames: int) -> ContactTerm:
         sdf_origin=jnp.zeros((1, 3)),
         sdf_spacing=jnp.ones((1, 3)),
     )
+    zero = jnp.zeros(n_frames)
     still = ObjectMotion(jnp.broadcast_to(jnp.eye(3), (1, n_frames, 3, 3)), jnp.zeros((1, n_frames, 3)))
     point = Binding(jnp.zeros(1, jnp.int32), jnp.ones((1, 3)) / 3, jnp.zeros((1, 3)))
-    return ContactTerm(one, still, point, jnp.zeros(n_frames), jnp.zeros(()), jnp.zeros((), bool), watched=1)
+    return ContactTerm(one, still, point, weight=zero, margin=jnp.zeros(()), push_back=zero, watched=1)
 
 
 def smooth_term(
-    settings: FitSettings, fps: float | Float[Array, ""], pace: Float[Array, "T 17"] | None, robust: bool
+    settings: FitSettings,
+    fps: float | Float[Array, ""],
+    pace: Float[Array, "T 17"] | None,
+    freedom: Float[Array, "T"],
 ) -> SmoothTerm:
     """Motion, per frame at this frame rate; as quick as the settings say where its pace is not known."""
     usual = settings.acceleration.by_group()
@@ -57,7 +61,7 @@ def smooth_term(
     return SmoothTerm(
         velocity_weight=(fps / settings.velocity.by_group()) ** 2,
         acceleration_weight=(fps**2 / acceleration) ** 2,
-        freedom=jnp.asarray(settings.motion_freedom if robust else GAUSSIAN, jnp.float32),
+        freedom=freedom,
     )
 
 

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Float
+from scipy.ndimage import gaussian_filter1d
 
-from toch_jax.fit.build import no_joints, no_surface, prior_term, smooth_term, tracked_term
+from toch_jax.fit.build import GAUSSIAN, no_joints, no_surface, prior_term, smooth_term, tracked_term
 from toch_jax.fit.noise import estimate_noise
 from toch_jax.fit.problem import ContactTerm, JointTerm, Problem, SurfaceTerm
 from toch_jax.fit.settings import DEFAULT, FitSettings, Levels, Scalar
@@ -20,7 +21,7 @@ from toch_jax.fit.skin_binding import Binding, own_skin
 from toch_jax.fit.smooth import smooth_track
 from toch_jax.fit.solve import Solution, joint_sigma, solve_trajectory
 from toch_jax.fit.state import HandState, params_from_state, state_from_params
-from toch_jax.fit.terms import sunken
+from toch_jax.fit.terms import penetration_depth
 from toch_jax.hand.model import HandModel, HandParams
 from toch_jax.host import pad_last, put, take
 from toch_jax.object.model import ObjectModel, ObjectMotion
@@ -98,7 +99,7 @@ def solve_hand(
     n_frames = tracked.pose.shape[0]
     size = bucket(n_frames)
     surface, joints = jax.tree.map(partial(pad_last, size=size), (surface, joints))
-    start, noise, smooth, robust, strict = _problems(
+    start, noise, smooth, robust = _problems(
         model,
         pad_params(tracked, size),
         pad_seen(seen, size),
@@ -113,11 +114,22 @@ def solve_hand(
     )
     smoothed = solve_trajectory(model, smooth, start, settings.steps)
     last, solution = robust, solve_trajectory(model, robust, smoothed.state, settings.steps)
-    if sunken(model, robust.contact, solution.state) > settings.sunken:
+    share = push_back_share(
+        np.asarray(penetration_depth(model, robust.contact, solution.state))[:n_frames], fps, settings
+    )
+    if share.max() > 0:
         for depth in settings.last_depths:
-            last = _hardened(strict, depth)
+            last = _pushed_back(robust, share, depth, settings)
             solution = solve_trajectory(model, last, solution.state, settings.last_steps)
     return Solved(model, last, solution, noise, n_frames)
+
+
+def push_back_share(depth: Float[np.ndarray, "T"], fps: float, settings: FitSettings) -> Float[np.ndarray, "T"]:
+    """How much the third pass acts on each frame, 0 to 1, from the penetration depths that the second left (metres)."""
+    lasting = gaussian_filter1d(np.asarray(depth, np.float64), float(settings.push_back_time) * fps, mode="nearest")
+    low, high = (float(level) for level in settings.push_back_from)
+    rise = np.clip((lasting - low) / (high - low), 0.0, 1.0)
+    return (rise**2 * (3 - 2 * rise)).astype(np.float32)
 
 
 def fitted_alone(solved: Solved, settings: FitSettings) -> Fitted:
@@ -155,8 +167,9 @@ def _problems(
     joints: JointTerm | None,
     settings: FitSettings,
     skin: Binding,
-) -> tuple[HandState, Levels, Problem, Problem, Problem]:
-    """The start, its noise, and the problems of the three passes; over a bucket's frames, `valid` where the clip is."""
+) -> tuple[HandState, Levels, Problem, Problem]:
+    """The start, its noise, and the problems of the first two passes; over a bucket's frames, `valid` where the clip
+    is."""
     size = len(valid)
     start = state_from_params(model, tracked)
     pace = smooth_track(model, tracked, seen, valid, fps, settings).pace
@@ -168,13 +181,13 @@ def _problems(
         # Strongly typed, as the first pass has it: a weak type would be compiled anew.
         weight=jnp.asarray(valid / settings.depth**2, jnp.float32),
         margin=jnp.asarray(settings.margin, jnp.float32),
-        goes_back=jnp.asarray(False),
+        push_back=jnp.zeros(size),
     )
     smooth = Problem(
         surface=no_surface(size) if surface is None else surface,
         joints=no_joints(size) if joints is None else joints,
         tracked=tracked_term(start, seen, noise, settings, robust=False),
-        smooth=smooth_term(settings, fps, pace, robust=False),
+        smooth=smooth_term(settings, fps, pace, jnp.full(size, GAUSSIAN)),
         prior=prior_term(model, settings),
         contact=contact.replace(weight=jnp.zeros(size)),
         frame_valid=valid,
@@ -182,14 +195,21 @@ def _problems(
     robust = smooth.replace(
         contact=contact,
         tracked=tracked_term(start, seen, noise, settings, robust=True),
-        smooth=smooth_term(settings, fps, pace, robust=True),
+        smooth=smooth_term(settings, fps, pace, jnp.full(size, settings.motion_freedom, jnp.float32)),
     )
-    # Leaps are no way back: motion is Gaussian again.
-    strict = robust.replace(contact=contact.replace(goes_back=jnp.asarray(True)), smooth=smooth.smooth)
-    return start, noise, smooth, robust, strict
+    return start, noise, smooth, robust
 
 
-def _hardened(problem: Problem, depth: Scalar) -> Problem:
-    """The same with contact as hard as this standard deviation of the depth says; metres."""
-    weight = put(np.asarray(problem.frame_valid) / np.asarray(depth) ** 2, np.float32)
-    return problem.replace(contact=problem.contact.replace(weight=weight))
+def _pushed_back(problem: Problem, share: Float[np.ndarray, "T"], depth: Scalar, settings: FitSettings) -> Problem:
+    """The second pass's problem where `share` is 0; where it is 1 vertices behind a thin part are pushed back, `depth`
+    (metres) is contact's sigma and motion is Gaussian: a hand that leaps is not pushed back.
+    """
+    share = np.pad(share, (0, len(problem.frame_valid) - len(share)))
+
+    def between(second: Scalar, third: Scalar) -> Float[np.ndarray, "T"]:
+        return np.exp((1 - share) * np.log(float(second)) + share * np.log(float(third)))
+
+    weight = np.asarray(problem.frame_valid) / between(settings.depth, depth) ** 2
+    contact = problem.contact.replace(weight=put(weight, np.float32), push_back=put(share, np.float32))
+    freedom = put(between(settings.motion_freedom, GAUSSIAN), np.float32)
+    return problem.replace(contact=contact, smooth=problem.smooth.replace(freedom=freedom))

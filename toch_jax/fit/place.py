@@ -53,7 +53,7 @@ def _solve(
         surface=surface,
         joints=joints,
         tracked=tracked_term(state, valid, loose, DEFAULT, robust=False).replace(shape_weight=hold),
-        smooth=SmoothTerm(jnp.zeros(17), link * linked, jnp.asarray(GAUSSIAN)),
+        smooth=SmoothTerm(jnp.zeros(17), link * linked, jnp.full(n_frames, GAUSSIAN)),
         # Another hand's proportions are off in the same way in every frame: the prior has to weigh on each.
         prior=prior.replace(shape_weight=prior.shape_weight * valid.sum()),
         contact=no_contact(n_frames),

@@ -53,7 +53,8 @@ class SmoothTerm(struct.PyTreeNode):
     velocity_weight: Float[Array, "17"]
     acceleration_weight: Float[Array, "17"] | Float[Array, "T 17"]
     """Where it differs from frame to frame: of the second difference that each is the middle of."""
-    freedom: Float[Array, ""]
+    freedom: Float[Array, "T"]
+    """Student's degrees of freedom of each frame."""
 
 
 class PriorTerm(struct.PyTreeNode):
@@ -79,8 +80,9 @@ class ContactTerm(struct.PyTreeNode):
     """Of each point's depth inside the object."""
     margin: Float[Array, ""]
     """Depth that costs nothing, metres: skin gives way."""
-    goes_back: Bool[Array, ""]
-    """Does skin that came through the middle of a thin part go back? The nearest way out leads on."""
+    push_back: Float[Array, "T"]
+    """0 to 1: weight of vertices that came through the middle of a thin part, whose nearest way out leads on. They are
+    pushed against the direction of the skin's normal instead. At 0 they are left alone."""
     watched: int = struct.field(pytree_node=False, default=128)
     """How many points of each frame push: the deepest."""
 

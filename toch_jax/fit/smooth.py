@@ -11,7 +11,7 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Float
 
-from toch_jax.fit.build import smooth_term
+from toch_jax.fit.build import GAUSSIAN, smooth_term
 from toch_jax.fit.noise import estimate_noise
 from toch_jax.fit.problem import SmoothTerm
 from toch_jax.fit.settings import DEFAULT, FitSettings
@@ -63,10 +63,11 @@ def smooth_track(
         )
         return smooth_paths(values, weight, inside, velocity, acceleration)
 
-    smooth = smoothed(smooth_term(settings, fps, None, robust=False))
+    gaussian = jnp.full(len(seen), GAUSSIAN)
+    smooth = smoothed(smooth_term(settings, fps, None, gaussian))
     for _ in range(PACE_ROUNDS):
         pace = _pace(smooth, inside, fps, settings)
-        smooth = smoothed(smooth_term(settings, fps, pace, robust=False))
+        smooth = smoothed(smooth_term(settings, fps, pace, gaussian))
     params = tracked.replace(
         global_orient=jaxlie.SO3(smooth[:, :4] / jnp.linalg.norm(smooth[:, :4], axis=1, keepdims=True)).log(),
         pose=smooth[:, 4:49],

@@ -56,7 +56,7 @@ def _inverse_right_jacobian(e: Float[Array, "*batch 3"]) -> Float[Array, "*batch
     return jnp.eye(3) + 0.5 * cross + factor[..., None, None] * (cross @ cross)
 
 
-def _student(square: Float[Array, "*batch"], freedom: Float[Array, ""]) -> tuple[Array, Array]:
+def _student(square: Float[Array, "*batch"], freedom: Float[Array, "*#batch"]) -> tuple[Array, Array]:
     """Cost of a whitened three-vector of this squared length, and the weight that it leaves it in least squares.
 
     Scaled so that a small error weighs 1: `freedom` sets where errors start to count less, not what they cost.
@@ -93,17 +93,20 @@ def _contact_rows(model: HandModel, bones: Bones, term: ContactTerm) -> Rows:
     # something thin and goes back the way it came (a weight, held while a step is found)
     facing = jax.lax.stop_gradient(jnp.sum(direction * normal, axis=-1))
     nowhere = jnp.zeros(facing.shape), jnp.zeros(facing.shape, bool)
-    back, is_near = jax.lax.cond(term.goes_back, partial(_way_back, term), lambda *_: nowhere, place, normal)
+    any_back = (term.push_back > 0).any()
+    back, is_near = jax.lax.cond(any_back, partial(_way_back, term), lambda *_: nowhere, place, normal)
     through = (facing > 0) & is_near
     distance = jnp.where(through, -back, distance)
     direction = jnp.where(through[..., None], -normal, direction)
-    root = jnp.sqrt(term.weight[:, None] * jnp.where(through, facing, jnp.clip(-facing, 0.0, 1.0)))
+    share = jnp.where(through, term.push_back[:, None] * facing, jnp.clip(-facing, 0.0, 1.0))
+    root = jnp.sqrt(term.weight[:, None] * share)
     inside = distance < -term.margin
     # a bound point moves as the skin beneath it does, but for its small offset's turning
     points = surface_points(model, bones, term.skin.face[chosen], term.skin.barycentric[chosen])
     direction = jnp.where(inside[..., None], root[..., None] * direction, 0.0)
     by_frame, by_shape = project(bones, points, direction[:, :, None])
-    return Rows(jnp.where(inside, root * (distance + term.margin), 0.0), by_frame, by_shape)
+    # contact tells where a hand is, not how large: it must not shrink to leave an object of the wrong scale
+    return Rows(jnp.where(inside, root * (distance + term.margin), 0.0), by_frame, jnp.zeros_like(by_shape))
 
 
 def _way_back(
@@ -126,12 +129,10 @@ def _way_back(
 
 
 @jax.jit
-def sunken(model: HandModel, term: ContactTerm, state: HandState) -> Float[Array, ""]:
-    """Depth of the deepest point, mean over the frames with weight in which any is inside; metres."""
+def penetration_depth(model: HandModel, term: ContactTerm, state: HandState) -> Float[Array, "T"]:
+    """Depth of each frame's deepest point inside the object, metres; 0 where none is inside."""
     points = bound_points(model, all_vertices(model, pose_bones(model, state)), term.skin)[0]
-    depth = -distance_to_object(term.object, term.motion, points)[0].min(axis=1)
-    counts = (depth > 0) & (term.weight > 0)
-    return jnp.sum(depth, where=counts) / jnp.maximum(counts.sum(), 1)
+    return jnp.maximum(-distance_to_object(term.object, term.motion, points)[0].min(axis=1), 0.0)
 
 
 def add_rows(linear: Linear, rows: Rows) -> Linear:
@@ -198,7 +199,7 @@ def _add_smooth(linear: Linear, term: SmoothTerm, state: HandState, frame_valid:
     gradient = jnp.zeros((n_frames, N_GROUPS, 3))
 
     weight = term.velocity_weight * linked[:, None]
-    cost, trust = _student(weight * jnp.sum(step**2, axis=-1), term.freedom)
+    cost, trust = _student(weight * jnp.sum(step**2, axis=-1), term.freedom[:-1, None])
     total = cost.sum()
     weight = weight * trust
     parts = (by_here, by_next)
@@ -210,7 +211,7 @@ def _add_smooth(linear: Linear, term: SmoothTerm, state: HandState, frame_valid:
     bend = step[1:] - step[:-1]
     acceleration = jnp.broadcast_to(term.acceleration_weight, (n_frames, N_GROUPS))[1:-1]
     weight = acceleration * (linked[:-1] & linked[1:])[:, None]
-    cost, trust = _student(weight * jnp.sum(bend**2, axis=-1), term.freedom)
+    cost, trust = _student(weight * jnp.sum(bend**2, axis=-1), term.freedom[1:-1, None])
     total = total + cost.sum()
     weight = weight * trust
     pieces = (-by_here[:-1], by_here[1:] - by_next[:-1], by_next[1:])
