@@ -124,7 +124,18 @@ def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def test_help_lists_every_command(capsys):
     text = shown(capsys)
-    for command in ("demo", "denoise", "view", "info", "prepare", "train", "benchmark", "--version", "--completion"):
+    for command in (
+        "demo",
+        "denoise",
+        "view",
+        "info",
+        "warm-up",
+        "prepare",
+        "train",
+        "benchmark",
+        "--version",
+        "--completion",
+    ):
         assert command in text
 
 
@@ -276,3 +287,19 @@ def test_experiment_that_is_none(tmp_path, capsys):
     (tmp_path / "empty.py").write_text("x = 1\n")
     assert "empty.py" in error_line(capsys, "train", tmp_path / "empty.py")
     assert "empty.py" in error_line(capsys, "benchmark", tmp_path / "empty.py")
+
+
+def test_warm_up_compiles_for_the_usual_lengths(monkeypatch, capsys):
+    from toch_jax import warming
+    from toch_jax.cli.warm_up import USUAL
+
+    assert USUAL == warming.USUAL_FRAMES
+    repaired = []
+    monkeypatch.setattr(warming, "refine", lambda sequence, **_: repaired.append(sequence))
+    assert main(["warm-up", "16", "300"]) == 0
+    assert [sequence.n_frames for sequence in repaired] == [16, 300]
+    # played forward and backward: no leap where it turns round
+    steps = np.linalg.norm(np.diff(np.asarray(repaired[1].hands.joints[0]), axis=0), axis=-1)
+    assert steps.max() < 0.1
+    assert "300 frames: " in capsys.readouterr().out
+    assert "expected lengths of 1 frame or more" in error_line(capsys, "warm-up", "0")

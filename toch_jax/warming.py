@@ -6,6 +6,7 @@ from importlib.resources import as_file, files
 
 import numpy as np
 
+from toch_jax.errors import bad_input
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
 from toch_jax.host import put, repeat, take
@@ -28,6 +29,8 @@ def warm_up(
     parameters of `hand_model`, on a rigid object, whose length is padded to one of `frames`: up to 16, 32, 64, then
     multiples of 64 frames. Points on the skin, hinged objects and two hands that meet compile some code of their own.
     """
+    if not frames or min(frames) < 1:
+        raise bad_input("warm-up", "frames", "lengths of 1 frame or more", " ".join(map(str, frames)) or "none")
     tell = reporter(progress)
     seconds = {}
     for length in frames:

@@ -12,6 +12,7 @@ from toch_jax.cli.parse import Group, UsageError, completion, run, typed
 from toch_jax.cli.prepare import arctic, grab, myodm, open_grasps
 from toch_jax.cli.train import train
 from toch_jax.cli.view import view
+from toch_jax.cli.warm_up import warm_up
 from toch_jax.errors import InputError
 from toch_jax.extras import missing_extra
 
@@ -28,6 +29,7 @@ TOCH = Group(
         "denoise": typed(denoise),
         "view": typed(view),
         "info": typed(info),
+        "warm-up": typed(warm_up),
         "prepare": PREPARE,
         "train": train,
         "benchmark": typed(benchmark),
