@@ -14,7 +14,7 @@ from toch_jax.datasets.read import read_examples
 from toch_jax.datasets.spec import load_spec
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
-from toch_jax.view.camera import choose_direction, frame_camera
+from toch_jax.view.camera import Moment, choose_direction, frame_camera
 from toch_jax.view.render import Surface, render
 from toch_jax.view.surfaces import HAND_COLOR, object_surface
 
@@ -44,7 +44,8 @@ def surfaces(clip: Example, frames: list[int]) -> list[list[Surface]]:
 def grasp_tile(clip: Example) -> np.ndarray:
     held = np.flatnonzero(clip["grasp"][0])
     hand, thing = surfaces(clip, [int(held[len(held) // 2])])[0]
-    camera = frame_camera([hand], thing, choose_direction([hand], thing))
+    nothing = np.zeros(len(hand.faces), dtype=bool)
+    camera = frame_camera([hand], thing, choose_direction([Moment([hand], thing, [nothing])]))
     return render([hand, thing], camera, TILE, TILE)
 
 

@@ -44,7 +44,7 @@ def test_a_repair_has_exact_products(example_file: Path) -> None:
         raise Stop
 
     with pytest.raises(Stop):
-        refine_by(load_sequence(example_file).frames(20, 36), look)
+        refine_by(load_sequence(example_file).frames(28, 44), look)
 
 
 def test_commands_have_exact_products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ FRAMES = 16
 @pytest.fixture(scope="module")
 def tracked(example_file) -> Sequence:
     """The first frames in which the example's hand is at the object."""
-    return load_sequence(example_file).frames(20, 20 + FRAMES)
+    return load_sequence(example_file).frames(28, 28 + FRAMES)
 
 
 @pytest.fixture(scope="module")

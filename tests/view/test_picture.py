@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,20 +10,29 @@ from matplotlib.image import imread
 from toch_jax.evaluate.clip import sequence_parts
 from toch_jax.evaluate.pose import PosedHand
 from toch_jax.sequence.types import Sequence
+from toch_jax.view import picture
+from toch_jax.view.film import film
 from toch_jax.view.picture import draw_picture
-from toch_jax.view.surfaces import DEEP_COLOR, HAND_COLOR, depths_at, hand_surface, object_surface
+from toch_jax.view.surfaces import (
+    CONTACT_COLOR,
+    DEEP_COLOR,
+    HAND_COLOR,
+    distances_at,
+    hand_surface,
+    object_surface,
+    skin_colors,
+)
 
 HandAt = Callable[[float], PosedHand]
 
 
 def test_the_picture_shows_how_the_hand_moved(tmp_path: Path, sequence: Sequence, hand_at: HandAt) -> None:
-    still, moved = tmp_path / "still.png", tmp_path / "moved.png"
-    draw_picture(still, sequence, {"before": [hand_at(0.04)], "after": [hand_at(0.04)]}, n_frames=3)
-    draw_picture(moved, sequence, {"before": [hand_at(0.04)], "after": [hand_at(0.06)]}, n_frames=3)
-    pictures = [imread(path) for path in (still, moved)]
-    assert pictures[0].shape == pictures[1].shape
-    assert min(pictures[0].shape[:2]) > 400
-    assert (np.abs(pictures[0] - pictures[1]).max(axis=-1) > 0.1).mean() > 0.01
+    rows = {"before": [hand_at(0.04)], "same": [hand_at(0.04)], "after": [hand_at(0.06)]}
+    draw_picture(tmp_path / "picture.png", sequence, rows, n_frames=3)
+    assert min(imread(tmp_path / "picture.png").shape[:2]) > 400
+    images = {name: np.stack(row) for name, row in film(sequence, sequence_parts(sequence), rows, [0, 3], 100).items()}
+    np.testing.assert_array_equal(images["before"], images["same"])
+    assert (np.abs(images["before"].astype(int) - images["after"]).max(axis=-1) > 25).mean() > 0.01
 
 
 @pytest.mark.parametrize("frames", [1, 2, 8])
@@ -35,15 +45,48 @@ def test_joints_alone_and_short_clips(tmp_path: Path, sequence: Sequence, hand_a
     assert imread(tmp_path / "joints.png").std() > 0.01
 
 
-def test_skin_inside_the_object_is_red(sequence: Sequence, hand_at: HandAt) -> None:
+def test_skin_is_painted_by_its_distance(sequence: Sequence, hand_at: HandAt) -> None:
     """The box reaches 30 mm to the side: a capsule of radius 20 mm is 10 mm deep when its axis is at 40 mm."""
     parts = sequence_parts(sequence)
-    deep = depths_at(sequence, parts, hand_at(0.04), [3])[0]
-    assert deep.max() == pytest.approx(0.01, abs=2e-4)
-    colors = hand_surface(hand_at(0.04), 3, deep).color
-    np.testing.assert_allclose(colors[deep.argmax()], DEEP_COLOR, atol=0.02)
-    np.testing.assert_allclose(colors[deep.argmin()], HAND_COLOR)
-    assert depths_at(sequence, parts, hand_at(0.06), [3]).max() == 0
+    distances = distances_at(sequence, parts, hand_at(0.04), [3])[0]
+    assert distances.min() == pytest.approx(-0.01, abs=2e-4)
+    colors = hand_surface(hand_at(0.04), 3, distances).color
+    np.testing.assert_allclose(colors[distances.argmin()], DEEP_COLOR, atol=0.02)
+    np.testing.assert_allclose(colors[distances.argmax()], HAND_COLOR)
+    beside = distances_at(sequence, parts, hand_at(0.051), [3])[0]
+    assert beside.min() == pytest.approx(0.001, abs=2e-4)
+    np.testing.assert_allclose(hand_surface(hand_at(0.051), 3, beside).color[beside.argmin()], CONTACT_COLOR)
+
+
+def test_redder_with_depth() -> None:
+    colors = skin_colors(np.array([-0.0025, -0.005, -0.008, -0.02]))
+    towards = np.linalg.norm(colors - DEEP_COLOR, axis=1)
+    assert (np.diff(towards) < 0).all()
+    assert towards[-1] == 0
+
+
+def test_repaired_hands_have_no_gap_where_tracked_ones_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sequence: Sequence, hand_at: HandAt
+) -> None:
+    drawn: dict[str, np.ndarray] = {}
+    monkeypatch.setattr(picture, "_curve", lambda axes, sequence, curves, *rest: drawn.update(curves))
+    lost = dataclasses.replace(hand_at(0.04), valid=np.arange(8) != 4)
+    draw_picture(tmp_path / "gap.png", sequence, {"before": [lost], "after": [lost]}, n_frames=2)
+    assert np.isnan(drawn["before"][3:6]).all()
+    assert np.isfinite(drawn["after"][1:-1]).all()
+
+
+def test_the_object_and_both_rows_are_inside_the_images(sequence: Sequence, hand_at: HandAt) -> None:
+    """The whole box is visible: with the hand aside nothing of it touches the image's border."""
+    images = film(
+        sequence, sequence_parts(sequence), {"before": [hand_at(0.06)], "after": [hand_at(0.05)]}, [0, 7], 120
+    )
+    tiles = np.stack([tile for row in images.values() for tile in row])
+    border = np.concatenate([tiles[:, [0, -1]].ravel(), tiles[:, :, [0, -1]].ravel()])
+    assert (border == 255).all()
+    inner = (tiles < 255).any(axis=(0, 3))
+    assert inner[5].any()
+    assert inner[:, 5].any()
 
 
 def test_the_object_is_drawn_where_it_is(sequence: Sequence) -> None:

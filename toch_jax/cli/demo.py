@@ -16,5 +16,5 @@ def demo(output: tyro.conf.Positional[Path] = Path("demo")) -> int:
     from importlib.resources import as_file, files
 
     with as_file(files("toch_jax.example") / "tracked.npz") as example:
-        print(f"a tracked hand shakes and sinks into the object it holds: {example}")
+        print(f"a generated grasp whose tracked hand jitters: {example}")
         return denoise(example, output / "clean.npz")

@@ -1,47 +1,69 @@
-"""Where to look from, so that hand and object are both seen well."""
+"""Camera poses that show the hand, the object and where they touch."""
 
 from collections.abc import Sequence as List
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from toch_jax.view.render import Camera, Surface, first_hits
 
 UP = np.array([0.0, 0.0, 1.0])
 NEAR_M = 0.06
-"""How much of the object around the hand has to be in the picture."""
+"""How much of a large object is shown around the hand."""
+WHOLE_M = 0.4
+"""Objects up to this size are shown whole."""
+
+
+class Moment(NamedTuple):
+    """What is shown at one frame."""
+
+    hands: List[Surface]
+    object: Surface
+    touching: List[Bool[np.ndarray, "F"]]
+    """For each hand, which of its faces are near the object."""
 
 
 def frame_camera(hands: List[Surface], object: Surface, direction: Float[np.ndarray, "3"]) -> Camera:
-    """Looks against `direction` (unit, from the target to the eye) at the hands and what is near them of the object."""
+    """Camera that looks against `direction` (unit, from the target to the eye) at the hands and the object."""
     skin = np.concatenate([hand.vertices for hand in hands])
-    low, high = skin.min(axis=0) - NEAR_M, skin.max(axis=0) + NEAR_M
-    near = object.vertices[((object.vertices > low) & (object.vertices < high)).all(axis=-1)]
-    seen = np.concatenate([skin, near])
+    shown = object.vertices
+    if np.ptp(shown, axis=0).max() > WHOLE_M:
+        low, high = skin.min(axis=0) - NEAR_M, skin.max(axis=0) + NEAR_M
+        shown = shown[((shown > low) & (shown < high)).all(axis=-1)]
+    points = np.concatenate([skin, shown])
     right = np.cross(-direction, UP)
     right = right / np.linalg.norm(right)
     axes = np.stack([right, np.cross(right, -direction), direction])
-    low, high = (seen @ axes.T).min(axis=0), (seen @ axes.T).max(axis=0)
+    low, high = (points @ axes.T).min(axis=0), (points @ axes.T).max(axis=0)
     target = (low + high) / 2 @ axes
     half = 1.05 * (high - low)[:2].max() / 2
     camera = Camera(target, target, UP)
     return replace(camera, eye=target + direction * (half / np.tan(camera.view_angle / 2) + (high - low)[2] / 2))
 
 
-def choose_direction(hands: List[Surface], object: Surface, candidates: int = 40) -> Float[np.ndarray, "3"]:
-    """The direction (unit, from the target to the eye) from which hand and object hide each other least."""
+def choose_direction(moments: List[Moment], candidates: int = 40) -> Float[np.ndarray, "3"]:
+    """Direction (unit, from the target to the eye) from which the object is hidden least and, through the object, most
+    of the touching skin is visible, over all the moments."""
     directions = _spread(candidates)
-    cameras = [frame_camera(hands, object, direction) for direction in directions]
-    seen = first_hits([*hands, object], cameras, 48, 48)
-    of_object = (seen == len(hands)).sum(axis=(1, 2))
-    of_hands = ((seen >= 0) & (seen < len(hands))).sum(axis=(1, 2))
-    return directions[np.argmax(of_object * of_hands)]
+    score = np.zeros(candidates)
+    for hands, thing, touching in moments:
+        cameras = [frame_camera(hands, thing, direction) for direction in directions]
+        of_object = (first_hits([*hands, thing], cameras, 48, 48) == len(hands)).sum(axis=(1, 2))
+        pads = [replace(hand, faces=hand.faces[near]) for hand, near in zip(hands, touching, strict=True) if near.any()]
+        others = [replace(hand, faces=hand.faces[~near]) for hand, near in zip(hands, touching, strict=True)]
+        visible = first_hits([*pads, *others], cameras, 48, 48)
+        of_pads = ((visible >= 0) & (visible < len(pads))).sum(axis=(1, 2))
+        of_hands = (visible >= 0).sum(axis=(1, 2))
+        # skin that touches is a tenth of the hand or so
+        score += of_object * (of_pads + 0.1 * of_hands)
+    return directions[np.argmax(score)]
 
 
 def _spread(count: int) -> Float[np.ndarray, "n 3"]:
-    """Unit vectors spread evenly (Fibonacci), not too near the poles, where `UP` says nothing."""
+    """Unit vectors spread evenly (Fibonacci), not too near the poles, where `UP` gives no direction."""
     height = np.linspace(-0.6, 0.8, count)
-    turn = np.arange(count) * np.pi * (3 - np.sqrt(5))
+    angle = np.arange(count) * np.pi * (3 - np.sqrt(5))
     ring = np.sqrt(1 - height**2)
-    return np.stack([ring * np.cos(turn), ring * np.sin(turn), height], axis=1)
+    return np.stack([ring * np.cos(angle), ring * np.sin(angle), height], axis=1)

@@ -1,6 +1,5 @@
-"""One picture that says what was repaired: frames before and after, and how depth and acceleration went."""
+"""One picture of a repair: frames of each version of the hands; below, penetration depth and acceleration over time."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,54 +7,76 @@ import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Patch
 
 from toch_jax.evaluate.clip import Touch, sequence_parts, touch
-from toch_jax.evaluate.contact import Part
 from toch_jax.evaluate.pose import PosedHand
 from toch_jax.sequence.types import Sequence
-from toch_jax.view.camera import choose_direction, frame_camera
-from toch_jax.view.render import Image, render
+from toch_jax.view.film import film
 from toch_jax.view.rows import Rows
-from toch_jax.view.surfaces import depths_at, hand_surface, object_surface
+from toch_jax.view.surfaces import skin_colors
 
 TILE = 300
-"""Pixels of a frame's picture."""
+"""Height of a frame's image before white margins are cut off, pixels."""
+TILE_INCHES = 2.2
 COLORS = {"before": "#c2571a", "after": "#1a6fc2", "truth": "#3d8b3d"}
-DEPTH_LABEL = "depth inside the object, mm"
-ACCELERATION_LABEL = "joint acceleration, m/s²"
+OTHER_COLORS = ("#8a8a8a", "#8d6cc0", "#b0a030")
+"""Of rows with other names."""
+DEPTH_LABEL = "penetration depth, mm"
+ACCELERATION_LABEL = "acceleration of the joints, m/s²"
+LEGEND_MM = {"contact (within 2 mm)": 0.0, "3 mm inside the object": -3.0, "6 mm": -6.0, "10 mm or more": -10.0}
 
 
 def draw_picture(path: str | Path, sequence: Sequence, rows: Rows, n_frames: int = 5) -> None:
-    """Writes a PNG: `n_frames` frames of each row from the same camera; below, depth and acceleration over time.
+    """Writes a PNG: `n_frames` frames of each row, seen alike, with a legend; below, the curves over time.
 
-    What is inside the object is red.
+    Contact is green and what is inside the object red. Frames that the tracker lost have no values in the curves of the
+    row "before", which holds the tracked hands; in all others there is a hand in each frame.
     """
+    rows = {n: hands if n == "before" else [_in_every_frame(hand) for hand in hands] for n, hands in rows.items()}
     parts = sequence_parts(sequence)
-    touches = [[touch(sequence.object_motion, parts, hand) for hand in hands] for hands in rows.values()]
-    frames = _frames_to_show(np.any([t.contact for row in touches for t in row], axis=0), n_frames)
-    tiles = _tiles(sequence, parts, list(rows.values()), frames)
+    touches = {name: [touch(sequence.object_motion, parts, hand) for hand in hands] for name, hands in rows.items()}
+    last = list(touches.values())[-1]
+    frames = _frames_to_show(np.any([met.contact for met in last], axis=0), n_frames)
+    images = film(sequence, parts, rows, frames, TILE)
+    height, width = next(iter(images.values()))[0].shape[:2]
+    colors = _row_colors(rows)
 
-    curves = sequence.n_frames >= 3
-    heights = [2.2 * len(rows) + 0.3, *([2.0] if curves else [])]
-    figure = Figure(figsize=(2.2 * len(frames) + 0.4, sum(heights)), layout="constrained", dpi=150)
+    heights = [(TILE_INCHES * height / max(width, height) + 0.05) * len(rows) + 0.3, 0.3]
+    heights += [1.9] if sequence.n_frames >= 3 else []
+    wide = TILE_INCHES * width / max(width, height) * len(frames) + 0.4
+    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0)
+    figure = Figure(figsize=(max(wide, 5.5), sum(heights)), layout=layout, dpi=150)
     panels = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False).ravel()
     grid = panels[0].subplots(len(rows), len(frames), squeeze=False)
-    for axes_row, tile_row, name in zip(grid, tiles, rows, strict=True):
-        for axes, tile in zip(axes_row, tile_row, strict=True):
+    for axes_row, (name, tiles) in zip(grid, images.items(), strict=True):
+        for axes, tile in zip(axes_row, tiles, strict=True):
             axes.imshow(tile)
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
-        axes_row[0].set_ylabel(name, fontsize=12, color=COLORS[name])
+        axes_row[0].set_ylabel(name, fontsize=12, color=colors[name])
     for axes, frame in zip(grid[0], frames, strict=True):
         axes.set_title(f"{frame / sequence.fps:.2f} s", fontsize=9)
-    if curves:
-        left, right = panels[1].subplots(1, 2)
-        depths = {name: _depth(hands, met) for (name, hands), met in zip(rows.items(), touches, strict=True)}
-        _curve(left, sequence, depths, DEPTH_LABEL, frames)
+    shown = {label: skin_colors(np.array([mm / 1e3]))[0] for label, mm in LEGEND_MM.items()}
+    patches = [Patch(facecolor=tuple(color), label=label) for label, color in shown.items()]
+    panels[1].legend(handles=patches, loc="center", ncols=len(patches), frameon=False, fontsize=9)
+    if sequence.n_frames >= 3:
+        left, right = panels[2].subplots(1, 2)
+        depths = {name: _depth(hands, touches[name]) for name, hands in rows.items()}
         accelerations = {name: _acceleration(hands, sequence.fps) for name, hands in rows.items()}
-        _curve(right, sequence, accelerations, ACCELERATION_LABEL, frames)
-        right.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(rows))
+        _curve(left, sequence, depths, DEPTH_LABEL, frames, colors)
+        _curve(right, sequence, accelerations, ACCELERATION_LABEL, frames, colors)
     figure.savefig(path, format="png")
+
+
+def _in_every_frame(hand: PosedHand) -> PosedHand:
+    return replace(hand, valid=np.ones_like(hand.valid))
+
+
+def _row_colors(rows: Rows) -> dict[str, str]:
+    others = iter(OTHER_COLORS)
+    return {name: COLORS[name] if name in COLORS else next(others) for name in rows}
 
 
 def _frames_to_show(contact: Bool[np.ndarray, "T"], wanted: int) -> list[int]:
@@ -63,30 +84,6 @@ def _frames_to_show(contact: Bool[np.ndarray, "T"], wanted: int) -> list[int]:
     touching = np.flatnonzero(contact)
     first, last = (touching[0], touching[-1]) if len(touching) else (0, len(contact) - 1)
     return sorted(set(np.linspace(first, last, wanted).round().astype(int).tolist()))
-
-
-def _tiles(sequence: Sequence, parts: list[Part], rows: list[list[PosedHand]], frames: list[int]) -> list[list[Image]]:
-    """A row of pictures for each of `rows`; a frame's camera is the same in all."""
-    objects = [object_surface(sequence, frame) for frame in frames]
-    hands = []
-    for posed in rows:
-        deep = [depths_at(sequence, parts, hand, frames) for hand in posed]
-        hands.append(
-            [[hand_surface(h, f, d[i]) for h, d in zip(posed, deep, strict=True)] for i, f in enumerate(frames)]
-        )
-    middle = len(frames) // 2
-    direction = choose_direction(hands[0][middle], objects[middle])
-    every_row = [[hand for row in hands for hand in row[i]] for i in range(len(frames))]
-    cameras = [frame_camera(skins, thing, direction) for skins, thing in zip(every_row, objects, strict=True)]
-    # one distance for all frames, so that sizes compare
-    far = max(float(np.linalg.norm(camera.eye - camera.target)) for camera in cameras)
-    cameras = [replace(camera, eye=camera.target + far * direction) for camera in cameras]
-    with ThreadPoolExecutor() as pool:
-        tiles = [
-            [pool.submit(render, [*skins, o], c, TILE, TILE) for skins, o, c in zip(row, objects, cameras, strict=True)]
-            for row in hands
-        ]
-    return [[tile.result() for tile in row] for row in tiles]
 
 
 def _depth(hands: list[PosedHand], touches: list[Touch]) -> Float[np.ndarray, "T"]:
@@ -106,13 +103,18 @@ def _acceleration(hands: list[PosedHand], fps: float) -> Float[np.ndarray, "T"]:
 
 
 def _curve(
-    axes: Axes, sequence: Sequence, curves: dict[str, Float[np.ndarray, "T"]], label: str, frames: list[int]
+    axes: Axes,
+    sequence: Sequence,
+    curves: dict[str, Float[np.ndarray, "T"]],
+    label: str,
+    frames: list[int],
+    colors: dict[str, str],
 ) -> None:
     time = np.arange(sequence.n_frames) / sequence.fps
     for frame in frames:
         axes.axvline(frame / sequence.fps, color="0.88", linewidth=1)
     for name, values in curves.items():
-        axes.plot(time, values, color=COLORS[name], linewidth=1.4, label=name)
+        axes.plot(time, values, color=colors[name], linewidth=1.4, label=name)
     axes.set_title(label, fontsize=9, loc="left")
     axes.set_xlabel("s", fontsize=8)
     axes.set_ylim(bottom=0)

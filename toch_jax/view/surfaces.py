@@ -6,7 +6,7 @@ import trimesh
 from jaxtyping import Float, Int
 
 from toch_jax.evaluate.clip import in_part
-from toch_jax.evaluate.contact import Part, signed_distances
+from toch_jax.evaluate.contact import CONTACT_SAMPLE_M, Part, signed_distances
 from toch_jax.evaluate.pose import PosedHand
 from toch_jax.host import put, take
 from toch_jax.object.model import ObjectMotion
@@ -18,11 +18,13 @@ from toch_jax.view.render import Surface
 in_world = jax.jit(to_world)
 
 HAND_COLOR = np.array([0.94, 0.70, 0.56])
+CONTACT_COLOR = np.array([0.20, 0.72, 0.30])
+"""Skin within CONTACT_SAMPLE_M (2 mm) of the object's surface, on either side."""
 DEEP_COLOR = np.array([0.80, 0.02, 0.14])
 OBJECT_COLOR = np.array([0.38, 0.55, 0.80])
 OBJECT_OPACITY = 0.45
 DEEP_M = 0.01
-"""Skin this deep inside the object is painted DEEP_COLOR in full."""
+"""Skin this deep inside the object has DEEP_COLOR in full."""
 
 
 def motion_at(sequence: Sequence, frames: list[int]) -> ObjectMotion:
@@ -37,27 +39,37 @@ def object_surface(sequence: Sequence, frame: int, opacity: float = OBJECT_OPACI
     return Surface(np.asarray(vertices)[0], np.asarray(sequence.object_faces), OBJECT_COLOR, opacity)
 
 
-def depths_at(sequence: Sequence, parts: list[Part], hand: PosedHand, frames: list[int]) -> Float[np.ndarray, "n K"]:
-    """How deep (metres) each of the hand's points lies inside the object at the frames; 0 outside."""
+def distances_at(sequence: Sequence, parts: list[Part], hand: PosedHand, frames: list[int]) -> Float[np.ndarray, "n K"]:
+    """Signed distance (metres, negative inside) of the hand's points to the object's surface at the frames; inf beyond
+    5 mm of the object's bounding box."""
     then, points = motion_at(sequence, frames), put(hand.points[frames])
     local = [np.asarray(in_part(then, part, points)) for part in range(len(parts))]
-    return np.max([-signed_distances(here, part) for here, part in zip(local, parts, strict=True)], axis=0).clip(0)
+    return np.min([signed_distances(here, part) for here, part in zip(local, parts, strict=True)], axis=0)
+
+
+def skin_colors(
+    distances: Float[np.ndarray, "K"], color: Float[np.ndarray, "3"] = HAND_COLOR
+) -> Float[np.ndarray, "K 3"]:
+    """`color`, but CONTACT_COLOR within 2 mm of the surface and, deeper inside, red: the deeper, the darker."""
+    depth = (-distances - CONTACT_SAMPLE_M) / (DEEP_M - CONTACT_SAMPLE_M)
+    # what is just deeper than contact is already clearly red
+    red = np.where(depth > 0, 0.45 + 0.55 * np.clip(depth, 0, 1), 0.0)[:, None]
+    colors = np.where((np.abs(distances) <= CONTACT_SAMPLE_M)[:, None], CONTACT_COLOR, color)
+    return (1 - red) * colors + red * DEEP_COLOR
 
 
 def hand_surface(
     hand: PosedHand,
     frame: int,
-    depths: Float[np.ndarray, "K"] | float = 0.0,
+    distances: Float[np.ndarray, "K"] | None = None,
     color: Float[np.ndarray, "3"] = HAND_COLOR,
 ) -> Surface:
     """The hand at one frame: its mesh, or balls at its points, with bones where they are joints.
 
-    The deeper a point is inside the object (`depths_at`), the redder.
+    Painted by `skin_colors` where the points' distances (`distances_at`) are given.
     """
     points = hand.points[frame]
-    # the root lets even 2 mm show
-    deep = np.broadcast_to(np.clip(depths / DEEP_M, 0, 1) ** 0.5, len(points))[:, None]
-    colors = (1 - deep) * color + deep * DEEP_COLOR
+    colors = np.tile(color, (len(points), 1)) if distances is None else skin_colors(distances, color)
     if hand.faces is not None:
         return Surface(points, hand.faces, colors)
     if hand.vertices is not None:
