@@ -1,20 +1,28 @@
 """`toch demo`."""
 
+import shutil
+import sys
 from pathlib import Path
 
 import tyro
 
-from toch_jax.cli.denoise import denoise
-
 
 def demo(output: tyro.conf.Positional[Path] = Path("demo")) -> int:
-    """Repair the clip that comes with the package.
+    """Repair the clip that comes with the package, and compare with a filter and with the fit without the network.
 
     Args:
         output: The folder to write to.
     """
-    from importlib.resources import as_file, files
+    from toch_jax.demo import demo_text, run_demo
+    from toch_jax.progress import to_stderr
 
-    with as_file(files("toch_jax.example") / "tracked.npz") as example:
-        print(f"a generated grasp whose tracked hand jitters: {example}")
-        return denoise(example, output / "clean.npz")
+    print(demo_text(run_demo(output, to_stderr), _as_typed()))
+    return 0
+
+
+def _as_typed() -> str:
+    """What the user types for `toch`: the name where the shell finds it, else the path, else the module."""
+    started = Path(sys.argv[0])
+    if started.name != "toch":
+        return "python -m toch_jax"
+    return "toch" if shutil.which("toch") == str(started.absolute()) else str(started)
