@@ -7,7 +7,6 @@ from pathlib import Path
 
 COMPILE = """
 import jax
-jax.jit(lambda x: x + 1)(1.0)
 {before}
 from toch_jax.compile_cache import keep_compiled
 keep_compiled()
@@ -29,17 +28,22 @@ def compile_something(home: Path, before: str = "", **environment: str) -> tuple
 
 def test_the_second_process_finds_what_the_first_compiled(tmp_path: Path) -> None:
     """Code compiled before the first call is no hindrance; of what is found XLA says nothing."""
-    folder, _ = compile_something(tmp_path)
+    before = "jax.jit(lambda x: x + 1)(1.0)"
+    folder, _ = compile_something(tmp_path, before)
     assert Path(folder) == tmp_path / "toch_jax" / "compiled"
     written = {path.name for path in Path(folder).glob("*-cache")}
     assert written
-    assert compile_something(tmp_path) == (folder, "")
+    assert compile_something(tmp_path, before) == (folder, "")
     assert {path.name for path in Path(folder).glob("*-cache")} == written
 
 
 def test_the_users_own_cache_stays(tmp_path: Path) -> None:
     own = tmp_path / "own"
     assert compile_something(tmp_path, JAX_COMPILATION_CACHE_DIR=str(own))[0] == str(own)
+    # what is found there is not remarked on either
+    keep_all = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_COMPILATION_CACHE_DIR": str(own)}
+    for _ in range(2):
+        assert compile_something(tmp_path, **keep_all) == (str(own), "")
     assert compile_something(tmp_path, f'jax.config.update("jax_compilation_cache_dir", "{own}")')[0] == str(own)
     assert compile_something(tmp_path, 'jax.config.update("jax_enable_compilation_cache", False)')[0] == "None"
     assert not (tmp_path / "toch_jax").exists()

@@ -1,6 +1,7 @@
 """Compiled code, kept between processes: the pipeline takes about a minute to compile for each padded length."""
 
 import os
+from functools import cache
 from pathlib import Path
 
 import jax
@@ -13,15 +14,16 @@ JAX_LOG_LEVEL = "1"
 def keep_compiled() -> None:
     """Have JAX keep what it compiles in the user's cache folder, and look there before it compiles.
 
-    JAX has one such cache for the whole process. Where it was given a folder (`jax_compilation_cache_dir`,
-    $JAX_COMPILATION_CACHE_DIR) or turned off (`jax_enable_compilation_cache`), nothing is changed.
+    JAX has one such cache for the whole process. Where it was turned off (`jax_enable_compilation_cache`) or given a
+    folder (`jax_compilation_cache_dir`, $JAX_COMPILATION_CACHE_DIR), it stays so.
     """
     config = jax.config.values
-    if config["jax_compilation_cache_dir"] is not None or not config["jax_enable_compilation_cache"]:
+    if not config["jax_enable_compilation_cache"]:
         return
-    jax.config.update("jax_compilation_cache_dir", str(cache_folder()))
-    # The pipeline is some large programs and many small ones, which together take as long.
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    if config["jax_compilation_cache_dir"] is None:
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder()))
+        # The pipeline is some large programs and many small ones, which together take as long.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     _hush()
 
 
@@ -30,8 +32,9 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("toch_jax", appauthor=False)) / "compiled"
 
 
+@cache
 def _hush() -> None:
-    """Stop XLA's remarks on code from the cache, lines of 3,000 characters that look like errors (fatal ones stay).
+    """Stop, once, XLA's remarks on code from the cache, lines of 3,000 characters that look like errors (fatal ones stay).
 
     $TF_CPP_MIN_LOG_LEVEL does the same before XLA is loaded. Afterwards JAX's own level reaches XLA's, which stays
     when the level of Python's loggers is put back.
