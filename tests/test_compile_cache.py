@@ -47,3 +47,10 @@ def test_the_users_own_cache_stays(tmp_path: Path) -> None:
     assert compile_something(tmp_path, f'jax.config.update("jax_compilation_cache_dir", "{own}")')[0] == str(own)
     assert compile_something(tmp_path, 'jax.config.update("jax_enable_compilation_cache", False)')[0] == "None"
     assert not (tmp_path / "toch_jax").exists()
+
+
+def test_without_a_folder_one_line_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    folder, said = compile_something(tmp_path / "file")
+    assert folder == "None"
+    assert said.count("compiled code is not kept: ") == said.count("UserWarning: ") == 1
