@@ -25,11 +25,13 @@ from toch_jax.denoiser.window import (
 )
 from toch_jax.device import exactly
 from toch_jax.field.contact_field import contact_field
-from toch_jax.fit.correspondence import field_term, joint_term
+from toch_jax.fit.correspondence import field_term, joint_term, weighted
 from toch_jax.fit.fit import Solved, bucket, pad_motion, pad_params, pad_seen, solve_hand
+from toch_jax.fit.noise import denoiser_share
 from toch_jax.fit.settings import DEFAULT, FitSettings
 from toch_jax.fit.skin_binding import Binding, bind, carry
 from toch_jax.fit.smooth import smooth_track
+from toch_jax.fit.state import state_from_params
 from toch_jax.fit.together import fit_together
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
@@ -59,6 +61,8 @@ class Seen(NamedTuple):
     """Axes (T, ...), in the fit's frame."""
     points: Float[Array, "T N 3"]
     normals: Float[Array, "T N 3"]
+    from_network: bool = False
+    """If true it counts the less the steadier the tracked hand is (`denoiser_share`)."""
 
 
 Look = Callable[[TrackedHand, ObjectModel], Seen]
@@ -184,6 +188,10 @@ def _solve(
         surface = field_term(tracked.model, field, points, normals, settings.field_strength, settings.correspondences)
         if seen.estimate.joints is not None:
             joints = joint_term(seen.estimate.joints, settings.joint_strength)
+        if seen.from_network:
+            state = state_from_params(tracked.model, tracked.params)
+            share = denoiser_share(state, tracked.seen, settings.tracked_assumed, settings.steady_noise)
+            surface, joints = weighted(surface, joints, share)
     given = tracked.model, tracked.params, tracked.seen, tracked.fps
     return solve_hand(*given, object, tracked.motion, surface, joints, settings, binding)
 
@@ -209,7 +217,7 @@ def look(tracked: TrackedHand, object: ObjectModel, denoiser: Denoiser, progress
     else:
         estimate = denoise_clip(denoiser, clip, frame_step(tracked.fps))
     n_frames = len(tracked.seen)
-    return Seen(take(estimate, np.s_[0, :n_frames]), *take((points, normals), np.s_[:n_frames]))
+    return Seen(take(estimate, np.s_[0, :n_frames]), *take((points, normals), np.s_[:n_frames]), from_network=True)
 
 
 @exactly

@@ -127,6 +127,30 @@ def test_lost_frames_are_filled_and_doubted(hand: HandModel, ball: ObjectModel) 
     assert sigma[~seen].mean() > 1.3 * sigma[seen].mean()
 
 
+def test_lost_frames_sigma_covers_their_error_and_grows_with_the_gap(hand: HandModel, ball: ObjectModel) -> None:
+    """Over six seeds: 90 % intervals of the lost frames' joint coordinates."""
+    truth = grasp()
+    wanted = joints_of(hand, truth)
+    middle = []
+    for length in (2, 4, 8):
+        lost = np.zeros(N_FRAMES, bool)
+        first = (N_FRAMES - length) // 2
+        lost[first : first + length] = True
+        held = np.where(lost, first - 1, np.arange(N_FRAMES))
+        inside, sigmas = [], []
+        for seed in range(6):
+            tracked = shaken(truth, 0.003, 0.03, seed)
+            frames = jax.tree.map(lambda leaf, held=held: leaf[held], tracked.replace(betas=tracked.transl))
+            found = fitted(hand, frames.replace(betas=tracked.betas), ball, ~lost)
+            sigma = np.asarray(found.joint_sigma)[lost]
+            off = np.abs(joints_of(hand, found.params) - wanted)[lost]
+            inside.append((off < 1.645 * sigma[..., None]).mean())
+            sigmas.append(sigma.mean())
+        assert np.mean(inside) > 0.8, length
+        middle.append(np.mean(sigmas))
+    assert middle[0] < middle[1] < middle[2]
+
+
 def test_the_hand_leaves_the_object(hand: HandModel, ball: ObjectModel) -> None:
     sunk = grasp(reach=0.0)
     sunk = sunk.replace(transl=sunk.transl - jnp.array([0, 0.012, 0]))

@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from toch_jax.fit.noise import estimate_noise
+from toch_jax.fit.noise import denoiser_share, estimate_noise
 from toch_jax.fit.settings import DEFAULT, Levels
 from toch_jax.fit.state import WRIST_SCALE, HandState, step_state
 
@@ -52,3 +52,19 @@ def test_too_little_to_tell_leaves_what_was_assumed() -> None:
     assumed = Levels(wrist=0.123, orient=0.456, fingers=0.789)
     found = estimate_noise(state, seen, assumed)
     assert (float(found.wrist), float(found.orient), float(found.fingers)) == pytest.approx((0.123, 0.456, 0.789))
+
+
+def test_a_steady_track_is_believed_and_a_noisy_one_is_not() -> None:
+    """The denoiser's share: none beside a clean track, all beside a noisy one, all where the hand was not observed."""
+    observed = np.arange(T) % 40 >= 5
+    steady = 0.002
+
+    def share(noise: float) -> np.ndarray:
+        state = moving_hand(Levels(wrist=noise, orient=noise / 0.1, fingers=noise / 0.05))
+        return np.asarray(denoiser_share(state, jnp.asarray(observed), DEFAULT.tracked_assumed, steady))
+
+    for noise, low, high in ((0.0, 0.0, 0.1), (steady / np.sqrt(3), 0.4, 0.6), (0.01, 0.95, 1.0)):
+        found = share(noise)
+        assert (found[~observed] == 1).all()
+        assert low <= found[observed].min()
+        assert found[observed].max() <= high

@@ -4,6 +4,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from toch_jax.denoiser.window import JointEstimate
@@ -11,6 +12,7 @@ from toch_jax.field.types import FieldEstimate
 from toch_jax.fit.problem import JointTerm, SurfaceTerm
 from toch_jax.hand.mesh import closest_on_canonical
 from toch_jax.hand.model import HandModel
+from toch_jax.host import put
 
 
 def field_term(
@@ -55,6 +57,16 @@ def _surest(
     target = pick(points) + pick(estimate.distance)[..., None] * normal
     along, across = share / pick(estimate.distance_sigma) ** 2, share / pick(estimate.correspondence_sigma) ** 2
     return pick(estimate.correspondence), target, normal, along, across
+
+
+def weighted(
+    surface: SurfaceTerm, joints: JointTerm | None, share: Float[Array, "T"]
+) -> tuple[SurfaceTerm, JointTerm | None]:
+    """The denoiser's terms, each frame's weights multiplied by its share."""
+    by_frame = np.asarray(share)[:, None]
+    along, across = by_frame * np.asarray(surface.weight_along), by_frame * np.asarray(surface.weight_across)
+    surface = surface.replace(weight_along=put(along), weight_across=put(across))
+    return surface, None if joints is None else joints.replace(weight=put(by_frame * np.asarray(joints.weight)))
 
 
 @jax.jit

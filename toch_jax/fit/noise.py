@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from toch_jax.fit.settings import Levels
+from toch_jax.fit.settings import Levels, Scalar
 from toch_jax.fit.state import HandState
 from toch_jax.fit.terms import turns
 
@@ -33,6 +33,22 @@ def _level(
     bend, wiggle = _spread(second, valid), _spread(fourth, whole)
     variance = jnp.clip((wiggle - 6 * bend) / 34, wiggle / 700, wiggle / 70)
     return jnp.where(whole.sum() >= N_LEAST, jnp.sqrt(variance), assumed)
+
+
+TURN_REACH, BEND_REACH = 0.1, 0.05
+"""Metres that a joint moves for each radian of the wrist's rotation and of the finger joints before it, about."""
+
+
+@jax.jit
+def denoiser_share(
+    tracked: HandState, observed: Bool[Array, "T"], assumed: Levels, steady: Scalar
+) -> Float[Array, "T"]:
+    """What a denoiser's estimate counts for in each frame, 0 to 1: n^2 / (n^2 + steady^2) of a track whose joints have
+    noise n (metres per coordinate), 1 where the hand was not observed.
+    """
+    noise = estimate_noise(tracked, observed, assumed)
+    square = noise.wrist**2 + (TURN_REACH * noise.orient) ** 2 + (BEND_REACH * noise.fingers) ** 2
+    return jnp.where(observed, square / (square + steady**2), 1.0)
 
 
 @jax.jit

@@ -47,6 +47,9 @@ class FitSettings(struct.PyTreeNode):
     """How many independent samples all correspondences of a frame are worth."""
     joint_strength: Scalar = 0.3
     """The same of the denoiser's 21 joints."""
+    steady_noise: Scalar = 0.002
+    """Joint noise (metres per coordinate) at which the denoiser counts for half of that, in frames that were observed:
+    a tracker that does not shake is believed. A fifth of the noise that the shipped network was trained on."""
     depth: Scalar = 0.001
     """Depth inside the object of a point whose skin faces it squarely, metres."""
     push_back_from: tuple[Scalar, Scalar] = (0.0015, 0.003)
