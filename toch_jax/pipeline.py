@@ -189,9 +189,12 @@ def _solve(
         if seen.estimate.joints is not None:
             joints = joint_term(seen.estimate.joints, settings.joint_strength)
         if seen.from_network:
-            state = state_from_params(tracked.model, tracked.params)
-            share = denoiser_share(state, tracked.seen, settings.tracked_assumed, settings.steady_noise)
-            surface, joints = weighted(surface, joints, share)
+            n_frames = len(tracked.seen)
+            size = bucket(n_frames)
+            state = state_from_params(tracked.model, pad_params(tracked.params, size))
+            observed = pad_seen(tracked.seen, size)
+            share = denoiser_share(state, observed, settings.tracked_assumed, settings.steady_noise)
+            surface, joints = weighted(surface, joints, take(share, np.s_[:n_frames]))
     given = tracked.model, tracked.params, tracked.seen, tracked.fps
     return solve_hand(*given, object, tracked.motion, surface, joints, settings, binding)
 
