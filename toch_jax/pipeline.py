@@ -28,6 +28,7 @@ from toch_jax.field.contact_field import contact_field
 from toch_jax.fit.correspondence import field_term, joint_term, weighted
 from toch_jax.fit.fit import Solved, bucket, pad_motion, pad_params, pad_seen, solve_hand
 from toch_jax.fit.noise import denoiser_share
+from toch_jax.fit.residual import add_residual
 from toch_jax.fit.settings import DEFAULT, FitSettings
 from toch_jax.fit.skin_binding import Binding, bind, carry
 from toch_jax.fit.smooth import smooth_track
@@ -145,6 +146,7 @@ def refine_by(
         for hand, each, binding in zip(hands, params, bindings, strict=True)
     ]
     joints = [skin_frames(hand.model, each)[1] for hand, each in zip(hands, params, strict=True)]
+    sigma = [add_residual(each.joint_sigma, hand.residual) for hand, each in zip(hands, fitted, strict=True)]
     return sequence.replace(
         hand_model=sequence.hand_model or "open",
         hands=Hands(
@@ -153,7 +155,8 @@ def refine_by(
             vertices=stack(skins),
             vertex_order=sequence.hands.vertex_order if given(sequence.hands) == "points" else hands[0].model.name,
         ),
-        hand_joint_sigma=stack([put(to_openpose(np.asarray(each.joint_sigma), -1)) for each in fitted]),
+        hand_joint_sigma=stack([put(to_openpose(np.asarray(each), -1)) for each in sigma]),
+        notes=(*sequence.notes, *(note for hand in hands for note in hand.notes)),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from toch_jax.denoiser.window import OtherHand
-from toch_jax.fit.inverse_kinematics import params_from_joints, params_from_vertices
+from toch_jax.fit.inverse_kinematics import Registered, params_from_joints, params_from_vertices
 from toch_jax.hand.decimate import decimate
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
@@ -45,6 +45,14 @@ class TrackedHand:
     fps: float
     motion: ObjectMotion
     """Of all parts, as seen from that part."""
+    residual: Float[np.ndarray, "21"]
+    """How far each joint of the fitted hand may be from the tracker's in all frames, metres; 0 where the tracker gave
+    parameters.
+    """
+    skin_gap: float | None
+    """Mean distance of the tracker's points from the fitted skin, metres; None where it gave no bare points."""
+    notes: tuple[str, ...]
+    """A line each on what the hand was fitted to and how well."""
     other: OtherHand | None = None
     """In the part's frame, axes (T, ...); None where there is none, or none was asked for."""
 
@@ -65,7 +73,8 @@ def tracked_hands(sequence: Sequence) -> list[TrackedHand]:
 
 def tracked_hand(sequence: Sequence, hand: int) -> TrackedHand:
     """One hand of the sequence, whatever it was given as. Ground truth is not read."""
-    model, world = _world_params(sequence, hand)
+    model, registered = _registered(sequence, hand)
+    world = registered.params
     seen = take(sequence.hand_valid, hand)
     framewise = world.replace(betas=repeat(world.betas, sequence.n_frames))
     joints = skin_frames(model, framewise)[1]
@@ -82,6 +91,9 @@ def tracked_hand(sequence: Sequence, hand: int) -> TrackedHand:
         seen=seen,
         fps=sequence.fps,
         motion=relative_to(sequence.object_motion, part),
+        residual=registered.residual,
+        skin_gap=registered.skin_gap,
+        notes=tuple(f"hand {hand} ({model.side}): {note}" for note in registered.notes),
     )
 
 
@@ -94,14 +106,15 @@ def field_hand(hand_model: str, side: Side) -> HandModel:
     return decimate(load_hand(hand_model, side), N_FIELD_FACES)
 
 
-def _world_params(sequence: Sequence, hand: int) -> tuple[HandModel, HandParams]:
-    """The model and world parameters ((T, ...) axes, betas (S,)) of one hand."""
+def _registered(sequence: Sequence, hand: int) -> tuple[HandModel, Registered]:
+    """The model of one hand, and its parameters in the world, fitted where the tracker gave none."""
     model = load_hand(sequence.hand_model or "open", sequence.hand_side[hand])
     given = sequence.hands
     params, joints, vertices, seen = take((given.params, given.joints, given.vertices, sequence.hand_valid), hand)
     check_betas(sequence, model)
     if params is not None:
-        return model, params.replace(betas=put(np.asarray(params.betas).mean(axis=0)))
+        params = params.replace(betas=put(np.asarray(params.betas).mean(axis=0)))
+        return model, Registered(params, np.zeros(21, np.float32), None, ())
     if joints is not None:
         return model, params_from_joints(model, put(from_openpose(np.asarray(joints))), seen, sequence.source)
     assert vertices is not None

@@ -4,21 +4,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from grasps import N_FRAMES, grasp, joints_of, per_frame
-from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from toch_jax.errors import InputError
 from toch_jax.fit.inverse_kinematics import params_from_joints, params_from_vertices
+from toch_jax.fit.mano_points import RING, RING_BACK, RING_PALM, RING_PINKY, RING_THUMB, TIPS
 from toch_jax.fit.place import PIECE
-from toch_jax.fit.rough_pose import (
-    MANO_RING,
-    MANO_RING_BACK,
-    MANO_RING_PALM,
-    MANO_RING_PINKY,
-    MANO_RING_THUMB,
-    MANO_TIPS,
-    PALM,
-)
+from toch_jax.fit.rough_pose import PALM
 from toch_jax.fit.skin_binding import nearest_on_skin, posed_skin
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.limits import pose_prior
@@ -53,13 +45,13 @@ def of_side(side: Side, params: HandParams) -> tuple[HandModel, HandParams]:
 def test_joints_come_back(side: Side) -> None:
     model, truth = of_side(side, grasp())
     joints = turned(joints_of(model, truth))
-    found = params_from_joints(model, jnp.asarray(joints), all_seen(N_FRAMES))
+    found = params_from_joints(model, jnp.asarray(joints), all_seen(N_FRAMES)).params
     assert joint_error(model, found, joints).max() < 0.0005
 
 
 def test_own_vertices_come_back(hand: HandModel) -> None:
     skin = turned(np.asarray(skin_frames(hand, per_frame(grasp()))[0]))
-    found = params_from_vertices(hand, jnp.asarray(skin), "open", all_seen(N_FRAMES))
+    found = params_from_vertices(hand, jnp.asarray(skin), "open", all_seen(N_FRAMES)).params
     assert joint_error(hand, found, turned(joints_of(hand, grasp()))).max() < 0.0005
     assert np.linalg.norm(posed_skin(hand, found) - skin, axis=-1).mean() < 0.001
 
@@ -71,14 +63,14 @@ def test_any_pose_of_the_fingers(hand: HandModel) -> None:
         prior = pose_prior("right")
         truth = truth.replace(pose=jnp.clip(truth.pose * (0.3 + seed), prior.lower, prior.upper))
         joints = turned(joints_of(hand, truth))
-        found = params_from_joints(hand, jnp.asarray(joints), all_seen(1))
+        found = params_from_joints(hand, jnp.asarray(joints), all_seen(1)).params
         assert joint_error(hand, found, joints).max() < 0.001, seed
 
 
 def test_long_clips_share_a_shape(hand: HandModel) -> None:
     n_frames = PIECE + 9
     joints = joints_of(hand, grasp(n_frames))
-    found = params_from_joints(hand, jnp.asarray(joints), all_seen(n_frames))
+    found = params_from_joints(hand, jnp.asarray(joints), all_seen(n_frames)).params
     assert found.betas.shape == (10,)
     assert found.pose.shape == (n_frames, 45)
     assert joint_error(hand, found, joints).max() < 0.0007
@@ -88,7 +80,9 @@ def test_lost_frames_take_what_their_neighbours_say(hand: HandModel) -> None:
     joints = joints_of(hand, grasp())
     seen = np.ones(N_FRAMES, bool)
     seen[[5, 6]] = False
-    found = params_from_joints(hand, jnp.asarray(np.where(seen[:, None, None], joints, joints[4])), jnp.asarray(seen))
+    found = params_from_joints(
+        hand, jnp.asarray(np.where(seen[:, None, None], joints, joints[4])), jnp.asarray(seen)
+    ).params
     wrong = joint_error(hand, found, joints)
     assert wrong[seen].max() < 0.0005
     assert wrong[~seen].max() < 0.3 * np.linalg.norm(joints[6] - joints[4], axis=-1).mean()
@@ -102,7 +96,7 @@ def test_missing_joints_are_found_from_the_others(hand: HandModel) -> None:
     missing[:, list(PALM)] = False
     missing[3, PALM[1]] = missing[:, 18] = True
     holed = np.where(missing[..., None], np.nan, joints)
-    found = joints_of(hand, params_from_joints(hand, jnp.asarray(holed), all_seen(n_frames)))
+    found = joints_of(hand, params_from_joints(hand, jnp.asarray(holed), all_seen(n_frames)).params)
     off = np.linalg.norm(found - joints, axis=-1)
     assert off[~missing].mean() < 0.0007
     assert off[:, :18][missing[:, :18]].max() < 0.004
@@ -126,7 +120,7 @@ def test_unordered_points(side: Side) -> None:
     rng = np.random.default_rng(0)
     some = rng.choice(model.v_template.shape[0], 200, replace=False)
     points = turned(np.asarray(skin_frames(model, per_frame(truth))[0])[:, some])
-    found = params_from_vertices(model, jnp.asarray(points), "unordered", all_seen(N_FRAMES))
+    found = params_from_vertices(model, jnp.asarray(points), "unordered", all_seen(N_FRAMES)).params
     assert gap(model, found, points) < 0.001
     assert joint_error(model, found, turned(joints_of(model, truth))).mean() < 0.005
 
@@ -145,21 +139,17 @@ def test_points_in_the_order_of_mano(hand: HandModel) -> None:
     rng = np.random.default_rng(0)
     template = np.asarray(hand.v_template)
     order = rng.choice(len(template), 778, replace=False)
-    order[list(MANO_TIPS)] = np.asarray(hand.tips)
-    rest = cKDTree(template)
+    order[list(TIPS)] = np.asarray(hand.tips)
     wrist = template[:, 0].min() if template[hand.tips[2], 0] > 0 else template[:, 0].max()
     ring = np.flatnonzero(np.abs(template[:, 0] - wrist) < 0.02)
-    order[list(MANO_RING)] = rng.choice(ring, len(MANO_RING))
-    for pair, way in (
-        (MANO_RING_BACK, [0, 1, 0]),
-        (MANO_RING_PALM, [0, -1, 0]),
-        (MANO_RING_THUMB, [0, 0, 1]),
-        (MANO_RING_PINKY, [0, 0, -1]),
-    ):
-        end = ring[np.argmax(template[ring] @ np.array(way))]
-        order[list(pair)] = rest.query(template[end], k=2)[1]
+    sides = [RING.index(pair[0]) + 0.5 for pair in (RING_PINKY, RING_BACK, RING_THUMB, RING_PALM)]
+    sides.append(sides[0] + len(RING))
+    wanted = np.interp((np.arange(len(RING)) - sides[0]) % len(RING) + sides[0], sides, [-90, 0, 90, 180, 270])
+    back, thumb = (template[ring] - template[ring].mean(axis=0))[:, 1:].T
+    turned_by = np.degrees(np.arctan2(thumb, back)) - wanted[:, None]
+    order[list(RING)] = ring[np.abs((turned_by + 180) % 360 - 180).argmin(axis=1)]
     truth = grasp(n_frames)
     points = turned(np.asarray(skin_frames(hand, per_frame(truth))[0])[:, order])
-    found = params_from_vertices(hand, jnp.asarray(points), "mano", all_seen(n_frames))
+    found = params_from_vertices(hand, jnp.asarray(points), "mano", all_seen(n_frames)).params
     assert gap(hand, found, points) < 0.001
     assert joint_error(hand, found, turned(joints_of(hand, truth))).mean() < 0.003

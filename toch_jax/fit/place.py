@@ -1,18 +1,21 @@
 """Rounds of the fit's solver on points alone: joints, or the skin's nearest places to a tracker's points (ICP)."""
 
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
+from scipy.spatial import cKDTree
 
 from toch_jax.fit.build import GAUSSIAN, no_contact, no_joints, prior_term, tracked_term
 from toch_jax.fit.problem import JointTerm, Problem, SmoothTerm, SurfaceTerm
 from toch_jax.fit.settings import DEFAULT, Levels
-from toch_jax.fit.skin_binding import nearest_on_skin, posed_skin
+from toch_jax.fit.skin_binding import nearest_on_skin, posed_places, posed_skin
 from toch_jax.fit.solve import solve_trajectory
 from toch_jax.fit.state import params_from_state, state_from_params
+from toch_jax.hand.mesh import farthest_points
 from toch_jax.hand.model import HandModel, HandParams
 
 PIECE = 32
@@ -28,6 +31,11 @@ OWN_ERROR = 0.0003
 """The same of the model's own vertices."""
 GROSS = 0.02
 """Metres: skin points farther than this from the surface have no counterpart (a forearm, the other hand)."""
+N_SKIN = 64
+"""Places of the skin that look for the nearest point. Points alone don't say that a hand is too long: nothing pulls
+on the skin beyond them."""
+BARE = 0.015
+"""Metres: places of the skin farther than this from all points have no counterpart (points of one side of a hand)."""
 
 
 @jax.jit
@@ -90,22 +98,33 @@ def take(params: HandParams, frames: Int[np.ndarray, "K"]) -> HandParams:
     return jax.tree.map(partial(_pick, frames), params.replace(betas=params.transl)).replace(betas=params.betas)
 
 
-def skin_term(
-    face: Int[np.ndarray, "T K"],
-    barycentric: Float[np.ndarray, "T K 3"],
-    target: Float[np.ndarray, "T K 3"],
-    normal: Float[np.ndarray, "T K 3"],
-    counts: Bool[np.ndarray, "T K"],
-    across: float,
-    error: float = POINT_ERROR,
-) -> SurfaceTerm:
-    """Skin drawn to points. All of a frame's are a tracker's one opinion of it, worth about what its 21 joints are."""
-    weight = jnp.asarray(counts * 21 / counts.shape[1] / error**2, jnp.float32)
+class Pulls(NamedTuple):
+    """Places of the skin and where each should be; a frame's M places count as much together as 21 joints do."""
+
+    face: Int[np.ndarray, "T M"]
+    barycentric: Float[np.ndarray, "T M 3"]
+    target: Float[np.ndarray, "T M 3"]
+    normal: Float[np.ndarray, "T M 3"]
+    counts: Bool[np.ndarray, "T M"]
+
+
+def skin_term(pulls: Pulls, back: Pulls | None, n_back: int, across: float, error: float = POINT_ERROR) -> SurfaceTerm:
+    """Skin drawn to points; `back`, with `n_back` places, are the skin's own pulls, which may be none.
+
+    `across` is the weight across the normal against that along it.
+    """
+    n_frames = len(pulls.face)
+    vectors = np.zeros((n_frames, n_back, 3), np.float32)
+    silent = Pulls(np.zeros((n_frames, n_back), np.int32), vectors, vectors, vectors, vectors[..., 0] > 0)
+    parts = (pulls, silent if back is None else back)
+    weights = [part.counts * 21 / max(part.counts.shape[1], 1) / error**2 for part in parts]
+    weight = jnp.asarray(np.concatenate(weights, axis=1), jnp.float32)
+    whole = Pulls(*(np.concatenate(each, axis=1) for each in zip(*parts, strict=True)))
     return SurfaceTerm(
-        face=jnp.asarray(face),
-        barycentric=jnp.asarray(barycentric),
-        target=jnp.asarray(target),
-        normal=jnp.asarray(normal),
+        face=jnp.asarray(whole.face),
+        barycentric=jnp.asarray(whole.barycentric),
+        target=jnp.asarray(whole.target),
+        normal=jnp.asarray(whole.normal),
         weight_along=weight,
         weight_across=across * weight,
     )
@@ -114,28 +133,56 @@ def skin_term(
 def silent_term(n_frames: int, n_points: int) -> SurfaceTerm:
     """A skin term that says nothing."""
     vectors = np.zeros((n_frames, n_points, 3), np.float32)
-    return skin_term(
-        np.zeros((n_frames, n_points), np.int32), vectors, vectors, vectors, vectors[..., 0] > 0, across=0.0
-    )
+    nothing = Pulls(np.zeros((n_frames, n_points), np.int32), vectors, vectors, vectors, vectors[..., 0] > 0)
+    return skin_term(nothing, None, 0, across=0.0)
 
 
 def draw_to_skin(
     model: HandModel,
     start: HandParams,
     points: Float[np.ndarray, "T K 3"],
+    some: Int[np.ndarray, "M"],
     seen: Bool[np.ndarray, "T"],
     rounds: int,
     hold_shape: bool,
     link: bool = True,
 ) -> HandParams:
-    """Rounds of ICP."""
-    params = start
+    """Rounds of ICP, both ways: `some` of the points to the nearest skin, places of the skin to the nearest point."""
+    params, chosen = start, points[:, some]
+    own = skin_places(model)
     for _ in range(rounds):
-        place = nearest_on_skin(model, posed_skin(model, params), points)
+        skin = posed_skin(model, params)
+        place = nearest_on_skin(model, skin, chosen)
         counts = (place.distance < GROSS) & seen[:, None]
-        term = skin_term(place.face, place.barycentric, points, place.normal, counts, across=0.05)
+        pulls = Pulls(place.face, place.barycentric, chosen, place.normal, counts)
+        term = skin_term(pulls, _pulls_of_skin(model, skin, own, points, seen), N_SKIN, across=0.05)
         params = place_hand(model, params, term, no_joints(len(points)), link, hold_shape)
     return params
+
+
+def skin_places(model: HandModel) -> tuple[Int[np.ndarray, "M"], Float[np.ndarray, "M 3"]]:
+    """Faces and barycentric coordinates of places spread evenly over the skin."""
+    template = np.asarray(model.v_template)
+    place = nearest_on_skin(model, template[None], template[farthest_points(template, N_SKIN)][None])
+    return place.face[0], place.barycentric[0]
+
+
+def _pulls_of_skin(
+    model: HandModel,
+    skin: Float[np.ndarray, "T V 3"],
+    own: tuple[Int[np.ndarray, "M"], Float[np.ndarray, "M 3"]],
+    points: Float[np.ndarray, "T K 3"],
+    seen: Bool[np.ndarray, "T"],
+) -> Pulls:
+    face, barycentric = own
+    at, axes = posed_places(model, skin, face, barycentric)
+    found = [cKDTree(cloud).query(places) for cloud, places in zip(points, at, strict=True)]
+    distance = np.stack([each for each, _ in found])
+    nearest = np.stack([cloud[index] for cloud, (_, index) in zip(points, found, strict=True)])
+    counts = (distance < BARE) & seen[:, None]
+    where = np.broadcast_to(face, counts.shape), np.broadcast_to(barycentric, nearest.shape)
+    normal = np.asarray(axes[..., 2], np.float32)
+    return Pulls(*where, nearest.astype(np.float32), normal, counts)
 
 
 def pin_to_skin(
@@ -151,7 +198,8 @@ def pin_to_skin(
     """Rounds of descent to points whose places on the skin are known."""
     at = np.broadcast_to(face, points.shape[:2]), np.broadcast_to(barycentric, points.shape)
     counts = np.broadcast_to(seen[:, None], points.shape[:2])
-    term = skin_term(*at, points, np.zeros(points.shape, np.float32), counts, across=1.0, error=error)
+    pulls = Pulls(*at, points, np.zeros(points.shape, np.float32), counts)
+    term = skin_term(pulls, None, N_SKIN, across=1.0, error=error)
     params = start
     for _ in range(PIN_ROUNDS):
         params = place_hand(model, params, term, no_joints(len(points)), len(points) <= PIECE, hold_shape)

@@ -16,13 +16,6 @@ from toch_jax.sequence.missing_joints import bridge_joints
 
 PALM = (0, 1, 4, 7, 10)
 """The wrist and the fingers' first joints: what moves as one, to place the hand before its fingers bend."""
-# In MANO's vertex order: the wrist ring's sides at the back of the hand, the palm, the thumb and the little finger.
-MANO_RING_BACK, MANO_RING_PALM = (279, 239), (117, 119)
-MANO_RING_THUMB, MANO_RING_PINKY = (92, 38), (78, 121)
-MANO_RING = (108, 79, 78, 121, 214, 215, 279, 239, 234, 92, 38, 122, 118, 117, 119, 120)
-MANO_TIPS = (744, 320, 443, 554, 671)
-"""Thumb to pinky."""
-
 SPARSE = 6
 """Of the skin's vertices one in so many is enough to lay it on points."""
 
@@ -34,7 +27,7 @@ def flat_joints(model: HandModel) -> Float[np.ndarray, "21 3"]:
     return np.concatenate([rest, template[np.asarray(model.tips)]])
 
 
-def _params(
+def mean_hand(
     model: HandModel, orient: Rotation, wrist: Float[np.ndarray, "T 3"], pose: Float[np.ndarray, "45"]
 ) -> HandParams:
     """A mean hand held in one pose, its wrist turned and put in place frame by frame."""
@@ -83,7 +76,7 @@ def pose_from_joints(model: HandModel, joints: Float[np.ndarray, "T 21 3"]) -> H
             swings[:, joint] = _swing(flat[end] - flat[joint], turned.inv().apply(joints[:, end] - joints[:, joint]))
             turned = turned * Rotation.from_rotvec(swings[:, joint])
     pose = jnp.asarray(swings[:, 1:].reshape(-1, 45), jnp.float32)
-    return _params(model, orient, orient.apply(flat[0]) + shift, np.zeros(45)).replace(pose=pose)
+    return mean_hand(model, orient, orient.apply(flat[0]) + shift, np.zeros(45)).replace(pose=pose)
 
 
 def _palm_motions(
@@ -105,20 +98,6 @@ def _swing(source: Float[np.ndarray, "3"], target: Float[np.ndarray, "T 3"]) -> 
     return axis / np.maximum(sine, 1e-9) * np.arctan2(sine, (target @ source)[:, None])
 
 
-def pose_from_mano(
-    model: HandModel, points: Float[np.ndarray, "T 778 3"]
-) -> tuple[HandParams, Float[np.ndarray, "T 21 3"]]:
-    """A relaxed hand at MANO's wrist ring, and the joints that MANO's vertices tell (the wrist, the tips; else NaN)."""
-    wrist = points[:, MANO_RING].mean(axis=1)
-    back = points[:, MANO_RING_BACK].mean(axis=1) - points[:, MANO_RING_PALM].mean(axis=1)
-    thumb = points[:, MANO_RING_THUMB].mean(axis=1) - points[:, MANO_RING_PINKY].mean(axis=1)
-    turns = Rotation.concatenate(
-        [Rotation.align_vectors(np.stack(pair), [[0, 1, 0], [0, 0, 1]])[0] for pair in zip(back, thumb, strict=True)]
-    )
-    joints = np.concatenate([wrist[:, None], np.full((len(points), 15, 3), np.nan), points[:, MANO_TIPS]], axis=1)
-    return _params(model, turns, wrist, np.asarray(pose_prior(model.side).mean)), joints.astype(np.float32)
-
-
 def poses_from_cloud(model: HandModel, cloud: Float[np.ndarray, "K 3"], count: int) -> HandParams:
     """The `count` best of many rigid fits to points of the skin whose order is not known (ICP).
 
@@ -137,7 +116,7 @@ def poses_from_cloud(model: HandModel, cloud: Float[np.ndarray, "K 3"], count: i
     best = sorted(tries, key=itemgetter(0))[:count]
     turn, shift, pose = (np.stack(each) for each in list(zip(*best, strict=True))[1:])
     wrist = turn @ flat_joints(model)[0] + shift
-    return _params(model, Rotation.from_matrix(turn), wrist, np.zeros(45)).replace(pose=jnp.asarray(pose))
+    return mean_hand(model, Rotation.from_matrix(turn), wrist, np.zeros(45)).replace(pose=jnp.asarray(pose))
 
 
 def _curls(model: HandModel) -> Float[np.ndarray, "5 45"]:

@@ -38,6 +38,7 @@ class SkinPlace(struct.PyTreeNode):
     barycentric: Float[np.ndarray, "T K 3"]
     normal: Float[np.ndarray, "T K 3"]
     """Of the face, outward."""
+    point: Float[np.ndarray, "T K 3"]
     distance: Float[np.ndarray, "T K"]
 
 
@@ -58,12 +59,12 @@ def nearest_on_skin(
 
 def _nearest(
     faces: Int[np.ndarray, "F 3"], skin: Float[np.ndarray, "V 3"], points: Float[np.ndarray, "K 3"]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     squared, face, nearest = igl.point_mesh_squared_distance(points.astype(np.float64), skin.astype(np.float64), faces)
     corners = np.moveaxis(skin[faces[face]], 1, 0).astype(np.float64)
     barycentric = igl.barycentric_coordinates(nearest, *(np.ascontiguousarray(corner) for corner in corners))
     normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
-    values = (barycentric, _unit(normal), np.sqrt(squared))
+    values = (barycentric, _unit(normal), nearest, np.sqrt(squared))
     return face.astype(np.int32), *(value.astype(np.float32) for value in values)
 
 
@@ -92,7 +93,7 @@ def bind(
     skin, targets = posed_skin(model, params)[known], np.asarray(points)[known]
     few = np.unique(np.linspace(0, len(known) - 1, MOST_FRAMES).astype(int))
     face, barycentric = settled_places(model, skin[few], targets[few])
-    place, axes = _posed_places(model, skin, face, barycentric)
+    place, axes = posed_places(model, skin, face, barycentric)
     offset = np.einsum("tkac,tka->tkc", axes, targets - place).mean(axis=0)
     return Binding(put(face), put(barycentric), put(offset))
 
@@ -104,7 +105,7 @@ def carry(model: HandModel, params: HandParams, binding: Binding) -> Float[Array
 
 def bound_points(model: HandModel, skin: AnyArray, binding: Binding) -> tuple[Any, Any]:
     """The same of the skin's vertices (T, V, 3), and the outward normals there; numpy in, numpy out, or JAX."""
-    place, axes = _posed_places(model, skin, binding.face, binding.barycentric)
+    place, axes = posed_places(model, skin, binding.face, binding.barycentric)
     return place + skin.__array_namespace__().einsum("tkac,kc->tka", axes, binding.offset), axes[..., 2]
 
 
@@ -118,7 +119,7 @@ def own_skin(model: HandModel) -> Binding:
     return Binding(put(face), put(barycentric), put(np.zeros((len(face), 3)), np.float32))
 
 
-def _posed_places(
+def posed_places(
     model: HandModel,
     skin: AnyArray,
     face: Int[AnyArray, "K"],
