@@ -25,7 +25,8 @@ def keep_compiled() -> None:
         try:
             cache_folder().mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            warnings.warn(f"compiled code is not kept: {error}; set $JAX_COMPILATION_CACHE_DIR", stacklevel=1)
+            remark = f"compiled code is not kept: {error}; set $JAX_COMPILATION_CACHE_DIR"
+            warnings.warn(remark, stacklevel=1)
             return
         jax.config.update("jax_compilation_cache_dir", str(cache_folder()))
         # The pipeline is some large programs and many small ones, which together take as long.
