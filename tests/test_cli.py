@@ -17,8 +17,9 @@ from toch_jax.training.noise import NoiseConfig
 
 
 def error_lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """What was written to standard error, but for the name of the first stage."""
-    return [line for line in capsys.readouterr().err.strip().splitlines() if line != "reading ..."]
+    """What was written to standard error, but for the names of the first stages."""
+    stages = ("loading JAX ...", "reading ...")
+    return [line for line in capsys.readouterr().err.strip().splitlines() if line not in stages]
 
 
 def error_line(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -187,6 +188,17 @@ def test_help_and_version_do_without_jax():
     )
     for arguments in (["--help"], ["--version"], ["prepare"], ["train", "--help"], ["--completion", "bash"]):
         subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("command", ["demo", "denoise", "warm-up"])
+def test_a_command_speaks_before_it_imports_what_takes_seconds(command):
+    code = (
+        "import sys; from toch_jax.cli import main, parse; "
+        "parse.set_up_process = lambda: sys.exit('jax' in sys.modules); main(sys.argv[1:])"
+    )
+    words = [command, "a.npz", "-o", "b.npz"] if command == "denoise" else [command]
+    done = subprocess.run([sys.executable, "-c", code, *words], check=True, capture_output=True, text=True)
+    assert done.stderr == "loading JAX ...\n"
 
 
 def test_inference_imports_no_library_of_training():

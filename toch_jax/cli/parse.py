@@ -6,6 +6,7 @@ import functools
 import io
 import itertools
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -57,12 +58,17 @@ def run(command: Command | Group, words: list[str], prog: str) -> int:
     return command(words, prog)
 
 
-def typed(function: Callable[..., int]) -> Command:
-    """The command whose options are the parameters of `function`, described by its docstring."""
+def typed(function: Callable[..., int], first_stage: str | None = None) -> Command:
+    """The command whose options are the parameters of `function`, described by its docstring.
+
+    `first_stage` is written to standard error while the command's imports take their seconds.
+    """
 
     @functools.wraps(function)
     def command(words: list[str], prog: str) -> int:
         call = parsed(function, words, prog, (tyro.conf.DisallowNone, tyro.conf.PositionalMetavarFromFieldName))
+        if first_stage is not None:
+            print(f"{first_stage} ...", file=sys.stderr, flush=True)
         set_up_process()
         return call()
 
