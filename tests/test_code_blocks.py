@@ -1,8 +1,9 @@
 """The Python blocks of README.md and docs/ run as they are printed, again and again.
 
 All blocks of a page run in order, in one namespace and an empty folder, where a reader's own arrays and files are:
-`joints` (T, 21, 3) of a right hand, `mesh`, `rotation` (T, 3, 3), `translation` (T, 3), `sequence.npz`. A block that
-cannot run has another tag than `python` alone, such as ```python no-test.
+`joints` (T, 21, 3) of a right hand, `vertices` (T, K, 3) of the package's hand, `mesh`, `rotation` (T, 3, 3),
+`translation` (T, 3), `sequence.npz`, `object.obj`, and what other programs give of the same clip: `_others`. A block
+that cannot run has another tag than `python` alone, such as ```python no-test.
 """
 
 import re
@@ -11,9 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from jaxtyping import Array, Float
 
+from toch_jax.hand.files import load_hand
+from toch_jax.hand.model import skin_frames
+from toch_jax.host import take
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.sequence.mirror import mirror
+from toch_jax.sequence.types import Sequence
 from toch_jax.warming import example
 
 ROOT = Path(__file__).parents[1]
@@ -30,6 +36,28 @@ def test_there_are_blocks() -> None:
     assert _blocks(PAGES[0])
 
 
+def _right_handed(clip: Sequence) -> Float[Array, "T K 3"]:
+    """The skin of the clip's one hand, by the package's hand model."""
+    clip = clip if clip.hand_side == ("right",) else mirror(clip)
+    return skin_frames(load_hand("open", "right"), take(clip.hands.params, 0))[0]
+
+
+def _others(
+    joints: Float[np.ndarray, "T 21 3"], rotation: Float[np.ndarray, "T 3 3"], translation: Float[np.ndarray, "T 3"]
+) -> dict[str, object]:
+    """The clip as FoundationPose and HaMeR give it, whose camera has twice the true focal length: twice the depth."""
+    poses = np.tile(np.eye(4), (len(joints), 1, 1))
+    poses[:, :3, :3], poses[:, :3, 3] = rotation, translation
+    middle = joints.mean(axis=1)
+    return {
+        "object_in_camera": poses,
+        "pred_keypoints_3d": joints - middle[:, None],
+        "pred_cam_t_full": middle * [1, 1, 2],
+        "focal": 1000.0,
+        "hamer_focal": 2000.0,
+    }
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if _blocks(page)], ids=lambda page: page.name)
 def test_blocks_run_twice(page: Path, example_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -42,7 +70,10 @@ def test_blocks_run_twice(page: Path, example_file: Path, tmp_path: Path, monkey
         "mesh": trimesh.Trimesh(np.asarray(clip.object_vertices), np.asarray(clip.object_faces), process=False),
         "rotation": np.asarray(clip.object_motion.rotation[0]),
         "translation": np.asarray(clip.object_motion.translation[0]),
+        "vertices": np.asarray(_right_handed(load_sequence(example_file).frames(0, FRAMES))),
     }
+    names["mesh"].export("object.obj")
+    names |= _others(names["joints"], names["rotation"], names["translation"])
     for _ in range(2):
         for number, block in enumerate(_blocks(page), 1):
             exec(compile(block, f"{page.name}, block {number}", "exec"), names)

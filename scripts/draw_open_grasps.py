@@ -1,6 +1,6 @@
 """Draws docs/open_grasps.png and docs/open_grasps_two_hands.png from the prepared data set.
 
-python docs/open_grasps_picture.py
+python scripts/draw_open_grasps.py         # needs `toch prepare open_grasps`
 """
 
 from pathlib import Path
@@ -65,7 +65,7 @@ def film(clip: Example) -> np.ndarray:
 
 def save(rows: list[np.ndarray], name: str) -> None:
     picture = Image.fromarray(np.concatenate(rows)).quantize(96)
-    picture.save(Path(__file__).with_name(name), optimize=True)
+    picture.save(Path(__file__).parents[1] / "docs" / name, optimize=True)
 
 
 def two_handed_films(clips: list[Example]) -> list[np.ndarray]:

@@ -1,0 +1,92 @@
+"""Writes a benchmark's tables into README.md and docs/results.md, between `<!-- table: NAME -->` and `<!-- end -->`.
+
+    toch benchmark benchmark -o runs/benchmark
+    toch benchmark two_hands -o runs/two_hands
+    python scripts/write_results.py                  # or with another folder than runs/
+
+The figures in the text around the tables are not written: read them again.
+"""
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from toch_jax.errors import bad_input
+
+ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
+NOISES = {
+    "T(0.01)": "translation, 10 mm",
+    "T(0.02)": "translation, 20 mm",
+    "R(0.3)": "fingers, 0.3 rad",
+    "R(0.5)": "fingers, 0.5 rad",
+    "B(0.01,0.3)": "translation, 10 mm, and fingers, 0.3 rad",
+    "missing(0.2,0.01)": "a fifth of the frames lost, error in those",
+    "beta(0.01,0.3,0.05)": "one-sided (GeneOH's Beta noise)",
+    "drift(0.01)": "slow drift, 10 mm",
+    "bias(0.01)": "constant offset, 10 mm",
+}
+"""The README's words for them, in its order."""
+COPIED = {
+    "myodm errors": ("benchmark", "myodm", "MPJPE, and depth"),
+    "myodm ratios": ("benchmark", "myodm", "Ours over the others"),
+    "open_grasps errors": ("benchmark", "open_grasps", "MPJPE, and depth"),
+    "open_grasps ratios": ("benchmark", "open_grasps", "Ours over the others"),
+    "two hands": ("two_hands", "open_grasps", "Hand by hand"),
+}
+"""Tables of a run's results.md: the run, the data set, how the line above the table begins."""
+
+
+def main(runs: Path) -> None:
+    tables = {"readme": readme_table(json.loads(read(runs / "benchmark" / "results.json")))}
+    for name, (run, dataset, line) in COPIED.items():
+        tables[name] = table_below(runs / run / "results.md", dataset, line)
+    for page in PAGES:
+        page.write_text(with_tables(page, tables), encoding="utf-8")
+        print(page)
+    shutil.copy(runs / "benchmark" / "plots" / "myodm_error.png", ROOT / "docs" / "benchmark_error.png")
+
+
+def readme_table(results: list[dict]) -> str:
+    """The mean joint errors (mm) on real grasps, the least of each row in bold."""
+    found = {(r["noise"], r["method"], r["metric"]): r["mean"] for r in results if r["dataset"] == "myodm"}
+    lines = ["| noise | input | best filter | ours, no network | ours |", "| --- | --- | --- | --- | --- |"]
+    for noise, words in NOISES.items():
+        metric = "mpjpe_missing" if noise.startswith("missing") else "mpjpe"
+        filters = [mean for (n, m, k), mean in found.items() if (n, k) == (noise, metric) and m.startswith("filter:")]
+        errors = [f"{found[noise, 'input', metric]:.1f}", f"{min(filters):.1f}"]
+        errors += [f"{found[noise, method, metric]:.1f}" for method in ("fit", "ours")]
+        least = min(errors, key=float)
+        lines.append(f"| {words} | {' | '.join(f'**{e}**' if e == least else e for e in errors)} |")
+    return "\n".join(lines)
+
+
+def table_below(path: Path, dataset: str, line: str) -> str:
+    """The table that follows the line in the data set's section of a results.md."""
+    section = re.search(rf"^## {dataset},.*?(?=^## |\Z)", read(path), re.MULTILINE | re.DOTALL)
+    table = section and re.search(rf"^{re.escape(line)}.*?\n\n((?:\|.*\n)+)", section[0], re.MULTILINE)
+    if not table:
+        raise bad_input(path, dataset, f"a table below '{line} ...'", "none")
+    return table[1].rstrip()
+
+
+def with_tables(page: Path, tables: dict[str, str]) -> str:
+    """The page's text with the tables that it has marks for."""
+    return re.sub(
+        r"(<!-- table: (.*?) -->\n).*?(\n<!-- end -->)",
+        lambda match: match[1] + tables[match[2]] + match[3],
+        read(page),
+        flags=re.DOTALL,
+    )
+
+
+def read(path: Path) -> str:
+    if not path.is_file():
+        raise bad_input(path, "file", "a benchmark's results", "no such file")
+    return path.read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "runs")

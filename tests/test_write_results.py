@@ -1,0 +1,65 @@
+"""scripts/write_results.py: a benchmark's tables take the place of those in README.md and docs/results.md."""
+
+import importlib.util
+import json
+import re
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from toch_jax.benchmark import Benchmark, results_text
+from toch_jax.evaluate.report import Result, Table, summarise
+
+ROOT = Path(__file__).parents[1]
+SPEC = importlib.util.spec_from_file_location("write_results", ROOT / "scripts" / "write_results.py")
+assert SPEC is not None
+assert SPEC.loader is not None
+write_results = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(write_results)
+
+ERRORS = {"input": 31.0, "filter:kalman:object": 21.0, "filter:gaussian:world": 22.0, "fit": 12.0, "ours": 11.0}
+METRICS = ("mpjpe", "mpjpe_missing", "mpjpe_right", "mpjpe_left")
+
+
+def run(folder: Path, datasets: tuple[str, ...]) -> None:
+    """A folder as `toch benchmark` writes it, of two clips with the errors above."""
+    table: Table = {clip: {m: dict.fromkeys(METRICS, e) for m, e in ERRORS.items()} for clip in ("a", "b")}
+    tables = {dataset: dict.fromkeys(write_results.NOISES, table) for dataset in datasets}
+    results: list[Result] = []
+    for dataset, under in tables.items():
+        for noise, scores in under.items():
+            results += summarise(dataset, noise, scores)
+    (folder / "plots").mkdir(parents=True)
+    (folder / "plots" / "myodm_error.png").write_bytes(b"picture")
+    (folder / "results.json").write_text(json.dumps([asdict(result) for result in results]))
+    experiment = Benchmark(noises=dict.fromkeys(datasets, tuple(write_results.NOISES)))
+    (folder / "results.md").write_text(results_text(experiment, folder, tables, results))
+
+
+def test_every_table_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "docs").mkdir()
+    pages = [tmp_path / page.relative_to(ROOT) for page in write_results.PAGES]
+    for page in pages:
+        shutil.copy(ROOT / page.relative_to(tmp_path), page)
+    before = [page.read_text(encoding="utf-8") for page in pages]
+    monkeypatch.setattr(write_results, "ROOT", tmp_path)
+    monkeypatch.setattr(write_results, "PAGES", pages)
+    run(tmp_path / "runs" / "benchmark", ("myodm", "open_grasps"))
+    run(tmp_path / "runs" / "two_hands", ("open_grasps",))
+    write_results.main(tmp_path / "runs")
+    block = re.compile(r"<!-- table: (.*?) -->\n(.*?)\n<!-- end -->", re.DOTALL)
+    names = []
+    for page, old in zip(pages, before, strict=True):
+        new = page.read_text(encoding="utf-8")
+        assert block.sub("", new) == block.sub("", old)
+        for name, table in block.findall(new):
+            names.append(name)
+            rows = table.splitlines()[2:]
+            assert len(rows) == len(write_results.NOISES)
+            # the tables are the run's: each says 11 mm of ours or 11 over one of the others
+            assert all(re.search(r"\b11\.0\b|\b0\.52\b", row) for row in rows), name
+    assert sorted(names) == sorted(["readme", *write_results.COPIED])
+    assert "| translation, 10 mm | 31.0 | 21.0 | 12.0 | **11.0** |" in pages[0].read_text(encoding="utf-8")
+    assert (tmp_path / "docs" / "benchmark_error.png").read_bytes() == b"picture"
