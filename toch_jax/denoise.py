@@ -12,7 +12,7 @@ from tqdm import tqdm
 from toch_jax.denoiser.checkpoints import Denoiser
 from toch_jax.errors import InputError, bad_input, naming
 from toch_jax.evaluate.clip import measure, metrics_table, sequence_parts, summed_up
-from toch_jax.pipeline import refine
+from toch_jax.pipeline import HandForm, repair
 from toch_jax.progress import Progress, each_clip, silent
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.view.picture import draw_picture
@@ -50,20 +50,25 @@ def denoise_file(
     denoiser: Denoiser | None,
     object_mesh: Path | None = None,
     object_scale: float = 1.0,
+    hand: HandForm = "given",
     picture: bool = True,
     progress: Progress = silent,
 ) -> Report:
     """Repair one file. `target` (.npz) and its picture (.png beside it) appear whole or not at all.
+
+    `hand`: the form in which the hands are written, see `refine`. Of hands that are written as joints alone, the table
+    and the picture show the skin of the hand model that was fitted to them.
 
     `progress` is called with the name of each stage. Raises InputError for what is wrong with the file.
     """
     progress("reading")
     sequence = load_sequence(source, object_mesh, object_scale=object_scale)
     start = time.perf_counter()
-    clean = refine(sequence, denoiser, progress=progress)
+    repaired = repair(sequence, denoiser, progress=progress)
+    clean = repaired.given if hand == "given" else repaired.model
     seconds = time.perf_counter() - start
     progress("metrics")
-    rows, parts = rows_of(sequence, clean), sequence_parts(sequence)
+    rows, parts = rows_of(sequence, clean, (repaired.tracked, repaired.model)), sequence_parts(sequence)
     truth = rows.get("truth")
     metrics = {name: measure(sequence, hands, truth, parts) for name, hands in rows.items()}
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -86,6 +91,7 @@ def denoise_folder(
     denoiser: Denoiser | None,
     object_mesh: Path | None = None,
     object_scale: float = 1.0,
+    hand: HandForm = "given",
     picture: bool = True,
 ) -> FolderReport:
     """Repair every .npz of a folder into another, and print each one's report as it is done.
@@ -107,7 +113,7 @@ def denoise_folder(
             kept.append(file.name)
             continue
         try:
-            report = denoise_file(file, result, denoiser, object_mesh, object_scale, picture, progress)
+            report = denoise_file(file, result, denoiser, object_mesh, object_scale, hand, picture, progress)
         except InputError as fault:
             refused[file.name] = naming(file, fault)
             continue

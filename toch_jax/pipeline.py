@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,22 +28,21 @@ from toch_jax.field.contact_field import contact_field
 from toch_jax.fit.correspondence import field_term, joint_term, weighted
 from toch_jax.fit.fit import Solved, bucket, pad_motion, pad_params, pad_seen, solve_hand
 from toch_jax.fit.noise import denoiser_share
-from toch_jax.fit.residual import add_residual
 from toch_jax.fit.settings import DEFAULT, FitSettings
-from toch_jax.fit.skin_binding import Binding, bind, carry
+from toch_jax.fit.skin_binding import Binding, bind
 from toch_jax.fit.smooth import smooth_track
 from toch_jax.fit.state import state_from_params
 from toch_jax.fit.together import fit_together
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
-from toch_jax.host import pad_last, put, repeat, stack, take
+from toch_jax.hand_forms import Repaired, given_as, in_both_forms
+from toch_jax.host import pad_last, put, repeat, take
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import samples_from_part, samples_in_frame
 from toch_jax.progress import Progress, compilation_told, each_clip, reporter, silent
-from toch_jax.sequence.joint_order import to_openpose
 from toch_jax.sequence.part_frame import hand_to_world
-from toch_jax.sequence.types import Hands, Sequence
+from toch_jax.sequence.types import Sequence
 from toch_jax.tracked_hand import TrackedHand, tracked_hands
 
 N_SAMPLES = 2000
@@ -53,6 +52,9 @@ N_KEPT = 4
 """Objects kept for the next clip: one takes 1.5 s to build, and 8 MB for each part beside its mesh."""
 _kept: dict[bytes, ObjectModel] = {}
 """By the bytes of the mesh, the oldest first."""
+
+
+HandForm = Literal["given", "model"]
 
 
 class Seen(NamedTuple):
@@ -75,9 +77,10 @@ def refine(
     *,
     settings: FitSettings | None = None,
     object: ObjectModel | None = None,
+    hand: HandForm = "given",
     progress: bool | Progress = False,
 ) -> Sequence:
-    """The sequence with its hands repaired: parameters, joints, vertices, and a sigma for each joint and frame.
+    """The sequence with its hands repaired, and a sigma for each joint and frame.
 
     Runs on JAX's default device, but is no function to trace: no jit, vmap or grad of it. The first clip of each padded
     length (16, 32, 64 frames, then multiples of 64) compiles for about a minute; compiled code is kept on disk.
@@ -89,14 +92,29 @@ def refine(
             the hand is fitted to its own track, smooth motion and non-penetration alone.
         settings: What the fit assumes of hands and trackers; None: as tuned.
         object: The sequence's object, where it has been built before (`sequence_object`).
+        hand: "given": in the form in which it came: parameters, the tracker's own joints, or its own points; "model":
+            parameters, joints and vertices of the hand model, which may lie millimetres from those joints or points.
         progress: Whether to write each stage to standard error as it begins; or a function to call with its name,
             perhaps from another thread.
     """
+    repaired = repair(sequence, denoiser, settings=settings, object=object, progress=progress)
+    return repaired.given if hand == "given" else repaired.model
+
+
+def repair(
+    sequence: Sequence,
+    denoiser: Denoiser | str | Path | None = "default",
+    *,
+    settings: FitSettings | None = None,
+    object: ObjectModel | None = None,
+    progress: bool | Progress = False,
+) -> Repaired:
+    """`refine`, in all forms of the hand."""
     keep_compiled()
     network, tell = as_denoiser(denoiser), reporter(progress)
     with compilation_told(tell):
         look_at = None if network is None else partial(look, denoiser=network, progress=tell)
-        return refine_by(sequence, look_at, settings or DEFAULT, object, tell)
+        return repair_by(sequence, look_at, settings or DEFAULT, object, tell)
 
 
 def refine_many(
@@ -118,17 +136,17 @@ def refine_many(
 
 
 @exactly
-def refine_by(
+def repair_by(
     sequence: Sequence,
     look: Look | None,
     settings: FitSettings = DEFAULT,
     object: ObjectModel | None = None,
     progress: Progress = silent,
-) -> Sequence:
-    """`refine`, with any way to look at the tracked hands."""
+) -> Repaired:
+    """`repair`, with any way to look at the tracked hands."""
     progress("object")
     object = (sequence_object(sequence) if object is None else object).without_mesh()
-    progress(f"hand from {given(sequence.hands)}")
+    progress(f"hand from {given_as(sequence.hands)}")
     hands = tracked_hands(sequence)
     looked = [None if look is None else look(each, object) for each in hands]
     progress("fit")
@@ -141,23 +159,7 @@ def refine_by(
     places = take(hands[0].motion, [hand.part for hand in hands])
     fitted = fit_together(solved, [hand.surface for hand in hands], places, settings)
     params = [_in_world(sequence, hand, each.params) for hand, each in zip(hands, fitted, strict=True)]
-    skins = [
-        skin_frames(hand.model, each)[0] if binding is None else carry(hand.model, each, binding)
-        for hand, each, binding in zip(hands, params, bindings, strict=True)
-    ]
-    joints = [skin_frames(hand.model, each)[1] for hand, each in zip(hands, params, strict=True)]
-    sigma = [add_residual(each.joint_sigma, hand.residual) for hand, each in zip(hands, fitted, strict=True)]
-    return sequence.replace(
-        hand_model=sequence.hand_model or "open",
-        hands=Hands(
-            params=stack(params),
-            joints=stack([put(to_openpose(np.asarray(each))) for each in joints]),
-            vertices=stack(skins),
-            vertex_order=sequence.hands.vertex_order if given(sequence.hands) == "points" else hands[0].model.name,
-        ),
-        hand_joint_sigma=stack([put(to_openpose(np.asarray(each), -1)) for each in sigma]),
-        notes=(*sequence.notes, *(note for hand in hands for note in hand.notes)),
-    )
+    return in_both_forms(sequence, hands, params, [each.joint_sigma for each in fitted], bindings)
 
 
 def sequence_object(sequence: Sequence) -> ObjectModel:
@@ -175,7 +177,7 @@ def sequence_object(sequence: Sequence) -> ObjectModel:
 
 def _bound(sequence: Sequence, tracked: TrackedHand) -> Binding | None:
     """The tracker's own points, where it gave no more than points."""
-    if given(sequence.hands) != "points":
+    if given_as(sequence.hands) != "points":
         return None
     assert sequence.hands.vertices is not None
     return bind(tracked.model, tracked.world, take(sequence.hands.vertices, tracked.hand), tracked.seen)
@@ -206,11 +208,6 @@ def _in_world(sequence: Sequence, tracked: TrackedHand, params: HandParams) -> H
     """World parameters, (T, ...) axes, betas too; from those in the part's frame, betas (S,)."""
     world = hand_to_world(tracked.model, params, sequence, tracked.part)
     return world.replace(betas=repeat(world.betas, sequence.n_frames))
-
-
-def given(hands: Hands) -> str:
-    """What of the hands is read."""
-    return "parameters" if hands.params is not None else "joints" if hands.joints is not None else "points"
 
 
 def look(tracked: TrackedHand, object: ObjectModel, denoiser: Denoiser, progress: Progress = silent) -> Seen:

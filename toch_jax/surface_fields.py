@@ -10,8 +10,9 @@ from scipy.special import expit
 from toch_jax.compile_cache import keep_compiled
 from toch_jax.denoiser.checkpoints import Denoiser, as_denoiser
 from toch_jax.device import exactly
+from toch_jax.hand_forms import given_as
 from toch_jax.object.model import ObjectModel
-from toch_jax.pipeline import given, look, read_clip, sequence_object
+from toch_jax.pipeline import look, read_clip, sequence_object
 from toch_jax.progress import Progress, compilation_told, reporter
 from toch_jax.sequence.types import Sequence
 from toch_jax.tracked_hand import TrackedHand, tracked_hands
@@ -80,7 +81,7 @@ def contact_fields(
     with compilation_told(tell):
         tell("object")
         object = sequence_object(sequence).without_mesh()
-        tell(f"hand from {given(sequence.hands)}")
+        tell(f"hand from {given_as(sequence.hands)}")
         return tuple(_field(sequence, hand, object, network, tell) for hand in tracked_hands(sequence))
 
 

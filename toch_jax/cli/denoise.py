@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 from textwrap import indent
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -17,6 +17,7 @@ def denoise(
     object: OptionalFile = None,
     object_scale: float = 1.0,
     denoiser: Annotated[str, tyro.conf.arg(metavar="FILE|default|none")] = "default",
+    hand: Annotated[Literal["given", "model"], tyro.conf.arg(metavar="given|model")] = "given",
     picture: bool = True,
 ) -> int:
     """Repair a tracked sequence, or every sequence of a folder.
@@ -27,6 +28,8 @@ def denoise(
         object: The object's mesh, if the sequence file holds none: any format that trimesh reads, in metres.
         object_scale: Factor for the vertices of the object's mesh, wherever it comes from: 0.001 for millimetres.
         denoiser: A file that `toch train` wrote; "default" is the network in the package, "none" fits without one.
+        hand: "given" writes hands in the form in which they came: parameters, the tracker's own joints, or its own
+            points. "model" writes parameters, joints and mesh of the hand model, whatever came.
         picture: Write a before/after picture (.png) beside each result.
     """
     from toch_jax.denoise import denoise_file, denoise_folder, folder_text, report_text
@@ -37,7 +40,7 @@ def denoise(
         raise bad_input(sequence, "SEQUENCE", "a file or a folder", "nothing")
     network = None if denoiser == "none" else load_denoiser(denoiser)
     if sequence.is_dir():
-        done = denoise_folder(sequence, output, network, object, object_scale, picture)
+        done = denoise_folder(sequence, output, network, object, object_scale, hand, picture)
         for fault in done.refused.values():
             print(indent(str(fault), "toch: "), file=sys.stderr)
         print(folder_text(done))
@@ -46,7 +49,7 @@ def denoise(
         output = output / sequence.name
     if output.suffix != ".npz":
         raise bad_input(output, "-o", "a file name that ends in .npz", output.name)
-    report = denoise_file(sequence, output, network, object, object_scale, picture, to_stderr)
+    report = denoise_file(sequence, output, network, object, object_scale, hand, picture, to_stderr)
     print(report_text(report))
     print(f"result -> {output}")
     if report.picture is not None:

@@ -11,7 +11,7 @@ from toch_jax.fit.settings import DEFAULT
 from toch_jax.hand.model import HandParams
 from toch_jax.host import take
 from toch_jax.object.model import ObjectModel
-from toch_jax.pipeline import Seen, look, read_clip, refine_by
+from toch_jax.pipeline import Seen, look, read_clip, repair_by
 from toch_jax.sequence.part_frame import hand_to_part
 from toch_jax.sequence.types import Sequence
 from toch_jax.tracked_hand import TrackedHand
@@ -34,7 +34,7 @@ def fit_clean_field(sequence: Sequence, object: ObjectModel | None = None) -> Se
         logit = jnp.where(field.mask, SURE, -SURE)
         return Seen(Estimate(FieldEstimate(logit, field.distance, field.correspondence, doubt, doubt)), points, normals)
 
-    return refine_by(sequence, look, DEFAULT.replace(field_strength=1.0), object)
+    return repair_by(sequence, look, DEFAULT.replace(field_strength=1.0), object).model
 
 
 def fit_true_mask(denoiser: Denoiser, sequence: Sequence, object: ObjectModel | None = None) -> Sequence:
@@ -46,7 +46,7 @@ def fit_true_mask(denoiser: Denoiser, sequence: Sequence, object: ObjectModel | 
         field = seen.estimate.field.replace(mask_logit=jnp.where(mask, SURE, -SURE))
         return seen._replace(estimate=seen.estimate.replace(field=field))
 
-    return refine_by(sequence, look_again, object=object)
+    return repair_by(sequence, look_again, object=object).model
 
 
 def _true_field(

@@ -1,6 +1,7 @@
 """The versions of a sequence's hands that are shown together, by name: before, after, truth."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from toch_jax.errors import bad_input
@@ -20,10 +21,18 @@ def posed(sequence: Sequence) -> list[PosedHand]:
     return pose_hands(sequence, _models(sequence))
 
 
-def rows_of(sequence: Sequence, clean: Sequence | None = None) -> Rows:
-    """The tracked hands ("before"), the repaired ones ("after") and the ground truth ("truth"), where there are any."""
+def rows_of(sequence: Sequence, clean: Sequence | None = None, skins: tuple[Sequence, Sequence] | None = None) -> Rows:
+    """The tracked hands ("before"), the repaired ones ("after") and the ground truth ("truth"), where there are any.
+
+    `skins`: both again as parameters of the hand model; hands that are joints alone get their skin from there.
+    """
     truth = pose_truth(sequence, _models(sequence))
     rows = {"before": posed(sequence), "after": None if clean is None else posed(clean), "truth": truth}
+    for name, skin in zip(("before", "after"), skins or (), strict=False):
+        rows[name] = [
+            replace(hand, vertices=model.vertices, faces=model.faces) if hand.vertices is None else hand
+            for hand, model in zip(rows[name] or [], posed(skin), strict=True)
+        ]
     return {name: hands for name, hands in rows.items() if hands is not None}
 
 
