@@ -1,3 +1,5 @@
+import tracemalloc
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -74,7 +76,28 @@ def test_intersection_volume_of_two_balls(drop: int, relative: float) -> None:
 
 
 def test_solid_voxels_fill_the_ball() -> None:
-    assert len(PART.voxels) * contact.VOXEL_PITCH_M**3 == pytest.approx(BALL.volume, rel=0.01)
+    far = np.full(3, 1.0)
+    ball = np.asarray(BALL.vertices), FACES
+    voxels = contact.solid_voxels(*ball, -far, far)
+    assert len(voxels) * contact.VOXEL_PITCH_M**3 == pytest.approx(BALL.volume, rel=0.01)
+    low, high = np.array([0.01, -1, -0.02]), np.array([0.03, 1, 0.02])
+    within = voxels[((voxels >= low) & (voxels <= high)).all(axis=1)]
+    np.testing.assert_allclose(contact.solid_voxels(*ball, low, high), within, atol=1e-12)
+    assert len(contact.solid_voxels(*ball, far, 2 * far)) == 0
+
+
+def test_volume_in_a_large_open_object_takes_little_memory() -> None:
+    """A crate of 2.4 m without its lid, whose floor the ball reaches into by half."""
+    crate = trimesh.creation.box(extents=(2.4, 2.4, 1.0))
+    part = contact.object_part(crate.vertices, np.asarray(crate.faces)[(crate.face_normals[:, 2] < 0.5)])
+    ball = np.asarray(BALL.vertices)[None] + [0.3, 0.0, -0.5]
+    tracemalloc.start()
+    volumes, exact = contact.intersection_volumes_cm3(ball, FACES, part)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert not exact
+    np.testing.assert_allclose(volumes, BALL.volume / 2 * 1e6, rtol=0.03)
+    assert peak < 50e6
 
 
 def test_object_parts() -> None:

@@ -55,14 +55,6 @@ class Part:
         """The part as a solid, or None where it is not one."""
         return _manifold(self.vertices, self.faces)
 
-    @cached_property
-    def voxels(self) -> Float[np.ndarray, "M 3"]:
-        """Centres of the cells of a cubic grid (side VOXEL_PITCH_M) that lie inside the part."""
-        low, high = self.vertices.min(axis=0), self.vertices.max(axis=0)
-        axes = [np.arange(a + VOXEL_PITCH_M / 2, b, VOXEL_PITCH_M) for a, b in zip(low, high, strict=True)]
-        grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-        return grid[self.winding.winding_number(grid) > INSIDE]
-
 
 def object_parts(
     vertices: Float[np.ndarray, "Vo 3"], faces: Int[np.ndarray, "Fo 3"], vertex_part: Int[np.ndarray, "Vo"]
@@ -152,9 +144,9 @@ def intersection_volumes_cm3(
 ) -> tuple[Float[np.ndarray, "T"], bool]:
     """Volume shared by the solid hand and the solid part in each frame.
 
-    Exact (mesh boolean) where both are closed manifolds; else the count of the part's solid voxels that lie
-    inside the hand. The second value says whether all are exact. The hand's mesh should be closed; where
-    it folds into itself the boolean counts it twice (a fist: 1 %).
+    Exact (mesh boolean) where both are closed manifolds; else by the hand's solid voxels that lie inside the part: they
+    take memory for the hand's size, whatever the part's. The second value says whether all are exact. The hand's mesh
+    should be closed; where it folds into itself the boolean counts it twice (a fist: 1 %).
     """
     volumes, exact, solid = np.zeros(len(hand_vertices)), True, part.solid
     faces = np.ascontiguousarray(hand_faces, np.int64)
@@ -163,13 +155,29 @@ def intersection_volumes_cm3(
         if solid is not None and hand is not None:
             volumes[frame] = (hand ^ solid).volume() * 1e6
             continue
-        voxels = part.voxels
-        near = voxels[((voxels >= vertices.min(axis=0)) & (voxels <= vertices.max(axis=0))).all(axis=-1)]
-        if len(near):
-            inside = igl.fast_winding_number(vertices, faces, near) > INSIDE
+        voxels = solid_voxels(vertices, faces, part.vertices.min(axis=0), part.vertices.max(axis=0))
+        if len(voxels):
+            inside = part.winding.winding_number(voxels) > INSIDE
             volumes[frame] = inside.sum() * VOXEL_PITCH_M**3 * 1e6
         exact = False
     return volumes, exact
+
+
+def solid_voxels(
+    vertices: Float[np.ndarray, "V 3"],
+    faces: Int[np.ndarray, "F 3"],
+    low: Float[np.ndarray, "3"],
+    high: Float[np.ndarray, "3"],
+) -> Float[np.ndarray, "M 3"]:
+    """Centres of the cells of a cubic grid (side VOXEL_PITCH_M) that lie inside the mesh and between `low` and `high`.
+
+    The grid's planes are multiples of the side in the frame of the coordinates, whatever the mesh.
+    """
+    start = np.floor(np.maximum(low, vertices.min(axis=0)) / VOXEL_PITCH_M)
+    stop = np.ceil(np.minimum(high, vertices.max(axis=0)) / VOXEL_PITCH_M)
+    axes = [(np.arange(first, last) + 0.5) * VOXEL_PITCH_M for first, last in zip(start, stop, strict=True)]
+    cells = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    return cells[igl.fast_winding_number(vertices, faces, cells) > INSIDE] if len(cells) else cells
 
 
 def samples_in_contact(field: ContactField, within: float = CONTACT_SAMPLE_M) -> Bool[np.ndarray, "*batch N"]:
