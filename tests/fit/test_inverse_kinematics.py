@@ -120,9 +120,53 @@ def test_unordered_points(side: Side) -> None:
     rng = np.random.default_rng(0)
     some = rng.choice(model.v_template.shape[0], 200, replace=False)
     points = turned(np.asarray(skin_frames(model, per_frame(truth))[0])[:, some])
-    found = params_from_vertices(model, jnp.asarray(points), "unordered", all_seen(N_FRAMES)).params
+    registered = params_from_vertices(model, jnp.asarray(points), "unordered", all_seen(N_FRAMES))
+    found = registered.params
     assert gap(model, found, points) < 0.001
+    assert registered.skin_gap == pytest.approx(gap(model, found, points), rel=0.3)
     assert joint_error(model, found, turned(joints_of(model, truth))).mean() < 0.005
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_noise_on_unordered_points_leaves_the_hand_its_size(hand: HandModel, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = grasp().replace(betas=jnp.asarray([-1.0, *0.5 * rng.normal(size=9)], jnp.float32))
+    skin = np.asarray(skin_frames(hand, per_frame(truth))[0])
+    points = skin[:, rng.choice(skin.shape[1], 778, replace=False)]
+    points = jnp.asarray(points + 0.001 * rng.normal(size=points.shape), jnp.float32)
+    found = params_from_vertices(hand, points, "unordered", all_seen(N_FRAMES)).params
+    assert abs(float(found.betas[0]) + 1) < 0.5
+    assert np.linalg.norm(posed_skin(hand, found) - skin, axis=-1).mean() < 0.004
+
+
+def test_what_the_hand_cannot_meet_is_told(hand: HandModel) -> None:
+    """A tip 20 mm off for good, under noise of 2 mm; then a hand that is 1.3 times as large as the mean."""
+    joints = joints_of(hand, grasp())
+    longer = joints.copy()
+    beyond = joints[:, 18] - joints[:, 9]
+    longer[:, 18] += 0.02 * beyond / np.linalg.norm(beyond, axis=-1, keepdims=True)
+    noise = 0.002 * np.random.default_rng(0).normal(size=joints.shape)
+    found = params_from_joints(hand, jnp.asarray(longer + noise, jnp.float32), all_seen(N_FRAMES))
+    off = np.linalg.norm((longer - joints_of(hand, found.params)).mean(axis=0), axis=-1)
+    assert found.residual[18] > 0.004
+    np.testing.assert_allclose(found.residual, off, atol=0.002)
+    assert found.skin_gap is None
+    assert found.notes[0].startswith("fitted to 21 joints with ")
+    assert len(found.notes) == 1
+    large = params_from_joints(hand, jnp.asarray(1.3 * joints, jnp.float32), all_seen(N_FRAMES))
+    assert np.abs(large.params.betas).max() <= 3
+    assert "times as large as the mean adult's hand" in large.notes[1]
+
+
+def test_joints_and_points_of_no_hand_are_refused(hand: HandModel) -> None:
+    rng = np.random.default_rng(0)
+    joints = joints_of(hand, grasp())[:, [0, *(1 + rng.permutation(20))]]
+    with pytest.raises(InputError, match=r"^sequence: hand_joints: expected the 21 joints of a person's hand in"):
+        params_from_joints(hand, jnp.asarray(joints), all_seen(N_FRAMES))
+    skin = np.asarray(skin_frames(hand, per_frame(grasp()))[0])
+    skin = skin[:, rng.permutation(skin.shape[1])]
+    with pytest.raises(InputError, match=r'hand_vertices: expected points on .* is hand_vertex_order "open" right'):
+        params_from_vertices(hand, jnp.asarray(skin), "open", all_seen(N_FRAMES))
 
 
 def test_points_of_the_other_side_are_refused(hand: HandModel) -> None:

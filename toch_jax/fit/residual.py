@@ -24,19 +24,24 @@ def framewise(params: HandParams) -> HandParams:
 def joint_residual(
     model: HandModel, params: HandParams, joints: Float[np.ndarray, "T 21 3"], seen: Bool[np.ndarray, "T"]
 ) -> Float[np.ndarray, "21"]:
-    """Length of each joint's mean offset as the wrist sees it, metres. What noise leaves in that mean is taken off.
+    """How far each joint stays off the hand's as the wrist sees it, metres. Joints that are NaN are skipped.
 
-    Joints that are NaN are skipped; a joint that no frame has gets NEVER_SEEN.
+    A joint that no frame has gets NEVER_SEEN.
     """
     off = joints - np.asarray(skin_frames(model, framewise(params))[1])
     wrist = Rotation.from_rotvec(np.asarray(params.global_orient)).as_matrix()
     local = np.einsum("tab,tja->tjb", wrist, off)[seen]
-    known = np.isfinite(local).all(axis=-1)[..., None]
+    absent = np.isnan(local).any(axis=-1).all(axis=0)
+    return np.where(absent, NEVER_SEEN, steady(local)).astype(np.float32)
+
+
+def steady(offset: Float[np.ndarray, "T K C"]) -> Float[np.ndarray, "K"]:
+    """Length of the mean over frames, less what noise that is new in each frame leaves in a mean; NaN is skipped."""
+    known = np.isfinite(offset).all(axis=-1)[..., None]
     count = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, local, 0).sum(axis=0) / count
-    noise = (np.where(known, local - mean, 0) ** 2).sum(axis=0) / np.maximum(count - 1, 1) / count
-    residual = np.sqrt(np.maximum((mean**2 - noise).sum(axis=-1), 0))
-    return np.where(known.any(axis=0)[:, 0], residual, NEVER_SEEN).astype(np.float32)
+    mean = np.where(known, offset, 0).sum(axis=0) / count
+    noise = (np.where(known, offset - mean, 0) ** 2).sum(axis=0) / np.maximum(count - 1, 1) / count
+    return np.sqrt(np.maximum((mean**2 - noise).sum(axis=-1), 0))
 
 
 def add_residual(sigma: Float[Array, "T 21"], residual: Float[np.ndarray, "21"]) -> Float[Array, "T 21"]:
