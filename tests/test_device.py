@@ -12,7 +12,7 @@ from plain import plain_jit
 from toch_jax.cli import main
 from toch_jax.device import exactly
 from toch_jax.field.rays import nearest_hits
-from toch_jax.pipeline import Seen, refine_by
+from toch_jax.pipeline import Seen, repair_by
 from toch_jax.sequence.file import load_sequence
 
 
@@ -44,7 +44,7 @@ def test_a_repair_has_exact_products(example_file: Path) -> None:
         raise Stop
 
     with pytest.raises(Stop):
-        refine_by(load_sequence(example_file).frames(28, 44), look)
+        repair_by(load_sequence(example_file).frames(28, 44), look)
 
 
 def test_commands_have_exact_products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

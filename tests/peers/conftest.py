@@ -1,5 +1,7 @@
 """A clean clip of a hand that holds an object, and what is done to it."""
 
+from pathlib import Path
+
 import pytest
 
 from toch_jax.object.model import ObjectModel
@@ -7,14 +9,11 @@ from toch_jax.pipeline import sequence_object
 from toch_jax.sequence.file import load_sequence
 from toch_jax.sequence.types import Sequence
 
-FRAMES = 16
-
 
 @pytest.fixture(scope="session")
-def held(example_file) -> Sequence:
-    """Frames of the example in which the true hand holds the object, as if a tracker had given them."""
-    clip = load_sequence(example_file).frames(28, 28 + FRAMES)
-    return clip.replace(hands=clip.truth, truth=None)
+def held() -> Sequence:
+    """A clean hand that holds a camera: tests/golden/make_held_camera.py."""
+    return load_sequence(Path(__file__).parents[1] / "golden" / "held_camera.npz")
 
 
 @pytest.fixture(scope="session")
