@@ -117,8 +117,7 @@ def test_file_to_file_with_its_table_and_picture(pushed: Sequence, clean: Sequen
     source, target = tmp_path / "tracked.npz", tmp_path / "clean.npz"
     save_sequence(source, pushed.replace(truth=clean.hands))
     report = denoise_file(source, target, load_denoiser())
-    rows = {line[:40].strip(): line.split()[-2:] for line in report.table.splitlines()}
-    before, after = (float(cell) for cell in rows["depth of one hand in another, mean (mm)"])
+    before, after = (report.metrics[row]["hands_depth_mean_mm"] for row in ("before", "after"))
     assert after < 0.5 * before
     assert report.picture is not None
     assert imread(report.picture).std() > 0.01

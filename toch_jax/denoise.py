@@ -51,6 +51,7 @@ def denoise_file(
     object_mesh: Path | None = None,
     object_scale: float = 1.0,
     hand: HandForm = "given",
+    keep_object: bool = False,
     picture: bool = True,
     progress: Progress = silent,
 ) -> Report:
@@ -66,6 +67,8 @@ def denoise_file(
     start = time.perf_counter()
     repaired = repair(sequence, denoiser, progress=progress)
     clean = repaired.given if hand == "given" else repaired.model
+    if keep_object:
+        clean = clean.replace(object_motion=sequence.object_motion)
     seconds = time.perf_counter() - start
     progress("metrics")
     rows, parts = rows_of(sequence, clean, (repaired.tracked, repaired.model)), sequence_parts(sequence)
@@ -92,6 +95,7 @@ def denoise_folder(
     object_mesh: Path | None = None,
     object_scale: float = 1.0,
     hand: HandForm = "given",
+    keep_object: bool = False,
     picture: bool = True,
 ) -> FolderReport:
     """Repair every .npz of a folder into another, and print each one's report as it is done.
@@ -113,7 +117,9 @@ def denoise_folder(
             kept.append(file.name)
             continue
         try:
-            report = denoise_file(file, result, denoiser, object_mesh, object_scale, hand, picture, progress)
+            report = denoise_file(
+                file, result, denoiser, object_mesh, object_scale, hand, keep_object, picture, progress
+            )
         except InputError as fault:
             refused[file.name] = naming(file, fault)
             continue

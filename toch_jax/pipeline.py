@@ -41,8 +41,10 @@ from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import samples_from_part, samples_in_frame
 from toch_jax.progress import Progress, compilation_told, each_clip, reporter, silent
-from toch_jax.sequence.part_frame import hand_to_world
+from toch_jax.sequence.part_frame import move_hand
 from toch_jax.sequence.types import Sequence
+from toch_jax.track.object_pose import part_middles, track_object
+from toch_jax.track.reference_frame import Pose, between, fit_frame, move_terms, part_pose, parts_in_frame
 from toch_jax.tracked_hand import TrackedHand, tracked_hands
 
 N_SAMPLES = 2000
@@ -78,6 +80,7 @@ def refine(
     settings: FitSettings | None = None,
     object: ObjectModel | None = None,
     hand: HandForm = "given",
+    keep_object: bool = False,
     progress: bool | Progress = False,
 ) -> Sequence:
     """The sequence with its hands repaired, and a sigma for each joint and frame.
@@ -94,11 +97,13 @@ def refine(
         object: The sequence's object, where it has been built before (`sequence_object`).
         hand: "given": in the form in which it came: parameters, the tracker's own joints, or its own points; "model":
             parameters, joints and vertices of the hand model, which may lie millimetres from those joints or points.
+        keep_object: Whether the object's poses stay as they came, where the hand was repaired beside smoother ones.
         progress: Whether to write each stage to standard error as it begins; or a function to call with its name,
             perhaps from another thread.
     """
     repaired = repair(sequence, denoiser, settings=settings, object=object, progress=progress)
-    return repaired.given if hand == "given" else repaired.model
+    clean = repaired.given if hand == "given" else repaired.model
+    return clean.replace(object_motion=sequence.object_motion) if keep_object else clean
 
 
 def repair(
@@ -147,18 +152,20 @@ def repair_by(
     progress("object")
     object = (sequence_object(sequence) if object is None else object).without_mesh()
     progress(f"hand from {given_as(sequence.hands)}")
+    sequence = with_tracked_object(sequence)
     hands = tracked_hands(sequence)
+    frames = [fit_frame(sequence, hand) for hand in hands]
     looked = [None if look is None else look(each, object) for each in hands]
     progress("fit")
     bindings = [_bound(sequence, hand) for hand in hands]
     solved = [
-        _solve(hand, object, seen, binding, settings)
-        for hand, seen, binding in zip(hands, looked, bindings, strict=True)
+        _solve(sequence, hand, frame, object, seen, binding, settings)
+        for hand, frame, seen, binding in zip(hands, frames, looked, bindings, strict=True)
     ]
-    # each hand's part as the first hand's sees it
-    places = take(hands[0].motion, [hand.part for hand in hands])
+    # each hand's frame as the first hand's sees it
+    places = ObjectMotion(*(put(np.stack(each)) for each in zip(*(between(f, frames[0]) for f in frames), strict=True)))
     fitted = fit_together(solved, [hand.surface for hand in hands], places, settings)
-    params = [_in_world(sequence, hand, each.params) for hand, each in zip(hands, fitted, strict=True)]
+    params = [_in_world(*each) for each in zip(hands, frames, (one.params for one in fitted), strict=True)]
     return in_both_forms(sequence, hands, params, [each.joint_sigma for each in fitted], bindings)
 
 
@@ -183,10 +190,30 @@ def _bound(sequence: Sequence, tracked: TrackedHand) -> Binding | None:
     return bind(tracked.model, tracked.world, take(sequence.hands.vertices, tracked.hand), tracked.seen)
 
 
+def with_tracked_object(sequence: Sequence) -> Sequence:
+    """The sequence with its object's motion smoothed where it shakes, and notes that say so."""
+    middles = part_middles(np.asarray(sequence.object_vertices), np.asarray(sequence.object_vertex_part))
+    tracked = track_object(sequence.object_motion, middles, sequence.fps)
+    notes = (
+        f"object{f', part {part}' if len(middles) > 1 else ''}: its tracked pose shakes by {1e3 * metres:.1f} mm and "
+        f"{np.rad2deg(radians):.1f} degrees a coordinate: smoothed"
+        for part, (metres, radians) in enumerate(zip(tracked.position_noise, tracked.rotation_noise, strict=True))
+        if tracked.is_smoothed[part]
+    )
+    return sequence.replace(object_motion=tracked.motion, notes=(*sequence.notes, *notes))
+
+
 def _solve(
-    tracked: TrackedHand, object: ObjectModel, seen: Seen | None, binding: Binding | None, settings: FitSettings
+    sequence: Sequence,
+    tracked: TrackedHand,
+    frame: Pose,
+    object: ObjectModel,
+    seen: Seen | None,
+    binding: Binding | None,
+    settings: FitSettings,
 ) -> Solved:
-    """One hand fitted by itself, in its part's frame."""
+    """One hand fitted by itself, in its fit frame."""
+    part = between(part_pose(sequence, tracked.part), frame)
     surface, joints = None, None
     if seen is not None:
         field, points, normals = seen.estimate.field, seen.points, seen.normals
@@ -200,14 +227,18 @@ def _solve(
             observed = pad_seen(tracked.seen, size)
             share = denoiser_share(state, observed, settings.tracked_assumed, settings.steady_noise)
             surface, joints = weighted(surface, joints, take(share, np.s_[:n_frames]))
-    given = tracked.model, tracked.params, tracked.seen, tracked.fps
-    return solve_hand(*given, object, tracked.motion, surface, joints, settings, binding)
+        surface, joints = move_terms(surface, joints, part)
+    params = move_hand(tracked.model, tracked.params, *map(put, part))
+    motion = parts_in_frame(sequence, frame)
+    return solve_hand(
+        tracked.model, params, tracked.seen, tracked.fps, object, motion, surface, joints, settings, binding
+    )
 
 
-def _in_world(sequence: Sequence, tracked: TrackedHand, params: HandParams) -> HandParams:
-    """World parameters, (T, ...) axes, betas too; from those in the part's frame, betas (S,)."""
-    world = hand_to_world(tracked.model, params, sequence, tracked.part)
-    return world.replace(betas=repeat(world.betas, sequence.n_frames))
+def _in_world(tracked: TrackedHand, frame: Pose, params: HandParams) -> HandParams:
+    """World parameters, (T, ...) axes, betas too; from those in the fit frame, betas (S,)."""
+    world = move_hand(tracked.model, params, *(put(each, np.float32) for each in frame))
+    return world.replace(betas=repeat(world.betas, len(tracked.seen)))
 
 
 def look(tracked: TrackedHand, object: ObjectModel, denoiser: Denoiser, progress: Progress = silent) -> Seen:

@@ -37,7 +37,7 @@ def error(repaired: Sequence, tracked: Sequence) -> float:
 def test_the_clean_field_says_where_the_hand_is(tracked: Sequence, denoiser: Denoiser) -> None:
     """The representation loses 1 to 2 mm; the denoiser's own field and the tracked hand, several."""
     assert error(fit_clean_field(tracked), tracked) < 2.0
-    assert error(refine(tracked, denoiser), tracked) > 4.0
+    assert error(refine(tracked, denoiser), tracked) > 3.0
 
 
 @pytest.mark.slow

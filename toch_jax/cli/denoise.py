@@ -18,6 +18,7 @@ def denoise(
     object_scale: float = 1.0,
     denoiser: Annotated[str, tyro.conf.arg(metavar="FILE|default|none")] = "default",
     hand: Annotated[Literal["given", "model"], tyro.conf.arg(metavar="given|model")] = "given",
+    keep_object: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     picture: bool = True,
 ) -> int:
     """Repair a tracked sequence, or every sequence of a folder.
@@ -30,6 +31,8 @@ def denoise(
         denoiser: A file that `toch train` wrote; "default" is the network in the package, "none" fits without one.
         hand: "given" writes hands in the form in which they came: parameters, the tracker's own joints, or its own
             points. "model" writes parameters, joints and mesh of the hand model, whatever came.
+        keep_object: Leave the object's poses as they came, also where they shake; the hand is then repaired beside
+            smoother ones than the file holds.
         picture: Write a before/after picture (.png) beside each result.
     """
     from toch_jax.denoise import denoise_file, denoise_folder, folder_text, report_text
@@ -40,7 +43,7 @@ def denoise(
         raise bad_input(sequence, "SEQUENCE", "a file or a folder", "nothing")
     network = None if denoiser == "none" else load_denoiser(denoiser)
     if sequence.is_dir():
-        done = denoise_folder(sequence, output, network, object, object_scale, hand, picture)
+        done = denoise_folder(sequence, output, network, object, object_scale, hand, keep_object, picture)
         for fault in done.refused.values():
             print(indent(str(fault), "toch: "), file=sys.stderr)
         print(folder_text(done))
@@ -49,7 +52,7 @@ def denoise(
         output = output / sequence.name
     if output.suffix != ".npz":
         raise bad_input(output, "-o", "a file name that ends in .npz", output.name)
-    report = denoise_file(sequence, output, network, object, object_scale, hand, picture, to_stderr)
+    report = denoise_file(sequence, output, network, object, object_scale, hand, keep_object, picture, to_stderr)
     print(report_text(report))
     print(f"result -> {output}")
     if report.picture is not None:

@@ -90,9 +90,11 @@ def measure(
     `sequence_parts`, where the caller has them.
     """
     parts = sequence_parts(sequence) if parts is None else parts
-    touches = [touch(sequence.object_motion, parts, hand) for hand in hands]
+    touches = [touch(hand.motion_in(sequence), parts, hand) for hand in hands]
     volumes = [
-        shared_volumes_cm3(sequence.object_motion, parts, hand, spread(np.flatnonzero(met.contact), MAX_VOLUME_FRAMES))
+        shared_volumes_cm3(
+            hand.motion_in(sequence), parts, hand, spread(np.flatnonzero(met.contact), MAX_VOLUME_FRAMES)
+        )
         for hand, met in zip(hands, touches, strict=True)
         if hand.faces is not None
     ]

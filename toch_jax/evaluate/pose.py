@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, Side, skin_frames
 from toch_jax.host import put, take
+from toch_jax.object.model import ObjectMotion
 from toch_jax.sequence.joint_order import to_openpose
 from toch_jax.sequence.missing_joints import bridge_joints
 from toch_jax.sequence.types import Hands, Sequence
@@ -26,6 +27,12 @@ class PosedHand:
     valid: Bool[np.ndarray, "T"]
     sigma: Float[np.ndarray, "T 21"] | None = None
     """One standard deviation of each coordinate of a joint, where the method says so."""
+    object_motion: ObjectMotion | None = None
+    """The object's motion beside this version of the hand, where it is not the sequence's."""
+
+    def motion_in(self, sequence: Sequence) -> ObjectMotion:
+        """The object's motion to measure the hand against."""
+        return sequence.object_motion if self.object_motion is None else self.object_motion
 
     @property
     def points(self) -> Float[np.ndarray, "T K 3"]:
@@ -41,6 +48,7 @@ def pose_hands(sequence: Sequence, models: Mapping[Side, HandModel]) -> list[Pos
     Points in no known order, or of another mesh than the model's, have no faces.
     """
     hands = _posed(sequence.hands, np.asarray(sequence.hand_valid), [models[side] for side in sequence.hand_side])
+    hands = [replace(hand, object_motion=sequence.object_motion) for hand in hands]
     if sequence.hand_joint_sigma is None:
         return hands
     sigmas = np.asarray(sequence.hand_joint_sigma)

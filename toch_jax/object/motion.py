@@ -40,7 +40,8 @@ def motion_from_axis_angle(rotation: np.ndarray, translation: np.ndarray) -> Obj
 
     On the host, in float64: a clip's length is no reason to compile anything.
     """
-    matrices = Rotation.from_rotvec(np.asarray(rotation, np.float64).reshape(-1, 3)).as_matrix()
+    # a copy: scipy refuses arrays that can't be written to, as a file's may be
+    matrices = Rotation.from_rotvec(np.array(rotation, np.float64).reshape(-1, 3)).as_matrix()
     return ObjectMotion(
         rotation=put(matrices.reshape(*rotation.shape, 3), np.float32),
         translation=put(translation, np.float32),

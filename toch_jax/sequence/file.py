@@ -24,12 +24,15 @@ import io
 import math
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from toch_jax.errors import InputError, bad_input
 from toch_jax.object.mesh import check_mesh, load_mesh
+from toch_jax.object.motion import motion_from_axis_angle
 from toch_jax.sequence.record import MESH_KEYS, OBJECT_KEYS, record_from_sequence, sequence_from_record
 from toch_jax.sequence.types import Sequence
 
@@ -77,8 +80,8 @@ def _mesh_arrays(path: str | Path) -> dict[str, np.ndarray]:
 def save_sequence(path: str | Path, sequence: Sequence, keep: str | Path | None = None) -> None:
     """Write the file whole or not at all.
 
-    `keep` is the file that the sequence came from: its arrays of the object are written as they came, bit for bit; its
-    mesh only if it is the sequence's, which may have been read from another file, or scaled.
+    `keep` is the file that the sequence came from: its arrays of the object are written as they came, bit for bit, if
+    they are the sequence's, whose mesh may have been read from another file or scaled, and whose motion smoothed.
     """
     record = record_from_sequence(sequence)
     if keep is not None:
@@ -87,7 +90,9 @@ def save_sequence(path: str | Path, sequence: Sequence, keep: str | Path | None 
         if vertices is None or not np.array_equal(vertices.astype(np.float32), sequence.object_vertices):
             kept = {key: value for key, value in kept.items() if key not in MESH_KEYS}
         else:
-            record = {key: value for key, value in record.items() if key not in OBJECT_KEYS}
+            record = {key: value for key, value in record.items() if key not in MESH_KEYS}
+        if not _same_motion(kept, sequence):
+            kept = {key: value for key, value in kept.items() if key in MESH_KEYS}
         record |= kept
     path = Path(path)
     if not path.parent.is_dir():
@@ -99,6 +104,13 @@ def save_sequence(path: str | Path, sequence: Sequence, keep: str | Path | None 
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _same_motion(arrays: Mapping[str, np.ndarray], sequence: Sequence) -> bool:
+    given = motion_from_axis_angle(arrays["object_rotation"], arrays["object_translation"])
+    pairs = zip(*map(jax.tree.leaves, (given, sequence.object_motion)), strict=True)
+    # the sequence's went through float32
+    return all(np.allclose(mine, theirs, rtol=1e-6, atol=1e-6) for mine, theirs in pairs)
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:

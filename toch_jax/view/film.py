@@ -31,7 +31,8 @@ def film(
     Contact is green and what is inside the object red. The cameras aim at the object and the hands of the last row,
     all from one direction and distance; `steady` smooths their path over the images.
     """
-    objects = [object_surface(sequence, frame) for frame in frames]
+    things = {name: [object_surface(sequence, f, beside=posed[0]) for f in frames] for name, posed in rows.items()}
+    objects = list(things.values())[-1]
     hands = {name: [_surfaces(sequence, parts, hand, frames) for hand in posed] for name, posed in rows.items()}
     scenes = {name: [[each[i] for each in surfaces] for i in range(len(frames))] for name, surfaces in hands.items()}
     aimed_at = list(scenes.values())[-1]
@@ -45,7 +46,7 @@ def film(
         tiles = {
             name: [
                 pool.submit(render, [*skins, thing], camera, size, size)
-                for skins, thing, camera in zip(scene, objects, cameras, strict=True)
+                for skins, thing, camera in zip(scene, things[name], cameras, strict=True)
             ]
             for name, scene in scenes.items()
         }

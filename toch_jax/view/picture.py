@@ -36,7 +36,7 @@ def draw_picture(path: str | Path, sequence: Sequence, rows: Rows, n_frames: int
     """
     rows = {n: hands if n == "before" else [_in_every_frame(hand) for hand in hands] for n, hands in rows.items()}
     parts = sequence_parts(sequence)
-    touches = {name: [touch(sequence.object_motion, parts, hand) for hand in hands] for name, hands in rows.items()}
+    touches = {name: [touch(hand.motion_in(sequence), parts, hand) for hand in hands] for name, hands in rows.items()}
     last = list(touches.values())[-1]
     frames = _frames_to_show(np.any([met.contact for met in last], axis=0), n_frames)
     images = film(sequence, parts, rows, frames, TILE)

@@ -9,7 +9,6 @@ from toch_jax.evaluate.clip import in_part
 from toch_jax.evaluate.contact import CONTACT_SAMPLE_M, Part, signed_distances
 from toch_jax.evaluate.pose import PosedHand
 from toch_jax.host import put, take
-from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import to_world
 from toch_jax.sequence.missing_joints import PREVIOUS
 from toch_jax.sequence.types import Sequence
@@ -27,22 +26,20 @@ DEEP_M = 0.01
 """Skin this deep inside the object has DEEP_COLOR in full."""
 
 
-def motion_at(sequence: Sequence, frames: list[int]) -> ObjectMotion:
-    """The object's motion, cut to some frames."""
-    return take(sequence.object_motion, np.s_[:, frames])
-
-
-def object_surface(sequence: Sequence, frame: int, opacity: float = OBJECT_OPACITY) -> Surface:
-    """The object where it is at one frame, world."""
+def object_surface(
+    sequence: Sequence, frame: int, opacity: float = OBJECT_OPACITY, beside: PosedHand | None = None
+) -> Surface:
+    """The object where it is at one frame, world; as it is beside a version of the hand, where one is given."""
     rest = take(sequence.object_vertices, np.newaxis)
-    vertices = in_world(motion_at(sequence, [frame]), sequence.object_vertex_part, rest)
+    motion = sequence.object_motion if beside is None else beside.motion_in(sequence)
+    vertices = in_world(take(motion, np.s_[:, [frame]]), sequence.object_vertex_part, rest)
     return Surface(np.asarray(vertices)[0], np.asarray(sequence.object_faces), OBJECT_COLOR, opacity)
 
 
 def distances_at(sequence: Sequence, parts: list[Part], hand: PosedHand, frames: list[int]) -> Float[np.ndarray, "n K"]:
     """Signed distance (metres, negative inside) of the hand's points to the object's surface at the frames; inf beyond
     5 mm of the object's bounding box."""
-    then, points = motion_at(sequence, frames), put(hand.points[frames])
+    then, points = take(hand.motion_in(sequence), np.s_[:, frames]), put(hand.points[frames])
     local = [np.asarray(in_part(then, part, points)) for part in range(len(parts))]
     return np.min([signed_distances(here, part) for here, part in zip(local, parts, strict=True)], axis=0)
 

@@ -83,9 +83,9 @@ def open_viewer(sequence: Sequence, rows: Rows, host: str = "localhost", port: i
 
     def draw() -> None:
         now = min(int(frame.value), last)
-        thing = object_surface(sequence, now)
         with server.atomic():
             for name, hands in rows.items():
+                thing = object_surface(sequence, now, beside=hands[0])
                 put(f"/{name}/object", thing.vertices, thing.faces, OBJECT_COLOR, thing.opacity)
                 for index, hand in enumerate(hands):
                     color = np.array(ROW_COLORS.get(name, OTHER_COLOR))

@@ -1,0 +1,142 @@
+"""The object's tracked motion: how noisy it is, and the likeliest smooth motion behind it.
+
+Poses of real trackers shake as hands do, and a hand repaired in the frame of a shaking object takes the shaking over.
+Each part is smoothed by itself, in the world, with the noise that its own differences show: an exact pose stays.
+"""
+
+import numpy as np
+from flax import struct
+from jaxtyping import Bool, Float, Int
+from scipy.linalg import solveh_banded
+from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.transform import Rotation
+
+from toch_jax.host import put
+from toch_jax.object.model import ObjectMotion
+
+EXACT = 0.0003, 0.003
+"""Metres and radians per coordinate: less noise than this is left as it is (float16 rounds as much)."""
+FLOOR = 0.0002, 0.002
+"""The least error, metres and radians per coordinate, that a tracked pose is credited with."""
+QUICKNESS = 26.0
+"""Acceleration over speed, 1/s, as of the hands that move the object (FitSettings.quickness)."""
+LEAST_SPEED = 0.004, 0.02
+"""Metres and radians per second and coordinate: slower than this a thing lies still."""
+FIRST_ACCELERATION = 4.0, 8.0
+"""Standard deviations before any speed is known, m/s2 and rad/s2 (FitSettings.acceleration)."""
+SPEED_TIME = 0.1
+"""Standard deviation of the time over which speed is averaged, seconds."""
+ROUNDS = 8
+"""Of smoothing and telling the speed: the speed of a thing that lies still falls by a third or so in each."""
+FREEDOM = 4.0
+"""Student's degrees of freedom of a pose's errors: trackers lose an object for a frame and find it elsewhere."""
+LEAST_FRAMES = 7
+"""Fewer tell nothing of noise."""
+
+
+class TrackedObject(struct.PyTreeNode):
+    """An object's motion after smoothing, and the noise that was found in it."""
+
+    motion: ObjectMotion
+    position_noise: Float[np.ndarray, "P"]
+    """Metres per coordinate, of each part's middle."""
+    rotation_noise: Float[np.ndarray, "P"]
+    """Radians per coordinate."""
+
+    @property
+    def is_smoothed(self) -> Bool[np.ndarray, "P"]:
+        """Which parts had noise to smooth."""
+        return (self.position_noise > EXACT[0]) | (self.rotation_noise > EXACT[1])
+
+
+def track_object(motion: ObjectMotion, middles: Float[np.ndarray, "P 3"], fps: float) -> TrackedObject:
+    """Smooth each part's motion; `middles` are points at the parts' middles in their own frames, metres.
+
+    A part with less noise than EXACT keeps its motion bit for bit.
+    """
+    rotations = np.array(motion.rotation, np.float64)
+    translations = np.array(motion.translation, np.float64)
+    kept_rotations, kept_translations = np.array(motion.rotation), np.array(motion.translation)
+    noise = np.zeros((len(middles), 2))
+    for part, middle in enumerate(middles):
+        # of the middle, not of an origin that may lie far off: a turn must not look like a shift
+        place = rotations[part] @ middle + translations[part]
+        noise[part] = _noise(place, rotations[part])
+        if not (noise[part] > EXACT).any():
+            continue
+        place, turn = _smoothed(place, rotations[part], noise[part], fps)
+        kept_rotations[part] = turn
+        kept_translations[part] = place - turn @ middle
+    tracked = ObjectMotion(rotation=put(kept_rotations), translation=put(kept_translations))
+    return TrackedObject(tracked, position_noise=noise[:, 0], rotation_noise=noise[:, 1])
+
+
+def part_middles(vertices: Float[np.ndarray, "Vo 3"], vertex_part: Int[np.ndarray, "Vo"]) -> Float[np.ndarray, "P 3"]:
+    """The middle of each part's bounding box, in the part's frame, metres."""
+    boxes = [vertices[vertex_part == part] for part in range(int(vertex_part.max()) + 1)]
+    return np.stack([(box.min(axis=0) + box.max(axis=0)) / 2 for box in boxes]).astype(np.float64)
+
+
+def _noise(place: Float[np.ndarray, "T 3"], rotation: Float[np.ndarray, "T 3 3"]) -> tuple[float, float]:
+    """Noise levels of position and rotation by second and fourth differences, as of hands (fit/noise.py)."""
+    if len(place) < LEAST_FRAMES:
+        return 0.0, 0.0
+    turn = Rotation.from_matrix(np.swapaxes(rotation[:-1], 1, 2) @ rotation[1:]).as_rotvec()
+    return _level(np.diff(place, n=2, axis=0)), _level(np.diff(turn, axis=0))
+
+
+def _level(second: Float[np.ndarray, "T 3"]) -> float:
+    bend, wiggle = (
+        np.median((each**2).mean(axis=1)) / (1 - 2 / (9 * each.shape[1])) ** 3
+        for each in (second, np.diff(second, n=2, axis=0))
+    )
+    return float(np.sqrt(np.clip((wiggle - 6 * bend) / 34, wiggle / 700, wiggle / 70)))
+
+
+def _smoothed(
+    place: Float[np.ndarray, "T 3"],
+    rotation: Float[np.ndarray, "T 3 3"],
+    noise: Float[np.ndarray, "2"],
+    fps: float,
+) -> tuple[Float[np.ndarray, "T 3"], Float[np.ndarray, "T 3 3"]]:
+    quaternion = Rotation.from_matrix(rotation).as_quat()
+    flip = np.where(np.sum(quaternion[1:] * quaternion[:-1], axis=1) < 0, -1.0, 1.0)
+    quaternion[1:] *= np.cumprod(flip)[:, None]
+    # a quaternion moves by half the angle
+    smooth = [
+        _smooth_path(values, np.hypot(level, floor), first, least, fps)
+        for values, level, floor, first, least in (
+            (place, noise[0], FLOOR[0], FIRST_ACCELERATION[0], LEAST_SPEED[0]),
+            (2 * quaternion, noise[1], FLOOR[1], FIRST_ACCELERATION[1], LEAST_SPEED[1]),
+        )
+    ]
+    return smooth[0], Rotation.from_quat(smooth[1]).as_matrix()
+
+
+def _smooth_path(
+    values: Float[np.ndarray, "T K"], noise: float, acceleration: float, least: float, fps: float
+) -> Float[np.ndarray, "T K"]:
+    """The likeliest path with errors of `noise` (Student) and accelerations in proportion to its own speed."""
+    trust, smooth = np.ones(len(values)), values
+    allowed = np.full(len(values), acceleration)
+    for _ in range(ROUNDS):
+        smooth = _least_squares(values, trust / noise**2, (fps**2 / allowed) ** 2)
+        speed = np.sqrt(gaussian_filter1d((np.gradient(smooth, axis=0) ** 2).mean(axis=1), SPEED_TIME * fps)) * fps
+        allowed = QUICKNESS * np.maximum(speed, least)
+        trust = 1 / (1 + ((values - smooth) ** 2).mean(axis=1) / (FREEDOM * noise**2))
+    return smooth
+
+
+def _least_squares(
+    values: Float[np.ndarray, "T K"], weight: Float[np.ndarray, "T"], bend: Float[np.ndarray, "T"]
+) -> Float[np.ndarray, "T K"]:
+    """The x of least weight (x - values)^2 + bend (second differences)^2, a frame's difference being about it."""
+    inner = bend[1:-1]
+    bands = np.zeros((3, len(values)))
+    bands[2] = weight
+    for shift, factor in enumerate((1.0, 4.0, 1.0)):
+        bands[2, shift : shift + len(inner)] += factor * inner
+    bands[1, 1:-1] -= 2 * inner
+    bands[1, 2:] -= 2 * inner
+    bands[0, 2:] += inner
+    return solveh_banded(bands, weight[:, None] * values)

@@ -1,0 +1,110 @@
+"""The frame in which a hand's motion is smooth: the object's where the hand is at it, the world's where it is far.
+
+A hand that holds an object moves with it; one that is a hand's length away knows nothing of it, and must not take over
+what the tracker of the object does.
+"""
+
+from typing import NamedTuple
+
+import igl
+import numpy as np
+from jaxtyping import Array, Float
+from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.transform import Rotation, Slerp
+
+from toch_jax.fit.problem import JointTerm, SurfaceTerm
+from toch_jax.host import put
+from toch_jax.object.model import ObjectMotion
+from toch_jax.sequence.record import nearest_valid
+from toch_jax.sequence.types import Sequence
+from toch_jax.tracked_hand import TrackedHand
+
+NEAR, FAR = 0.05, 0.1
+"""Metres from a joint to the surface: as near the frame is the object's, from as far the world's. Joints of hands that
+hold something are 10 to 20 mm off it."""
+SOFTEN_TIME = 0.1
+"""Standard deviation of the time over which the frame goes from one to the other, seconds."""
+
+
+def reference_frame(
+    rotation: Float[np.ndarray, "T 3 3"],
+    translation: Float[np.ndarray, "T 3"],
+    distance: Float[np.ndarray, "T"],
+    fps: float,
+) -> tuple[Float[np.ndarray, "T 3 3"], Float[np.ndarray, "T 3"]]:
+    """The frame's pose in the world, from the object's and the hand's distance from it (metres).
+
+    Where the hand is far the frame stands still, or goes evenly from where the hand left the object to where it came
+    back. A hand that never comes near has the world's own frame, at the object's first place.
+    """
+    rise = np.clip((FAR - distance) / (FAR - NEAR), 0, 1)
+    share = rise**2 * (3 - 2 * rise)
+    if share.min() == 1:
+        return rotation, translation
+    share = np.minimum(1, np.maximum(share, gaussian_filter1d(share, SOFTEN_TIME * fps, mode="nearest")))
+    near = np.flatnonzero(share > 0.5)
+    if not len(near):
+        near = np.array([0])
+    frames = np.clip(np.arange(len(distance)), near[0], near[-1])
+    held = Rotation.from_matrix(rotation[near])
+    still = held if len(near) == 1 else Slerp(near, held)(frames)
+    still_rotation = np.broadcast_to(still.as_matrix(), rotation.shape)
+    still_translation = np.stack([np.interp(frames, near, translation[near, axis]) for axis in range(3)], axis=1)
+    turn = Rotation.from_matrix(np.swapaxes(still_rotation, 1, 2) @ rotation).as_rotvec()
+    blended = still_rotation @ Rotation.from_rotvec(share[:, None] * turn).as_matrix()
+    return blended, still_translation + share[:, None] * (translation - still_translation)
+
+
+class Pose(NamedTuple):
+    """A frame's pose in another, frame by frame of the clip: x -> rotation x + translation."""
+
+    rotation: Float[np.ndarray, "T 3 3"]
+    translation: Float[np.ndarray, "T 3"]
+
+
+def between(here: Pose, there: Pose) -> Pose:
+    """The pose of `here` as seen from `there`; both are given in the same third frame."""
+    back = np.swapaxes(there.rotation, 1, 2)
+    moved = np.einsum("tab,tb->ta", back, here.translation - there.translation)
+    return Pose((back @ here.rotation).astype(np.float32), moved.astype(np.float32))
+
+
+def fit_frame(sequence: Sequence, tracked: TrackedHand) -> Pose:
+    """The frame, in the world, in which a hand's motion is smooth."""
+    part = part_pose(sequence, tracked.part)
+    faces, of_vertex = np.asarray(sequence.object_faces, np.int64), np.asarray(sequence.object_vertex_part)
+    own = faces[(of_vertex[faces] == tracked.part).all(axis=1)]
+    local = np.einsum("tba,tjb->tja", part.rotation, np.asarray(tracked.joints) - part.translation[:, None])
+    n_frames, n_joints = local.shape[:2]
+    vertices = np.asarray(sequence.object_vertices, np.float64)
+    query = np.ascontiguousarray(local.reshape(-1, 3), np.float64)
+    squared = igl.point_mesh_squared_distance(query, vertices, own)[0]
+    distance = np.sqrt(squared.reshape(n_frames, n_joints).min(axis=1))
+    # lost frames say nothing of where the hand is: they take the nearest that was observed
+    distance = distance[nearest_valid(np.asarray(tracked.seen))]
+    return Pose(*reference_frame(*part, distance, sequence.fps))
+
+
+def part_pose(sequence: Sequence, part: int) -> Pose:
+    """A part's pose in the world."""
+    motion = sequence.object_motion
+    return Pose(np.asarray(motion.rotation[part], np.float64), np.asarray(motion.translation[part], np.float64))
+
+
+def parts_in_frame(sequence: Sequence, frame: Pose) -> ObjectMotion:
+    """All parts' motion as seen from a frame."""
+    poses = [between(part_pose(sequence, part), frame) for part in range(len(sequence.object_motion.translation))]
+    return ObjectMotion(*(put(np.stack(each), np.float32) for each in zip(*poses, strict=True)))
+
+
+def move_terms(surface: SurfaceTerm, joints: JointTerm | None, pose: Pose) -> tuple[SurfaceTerm, JointTerm | None]:
+    """Targets in another frame, in which theirs has this pose."""
+
+    def turned(vectors: Float[Array, "T M 3"]) -> Float[np.ndarray, "T M 3"]:
+        return np.einsum("tab,tmb->tma", pose.rotation, np.asarray(vectors))
+
+    def moved(points: Float[Array, "T M 3"]) -> Float[Array, "T M 3"]:
+        return put(turned(points) + pose.translation[:, None], np.float32)
+
+    surface = surface.replace(target=moved(surface.target), normal=put(turned(surface.normal), np.float32))
+    return surface, None if joints is None else joints.replace(target=moved(joints.target))
