@@ -39,11 +39,11 @@ from toch_jax.hand_forms import Repaired, given_as, in_both_forms
 from toch_jax.host import pad_last, put, repeat, take
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel, ObjectMotion
-from toch_jax.object.motion import samples_from_part, samples_in_frame
+from toch_jax.object.motion import part_middles, samples_from_part, samples_in_frame
 from toch_jax.progress import Progress, compilation_told, each_clip, reporter, silent
 from toch_jax.sequence.part_frame import move_hand
 from toch_jax.sequence.types import Sequence
-from toch_jax.track.object_pose import part_middles, track_object
+from toch_jax.track.object_pose import track_object
 from toch_jax.track.reference_frame import Pose, between, fit_frame, move_terms, part_pose, parts_in_frame
 from toch_jax.tracked_hand import TrackedHand, tracked_hands
 

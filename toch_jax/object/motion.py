@@ -55,6 +55,12 @@ def motion_to_axis_angle(motion: ObjectMotion) -> tuple[Float[np.ndarray, "P T 3
     return vectors.astype(np.float32), np.asarray(motion.translation)
 
 
+def part_middles(vertices: Float[np.ndarray, "Vo 3"], vertex_part: Int[np.ndarray, "Vo"]) -> Float[np.ndarray, "P 3"]:
+    """The middle of each part's bounding box, in the part's frame, metres."""
+    boxes = [vertices[vertex_part == part] for part in range(int(vertex_part.max()) + 1)]
+    return np.stack([(box.min(axis=0) + box.max(axis=0)) / 2 for box in boxes]).astype(np.float64)
+
+
 @partial(jax.jit, static_argnames="part")
 def relative_to(motion: ObjectMotion, part: int) -> ObjectMotion:
     """Each part's motion as seen from one of them, which itself stands still."""

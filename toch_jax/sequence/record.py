@@ -17,8 +17,10 @@ from toch_jax.host import put
 from toch_jax.object.build import check_parts
 from toch_jax.object.mesh import check_mesh
 from toch_jax.object.model import ObjectMotion
-from toch_jax.object.motion import motion_from_axis_angle, motion_to_axis_angle
+from toch_jax.object.motion import motion_from_axis_angle, motion_to_axis_angle, part_middles
 from toch_jax.sequence.missing_joints import ENOUGH, enough_joints, mark_missing, missing_notes
+from toch_jax.sequence.object_outliers import mend_object
+from toch_jax.sequence.outliers import wrong_frames
 from toch_jax.sequence.plausible import check_angles, check_hand_size, check_meeting
 from toch_jax.sequence.reader import Reader
 from toch_jax.sequence.types import Hands, Sequence
@@ -69,7 +71,6 @@ def sequence_from_record(where: str | Path, record: Mapping[str, np.ndarray]) ->
         if "joints" in data:
             data["joints"] = mark_missing(data["joints"])
         valid = _valid(reader, data)
-        data = {name: _fill(value, valid) if value.ndim > 2 else value for name, value in data.items()}
         check_hand_size(where, "hand_", data, valid)
     with caught(faults):
         truth, truth_order = _hand_data(reader, "truth_")
@@ -82,6 +83,12 @@ def sequence_from_record(where: str | Path, record: Mapping[str, np.ndarray]) ->
     with caught(faults):
         sigma = _sigma(reader)
     raise_all(faults)
+    wrong, notes = wrong_frames(sides, data, valid, fps)
+    valid &= ~wrong
+    data = {name: _fill(value, valid) if value.ndim > 2 else value for name, value in data.items()}
+    if "joints" in data:
+        notes = (*notes, *missing_notes(sides, data["joints"], valid))
+    motion, object_notes = mend_object(motion, part_middles(vertices, part), fps)
     check_meeting(where, data, valid, vertices, faces, part, motion)
     return Sequence(
         fps=fps,
@@ -95,7 +102,7 @@ def sequence_from_record(where: str | Path, record: Mapping[str, np.ndarray]) ->
         object_motion=motion,
         truth=_hands(truth, truth_order) if truth else None,
         hand_joint_sigma=None if sigma is None else put(sigma),
-        notes=missing_notes(sides, data["joints"], valid) if "joints" in data else (),
+        notes=(*notes, *object_notes),
         source=str(where),
     )
 

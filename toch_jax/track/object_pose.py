@@ -6,7 +6,7 @@ Each part is smoothed by itself, in the world, with the noise that its own diffe
 
 import numpy as np
 from flax import struct
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from scipy.linalg import solveh_banded
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
@@ -69,12 +69,6 @@ def track_object(motion: ObjectMotion, middles: Float[np.ndarray, "P 3"], fps: f
         kept_translations[part] = place - turn @ middle
     tracked = ObjectMotion(rotation=put(kept_rotations), translation=put(kept_translations))
     return TrackedObject(tracked, position_noise=noise[:, 0], rotation_noise=noise[:, 1])
-
-
-def part_middles(vertices: Float[np.ndarray, "Vo 3"], vertex_part: Int[np.ndarray, "Vo"]) -> Float[np.ndarray, "P 3"]:
-    """The middle of each part's bounding box, in the part's frame, metres."""
-    boxes = [vertices[vertex_part == part] for part in range(int(vertex_part.max()) + 1)]
-    return np.stack([(box.min(axis=0) + box.max(axis=0)) / 2 for box in boxes]).astype(np.float64)
 
 
 def _noise(place: Float[np.ndarray, "T 3"], rotation: Float[np.ndarray, "T 3 3"]) -> tuple[float, float]:

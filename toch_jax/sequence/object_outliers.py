@@ -1,0 +1,86 @@
+"""Frames in which an object's tracked pose is thrown off for an instant, or left at zero. Metres, world frame."""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.spatial.transform import Rotation, Slerp
+
+from toch_jax.host import put
+from toch_jax.object.model import ObjectMotion
+from toch_jax.sequence.outliers import FASTEST, SHORTEST_STEP, TYPICAL_STEPS, frame_ranges, jumps, local_median
+
+SMALLEST_TURN, FASTEST_TURN = 0.8, 45.0
+"""A rotation between two frames jumps as a position does: radians, radians a second (objects in MyoDM reach 36)."""
+
+
+def mend_object(
+    motion: ObjectMotion, middles: Float[np.ndarray, "P 3"], fps: float
+) -> tuple[ObjectMotion, tuple[str, ...]]:
+    """Interpolate each part's pose over the frames in which it jumps away and back, or is the identity and far from
+    the frames around; with a line on these, and on other jumps, which stay.
+
+    `middles` are points at the parts' middles, in their own frames. What is right stays bit for bit.
+    """
+    rotations, translations, notes = np.array(motion.rotation), np.array(motion.translation), []
+    for part, middle in enumerate(middles):
+        # of the middle, not of an origin that may lie far off: a turn must not look like a shift
+        rotation, translation = rotations[part].astype(np.float64), translations[part].astype(np.float64)
+        place = rotation @ middle + translation
+        blank = _blank(rotation, translation, place, fps)
+        found = jumps(place, ~blank, fps)
+        wrong = blank | found.wrong
+        if wrong.any():
+            known, lost = np.flatnonzero(~wrong), np.flatnonzero(wrong)
+            place[lost] = np.stack([np.interp(lost, known, place[known, axis]) for axis in range(3)], axis=-1)
+            rotation[lost] = _between(rotation[known], known, lost)
+            rotations[part, lost] = rotation[lost]
+            translations[part, lost] = place[lost] - rotation[lost] @ middle
+        name = f"object{f', part {part}' if len(middles) > 1 else ''}"
+        turning, largest = _turn_jumps(rotation, fps)
+        for which, what in (
+            (blank, "without a pose (all zero): interpolated"),
+            (found.wrong, f"up to {found.away:.2f} m off the path of the frames around: interpolated"),
+            (found.steps, f"up to {found.longest:.2f} m off the frame before, and it stays there: is that right?"),
+            (turning, f"up to {np.degrees(largest):.0f} degrees off the frame before: is that right?"),
+        ):
+            if which.any():
+                notes.append(f"{name}: {frame_ranges(which)} {what}")
+    return ObjectMotion(rotation=put(rotations), translation=put(translations)), tuple(notes)
+
+
+def _blank(
+    rotation: Float[np.ndarray, "T 3 3"],
+    translation: Float[np.ndarray, "T 3"],
+    place: Float[np.ndarray, "T 3"],
+    fps: float,
+) -> Bool[np.ndarray, "T"]:
+    """The runs of frames with no rotation and no translation that a jump leads to and from; none if all frames are."""
+    zero = (translation == 0).all(axis=-1) & (rotation == np.eye(3)).all(axis=(1, 2))
+    blank = np.zeros_like(zero)
+    if zero.all():
+        return blank
+    step = np.linalg.norm(np.diff(place, axis=0), axis=-1) > max(SHORTEST_STEP, FASTEST / fps)
+    frames = np.flatnonzero(zero)
+    for run in np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1):
+        if len(run):
+            blank[run] = step[max(run[0] - 1, 0)] if run[0] else step[run[-1]]
+            if run[0] and run[-1] + 1 < len(zero):
+                blank[run] &= step[run[-1]]
+    return blank
+
+
+def _between(
+    rotation: Float[np.ndarray, "N 3 3"], frames: Int[np.ndarray, "N"], wanted: Int[np.ndarray, "M"]
+) -> Float[np.ndarray, "M 3 3"]:
+    """The rotation at other frames, the shortest way between neighbours, held at the ends."""
+    if len(frames) == 1:
+        return np.broadcast_to(rotation, (len(wanted), 3, 3))
+    known = Rotation.from_matrix(rotation)
+    return Slerp(frames, known)(np.clip(wanted, frames[0], frames[-1])).as_matrix()
+
+
+def _turn_jumps(rotation: Float[np.ndarray, "T 3 3"], fps: float) -> tuple[Bool[np.ndarray, "T"], float]:
+    """The frames whose rotation jumps from the frame before, and the largest such angle, radians."""
+    cosine = (np.einsum("tab,tab->t", rotation[1:], rotation[:-1]) - 1) / 2
+    turn = np.arccos(np.clip(cosine, -1, 1))
+    jumping = turn > np.maximum(max(SMALLEST_TURN, FASTEST_TURN / fps), TYPICAL_STEPS * local_median(turn))
+    return np.append(False, jumping), float(turn[jumping].max(initial=0.0))

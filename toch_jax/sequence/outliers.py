@@ -1,0 +1,190 @@
+"""Frames of a tracked hand that are wrong without a mark: all zero, repeated to the bit, thrown off for an instant.
+
+Metres, radians, world frame. `data` holds the arrays of the hands, (H, T, ...), under their names without a prefix.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from toch_jax.hand.model import Side
+
+LONGEST_JUMP = 0.25
+"""Seconds that a jump lasts at most; of what lasts longer no one can tell which side of the step is right."""
+SHORTEST_STEP, FASTEST, TYPICAL_STEPS = 0.1, 3.0, 4.0
+"""A change from one frame to the next is a jump where it is longer than all three: metres (noise of 2 cm a coordinate
+makes changes of 0.12 m); metres a second (hands that move objects in MyoDM reach 3.9, and 1.5 beyond their median
+motion); a multiple of the median change of the WINDOW frames before and after."""
+LASTING = 2.0
+"""A jump from which the point does not come back is told from this multiple of the bound on: the fastest real motions
+(objects in MyoDM, noise of 2 cm) exceed the bound itself by a fifth."""
+WINDOW = 5
+AT_REST = 0.6
+"""A hand that comes to rest or starts from it makes shorter steps next to the rest than one frame farther: a third
+where its acceleration is even. A tracker that held its last pose has a longer one behind it."""
+ANGLE_REACH = 0.1
+"""Metres that a hand's joints move for each radian, about: for comparing steps of parameters."""
+MANY_REPEATED = 0.4
+"""Share of the frames from which repeats are more likely a frame rate that was filled up."""
+MOST_RANGES = 5
+
+
+def blank_frames(data: dict[str, np.ndarray]) -> Bool[np.ndarray, "H T"]:
+    """The frames whose pose or points are exactly zero, as data sets mark frames without labels, or whose points are
+    all one point.
+
+    None of a hand whose frames all are.
+    """
+    if "pose" in data:
+        blank = np.all([(value == 0).all(axis=-1) for value in _moving(data)], axis=0)
+    else:
+        (points,) = _moving(data)
+        blank = (points == points[:, :, :1]).all(axis=(2, 3))
+    return blank & ~blank.all(axis=1, keepdims=True)
+
+
+def wrong_frames(
+    sides: tuple[Side, ...], data: dict[str, np.ndarray], valid: Bool[np.ndarray, "H T"], fps: float
+) -> tuple[Bool[np.ndarray, "H T"], tuple[str, ...]]:
+    """The valid frames of each hand that are blank, repeat the one before or jump; and a line on each kind.
+
+    At least one valid frame of a hand is none of these.
+    """
+    blank = blank_frames(data) & valid
+    wrong, notes = blank.copy(), []
+    for hand, (side, position) in enumerate(zip(sides, _position(data), strict=True)):
+        rows = np.concatenate([value[hand].reshape(valid.shape[1], -1) for value in _moving(data)], axis=-1)
+        seen = valid[hand] & ~blank[hand]
+        is_still = not _changes(rows[seen]).any() and seen.sum() > 1
+        found = jumps(position, seen, fps)
+        seen &= ~found.wrong
+        repeated = np.zeros_like(seen) if is_still else _repeated(rows, _travel(data, hand), seen)
+        wrong[hand] |= found.wrong | repeated
+        stays = found.steps & ~np.append(False, repeated[:-1])
+        filled_up = repeated.sum() > MANY_REPEATED * seen.sum()
+        why = " (were samples repeated to fill the frame rate?)" if filled_up else ""
+        for which, what in (
+            (blank[hand], "all zero or all one point: treated as lost"),
+            (found.wrong, f"up to {found.away:.2f} m off the path of the frames around: treated as lost"),
+            (repeated, f"the same to the bit as the frame before{why}: treated as lost"),
+            (stays, f"up to {found.longest:.2f} m off the frame before, and it stays there: is that right?"),
+        ):
+            if which.any():
+                notes.append(f"hand {hand} ({side}): {frame_ranges(which)} {what}")
+        if is_still:
+            notes.append(f"hand {hand} ({side}): all frames are the same to the bit: taken as a hand that rests")
+    return wrong, tuple(notes)
+
+
+class Jumps(NamedTuple):
+    """Where a point's path is broken."""
+
+    wrong: Bool[np.ndarray, "T"]
+    """Frames in which the point is off its path and back, or not yet there, within LONGEST_JUMP."""
+    away: float
+    """How far off it, at most, metres."""
+    steps: Bool[np.ndarray, "T"]
+    """Other frames whose change from the frame before is a long jump: the point stays where it jumped to."""
+    longest: float
+    """The largest of those changes, metres."""
+
+
+def jumps(position: Float[np.ndarray, "T 3"], valid: Bool[np.ndarray, "T"], fps: float) -> Jumps:
+    """The jumps of a point; the frames that are not valid count for nothing.
+
+    The path is a straight line between the stretches without a jump that last longer than LONGEST_JUMP.
+    """
+    wrong, steps = np.zeros_like(valid), np.zeros_like(valid)
+    frames = np.flatnonzero(valid)
+    gap = np.diff(frames)[:, None]
+    change = np.diff(position[frames].astype(np.float64), axis=0)
+    # the longer the gap, the farther a hand may come in it
+    step = np.linalg.norm(change - gap * local_median(change / gap), axis=-1) / np.sqrt(gap[:, 0])
+    bound = np.maximum(max(SHORTEST_STEP, FASTEST / fps), TYPICAL_STEPS * local_median(step))
+    cuts = np.flatnonzero(step > bound)
+    pieces = np.split(frames, cuts + 1)
+    longest = max(1, min(int(LONGEST_JUMP * fps), len(frames) // 4))
+    path = [piece for piece in pieces if len(piece) > longest]
+    if not path or not len(cuts):
+        return Jumps(wrong, 0.0, steps, 0.0)
+    known, every = np.concatenate(path), np.arange(len(valid))
+    line = np.stack([np.interp(every, known, position[known, axis]) for axis in range(3)], axis=-1)
+    away = np.linalg.norm(position - line, axis=-1)
+    for number, piece in enumerate(pieces):
+        beside = bound[cuts[max(number - 1, 0) : number + 1]]
+        # beyond the ends of the path the point may have gone on
+        beyond = max(known[0] - piece[-1], piece[0] - known[-1], 1)
+        if len(piece) <= longest and (away[piece] > beside.min() * np.sqrt(beyond)).all():
+            wrong[piece] = True
+    kept = ~wrong[frames[cuts]] & ~wrong[frames[cuts + 1]]
+    lasting = cuts[kept & (gap[cuts, 0] == 1) & (step[cuts] > LASTING * bound[cuts])]
+    steps[frames[lasting + 1]] = True
+    sizes = np.linalg.norm(change[lasting], axis=-1)
+    return Jumps(wrong, float(away[wrong].max(initial=0.0)), steps, float(sizes.max(initial=0.0)))
+
+
+def frame_ranges(found: Bool[np.ndarray, "T"]) -> str:
+    """ "frame 7 is" or "frames 3, 7-9 are", with the first few ranges and how many frames there are in all."""
+    frames = np.flatnonzero(found)
+    runs = np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1)
+    text = ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs[:MOST_RANGES])
+    if len(frames) == 1:
+        return f"frame {text} is"
+    return f"frames {text}{f', ... ({len(frames)} in all)' if len(runs) > MOST_RANGES else ''} are"
+
+
+def _repeated(
+    rows: Float[np.ndarray, "T D"], travel: Float[np.ndarray, "T E"], valid: Bool[np.ndarray, "T"]
+) -> Bool[np.ndarray, "T"]:
+    """The valid frames that equal the valid one before: a tracker that holds its last pose, or samples repeated to fill
+    a frame rate. Not those of a hand that comes to rest there, as in motion without noise.
+
+    `rows` is what is compared, `travel` the same in metres.
+    """
+    frames = np.flatnonzero(valid)
+    fresh = np.append(0, 1 + np.flatnonzero(_changes(rows[frames])))
+    step = np.linalg.norm(np.diff(travel[frames[fresh]].astype(np.float64), axis=0), axis=-1)
+    repeated = np.zeros_like(valid)
+    for number, (first, end) in enumerate(zip(fresh, np.append(fresh[1:], len(frames)), strict=True)):
+        into, out = step[:number][::-1][:2], step[number:][:2]
+        sides = [side for side in (into, out) if len(side) == 2]
+        if not sides or any(near > AT_REST * farther for near, farther in sides):
+            repeated[frames[first + 1 : end]] = True
+    return repeated
+
+
+def _changes(rows: Float[np.ndarray, "N D"]) -> Bool[np.ndarray, "N-1"]:
+    """Whether each row differs from the one before; NaN (a missing joint) equals NaN."""
+    return ((rows[1:] != rows[:-1]) & ~(np.isnan(rows[1:]) & np.isnan(rows[:-1]))).any(axis=-1)
+
+
+def _moving(data: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """The arrays that are read: parameters win, then joints, then vertices."""
+    if "pose" in data:
+        return [data["global_orient"], data["pose"], data["transl"]]
+    return [data["joints"] if "joints" in data else data["vertices"]]
+
+
+def _travel(data: dict[str, np.ndarray], hand: int) -> Float[np.ndarray, "T E"]:
+    """`_moving` of one hand in metres; 0 for NaN."""
+    if "pose" in data:
+        angles = np.concatenate([data["global_orient"][hand], data["pose"][hand]], axis=-1)
+        return np.nan_to_num(np.concatenate([data["transl"][hand], ANGLE_REACH * angles], axis=-1))
+    (points,) = _moving(data)
+    return np.nan_to_num(points[hand].reshape(points.shape[1], -1)) / np.sqrt(points.shape[2])
+
+
+def _position(data: dict[str, np.ndarray]) -> Float[np.ndarray, "H T 3"]:
+    """One point that moves with the hand; NaN at most where it is lost."""
+    if "pose" in data:
+        return data["transl"]
+    return data["joints"][:, :, 0] if "joints" in data else data["vertices"].mean(axis=2)
+
+
+def local_median(values: Float[np.ndarray, "N *axes"]) -> Float[np.ndarray, "N *axes"]:
+    """Of each entry and the WINDOW entries before and after it."""
+    if not len(values):
+        return values
+    padded = np.pad(values, [(WINDOW, WINDOW)] + [(0, 0)] * (values.ndim - 1), constant_values=np.nan)
+    return np.nanmedian(np.lib.stride_tricks.sliding_window_view(padded, 2 * WINDOW + 1, axis=0), axis=-1)
