@@ -43,6 +43,7 @@ from toch_jax.object.motion import part_middles, samples_from_part, samples_in_f
 from toch_jax.progress import Progress, compilation_told, each_clip, reporter, silent
 from toch_jax.sequence.part_frame import move_hand
 from toch_jax.sequence.types import Sequence
+from toch_jax.track.contact_check import check_contact, check_result
 from toch_jax.track.object_pose import track_object
 from toch_jax.track.reference_frame import Pose, between, fit_frame, move_terms, part_pose, parts_in_frame
 from toch_jax.tracked_hand import TrackedHand, tracked_hands
@@ -154,6 +155,7 @@ def repair_by(
     progress(f"hand from {given_as(sequence.hands)}")
     sequence = with_tracked_object(sequence)
     hands = tracked_hands(sequence)
+    sequence = sequence.replace(notes=(*sequence.notes, *check_contact(sequence, hands, object)))
     frames = [fit_frame(sequence, hand) for hand in hands]
     looked = [None if look is None else look(each, object) for each in hands]
     progress("fit")
@@ -166,7 +168,9 @@ def repair_by(
     places = ObjectMotion(*(put(np.stack(each)) for each in zip(*(between(f, frames[0]) for f in frames), strict=True)))
     fitted = fit_together(solved, [hand.surface for hand in hands], places, settings)
     params = [_in_world(*each) for each in zip(hands, frames, (one.params for one in fitted), strict=True)]
-    return in_both_forms(sequence, hands, params, [each.joint_sigma for each in fitted], bindings)
+    repaired = in_both_forms(sequence, hands, params, [each.joint_sigma for each in fitted], bindings)
+    notes = check_result(repaired.model, hands, object)
+    return Repaired(*(each.replace(notes=(*each.notes, *notes)) for each in repaired))
 
 
 def sequence_object(sequence: Sequence) -> ObjectModel:

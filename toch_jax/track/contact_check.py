@@ -1,0 +1,85 @@
+"""Whether a tracked hand and its object fit together, before the repair and after: what a mesh of a wrong scale, unit
+or frame of reference shows.
+"""
+
+import numpy as np
+from jaxtyping import Float
+from scipy.ndimage import map_coordinates
+
+from toch_jax.errors import bad_input
+from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.sequence.joint_order import to_openpose
+from toch_jax.sequence.types import Sequence
+from toch_jax.tracked_hand import TrackedHand
+
+MOST_INSIDE = 0.3
+"""Share of the frames with half of the joints inside the object. Hands of MyoDM and of the generated grasps have 0,
+with noise of 2 cm a coordinate 0.12 at most."""
+REFUSED_INSIDE, REFUSED_DEPTH = 0.8, 0.03
+"""Such a share, and the middle joint's depth there, metres: a hand is as thick, and what pushes it out decides alone
+where it ends."""
+FARTHEST_JOINT = 0.03
+"""Metres from the surface to the nearest joint in any frame: at most 0.006 in the same clips."""
+LARGEST_MOVE = 0.06
+"""Metres on the mean over joints and frames: noise of 2 cm a coordinate is 0.032."""
+
+
+def check_contact(sequence: Sequence, hands: list[TrackedHand], object: ObjectModel) -> tuple[str, ...]:
+    """A line for each hand that is inside the object in many frames, and one if no hand comes near it.
+
+    Raises InputError for a hand that is deep inside in nearly all frames.
+    """
+    notes, nearest = [], np.inf
+    for hand in hands:
+        distance = joint_distance(object, sequence.object_motion, np.asarray(hand.joints))[np.asarray(hand.seen)]
+        nearest = min(nearest, float(distance.min()))
+        middle = np.median(distance, axis=1)
+        inside = middle < 0
+        if inside.mean() <= MOST_INSIDE:
+            continue
+        found = f"{_inside(middle)}: is the mesh's scale right (--object-scale)?"
+        name = f"hand {hand.hand} ({hand.model.side})"
+        if inside.mean() > REFUSED_INSIDE and np.median(middle[inside]) < -REFUSED_DEPTH:
+            raise bad_input(sequence.source, name, "a hand outside of the object", f"it {found}")
+        notes.append(f"{name}: {found}")
+    if nearest > FARTHEST_JOINT:
+        question = "are the hand's side, the unit and the frame of reference right?"
+        notes.append(f"no hand touches the object (nearest joint {1e3 * nearest:.0f} mm off): {question}")
+    return tuple(notes)
+
+
+def check_result(repaired: Sequence, hands: list[TrackedHand], object: ObjectModel) -> tuple[str, ...]:
+    """A line for each hand that the repair moved far, or left inside the object. `repaired` has the model's joints."""
+    notes = []
+    for hand, joints in zip(hands, np.asarray(repaired.hands.joints), strict=True):
+        seen, name = np.asarray(hand.seen), f"hand {hand.hand} ({hand.model.side})"
+        tracked = to_openpose(np.asarray(hand.joints), -2)
+        moved = float(np.linalg.norm(joints - tracked, axis=-1)[seen].mean())
+        if moved > LARGEST_MOVE:
+            notes.append(f"{name}: moved by {1e3 * moved:.0f} mm on the mean: do the hand and the object fit together?")
+        middle = np.median(joint_distance(object, repaired.object_motion, joints)[seen], axis=1)
+        if (middle < 0).mean() > MOST_INSIDE:
+            notes.append(f"{name}: after the repair {_inside(middle)}")
+    return tuple(notes)
+
+
+def joint_distance(
+    object: ObjectModel, motion: ObjectMotion, joints: Float[np.ndarray, "T J 3"]
+) -> Float[np.ndarray, "T J"]:
+    """Signed distance of world points to the nearest part, metres, negative inside; as `object/sdf.py`, without JAX."""
+    distances = []
+    for part in range(object.n_parts):
+        rotation, translation = (np.asarray(each[part], np.float64) for each in (motion.rotation, motion.translation))
+        local = np.einsum("tba,tjb->tja", rotation, joints - translation[:, None])
+        grid, spacing = np.asarray(object.sdf[part]), np.asarray(object.sdf_spacing[part])
+        place = (local - np.asarray(object.sdf_origin[part])) / spacing
+        held = np.clip(place, 0, np.array(grid.shape) - 1)
+        within = map_coordinates(grid, np.moveaxis(held, -1, 0), order=1)
+        distances.append(within + np.linalg.norm((place - held) * spacing, axis=-1))
+    return np.min(distances, axis=0)
+
+
+def _inside(middle: Float[np.ndarray, "T"]) -> str:
+    """ "is inside the object ..." by the middle joint's signed distances."""
+    count = f"{(middle < 0).sum()} of {len(middle)} frames"
+    return f"is inside the object in {count} (half of its joints at least), up to {-1e3 * middle.min():.0f} mm deep"
