@@ -91,6 +91,47 @@ def test_a_jump_that_lasts_is_said_and_kept(moving: Record) -> None:
     assert note.endswith("and it stays there: is that right?")
 
 
+@pytest.fixture
+def clean() -> Record:
+    """The example's true hand, 90 frames or so at 30 fps, without noise, as what is tracked."""
+    with np.load(Path(toch_jax.example.__file__).parent / "tracked.npz") as archive:
+        record = dict(archive)
+    for name in ("global_orient", "pose", "transl", "betas"):
+        record[f"hand_{name}"] = record.pop(f"truth_{name}")
+    return record
+
+
+@pytest.mark.parametrize("noise_m", [0.0, 0.003])
+@pytest.mark.parametrize("what", ["wrist turned by 180", "wrist turned by 50", "80 mm away", "fingers broken"])
+def test_single_parameters_that_jump(clean: Record, what: str, noise_m: float) -> None:
+    rng, bad = np.random.default_rng(0), [30, 55, 56, 57]
+    clean["hand_transl"] += noise_m * rng.normal(size=clean["hand_transl"].shape)
+    if what.startswith("wrist"):
+        turn = Rotation.from_rotvec(np.deg2rad(int(what[-3:])) * np.array([0.0, 0.6, 0.8]))
+        clean["hand_global_orient"][0, bad] = (
+            turn * Rotation.from_rotvec(clean["hand_global_orient"][0, bad])
+        ).as_rotvec()
+    elif what == "80 mm away":
+        clean["hand_transl"][0, bad] += [0.08, 0.0, 0.0]
+    else:
+        clean["hand_pose"][0, bad] = rng.normal(0, 0.8, (len(bad), 45))
+    sequence = sequence_from_record("clip.npz", clean)
+    assert _lost(sequence) == bad
+    assert "frames 30, 55-57 are up to 0." in sequence.notes[0]
+
+
+def test_a_hand_that_reaches_fast_does_not_jump(clean: Record) -> None:
+    """0.4 m there and back in half a second: up to 2.5 m/s, 20 m/s2; the wrist turns by 90 degrees, the fist closes."""
+    time = np.arange(clean["hand_transl"].shape[1]) / 30.0
+    swing = np.sin(4 * np.pi * time)[:, None]
+    clean["hand_transl"][0] = clean["hand_transl"][0, 45] + 0.2 * swing * [0.6, 0.8, 0.0]
+    clean["hand_global_orient"][0] = np.deg2rad(45) * swing * [0.0, 0.0, 1.0]
+    clean["hand_pose"][0] = 0.7 * (1 + swing) * np.tile([0.0, 0.0, 1.0], 15)
+    sequence = sequence_from_record("clip.npz", clean)
+    assert _lost(sequence) == []
+    assert sequence.notes == ()
+
+
 @pytest.mark.parametrize("fps", [5.0, 30.0, 120.0])
 def test_noise_is_no_jump(make_record: Callable[..., Record], fps: float) -> None:
     for seed in range(20):

@@ -26,7 +26,7 @@ def mend_object(
         rotation, translation = rotations[part].astype(np.float64), translations[part].astype(np.float64)
         place = rotation @ middle + translation
         blank = _blank(rotation, translation, place, fps)
-        found = jumps(place, ~blank, fps)
+        found = jumps(place[:, None], ~blank, fps)
         wrong = blank | found.wrong
         if wrong.any():
             known, lost = np.flatnonzero(~wrong), np.flatnonzero(wrong)

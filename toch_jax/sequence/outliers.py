@@ -7,24 +7,24 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.interpolate import interp1d
+from scipy.spatial.transform import Rotation
 
 from toch_jax.hand.model import Side
 
 LONGEST_JUMP = 0.25
 """Seconds that a jump lasts at most; of what lasts longer no one can tell which side of the step is right."""
-SHORTEST_STEP, FASTEST, TYPICAL_STEPS = 0.1, 3.0, 4.0
-"""A change from one frame to the next is a jump where it is longer than all three: metres (noise of 2 cm a coordinate
-makes changes of 0.12 m); metres a second (hands that move objects in MyoDM reach 3.9, and 1.5 beyond their median
-motion); a multiple of the median change of the WINDOW frames before and after."""
-LASTING = 2.0
-"""A jump from which the point does not come back is told from this multiple of the bound on: the fastest real motions
-(objects in MyoDM, noise of 2 cm) exceed the bound itself by a fifth."""
+SHORTEST_STEP, FASTEST, TYPICAL_STEPS = 0.03, 1.5, 4.0
+"""A change from one frame to the next is a jump where it is longer than all three: metres; metres a second; a multiple
+of the median of the WINDOW changes before and after it. What is compared is how far the change differs from these, and
+from its two neighbours, whichever is less: a fast hand (MyoDM: 74 mm at 30 fps beyond its median motion) changes its
+speed over several frames (36 mm beyond the neighbours). White noise exceeds its own median 3.4 times at most."""
 WINDOW = 5
 AT_REST = 0.6
 """A hand that comes to rest or starts from it makes shorter steps next to the rest than one frame farther: a third
 where its acceleration is even. A tracker that held its last pose has a longer one behind it."""
-ANGLE_REACH = 0.1
-"""Metres that a hand's joints move for each radian, about: for comparing steps of parameters."""
+ANGLE_REACH, BEND_REACH = 0.1, 0.05
+"""Metres that a hand's joints move for each radian of the wrist and of the fingers, about."""
 MANY_REPEATED = 0.4
 """Share of the frames from which repeats are more likely a frame rate that was filled up."""
 MOST_RANGES = 5
@@ -53,11 +53,11 @@ def wrong_frames(
     """
     blank = blank_frames(data) & valid
     wrong, notes = blank.copy(), []
-    for hand, (side, position) in enumerate(zip(sides, _position(data), strict=True)):
+    for hand, side in enumerate(sides):
         rows = np.concatenate([value[hand].reshape(valid.shape[1], -1) for value in _moving(data)], axis=-1)
         seen = valid[hand] & ~blank[hand]
         is_still = not _changes(rows[seen]).any() and seen.sum() > 1
-        found = jumps(position, seen, fps)
+        found = _together([jumps(points, seen, fps) for points in _tracks(data, hand)])
         seen &= ~found.wrong
         repeated = np.zeros_like(seen) if is_still else _repeated(rows, _travel(data, hand), seen)
         wrong[hand] |= found.wrong | repeated
@@ -90,17 +90,24 @@ class Jumps(NamedTuple):
     """The largest of those changes, metres."""
 
 
-def jumps(position: Float[np.ndarray, "T 3"], valid: Bool[np.ndarray, "T"], fps: float) -> Jumps:
-    """The jumps of a point; the frames that are not valid count for nothing.
+def jumps(points: Float[np.ndarray, "T K 3"], valid: Bool[np.ndarray, "T"], fps: float) -> Jumps:
+    """The jumps of points that move together (distances are root mean squares over them); the frames that are not valid
+    count for nothing.
 
     The path is a straight line between the stretches without a jump that last longer than LONGEST_JUMP.
     """
     wrong, steps = np.zeros_like(valid), np.zeros_like(valid)
     frames = np.flatnonzero(valid)
-    gap = np.diff(frames)[:, None]
-    change = np.diff(position[frames].astype(np.float64), axis=0)
+    gap = np.diff(frames)[:, None, None]
+    change = np.diff(points[frames].astype(np.float64), axis=0)
+    velocity = change / gap
+    beside = np.pad(velocity, [(1, 1), (0, 0), (0, 0)], mode="reflect")
     # the longer the gap, the farther a hand may come in it
-    step = np.linalg.norm(change - gap * local_median(change / gap), axis=-1) / np.sqrt(gap[:, 0])
+    from_median, from_neighbours = (
+        _length(change - gap * other) / np.sqrt(gap[:, 0, 0])
+        for other in (local_median(velocity), (beside[:-2] + beside[2:]) / 2)
+    )
+    step = np.minimum(from_median, from_neighbours)
     bound = np.maximum(max(SHORTEST_STEP, FASTEST / fps), TYPICAL_STEPS * local_median(step))
     cuts = np.flatnonzero(step > bound)
     pieces = np.split(frames, cuts + 1)
@@ -109,19 +116,26 @@ def jumps(position: Float[np.ndarray, "T 3"], valid: Bool[np.ndarray, "T"], fps:
     if not path or not len(cuts):
         return Jumps(wrong, 0.0, steps, 0.0)
     known, every = np.concatenate(path), np.arange(len(valid))
-    line = np.stack([np.interp(every, known, position[known, axis]) for axis in range(3)], axis=-1)
-    away = np.linalg.norm(position - line, axis=-1)
+    line = interp1d(known, points[known], axis=0, bounds_error=False, fill_value=(points[known[0]], points[known[-1]]))
+    away = _length(points - line(every))
     for number, piece in enumerate(pieces):
         beside = bound[cuts[max(number - 1, 0) : number + 1]]
         # beyond the ends of the path the point may have gone on
         beyond = max(known[0] - piece[-1], piece[0] - known[-1], 1)
-        if len(piece) <= longest and (away[piece] > beside.min() * np.sqrt(beyond)).all():
+        if len(piece) <= longest and (away[piece] > beside.min() * beyond).all():
             wrong[piece] = True
     kept = ~wrong[frames[cuts]] & ~wrong[frames[cuts + 1]]
-    lasting = cuts[kept & (gap[cuts, 0] == 1) & (step[cuts] > LASTING * bound[cuts])]
+    lasting = cuts[kept & (gap[cuts, 0, 0] == 1)]
     steps[frames[lasting + 1]] = True
-    sizes = np.linalg.norm(change[lasting], axis=-1)
+    sizes = _length(change[lasting])
     return Jumps(wrong, float(away[wrong].max(initial=0.0)), steps, float(sizes.max(initial=0.0)))
+
+
+def _together(found: list[Jumps]) -> Jumps:
+    """The jumps of several tracks of one hand."""
+    wrong, away, steps, longest = zip(*found, strict=True)
+    lost = np.any(wrong, axis=0)
+    return Jumps(lost, max(away), np.any(steps, axis=0) & ~lost, max(longest))
 
 
 def frame_ranges(found: Bool[np.ndarray, "T"]) -> str:
@@ -154,6 +168,11 @@ def _repeated(
     return repeated
 
 
+def _length(vectors: Float[np.ndarray, "N K 3"]) -> Float[np.ndarray, "N"]:
+    """Root mean square over K."""
+    return np.sqrt((vectors**2).sum(axis=-1).mean(axis=-1))
+
+
 def _changes(rows: Float[np.ndarray, "N D"]) -> Bool[np.ndarray, "N-1"]:
     """Whether each row differs from the one before; NaN (a missing joint) equals NaN."""
     return ((rows[1:] != rows[:-1]) & ~(np.isnan(rows[1:]) & np.isnan(rows[:-1]))).any(axis=-1)
@@ -175,11 +194,28 @@ def _travel(data: dict[str, np.ndarray], hand: int) -> Float[np.ndarray, "T E"]:
     return np.nan_to_num(points[hand].reshape(points.shape[1], -1)) / np.sqrt(points.shape[2])
 
 
-def _position(data: dict[str, np.ndarray]) -> Float[np.ndarray, "H T 3"]:
-    """One point that moves with the hand; NaN at most where it is lost."""
+def _tracks(data: dict[str, np.ndarray], hand: int) -> list[Float[np.ndarray, "T K 3"]]:
+    """Points of a hand that move together, metres: the wrist, what turns with it, and the fingers' bends; or its
+    joints; or its skin, of which only the middle is known where its points have no order."""
     if "pose" in data:
-        return data["transl"]
-    return data["joints"][:, :, 0] if "joints" in data else data["vertices"].mean(axis=2)
+        turns = Rotation.from_rotvec(data["global_orient"][hand].astype(np.float64)).as_matrix()
+        wrist = data["transl"][hand][:, None]
+        return [wrist, ANGLE_REACH * turns, BEND_REACH * data["pose"][hand].reshape(len(wrist), -1, 3)]
+    if "joints" in data:
+        return [_without_gaps(data["joints"][hand].astype(np.float64))]
+    return [data["vertices"][hand].mean(axis=1, keepdims=True)]
+
+
+def _without_gaps(joints: Float[np.ndarray, "T J 3"]) -> Float[np.ndarray, "T J2 3"]:
+    """Joints that the tracker missed by themselves (NaN) interpolated; those that it never saw left out."""
+    known = ~np.isnan(joints).any(axis=2)
+    every = np.arange(len(joints))
+    filled = [
+        np.stack([np.interp(every, every[seen], joint[seen, axis]) for axis in range(3)], axis=-1)
+        for joint, seen in zip(joints.swapaxes(0, 1), known.T, strict=True)
+        if seen.any()
+    ]
+    return np.stack(filled, axis=1)
 
 
 def local_median(values: Float[np.ndarray, "N *axes"]) -> Float[np.ndarray, "N *axes"]:
