@@ -1,10 +1,12 @@
 """Writes a benchmark's tables into README.md and docs/results.md, between `<!-- table: NAME -->` and `<!-- end -->`.
 
-    toch benchmark benchmark -o runs/benchmark
+    toch benchmark filters -o runs/filters           # the README's table
+    toch benchmark benchmark -o runs/benchmark       # docs/results.md
     toch benchmark two_hands -o runs/two_hands
     python scripts/write_results.py                  # or with another folder than runs/
 
-The figures in the text around the tables are not written: read them again.
+Tables of a run that is not there stay as they are; one line says so. The figures in the text around the tables are not
+written: read them again.
 """
 
 import json
@@ -40,13 +42,21 @@ COPIED = {
 
 
 def main(runs: Path) -> None:
-    tables = {"readme": readme_table(json.loads(read(runs / "benchmark" / "results.json")))}
+    there = {run: (runs / run / "results.md").is_file() for run in ("filters", "benchmark", "two_hands")}
+    if not any(there.values()):
+        raise bad_input(runs, "runs", "a folder with one of " + ", ".join(there), "none of them")
+    tables = {}
+    if there["filters"]:
+        tables["readme"] = readme_table(json.loads(read(runs / "filters" / "results.json")))
     for name, (run, dataset, line) in COPIED.items():
-        tables[name] = table_below(runs / run / "results.md", dataset, line)
+        if there[run]:
+            tables[name] = table_below(runs / run / "results.md", dataset, line)
     for page in PAGES:
         page.write_text(with_tables(page, tables), encoding="utf-8")
-        print(page)
-    shutil.copy(runs / "benchmark" / "plots" / "myodm_error.png", ROOT / "docs" / "benchmark_error.png")
+    if there["benchmark"]:
+        shutil.copy(runs / "benchmark" / "plots" / "myodm_error.png", ROOT / "docs" / "benchmark_error.png")
+    for run, is_there in there.items():
+        print(f"{runs / run}: {'written' if is_there else 'no results, its tables stay as they are'}")
 
 
 def readme_table(results: list[dict]) -> str:
@@ -73,10 +83,10 @@ def table_below(path: Path, dataset: str, line: str) -> str:
 
 
 def with_tables(page: Path, tables: dict[str, str]) -> str:
-    """The page's text with the tables that it has marks for."""
+    """The page's text with those tables that it has marks for."""
     return re.sub(
-        r"(<!-- table: (.*?) -->\n).*?(\n<!-- end -->)",
-        lambda match: match[1] + tables[match[2]] + match[3],
+        r"(<!-- table: (.*?) -->\n)(.*?)(\n<!-- end -->)",
+        lambda match: match[1] + tables.get(match[2], match[3]) + match[4],
         read(page),
         flags=re.DOTALL,
     )

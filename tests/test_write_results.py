@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from toch_jax.benchmark import Benchmark, results_text
+from toch_jax.errors import InputError
 from toch_jax.evaluate.report import Result, Table, summarise
 
 ROOT = Path(__file__).parents[1]
@@ -38,14 +39,21 @@ def run(folder: Path, datasets: tuple[str, ...]) -> None:
     (folder / "results.md").write_text(results_text(experiment, folder, tables, results))
 
 
-def test_every_table_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Copies of the pages, which the script takes for the true ones."""
     (tmp_path / "docs").mkdir()
-    pages = [tmp_path / page.relative_to(ROOT) for page in write_results.PAGES]
-    for page in pages:
-        shutil.copy(ROOT / page.relative_to(tmp_path), page)
-    before = [page.read_text(encoding="utf-8") for page in pages]
+    copies = [tmp_path / page.relative_to(ROOT) for page in write_results.PAGES]
+    for copy in copies:
+        shutil.copy(ROOT / copy.relative_to(tmp_path), copy)
     monkeypatch.setattr(write_results, "ROOT", tmp_path)
-    monkeypatch.setattr(write_results, "PAGES", pages)
+    monkeypatch.setattr(write_results, "PAGES", copies)
+    return copies
+
+
+def test_every_table_is_written(tmp_path: Path, pages: list[Path]) -> None:
+    before = [page.read_text(encoding="utf-8") for page in pages]
+    run(tmp_path / "runs" / "filters", ("myodm",))
     run(tmp_path / "runs" / "benchmark", ("myodm", "open_grasps"))
     run(tmp_path / "runs" / "two_hands", ("open_grasps",))
     write_results.main(tmp_path / "runs")
@@ -63,3 +71,17 @@ def test_every_table_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert sorted(names) == sorted(["readme", *write_results.COPIED])
     assert "| translation, 10 mm | 31.0 | 21.0 | 12.0 | **11.0** |" in pages[0].read_text(encoding="utf-8")
     assert (tmp_path / "docs" / "benchmark_error.png").read_bytes() == b"picture"
+
+
+def test_tables_without_a_run_stay(tmp_path: Path, pages: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    results = pages[1].read_text(encoding="utf-8")
+    run(tmp_path / "runs" / "filters", ("myodm",))
+    write_results.main(tmp_path / "runs")
+    assert "| translation, 10 mm | 31.0 | 21.0 | 12.0 | **11.0** |" in pages[0].read_text(encoding="utf-8")
+    assert pages[1].read_text(encoding="utf-8") == results
+    assert "benchmark: no results, its tables stay as they are" in capsys.readouterr().out
+
+
+def test_no_run_at_all_is_refused(tmp_path: Path, pages: list[Path]) -> None:
+    with pytest.raises(InputError, match="runs: expected a folder with one of filters, benchmark, two_hands"):
+        write_results.main(tmp_path / "runs")
