@@ -7,9 +7,14 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
+import trimesh
 
 import toch_jax
+from toch_jax.object.build import build_object
 
 
 @pytest.mark.parametrize("name", toch_jax.__all__)
@@ -30,8 +35,12 @@ def test_no_name_is_a_submodule_s() -> None:
     assert not submodules & set(toch_jax.__all__)
 
 
-def test_the_package_lists_its_names_before_it_imports_them() -> None:
-    code = "import sys, toch_jax; assert set(toch_jax.__all__) <= set(dir(toch_jax)); assert 'jax' not in sys.modules"
+def test_the_package_lists_its_names_alone_and_before_it_imports_them() -> None:
+    code = """
+import sys, toch_jax
+assert toch_jax.__all__ == [name for name in dir(toch_jax) if not name.startswith("__")]
+assert "jax" not in sys.modules
+"""
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="no attribute 'refin'"):
         _ = toch_jax.refin  # type: ignore[attr-defined]
@@ -48,3 +57,36 @@ def test_a_signature_can_be_read(name: str) -> None:
 
 def test_type_checkers_see_the_types() -> None:
     assert (Path(toch_jax.__file__).parent / "py.typed").is_file()
+
+
+@pytest.mark.parametrize("untraced", [True, False])
+def test_a_record_prints_on_one_line_without_values(untraced: bool) -> None:
+    hand = toch_jax.load_hand("open", "right")
+    cube = trimesh.creation.box((0.1, 0.1, 0.1)).subdivide()
+    motion = toch_jax.ObjectMotion(jnp.zeros((1, 6, 3, 3)), jnp.zeros((1, 6, 3)))
+    field = np.zeros((6, 5))
+    records = {
+        "HandModel(name='open', side='right', v_template (1650, 3)": hand,
+        "HandParams(global_orient (6, 3), pose (6, 45), betas (10,), transl (6, 3))": toch_jax.HandParams(
+            *(jnp.zeros(shape) for shape in ((6, 3), (6, 45), (10,), (6, 3)))
+        ),
+        "ObjectModel(vertices (26, 3), faces (48, 3), points (20, 3), sdf (1, ": build_object(
+            np.asarray(cube.vertices), np.asarray(cube.faces), n_samples=20
+        ),
+        "ObjectMotion(rotation (1, 6, 3, 3), translation (1, 6, 3))": motion,
+        "LightDenoiser(config=LightConfig(": toch_jax.load_denoiser(),
+    }
+    denoised = toch_jax.DenoisedField(field, field, np.zeros((6, 5, 3)), field, field)
+    shown = repr(denoised)
+    if untraced:
+        texts = {start: str(record) for start, record in records.items()}
+    else:
+        texts = {}
+        jax.jit(lambda traced: texts.update({start: repr(record) for start, record in traced.items()}))(records)
+    assert shown.startswith("DenoisedField(probability (6, 5), distance (6, 5), correspondence (6, 5, 3)")
+    for start, text in texts.items():
+        assert text.startswith(start)
+        assert repr(records[start]) == text
+        assert len(text) < 500
+        assert "\n" not in text
+        assert "array" not in text.lower()

@@ -15,6 +15,7 @@ from toch_jax.object.model import ObjectModel
 from toch_jax.pipeline import look, read_clip, sequence_object
 from toch_jax.progress import Progress, compilation_told, reporter
 from toch_jax.sequence.types import Sequence
+from toch_jax.short_repr import short_repr
 from toch_jax.tracked_hand import TrackedHand, tracked_hands
 
 
@@ -32,6 +33,9 @@ class DenoisedField:
     """One standard deviation of the distance, metres."""
     correspondence_sigma: Float[np.ndarray, "T N"]
     """One standard deviation of each coordinate of the correspondence, metres."""
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,9 +65,7 @@ class ContactFields:
     """The same by the denoiser; None without one."""
 
     def __repr__(self) -> str:
-        n_frames, n_samples = self.mask.shape
-        denoised = "no denoiser" if self.denoised is None else "denoised"
-        return f"ContactFields({self.hand_side} hand, {n_frames} frames, {n_samples} samples, {denoised})"
+        return short_repr(self, "hand_side", "part", "mask", "distance", "correspondence", "denoised")
 
 
 @exactly

@@ -19,6 +19,7 @@ from toch_jax.denoiser.canonical import Centre
 from toch_jax.denoiser.skeleton import nearness, palm_frame, smooth_paths
 from toch_jax.denoiser.window import Estimate, JointEstimate, Target, Window
 from toch_jax.field.types import FieldEstimate
+from toch_jax.short_repr import short_repr
 
 _UNIT = 10.0
 """Inside, lengths are in decimetres, so that features are about 1; corrections and distances in centimetres."""
@@ -93,6 +94,11 @@ class LightDenoiser(nnx.Module):
         self.answer_taps = nnx.Param(small(rngs.params(), (config.taps, point)))
         self.answer_mid = nnx.Linear(point, point, rngs=rngs)
         self.answer_out = nnx.Linear(point, 7, kernel_init=small, rngs=rngs)
+
+    def __repr__(self) -> str:
+        return short_repr(self, "config")
+
+    __str__ = __repr__
 
     def __call__(self, window: Window) -> Estimate:
         """Any number of frames and of samples; lost frames are filled in."""

@@ -16,6 +16,7 @@ from toch_jax.denoiser.canonical import MANO_OFFSET, MANO_SCALE, Centre
 from toch_jax.denoiser.recurrent import BidirectionalGRU, torch_linear
 from toch_jax.denoiser.window import Estimate, Target, Window, blank_lost
 from toch_jax.field.types import FieldEstimate
+from toch_jax.short_repr import short_repr
 
 _DISTANCE_UNIT = 10.0
 """The network's distances are in decimetres."""
@@ -109,6 +110,11 @@ class TochDenoiser(nnx.Module):
         self.to_mask = torch_linear(2 * three, 1, rngs)
         self.to_correspondence = torch_linear(2 * four, 3, rngs)
         self.to_distance = torch_linear(2 * four, 1, rngs)
+
+    def __repr__(self) -> str:
+        return short_repr(self, "config")
+
+    __str__ = __repr__
 
     def __call__(self, window: Window) -> Estimate:
         """The clean field at the window's own samples."""

@@ -8,6 +8,8 @@ import jaxlie
 from flax import struct
 from jaxtyping import Array, Float, Int
 
+from toch_jax.short_repr import short_repr
+
 Side = Literal["right", "left"]
 
 # Tips follow the 16 skeleton joints inside; OpenPose's order is used in files only (sequence/file.py).
@@ -26,6 +28,9 @@ class HandParams(struct.PyTreeNode):
     pose: Float[Array, "*batch 45"]
     betas: Float[Array, "*#batch S"]
     transl: Float[Array, "*batch 3"]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class HandModel(struct.PyTreeNode):
@@ -47,6 +52,9 @@ class HandModel(struct.PyTreeNode):
     parents: tuple[int, ...] = struct.field(pytree_node=False)
     side: Side = struct.field(pytree_node=False)
     name: str = struct.field(pytree_node=False)
+
+    def __repr__(self) -> str:
+        return short_repr(self, "name", "side", "v_template", "faces", "shapedirs")
 
 
 def rest_joints(model: HandModel, betas: Float[Array, "*batch S"]) -> Float[Array, "*batch 16 3"]:

@@ -5,6 +5,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int
 
 from toch_jax.host import take
+from toch_jax.short_repr import short_repr
 
 
 class ObjectModel(struct.PyTreeNode):
@@ -34,6 +35,9 @@ class ObjectModel(struct.PyTreeNode):
     sdf_spacing: Float[Array, "*objects P 3"]
     """Metres between neighbouring nodes along each axis."""
 
+    def __repr__(self) -> str:
+        return short_repr(self, "vertices", "faces", "points", "sdf")
+
     def without_mesh(self) -> "ObjectModel":
         """The same without its mesh, whose size would have code compiled anew for each object."""
         vertices, faces, vertex_part = take((self.vertices, self.faces, self.vertex_part), np.s_[:0])
@@ -62,3 +66,6 @@ class ObjectMotion(struct.PyTreeNode):
 
     rotation: Float[Array, "*objects P T 3 3"]
     translation: Float[Array, "*objects P T 3"]
+
+    def __repr__(self) -> str:
+        return short_repr(self)

@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.hand.model import HandParams, Side
 from toch_jax.object.model import ObjectMotion
+from toch_jax.short_repr import short_repr
 
 
 class Hands(struct.PyTreeNode):
@@ -27,12 +28,7 @@ class Hands(struct.PyTreeNode):
     """"mano", "open" or "unordered"."""
 
     def __repr__(self) -> str:
-        """Shapes, no values."""
-        given = {"joints": self.joints, "vertices": self.vertices}
-        if self.params is not None:
-            given = {name: getattr(self.params, name) for name in ("global_orient", "pose", "betas", "transl")} | given
-        shapes = [f"{name} {_shape(leaf)}" for name, leaf in given.items() if leaf is not None]
-        return f"Hands({', '.join(shapes)})"
+        return short_repr(self)
 
 
 class Sequence(struct.PyTreeNode):
@@ -63,18 +59,11 @@ class Sequence(struct.PyTreeNode):
     """The same of the object's motion and the axis P."""
 
     def __repr__(self) -> str:
-        """Shapes and counts, no arrays."""
-        lines = [f"fps={self.fps:g}", f"hand_side={self.hand_side}", f"hands={self.hands}"]
-        if _is_known(self.hand_valid):
-            lost = [int((~np.asarray(valid)).sum()) for valid in self.hand_valid]
-            lines.append(f"lost_frames={lost} of {self.hand_valid.shape[1]}")
-        lines.append(f"object_vertices {_shape(self.object_vertices)}, object_faces {_shape(self.object_faces)}")
-        lines.append(f"object_motion {_shape(self.object_motion.translation)}")
-        if self.truth is not None:
-            lines.append(f"truth={self.truth}")
-        if self.hand_joint_sigma is not None:
-            lines.append(f"hand_joint_sigma {_shape(self.hand_joint_sigma)}")
-        return f"Sequence({', '.join(lines)})"
+        names = ("fps", "hand_side", "hands", "object_vertices", "object_faces", "object_motion", "truth")
+        valid = self.hand_valid
+        is_known = isinstance(valid, np.ndarray | jax.Array) and not isinstance(valid, jax.core.Tracer)
+        lost = (~np.asarray(valid)).sum(axis=1).tolist() if is_known else None
+        return short_repr(self, *names, "hand_joint_sigma", lost_frames=lost)
 
     def numpy(self) -> dict[str, Any]:
         """`arrays_from_sequence` of this sequence."""
@@ -92,13 +81,3 @@ class Sequence(struct.PyTreeNode):
         timed = (self.hands, self.hand_valid, self.object_motion, self.truth, self.hand_joint_sigma)
         hands, valid, motion, truth, sigma = jax.tree.map(lambda leaf: leaf[:, start:stop], timed)
         return self.replace(hands=hands, hand_valid=valid, object_motion=motion, truth=truth, hand_joint_sigma=sigma)
-
-
-def _shape(leaf: Any) -> tuple[int, ...]:
-    """Of an array; () of what stands in an array's place while JAX rebuilds a record."""
-    return getattr(leaf, "shape", ())
-
-
-def _is_known(leaf: Any) -> bool:
-    """Whether the array has values: not while JAX traces it."""
-    return isinstance(leaf, np.ndarray | jax.Array) and not isinstance(leaf, jax.core.Tracer)

@@ -1,0 +1,19 @@
+"""Records on one line: shapes in place of arrays."""
+
+from dataclasses import fields
+from typing import Any
+
+
+def short_repr(record: Any, *names: str, **more: Any) -> str:
+    """`Name(array (3, 4), number=5)`: the attributes of these names, or all fields of a dataclass, then `more`.
+
+    None is left out. Reads no values of arrays, so that it works while JAX traces them.
+    """
+    given = {name: getattr(record, name) for name in names or (field.name for field in fields(record))} | more
+    parts = [_part(name, value) for name, value in given.items() if value is not None]
+    return f"{type(record).__name__}({', '.join(parts)})"
+
+
+def _part(name: str, value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    return f"{name}={value!r}" if shape is None else f"{name} {tuple(shape)}"
