@@ -48,11 +48,41 @@ def test_one_hand_and_one_part_without_their_axes(
     _assert_same(found.replace(hand_axis=True, part_axis=True), sequence_from_record("file", record))
 
 
-@pytest.mark.parametrize("off", [-1.0, 1.1])
-def test_refuses_matrices_that_do_not_rotate(record: Record, off: float) -> None:
-    matrices = np.tile(off * np.eye(3), (1, 6, 1, 1))
-    with pytest.raises(InputError, match="my tracker: object_rotation: expected rotation matrices"):
-        _call(record, object_rotation=matrices, where="my tracker")
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        (-np.eye(3), r"a mirror \(determinant -1\)"),
+        (np.diag([1.0, -1.0, 1.0]), r"a mirror \(determinant -1\)"),
+        (1.1 * np.eye(3), r"one that is not orthogonal \(R R\^T differs from the identity by 0.21\)"),
+        (np.array([[1, 0.5, 0], [0, 1, 0], [0, 0, 1]]), r"one that is not orthogonal .* by 0.5\)"),
+    ],
+)
+def test_names_the_first_matrix_that_does_not_rotate(record: Record, wrong: np.ndarray, what: str) -> None:
+    turns = np.tile(np.eye(3), (1, 6, 1, 1))
+    turns[0, 4:] = wrong
+    expected = f"^my tracker: object_rotation: expected rotation matrices, found {what} in object_rotation"
+    with pytest.raises(InputError, match=rf"{expected}\[0, 4\] \(part, frame\)$"):
+        _call(record, object_rotation=turns, where="my tracker")
+    with pytest.raises(InputError, match=rf"{expected}\[4\] \(frame\)$"):
+        _call(record, object_rotation=turns[0], object_translation=np.zeros((6, 3)), where="my tracker")
+    bends = np.tile(np.eye(3), (1, 6, 15, 1, 1))
+    bends[0, 2, 7] = wrong
+    with pytest.raises(InputError, match=rf"found {what} in hand_pose\[0, 2, 7\] \(hand, frame, joint\)$"):
+        _call(record, hand_pose=bends)
+
+
+def test_says_which_axes_matrices_have(record: Record) -> None:
+    hand = {k: v[0] for k, v in record.items() if k.startswith(("hand_", "truth_")) and v.ndim > 1}
+    turns, bends = np.tile(np.eye(3), (1, 6, 1, 1)), np.tile(np.eye(3), (1, 6, 15, 1, 1))
+    one = r"shape \(T, 3\) or \(T, 3, 3\), as hand_side is 'right', found \(1, 6, 3, 3\)$"
+    with pytest.raises(InputError, match=f"hand_global_orient: expected {one}"):
+        _call(record, **(hand | {"hand_global_orient": turns}), hand_side="right")
+    many = r"shape \(H, T, 45\) or \(H, T, 15, 3, 3\), as hand_side is \['right'\], found \(6, 15, 3, 3\)$"
+    with pytest.raises(InputError, match=f"hand_pose: expected {many}"):
+        _call(record, hand_pose=bends[0], hand_side=["right"])
+    parts = r"\(P, T, 3\) or \(P, T, 3, 3\), as object_translation has the shape \(1, 6, 3\), found \(6, 3, 3\)$"
+    with pytest.raises(InputError, match=f"object_rotation: expected shape {parts}"):
+        _call(record, object_rotation=turns[0])
 
 
 def test_refuses_what_the_file_refuses(record: Record) -> None:

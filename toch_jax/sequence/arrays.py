@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as ListLike
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
 
@@ -21,6 +22,18 @@ PER_HAND = (
 """Keys whose arrays have the axis H."""
 PER_PART = ("object_rotation", "object_translation")
 """Keys whose arrays have the axis P."""
+ORTHOGONAL = 1e-3
+"""How far R R^T of a rotation matrix may be from the identity, in any entry."""
+
+
+class _Axes(NamedTuple):
+    """The leading axes of an array."""
+
+    names: tuple[str, ...]
+    """Ending in "T"."""
+    n_frames: int
+    why: str
+    """What they follow from."""
 
 
 def sequence_from_arrays(
@@ -67,15 +80,19 @@ def sequence_from_arrays(
     given = {key: value for key, value in locals().items() if value is not None and key != "where"}
     record = {key: np.asarray(value) for key, value in given.items()}
     one_hand = isinstance(hand_side, str)
-    leading = 1 if one_hand else 2
+    moved = record["object_translation"]
+    n_frames = moved.shape[-2] if moved.ndim > 1 else 0
+    axes = _Axes(("T",) if one_hand else ("H", "T"), n_frames, f"hand_side is {hand_side!r}")
     for prefix in ("hand_", "truth_"):
         if (key := f"{prefix}global_orient") in record:
-            record[key] = _axis_angle(where, key, record[key], (3,), leading)
+            record[key] = _axis_angle(where, key, record[key], (3,), axes)
         if (key := f"{prefix}pose") in record:
-            record[key] = _axis_angle(where, key, record[key], (15, 3), leading)
-    one_part = record["object_translation"].ndim == 2
-    leading = record["object_translation"].ndim - 1
-    record["object_rotation"] = _axis_angle(where, "object_rotation", record["object_rotation"], (3,), leading)
+            record[key] = _axis_angle(where, key, record[key], (15, 3), axes)
+    one_part = moved.ndim == 2
+    if moved.ndim in (2, 3):
+        names = ("T",) if one_part else ("P", "T")
+        axes = _Axes(names, n_frames, f"object_translation has the shape {moved.shape}")
+        record["object_rotation"] = _axis_angle(where, "object_rotation", record["object_rotation"], (3,), axes)
     record |= {key: record[key][None] for key in PER_HAND if one_hand and key in record}
     record |= {key: record[key][None] for key in PER_PART if record[key].ndim == 2}
     record |= {"format": np.array(FORMAT), "version": np.array(VERSION)}
@@ -101,25 +118,50 @@ def arrays_from_sequence(sequence: Sequence) -> dict[str, Any]:
     return {key: value.item() if value.ndim == 0 else value.copy() for key, value in record.items()}
 
 
-def _axis_angle(where: str, key: str, rotation: np.ndarray, shape: tuple[int, ...], leading: int) -> np.ndarray:
-    """Rotations after `leading` axes: axis-angle as it came; matrices, of `shape` (..., 3) and 3 more, as axis-angle.
+def _axis_angle(where: str, key: str, rotation: np.ndarray, shape: tuple[int, ...], axes: _Axes) -> np.ndarray:
+    """Rotations after the leading axes: axis-angle as it came; matrices, of `shape` (..., 3) and 3 more, as axis-angle.
 
-    What is neither is left to be refused with the file's words. NaN stays.
+    What is neither is left to be refused with the file's words, except for what matrices alone can have wrong. NaN
+    stays.
     """
-    if rotation.ndim != leading + len(shape) + 1 or rotation.shape[-2:] != (3, 3) or rotation.dtype.kind not in "fiu":
+    leading, count = len(axes.names), int(np.prod(shape[:-1]))
+    if rotation.dtype.kind not in "fiu" or rotation.shape[-2:] != (3, 3):
         return rotation
-    count = int(np.prod(shape[:-1]))
+    if rotation.ndim == leading + 1 and axes.n_frames == 3:  # three frames of axis-angle
+        return rotation
+    if rotation.ndim != leading + len(shape) + 1:
+        flat, full = (", ".join(map(str, (*axes.names, *end))) for end in ((3 * count,), (*shape, 3)))
+        raise bad_input(where, key, f"shape ({flat}) or ({full}), as {axes.why}", str(rotation.shape))
     if len(shape) > 1 and rotation.shape[-3] != count:
         found = str(rotation.shape)
         if rotation.shape[-3] == count + 1:
             found += f": the first of the 16 is the wrist's, {key.replace('pose', 'global_orient')}"
         raise bad_input(where, key, f"{count} matrices, one for each joint of the fingers", found)
-    matrices = rotation.reshape(-1, 3, 3).astype(np.float64)
-    known = np.isfinite(matrices).all(axis=(1, 2))
-    off = np.abs(matrices @ np.swapaxes(matrices, 1, 2) - np.eye(3))[known].max(initial=0.0)
-    if off > 1e-3 or (np.linalg.det(matrices[known]) < 0).any():
-        raise bad_input(where, key, "rotation matrices", f"matrices that are {off:.2g} off, or mirrors")
-    vectors = np.full((len(matrices), 3), np.nan)
+    matrices = rotation.astype(np.float64)
+    known = np.asarray(np.isfinite(matrices).all(axis=(-2, -1)))
+    fault = _no_rotation(matrices, known)
+    if fault is not None:
+        index, what = fault
+        names = ", ".join({"H": "hand", "P": "part", "T": "frame"}[axis] for axis in axes.names)
+        names += ", joint" if len(shape) > 1 else ""
+        raise bad_input(where, key, "rotation matrices", f"{what} in {key}{list(index)} ({names})")
+    vectors = np.full(matrices.shape[:-1], np.nan)
     if known.any():
         vectors[known] = Rotation.from_matrix(matrices[known]).as_rotvec()
     return vectors.reshape(*rotation.shape[:leading], 3 * count)
+
+
+def _no_rotation(
+    matrices: Float[np.ndarray, "*n 3 3"], known: Bool[np.ndarray, "*n"]
+) -> tuple[tuple[int, ...], str] | None:
+    """The index of the first known matrix that is no rotation, and what is wrong with it."""
+    matrices = np.where(known[..., None, None], matrices, np.eye(3))
+    off = np.abs(matrices @ np.swapaxes(matrices, -1, -2) - np.eye(3)).max(axis=(-2, -1))
+    mirrors = np.linalg.det(matrices) < 0
+    wrong = np.argwhere((off > ORTHOGONAL) | mirrors)
+    if not len(wrong):
+        return None
+    index = tuple(wrong[0].tolist())
+    if off[index] > ORTHOGONAL:
+        return index, f"one that is not orthogonal (R R^T differs from the identity by {off[index]:.2g})"
+    return index, "a mirror (determinant -1)"
