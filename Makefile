@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint setup clean
+.PHONY: demo test test-slow golden lint setup clean
 
 setup: $(VENV)/.installed
 
@@ -23,6 +23,10 @@ test: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+
+# Needs `toch prepare myodm` and `toch prepare open_grasps`
+golden: setup
+	$(BIN)/python scripts/golden.py
 
 lint: setup
 	$(BIN)/ruff check .
