@@ -1,10 +1,10 @@
 import jax.numpy as jnp
 import numpy as np
-from grasps import grasp, joints_of, per_frame
+from grasps import grasp, joints_of
 from scipy.spatial.transform import Rotation
 
-from toch_jax.fit.rough_pose import follow, pose_from_joints, poses_from_cloud
-from toch_jax.hand.model import HandModel, skin_frames
+from toch_jax.fit.rough_pose import follow, pose_from_joints
+from toch_jax.hand.model import HandModel
 
 
 def test_bones_point_along_the_joints(hand: HandModel) -> None:
@@ -31,14 +31,3 @@ def test_follow_moves_a_hand_as_its_points_move(hand: HandModel) -> None:
     before = joints_of(hand, params)
     wanted = np.stack([turn.apply(at) + shift for turn, at, shift in zip(turns, before, shifts, strict=True)])
     np.testing.assert_allclose(moved, wanted, atol=1e-5)
-
-
-def test_a_cloud_tells_the_way_a_hand_lies(hand: HandModel) -> None:
-    rng = np.random.default_rng(0)
-    params = grasp(1)
-    skin = np.asarray(skin_frames(hand, per_frame(params))[0])[0]
-    turn = Rotation.from_rotvec([1.0, -2.0, 0.5])
-    cloud = turn.apply(skin[rng.choice(len(skin), 100, replace=False)]).astype(np.float32)
-    tries = poses_from_cloud(hand, cloud, 3)
-    found = Rotation.from_rotvec(np.asarray(tries.global_orient[0]))
-    assert (found * Rotation.from_rotvec(np.asarray(params.global_orient[0])).inv() * turn.inv()).magnitude() < 0.5

@@ -37,8 +37,9 @@ from toch_jax.fit.residual import (
     steady,
     within_people,
 )
-from toch_jax.fit.rough_pose import bridge_by_palm, follow, pose_from_joints, poses_from_cloud
+from toch_jax.fit.rough_pose import bridge_by_palm, follow, pose_from_joints
 from toch_jax.fit.skin_binding import nearest_on_skin, posed_skin, settled_places
+from toch_jax.fit.unordered import hand_from_cloud
 from toch_jax.hand.mesh import farthest_points, mirror
 from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
 from toch_jax.sequence.mirror import OTHER_SIDE, mirror_params
@@ -46,9 +47,7 @@ from toch_jax.sequence.record import nearest_valid
 
 N_POINTS = 128
 """Of a tracker's skin points, spread evenly, that the hand is drawn to."""
-N_TRIES = 8
-"""Rough poses of unordered points that are looked into."""
-CLOUD_ROUNDS, ROUNDS, LAST_ROUNDS = 6, 5, 1
+ROUNDS, LAST_ROUNDS = 5, 1
 POOR_JOINTS, POOR_POINTS, CLEARLY = 0.002, 0.0014, 0.6
 """Metres of mean error from which the mirror image is tried, and the share of it that convinces."""
 WRONG_JOINTS, WRONG_POINTS = 0.01, 0.008
@@ -303,11 +302,7 @@ def _start_from_any_side(
     """The best fit to the frame in which the hand is the most open, carried to the others."""
     extent = np.var(points[:, some], axis=1).sum(axis=-1) * seen
     widest = int(np.argmax(extent))
-    many = poses_from_cloud(model, points[widest, some], N_TRIES)
-    clouds = np.broadcast_to(points[widest], (N_TRIES, *points.shape[1:]))
-    found = draw_to_skin(model, many, clouds, some, np.ones(N_TRIES, bool), CLOUD_ROUNDS, hold_shape=True, link=False)
-    gap = nearest_on_skin(model, posed_skin(model, found), clouds[:, some]).distance.mean(axis=1)
-    best = take(found, np.argmin(gap, keepdims=True))
+    best = hand_from_cloud(model, points[widest], some)
     return _spread_out(model, best, np.array([widest]), points, some, seen, hold_shape=False)
 
 

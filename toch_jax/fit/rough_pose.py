@@ -1,23 +1,18 @@
 """Where a hand roughly lies, from what a tracker gives: the start of inverse kinematics."""
 
 from itertools import pairwise
-from operator import itemgetter
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from toch_jax.hand.limits import pose_prior
-from toch_jax.hand.model import HandModel, HandParams, rest_joints, skin_frames
+from toch_jax.hand.model import HandModel, HandParams, rest_joints
 from toch_jax.sequence.joint_order import OPENPOSE, from_openpose, to_openpose
 from toch_jax.sequence.missing_joints import bridge_joints
 
 PALM = (0, 1, 4, 7, 10)
 """The wrist and the fingers' first joints: what moves as one, to place the hand before its fingers bend."""
-SPARSE = 6
-"""Of the skin's vertices one in so many is enough to lay it on points."""
 
 
 def flat_joints(model: HandModel) -> Float[np.ndarray, "21 3"]:
@@ -96,53 +91,6 @@ def _swing(source: Float[np.ndarray, "3"], target: Float[np.ndarray, "T 3"]) -> 
     axis = np.cross(source, target)
     sine = np.linalg.norm(axis, axis=1, keepdims=True)
     return axis / np.maximum(sine, 1e-9) * np.arctan2(sine, (target @ source)[:, None])
-
-
-def poses_from_cloud(model: HandModel, cloud: Float[np.ndarray, "K 3"], count: int) -> HandParams:
-    """The `count` best of many rigid fits to points of the skin whose order is not known (ICP).
-
-    The tries are five degrees of curl, each laid on the points' principal axes in the 24 ways that axes go onto axes.
-    """
-    poses = _curls(model)
-    n_poses = len(poses)
-    still = HandParams(jnp.zeros((n_poses, 3)), jnp.asarray(poses), jnp.zeros((n_poses, 1)), jnp.zeros((n_poses, 3)))
-    skins = np.asarray(skin_frames(model.replace(shapedirs=model.shapedirs[..., :1]), still)[0])
-    tries = [
-        (*_rigid_fit(skin, tree, cloud, way), pose)
-        for pose, skin in zip(poses, skins[:, ::SPARSE], strict=True)
-        for tree in [cKDTree(skin)]
-        for way in Rotation.create_group("O").as_matrix()
-    ]
-    best = sorted(tries, key=itemgetter(0))[:count]
-    turn, shift, pose = (np.stack(each) for each in list(zip(*best, strict=True))[1:])
-    wrist = turn @ flat_joints(model)[0] + shift
-    return mean_hand(model, Rotation.from_matrix(turn), wrist, np.zeros(45)).replace(pose=jnp.asarray(pose))
-
-
-def _curls(model: HandModel) -> Float[np.ndarray, "5 45"]:
-    """From stretched to fist: three quarters of the variance of hands' poses are along one line."""
-    prior = pose_prior(model.side)
-    variance, directions = np.linalg.eigh(np.asarray(prior.covariance))
-    line = directions[:, -1] * np.sqrt(variance[-1])
-    return np.clip(prior.mean + np.linspace(-1.2, 1.2, 5)[:, None] * line, prior.lower, prior.upper).astype(np.float32)
-
-
-def _rigid_fit(
-    skin: Float[np.ndarray, "V 3"], tree: cKDTree, cloud: Float[np.ndarray, "K 3"], way: Float[np.ndarray, "3 3"]
-) -> tuple[float, Float[np.ndarray, "3 3"], Float[np.ndarray, "3"]]:
-    """The mean error and the turn and shift of the skin that bring it to the points."""
-    turn = _principal_axes(cloud) @ way @ _principal_axes(skin).T
-    shift = cloud.mean(axis=0) - turn @ skin.mean(axis=0)
-    for _ in range(12):
-        nearest = skin[tree.query((cloud - shift) @ turn)[1]]
-        turn = Rotation.align_vectors(cloud - cloud.mean(axis=0), nearest - nearest.mean(axis=0))[0].as_matrix()
-        shift = cloud.mean(axis=0) - turn @ nearest.mean(axis=0)
-    return float(tree.query((cloud - shift) @ turn)[0].mean()), turn, shift
-
-
-def _principal_axes(points: Float[np.ndarray, "K 3"]) -> Float[np.ndarray, "3 3"]:
-    axes = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)[2].T
-    return axes * [1, 1, np.linalg.det(axes)]
 
 
 def follow(
