@@ -9,7 +9,7 @@ from toch_jax.fit.joint_binding import carry_joints
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
 from toch_jax.host import take
-from toch_jax.pipeline import refine
+from toch_jax.pipeline import refine, refine_many
 from toch_jax.sequence.file import load_sequence
 from toch_jax.sequence.joint_order import to_openpose
 from toch_jax.sequence.types import Hands, Sequence
@@ -60,7 +60,7 @@ def test_joints_of_another_skeleton_come_back_as_they_came(truth: Sequence) -> N
     assert clean.hands.vertices is None
     assert any("parameters are left out" in note for note in clean.notes)
     assert moved(clean, given).mean() < 0.001
-    as_model = refine(given, None, hand="model")
+    (as_model,) = refine_many([given], None, hand="model")
     assert_one_hand(as_model)
     assert moved(as_model, given).mean() > 0.002
 

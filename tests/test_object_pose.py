@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from toch_jax.host import put
 from toch_jax.object.model import ObjectMotion
-from toch_jax.pipeline import refine
+from toch_jax.pipeline import refine, refine_many
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.sequence.types import Sequence
 from toch_jax.track.object_pose import track_object
@@ -119,7 +119,7 @@ def test_a_shaking_object_does_not_shake_the_hand(held: Sequence, tmp_path) -> N
     save_sequence(tmp_path / "clean.npz", clean, keep=tmp_path / "given.npz")
     written = load_sequence(tmp_path / "clean.npz")
     np.testing.assert_allclose(written.object_motion.translation, clean.object_motion.translation, atol=1e-6)
-    kept = refine(given, None, keep_object=True)
+    (kept,) = refine_many([given], None, keep_object=True)
     np.testing.assert_array_equal(kept.object_motion.translation, shaky.translation)
     joints = np.asarray(clean.hands.joints[0])
     assert np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).mean() < 0.004

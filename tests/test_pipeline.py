@@ -8,10 +8,12 @@ import pytest
 
 from toch_jax.cli import main
 from toch_jax.denoiser.checkpoints import load_denoiser
+from toch_jax.errors import InputError
 from toch_jax.evaluate.joints import mpjpe_mm
 from toch_jax.evaluate.pose import pose_hands
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
+from toch_jax.host import put
 from toch_jax.pipeline import read_clip, refine, refine_many, sequence_object
 from toch_jax.sequence.arrays import arrays_from_sequence, sequence_from_arrays
 from toch_jax.sequence.file import load_sequence, save_sequence
@@ -172,6 +174,23 @@ def test_many_are_each_as_if_alone(tracked, clean):
         assert_equal(repaired.hands, clean.hands)
     assert told[0] == "clip 1 of 2: object"
     assert told[-1] == "clip 2 of 2: fit"
+
+
+def test_many_name_the_clip_that_cannot_be_repaired(tracked, clean, denoiser):
+    """A part without faces."""
+    part = np.zeros(len(tracked.object_vertices), np.int32)
+    part[0] = 1
+    many = refine_many([tracked, tracked.replace(object_vertex_part=put(part), source="mine")], denoiser)
+    assert_equal(next(many).hands, clean.hands)
+    with pytest.raises(InputError, match=r"^clip 2: mine: object_vertex_part: expected faces for each part"):
+        next(many)
+
+
+def test_many_may_share_an_object(tracked, clean, denoiser):
+    thicker = sequence_object(tracked.replace(object_vertices=1.1 * tracked.object_vertices))
+    (repaired,) = refine_many([tracked], denoiser, object=thicker)
+    assert not np.array_equal(repaired.hands.params.transl, clean.hands.params.transl)
+    assert_equal(repaired.hands, refine(tracked, denoiser, object=thicker).hands)
 
 
 def test_objects_are_built_once_for_each_mesh(tracked):

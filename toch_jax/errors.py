@@ -37,10 +37,10 @@ def raise_all(faults: list[InputError]) -> None:
         raise InputError("\n".join(lines[:MOST_FAULTS] + more))
 
 
-def naming(path: Path, fault: InputError) -> InputError:
-    """The fault, each line of which names the file: one may be of what the file refers to, such as a hand model."""
+def naming(where: str | Path, fault: InputError) -> InputError:
+    """The fault, each line of which names the file or clip: one may be of what it refers to, such as a hand model."""
     lines = str(fault).splitlines()
-    return InputError("\n".join(line if line.startswith(str(path)) else f"{path}: {line}" for line in lines))
+    return InputError("\n".join(line if line.startswith(str(where)) else f"{where}: {line}" for line in lines))
 
 
 def _printable(text: str) -> str:

@@ -24,6 +24,7 @@ from toch_jax.denoiser.window import (
     no_other_hand,
 )
 from toch_jax.device import exactly
+from toch_jax.errors import InputError, naming
 from toch_jax.field.contact_field import contact_field
 from toch_jax.fit.correspondence import field_term, joint_term, weighted
 from toch_jax.fit.fit import Solved, bucket, pad_motion, pad_params, pad_seen, solve_hand
@@ -128,17 +129,25 @@ def refine_many(
     denoiser: Denoiser | str | Path | None = "default",
     *,
     settings: FitSettings | None = None,
+    object: ObjectModel | None = None,
+    hand: HandForm = "given",
+    keep_object: bool = False,
     progress: bool | Progress = False,
 ) -> Iterator[Sequence]:
     """`refine` of each sequence, in order; each is repaired when it is asked for (`list(...)` for all at once).
 
     One clip after another: they share the network, what is compiled for their padded length, and the object where
     neighbours have the same mesh. `sequences` may load its clips one by one, so that a data set need not fit in memory.
-    With `progress` a bar counts the clips. Raises InputError at the first that cannot be repaired.
+    With `progress` a bar counts the clips. Raises InputError at the first that cannot be repaired: "clip 3: ...".
     """
     network = as_denoiser(denoiser)
-    for sequence, tell in each_clip(sequences, progress):
-        yield refine(sequence, network, settings=settings, progress=tell)
+    one = partial(refine, denoiser=network, settings=settings, object=object, hand=hand, keep_object=keep_object)
+    for number, (sequence, tell) in enumerate(each_clip(sequences, progress), 1):
+        try:
+            clean = one(sequence, progress=tell)
+        except InputError as fault:
+            raise naming(f"clip {number}", fault) from None
+        yield clean
 
 
 @exactly
