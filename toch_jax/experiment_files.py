@@ -29,20 +29,22 @@ def experiment_files(variable: str) -> dict[str, tuple[Path, str]]:
     return found
 
 
-def read_experiment(where: str | Path, variable: str, kind: type[T]) -> T:
-    """What the experiment `where` (a file, or the name of one of the project's) binds to `variable`.
+def experiment_file(where: str | Path, variable: str) -> Path:
+    """The file of an experiment: `where` itself, or the project's of that name. Raises InputError if there is none."""
+    if Path(where).is_file():
+        return Path(where)
+    files = experiment_files(variable)
+    if str(where) not in files:
+        near = difflib.get_close_matches(str(where), files, 1)
+        guess = f", did you mean {near[0]}?" if near else ""
+        expected = f"a Python file that binds `{variable}`, or one of {', '.join(files)}"
+        raise bad_input(where, "experiment", expected, f"no file{guess}")
+    return files[str(where)][0]
 
-    Raises InputError if there is no such file, or if it binds nothing of that kind.
-    """
-    path = Path(where)
-    if not path.is_file():
-        files = experiment_files(variable)
-        if str(where) not in files:
-            near = difflib.get_close_matches(str(where), files, 1)
-            guess = f", did you mean {near[0]}?" if near else ""
-            expected = f"a Python file that binds `{variable}`, or one of {', '.join(files)}"
-            raise bad_input(where, "experiment", expected, f"no file{guess}")
-        path, _ = files[str(where)]
+
+def read_experiment(where: str | Path, variable: str, kind: type[T]) -> T:
+    """What the experiment `where` binds to `variable`. Raises InputError if it binds nothing of that kind."""
+    path = experiment_file(where, variable)
     value = runpy.run_path(str(path)).get(variable)
     if not isinstance(value, kind):
         raise bad_input(path, variable, f"a value of type {kind.__name__}", f"one of type {type(value).__name__}")

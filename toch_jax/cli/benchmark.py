@@ -31,7 +31,8 @@ def benchmark(
         return 0
     if experiment is None:
         names = ", ".join(experiment_files("benchmark"))
-        raise UsageError(f"toch benchmark: expected an experiment ({names}, or a Python file) or --reported WORD ...")
+        expected = f"an experiment ({names}, or a Python file) or --reported WORD ..."
+        raise UsageError(f"toch benchmark: expected {expected}, found neither; see toch benchmark --help")
 
     from toch_jax.benchmark import Benchmark, run_benchmark
 

@@ -17,7 +17,6 @@ from toch_jax.errors import InputError
 from toch_jax.extras import missing_extra
 
 USAGE_ERROR, INTERRUPTED = 2, 130
-LOADING = "loading JAX"
 
 PREPARE = Group(
     "Make a data set ready for training and benchmarks; resumes if interrupted.",
@@ -26,11 +25,11 @@ PREPARE = Group(
 TOCH = Group(
     "Repair tracked hand-object motion.",
     {
-        "demo": typed(demo, LOADING),
-        "denoise": typed(denoise, LOADING),
+        "demo": typed(demo),
+        "denoise": typed(denoise),
         "view": typed(view),
         "info": typed(info),
-        "warm-up": typed(warm_up, LOADING),
+        "warm-up": typed(warm_up),
         "prepare": PREPARE,
         "train": train,
         "benchmark": typed(benchmark),

@@ -6,7 +6,6 @@ import functools
 import io
 import itertools
 import re
-import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +26,11 @@ Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavi
 
 WIDTH = 100
 """Of help text, characters."""
+IN_WORDS = {
+    "invalid literal for int() with base 10:": "expected a whole number, found",
+    "could not convert string to float:": "expected a number, found",
+}
+"""What Python says of a word that is no number, and what a user reads."""
 
 
 class UsageError(Exception):
@@ -58,17 +62,12 @@ def run(command: Command | Group, words: list[str], prog: str) -> int:
     return command(words, prog)
 
 
-def typed(function: Callable[..., int], first_stage: str | None = None) -> Command:
-    """The command whose options are the parameters of `function`, described by its docstring.
-
-    `first_stage` is written to standard error while the command's imports take their seconds.
-    """
+def typed(function: Callable[..., int]) -> Command:
+    """The command whose options are the parameters of `function`, described by its docstring."""
 
     @functools.wraps(function)
     def command(words: list[str], prog: str) -> int:
         call = parsed(function, words, prog, (tyro.conf.DisallowNone, tyro.conf.PositionalMetavarFromFieldName))
-        if first_stage is not None:
-            print(f"{first_stage} ...", file=sys.stderr, flush=True)
         set_up_process()
         return call()
 
@@ -110,6 +109,8 @@ def _one_line(box: str) -> str:
     complaint = list(itertools.takewhile(lambda line: not _is_rule(line), begun))
     text = " ".join(line for line in complaint if not line.startswith(" "))
     options = " and ".join(line.strip() for line in complaint if re.match(r" {4}\S", line))
+    for theirs, ours in IN_WORDS.items():
+        text = text.replace(theirs, ours)
     return f"{text} {options}".strip().rstrip(".")
 
 

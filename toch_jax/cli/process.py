@@ -2,10 +2,15 @@
 
 import gc
 import os
+import sys
 
 
 def set_up_process() -> None:
-    """Settings of JAX and of the garbage collector, before a command's own imports."""
+    """Settings of JAX and of the garbage collector, before a command's own imports.
+
+    Says so on standard error: what follows takes seconds.
+    """
+    print("loading JAX ...", file=sys.stderr, flush=True)
     # XLA reports each use of cached code at the level of errors.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Imports and tracing make a million objects that stay; at the default threshold, scanning them takes seconds.

@@ -5,26 +5,32 @@ from typing import Annotated
 
 import tyro
 
-from toch_jax.cli.parse import parsed, table
+from toch_jax.cli.parse import UsageError, parsed, table
 from toch_jax.cli.process import set_up_process
-from toch_jax.experiment_files import experiment_files, read_experiment
+from toch_jax.experiment_files import experiment_file, experiment_files, read_experiment
 
 
 def train(words: list[str], prog: str) -> int:
     """Train a denoiser; resumes if interrupted."""
-    if not words or words[0].startswith("-"):
+    if words[:1] in (["-h"], ["--help"]):
         print(_help(prog))
-        return 0 if words and words[0] in ("-h", "--help") else 2
+        return 0
+    if not words or words[0].startswith("-"):
+        names = ", ".join(experiment_files("experiment"))
+        found = words[0] if words else "nothing"
+        expected = f"expected an experiment first ({names}, or a Python file), found {found}"
+        raise UsageError(f"{prog}: {expected}; see {prog} --help")
+    where, *options = words
+    path = experiment_file(where, "experiment")
     set_up_process()
     from toch_jax.training.experiment import Experiment
     from toch_jax.training.run import run_experiment
 
-    where, *options = words
-    bound = read_experiment(where, "experiment", Experiment)
+    bound = read_experiment(path, "experiment", Experiment)
 
     def run(
         experiment: Annotated[Experiment, tyro.conf.arg(name="")] = bound,
-        run_dir: Path = Path("runs") / Path(where).stem,
+        run_dir: Path = Path("runs") / path.stem,
     ) -> int:
         """Train with the values that the experiment binds, or others.
 
