@@ -79,7 +79,7 @@ def denoise_file(
     if image is not None:
         progress("picture")
         unfinished = image.with_name(image.stem + ".part.png")
-        draw_picture(unfinished, sequence, rows)
+        draw_picture(unfinished, sequence, rows, parts=parts)
     save_sequence(target, clean, keep=source)
     if image is not None:
         os.replace(unfinished, image)

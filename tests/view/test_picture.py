@@ -1,10 +1,13 @@
 import dataclasses
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import trimesh
 from matplotlib.image import imread
 
 from toch_jax.evaluate.clip import sequence_parts
@@ -33,6 +36,31 @@ def test_the_picture_shows_how_the_hand_moved(tmp_path: Path, sequence: Sequence
     images = {name: np.stack(row) for name, row in film(sequence, sequence_parts(sequence), rows, [0, 3], 100).items()}
     np.testing.assert_array_equal(images["before"], images["same"])
     assert (np.abs(images["before"].astype(int) - images["after"]).max(axis=-1) > 25).mean() > 0.01
+
+
+def test_a_scan_of_many_faces_looks_the_same_in_little_memory(sequence: Sequence, hand_at: HandAt) -> None:
+    """The box in 12,288 faces and in 196,608, of which each of the images would hold 60 MB."""
+    box = trimesh.creation.box(extents=(0.1, 0.06, 0.08))
+    scans = []
+    for times in range(1, 8):
+        box = box.subdivide()
+        if times in (5, 7):
+            scans.append(
+                sequence.replace(
+                    object_vertices=jnp.asarray(box.vertices),
+                    object_faces=jnp.asarray(box.faces),
+                    object_vertex_part=jnp.zeros(len(box.vertices), jnp.int32),
+                )
+            )
+    rows, parts = {"after": [hand_at(0.06)]}, sequence_parts(sequence)
+    few = film(scans[0], parts, rows, list(range(8)), 100)["after"]
+    tracemalloc.start()
+    many = film(scans[1], parts, rows, list(range(8)), 100)["after"]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100e6
+    for image, other in zip(few, many, strict=True):
+        assert np.abs(image.astype(int) - other).mean() < 1
 
 
 @pytest.mark.parametrize("frames", [1, 2, 8])

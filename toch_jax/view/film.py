@@ -10,6 +10,8 @@ from scipy.ndimage import gaussian_filter1d
 
 from toch_jax.evaluate.contact import CONTACT_DISTANCE_M, Part
 from toch_jax.evaluate.pose import PosedHand
+from toch_jax.host import put
+from toch_jax.object.coarse import coarsened
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.camera import Moment, choose_direction, frame_camera
 from toch_jax.view.render import Camera, Image, Surface, render
@@ -19,6 +21,8 @@ from toch_jax.view.surfaces import distances_at, hand_surface, object_surface
 MARGIN = 1.15
 """Room around what the cameras aim at, for hands that are elsewhere in other rows."""
 DIRECTION_FRAMES = 6
+DRAWN_FACES = 50_000
+"""Of the object, about: more are not told apart in images, and each image holds its own."""
 STEADY_FRAMES = 8.0
 """Standard deviation of the Gaussian that steadies the cameras of a film, in images."""
 
@@ -31,6 +35,7 @@ def film(
     Contact is green and what is inside the object red. The cameras aim at the object and the hands of the last row,
     all from one direction and distance; `steady` smooths their path over the images.
     """
+    sequence = _coarse_object(sequence)
     things = {name: [object_surface(sequence, f, beside=posed[0]) for f in frames] for name, posed in rows.items()}
     objects = list(things.values())[-1]
     hands = {name: [_surfaces(sequence, parts, hand, frames) for hand in posed] for name, posed in rows.items()}
@@ -51,6 +56,12 @@ def film(
             for name, scene in scenes.items()
         }
     return _cropped({name: [tile.result() for tile in row] for name, row in tiles.items()})
+
+
+def _coarse_object(sequence: Sequence) -> Sequence:
+    mesh = sequence.object_vertices, sequence.object_faces, sequence.object_vertex_part
+    vertices, faces, part = coarsened(*(np.asarray(array) for array in mesh), at_most=DRAWN_FACES)
+    return sequence.replace(object_vertices=put(vertices), object_faces=put(faces), object_vertex_part=put(part))
 
 
 def _surfaces(sequence: Sequence, parts: list[Part], hand: PosedHand, frames: list[int]) -> list[Surface]:

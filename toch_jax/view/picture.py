@@ -11,6 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
 from toch_jax.evaluate.clip import Touch, sequence_parts, touch
+from toch_jax.evaluate.contact import Part
 from toch_jax.evaluate.pose import PosedHand
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.film import film
@@ -28,14 +29,17 @@ ACCELERATION_LABEL = "acceleration of the joints, m/s²"
 LEGEND_MM = {"contact (within 2 mm)": 0.0, "3 mm inside the object": -3.0, "6 mm": -6.0, "10 mm or more": -10.0}
 
 
-def draw_picture(path: str | Path, sequence: Sequence, rows: Rows, n_frames: int = 5) -> None:
+def draw_picture(
+    path: str | Path, sequence: Sequence, rows: Rows, n_frames: int = 5, parts: list[Part] | None = None
+) -> None:
     """Writes a PNG: `n_frames` frames of each row, seen alike, with a legend; below, the curves over time.
 
     Contact is green and what is inside the object red. Frames that the tracker lost have no values in the curves of the
-    row "before", which holds the tracked hands; in all others there is a hand in each frame.
+    row "before", which holds the tracked hands; in all others there is a hand in each frame. `parts` are
+    `sequence_parts`, where the caller has them.
     """
     rows = {n: hands if n == "before" else [_in_every_frame(hand) for hand in hands] for n, hands in rows.items()}
-    parts = sequence_parts(sequence)
+    parts = sequence_parts(sequence) if parts is None else parts
     touches = {name: [touch(hand.motion_in(sequence), parts, hand) for hand in hands] for name, hands in rows.items()}
     last = list(touches.values())[-1]
     frames = _frames_to_show(np.any([met.contact for met in last], axis=0), n_frames)
