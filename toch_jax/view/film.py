@@ -59,8 +59,12 @@ def film(
 
 
 def _coarse_object(sequence: Sequence) -> Sequence:
-    mesh = sequence.object_vertices, sequence.object_faces, sequence.object_vertex_part
-    vertices, faces, part = coarsened(*(np.asarray(array) for array in mesh), at_most=DRAWN_FACES)
+    vertices, faces, part = coarsened(
+        np.asarray(sequence.object_vertices),
+        np.asarray(sequence.object_faces),
+        np.asarray(sequence.object_vertex_part),
+        DRAWN_FACES,
+    )
     return sequence.replace(object_vertices=put(vertices), object_faces=put(faces), object_vertex_part=put(part))
 
 
