@@ -157,6 +157,21 @@ def test_joints_and_points_of_no_hand_are_refused(hand: HandModel) -> None:
         params_from_vertices(hand, jnp.asarray(skin), "open", all_seen(N_FRAMES))
 
 
+@pytest.mark.parametrize("scale", [2.0, 1000.0])
+def test_vertices_in_order_but_of_no_persons_size_are_not_called_unordered(hand: HandModel, scale: float) -> None:
+    skin = scale * np.asarray(skin_frames(hand, per_frame(grasp()))[0])
+    with pytest.raises(InputError, match=r"hand_vertices: .* is it all of one hand, in metres\?$"):
+        params_from_vertices(hand, jnp.asarray(skin), "open", all_seen(N_FRAMES))
+
+
+@pytest.mark.parametrize("scale", [0.75, 1.3])
+def test_the_shape_of_fitted_vertices_is_a_persons(hand: HandModel, scale: float) -> None:
+    skin = scale * np.asarray(skin_frames(hand, per_frame(grasp()))[0])
+    found = params_from_vertices(hand, jnp.asarray(skin), "open", all_seen(N_FRAMES))
+    assert np.abs(found.params.betas).max() <= 3
+    assert found.notes[-1].endswith("times as large as the mean adult's hand (people: 0.80 to 1.20): is it in metres?")
+
+
 def test_points_of_the_other_side_are_refused(hand: HandModel) -> None:
     left, truth = of_side("left", grasp())
     some = np.random.default_rng(0).choice(left.v_template.shape[0], 200, replace=False)

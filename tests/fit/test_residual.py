@@ -5,7 +5,18 @@ import numpy as np
 import pytest
 from grasps import grasp, joints_of
 
-from toch_jax.fit.residual import LARGEST_BETA, add_residual, scale_between, size_note, steady, within_people
+from toch_jax.fit.residual import (
+    LARGEST_BETA,
+    add_residual,
+    scale_between,
+    size_note,
+    spread_note,
+    steady,
+    within_people,
+)
+from toch_jax.fit.skin_binding import posed_skin
+from toch_jax.hand.limits import pose_prior
+from toch_jax.hand.mesh import farthest_points
 from toch_jax.hand.model import HandModel
 
 
@@ -51,3 +62,15 @@ def test_a_hand_of_no_persons_size_is_named(hand: HandModel, scale: float, named
 def test_shapes_are_held_within_peoples() -> None:
     held = within_people(grasp().replace(betas=jnp.asarray([-12.0, 4.0, 1.0]))).betas
     np.testing.assert_array_equal(held, [-LARGEST_BETA, LARGEST_BETA, 1])
+
+
+@pytest.mark.parametrize(("scale", "named"), [(0.5, True), (1.0, False), (2.0, True), (1000.0, True)])
+@pytest.mark.parametrize("bend", [0.0, 1.0, 3.0])
+def test_points_of_no_persons_hand_are_named_in_any_pose(
+    hand: HandModel, scale: float, named: bool, bend: float
+) -> None:
+    params = grasp().replace(betas=jnp.zeros(10))
+    prior = pose_prior("right")
+    skin = posed_skin(hand, params.replace(pose=jnp.clip(bend * params.pose, prior.lower, prior.upper)))
+    points = scale * skin[:, farthest_points(np.asarray(hand.v_template), 128)]
+    assert [note.endswith("is it all of one hand, in metres?") for note in spread_note(points)] == [True] * named

@@ -269,6 +269,7 @@ TRUTH = {
             _scaled("hand_joints", 1000),
             "hand_joints: expected a hand 0.1-0.3 m from wrist to middle tip along the bones",
         ),
+        (_scaled("hand_joints", 0.5), " m: is it in metres?"),
         (_scaled("hand_joints", 100), "found 18.27 m: probably in centimetres, scale by 0.01"),
         (_scaled("hand_vertices", 1000), "probably in millimetres, scale by 0.001"),
         (_scaled("truth_joints", 1000), "truth_joints: expected a hand"),

@@ -34,6 +34,7 @@ from toch_jax.fit.residual import (
     joint_residual,
     scale_between,
     size_note,
+    spread_note,
     steady,
     within_people,
 )
@@ -96,12 +97,14 @@ def params_from_joints(
     check_order(where, model, given[known])
     right = _right_hand(model)
     found, params = _from_joints(right, given, known, model.side, where)
+    size = size_note(right, found.params, found.scale)
     if found.error > WRONG_JOINTS:
         expected = "the 21 joints of a person's hand in OpenPose order, root to tip, in metres"
-        raise bad_input(where, "hand_joints", expected, f"joints {_mm(found.error)} from any hand on the mean")
+        wrong = f"joints {_mm(found.error)} from any hand on the mean"
+        raise bad_input(where, "hand_joints", expected, ": ".join((wrong, *size)))
     left_over = f"fitted to 21 joints with {_mm(found.error)} left over"
     bones = f"bone lengths change by {100 * bone_change(given[known]):.1f} %"
-    notes = (f"{left_over}, {bones}", *size_note(right, found.params, found.scale))
+    notes = (f"{left_over}, {bones}", *size)
     return Registered(_on_side(model, params), found.residual, None, notes)
 
 
@@ -193,14 +196,14 @@ def params_from_vertices(
         start = _start_from_mano if order == "mano" else _start_from_any_side
         found, params = _from_points(right, given, start, few, known, model.side, where)
     assert found.gap is not None
+    spread = spread_note(given[known][:, farthest_points(given[int(np.argmax(known))], N_POINTS)])
     if found.error > WRONG_POINTS:
         expected = "points on the skin of a person's hand, in metres"
-        hint = "" if order == "unordered" else f': is hand_vertex_order "{order}" right, or is it "unordered"?'
-        raise bad_input(where, "hand_vertices", expected, f"points {_mm(found.error)} from it on the mean{hint}")
-    notes = (
-        f"fitted to {n_points} points, {_mm(found.gap)} from its skin on the mean",
-        *size_note(right, found.params, found.scale),
-    )
+        ordered = () if order == "unordered" else (f'is hand_vertex_order "{order}" right, or is it "unordered"?',)
+        wrong = f"points {_mm(found.error)} from it on the mean"
+        raise bad_input(where, "hand_vertices", expected, ": ".join((wrong, *(spread or ordered))))
+    size = size_note(right, found.params, found.scale) or spread
+    notes = (f"fitted to {n_points} points, {_mm(found.gap)} from its skin on the mean", *size)
     return Registered(_on_side(model, params), found.residual, found.gap, notes)
 
 

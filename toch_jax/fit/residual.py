@@ -14,6 +14,10 @@ NEVER_SEEN = 0.01
 LARGEST_BETA = 3.0
 """Standard deviations of people's shapes: one person in 370 is farther from the mean along a direction."""
 
+SPREAD = (0.033, 0.075)
+"""Metres, root mean square distance from their mean of points spread evenly over a hand's skin: 0.0335 to 0.0743 for
+the open hand in 400 poses drawn from its prior, the first shape coefficient -LARGEST_BETA to LARGEST_BETA."""
+
 
 def framewise(params: HandParams) -> HandParams:
     """The clip's one shape given to each frame."""
@@ -83,6 +87,18 @@ def size_note(model: HandModel, params: HandParams, scale: float) -> tuple[str, 
     if low <= size <= high:
         return ()
     return (f"{size:.2f} times as large as the mean adult's hand (people: {low:.2f} to {high:.2f}): is it in metres?",)
+
+
+def spread_note(points: Float[np.ndarray, "T K 3"]) -> tuple[str, ...]:
+    """A line if points, spread evenly over the skin, lie closer together or farther apart than those of any person's
+    hand in any pose. An unknown order and a wrong one leave it as it is.
+    """
+    spread = float(np.median(np.sqrt(np.var(points, axis=1).sum(axis=-1))))
+    low, high = SPREAD
+    if low <= spread <= high:
+        return ()
+    people = f"people's hands: {1e3 * low:.0f} to {1e3 * high:.0f}"
+    return (f"a spread of {1e3 * spread:.3g} mm about the middle ({people}): is it all of one hand, in metres?",)
 
 
 def _length(model: HandModel, betas: Float[np.ndarray, "S"]) -> float:

@@ -61,9 +61,8 @@ def check_betas(sequence: Sequence, model: HandModel) -> None:
 def _check_length(where: str | Path, key: str, what: str, found: float, limits: tuple[float, float]) -> None:
     low, high = limits
     if not low <= found <= high:
-        raise bad_input(
-            where, key, f"a hand {low:g}-{high:g} m {what}", f"{found:.4g} m{unit_hint(found, low, high, HAND_UNITS)}"
-        )
+        hint = unit_hint(found, low, high, HAND_UNITS) or ": is it in metres?"
+        raise bad_input(where, key, f"a hand {low:g}-{high:g} m {what}", f"{found:.4g} m{hint}")
 
 
 def check_meeting(
