@@ -149,8 +149,10 @@ def test_what_the_hand_cannot_meet_is_told(hand: HandModel) -> None:
 def test_joints_and_points_of_no_hand_are_refused(hand: HandModel) -> None:
     rng = np.random.default_rng(0)
     joints = joints_of(hand, grasp())[:, [0, *(1 + rng.permutation(20))]]
-    with pytest.raises(InputError, match=r"^sequence: hand_joints: expected the 21 joints of a person's hand in"):
+    with pytest.raises(InputError, match=r"^sequence: hand_joints: expected the 21 joints .* hand on the mean$"):
         params_from_joints(hand, jnp.asarray(joints), all_seen(N_FRAMES))
+    with pytest.raises(InputError, match=r"hand_joints: .* times as large as .*: is it in metres\?$"):
+        params_from_joints(hand, jnp.asarray(2 * joints_of(hand, grasp())), all_seen(N_FRAMES))
     skin = np.asarray(skin_frames(hand, per_frame(grasp()))[0])
     skin = skin[:, rng.permutation(skin.shape[1])]
     with pytest.raises(InputError, match=r'hand_vertices: expected points on .* is hand_vertex_order "open" right'):

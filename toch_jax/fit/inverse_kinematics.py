@@ -101,7 +101,8 @@ def params_from_joints(
     if found.error > WRONG_JOINTS:
         expected = "the 21 joints of a person's hand in OpenPose order, root to tip, in metres"
         wrong = f"joints {_mm(found.error)} from any hand on the mean"
-        raise bad_input(where, "hand_joints", expected, ": ".join((wrong, *size)))
+        # joints in no order at all leave a small hand, never a large one
+        raise bad_input(where, "hand_joints", expected, ": ".join((wrong, *(size if found.scale > 1 else ()))))
     left_over = f"fitted to 21 joints with {_mm(found.error)} left over"
     bones = f"bone lengths change by {100 * bone_change(given[known]):.1f} %"
     notes = (f"{left_over}, {bones}", *size)
