@@ -14,6 +14,7 @@ keep_compiled()
 jax.jit(lambda x: jax.numpy.sin(x)[jax.numpy.arange(3)])(jax.numpy.arange(5.0))
 print(jax.config.values["jax_compilation_cache_dir"])
 """
+COMPILED_BEFORE = "import toch_jax; toch_jax.InputError; jax.jit(lambda x: x * 2)(1.0)"
 
 
 def compile_something(home: Path, before: str = "", **environment: str) -> tuple[str, str]:
@@ -42,8 +43,8 @@ def test_the_users_own_cache_stays(tmp_path: Path) -> None:
     assert compile_something(tmp_path, JAX_COMPILATION_CACHE_DIR=str(own))[0] == str(own)
     # what is found there is not remarked on either
     keep_all = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_COMPILATION_CACHE_DIR": str(own)}
-    for _ in range(2):
-        assert compile_something(tmp_path, **keep_all) == (str(own), "")
+    for before in ("", "", COMPILED_BEFORE, COMPILED_BEFORE):
+        assert compile_something(tmp_path, before, **keep_all) == (str(own), "")
     assert compile_something(tmp_path, f'jax.config.update("jax_compilation_cache_dir", "{own}")')[0] == str(own)
     assert compile_something(tmp_path, 'jax.config.update("jax_enable_compilation_cache", False)')[0] == "None"
     assert not (tmp_path / "toch_jax").exists()

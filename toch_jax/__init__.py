@@ -70,10 +70,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Imports a name at its first use, and keeps it: JAX takes seconds, and `toch --help` should not."""
+    """Imports a name at its first use, and keeps it: JAX takes seconds, and `toch --help` should not.
+
+    XLA is hushed here, as the user's own code and every call may find compiled code in a cache that the user set.
+    """
     if name not in _HOMES:
         raise AttributeError(f"module 'toch_jax' has no attribute {name!r}")
     found = getattr(importlib.import_module(f"toch_jax.{_HOMES[name]}"), name)
+    importlib.import_module("toch_jax.compile_cache").hush()
     globals()[name] = found
     return found
 

@@ -31,7 +31,7 @@ def keep_compiled() -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder()))
         # The pipeline is some large programs and many small ones, which together take as long.
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    _hush()
+    hush()
 
 
 def cache_folder() -> Path:
@@ -40,7 +40,7 @@ def cache_folder() -> Path:
 
 
 @cache
-def _hush() -> None:
+def hush() -> None:
     """Stop XLA's remarks on code from the cache, lines of 3,000 characters that look like errors (fatal ones stay).
 
     $TF_CPP_MIN_LOG_LEVEL does the same before XLA is loaded. Afterwards JAX's own level reaches XLA's, which stays
