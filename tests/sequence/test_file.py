@@ -76,7 +76,7 @@ def test_a_mesh_file_beside_it(tmp_path: Path, record: Record) -> None:
     assert sequence.object_faces.shape == (12, 3)
     save_sequence(tmp_path / "clean.npz", sequence, keep=source)
     assert load_sequence(tmp_path / "clean.npz").object_faces.shape == (12, 3)
-    with pytest.raises(InputError, match="object_vertices: expected this key or a mesh file, found none"):
+    with pytest.raises(InputError, match=r"object_vertices: expected this key or a mesh file \(--object\), found none"):
         load_sequence(source)
 
 

@@ -180,7 +180,7 @@ def _mesh(
     reader: Reader,
 ) -> tuple[Float[np.ndarray, "Vo 3"], Int32[np.ndarray, "Fo 3"], Int32[np.ndarray, "Vo"]]:
     """Vertices, faces and each vertex's part; settles P."""
-    given = reader.need("object_vertices", " or a mesh file"), reader.need("object_faces")
+    given = reader.need("object_vertices", " or a mesh file (--object)"), reader.need("object_faces")
     vertices, faces = check_mesh(reader.where, *given)
     part = check_parts(reader.where, len(vertices), reader.record.get("object_vertex_part"))
     named = "object_vertex_part" if "object_vertex_part" in reader.record else "one rigid part"
