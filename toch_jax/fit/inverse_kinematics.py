@@ -238,7 +238,7 @@ def _from_points(
     found = _on_this_side(side, find, POOR_POINTS, where)
     if len(few) == len(seen):
         return found, found.params
-    return found, _spread_out(model, found.params, few, points, some, seen, hold_shape=True)
+    return found, _spread_out(model, found.params, few, points, some, seen)
 
 
 def _from_own_vertices(
@@ -278,18 +278,17 @@ def _spread_out(
     points: Float[np.ndarray, "T K 3"],
     some: Int[np.ndarray, "M"],
     seen: Bool[np.ndarray, "T"],
-    hold_shape: bool,
 ) -> HandParams:
-    """From a few frames to all: each starts as the nearest of the few, moved as a whole, and is drawn by the same
-    places of the skin as those; then by the nearest ones.
+    """From a few frames to all, of the same shape: each starts as the nearest of the few, moved as a whole, and is
+    drawn by the same places of the skin as those; then by the nearest ones.
     """
     is_few = np.zeros(len(points), bool)
     is_few[few] = True
     near, chosen = nearest_valid(is_few), points[:, some]
     start = follow(model, take(found, np.searchsorted(few, near)), chosen[near], chosen)
     face, barycentric = settled_places(model, posed_skin(model, found), chosen[few])
-    params = pin_to_skin(model, start, face, barycentric, chosen, seen, hold_shape)
-    return draw_to_skin(model, params, points, some, seen, LAST_ROUNDS, hold_shape)
+    params = pin_to_skin(model, start, face, barycentric, chosen, seen, hold_shape=True)
+    return draw_to_skin(model, params, points, some, seen, LAST_ROUNDS, hold_shape=True)
 
 
 def _start_from_mano(
@@ -307,7 +306,7 @@ def _start_from_any_side(
     extent = np.var(points[:, some], axis=1).sum(axis=-1) * seen
     widest = int(np.argmax(extent))
     best = hand_from_cloud(model, points[widest], some)
-    return _spread_out(model, best, np.array([widest]), points, some, seen, hold_shape=False)
+    return _spread_out(model, best, np.array([widest]), points, some, seen)
 
 
 def _mm(metres: float) -> str:
