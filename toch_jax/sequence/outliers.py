@@ -98,6 +98,8 @@ def jumps(points: Float[np.ndarray, "T K 3"], valid: Bool[np.ndarray, "T"], fps:
     """
     wrong, steps = np.zeros_like(valid), np.zeros_like(valid)
     frames = np.flatnonzero(valid)
+    if len(frames) < 2:
+        return Jumps(wrong, 0.0, steps, 0.0)
     gap = np.diff(frames)[:, None, None]
     change = np.diff(points[frames].astype(np.float64), axis=0)
     velocity = change / gap
