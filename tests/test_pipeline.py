@@ -99,6 +99,28 @@ def test_a_left_hand_is_a_mirrored_right_one(tracked, clean, denoiser):
     assert np.linalg.norm(mirrored - np.asarray(clean.hands.joints[0]), axis=-1).mean() < 0.003
 
 
+@pytest.mark.parametrize(("case", "within"), [("world", 1e-3), ("mesh", 1e-5)])
+def test_far_from_the_origin(tracked, clean, denoiser, case, within):
+    """The world's origin 1 km away (float32 has steps of 0.06 mm there), the mesh 3 m from its own: the same hand."""
+    motion, far = tracked.object_motion, np.zeros(3, np.float32)
+    if case == "world":
+        far[:] = 1000, -1000, 500
+        params = tracked.hands.params.replace(transl=tracked.hands.params.transl + far)
+        moved = tracked.replace(
+            hands=tracked.hands.replace(params=params, joints=None, vertices=None),
+            object_motion=motion.replace(translation=motion.translation + far),
+            truth=None,
+        )
+    else:
+        off = np.array([3, 0, 0], np.float32)
+        moved = tracked.replace(
+            object_vertices=tracked.object_vertices + off,
+            object_motion=motion.replace(translation=motion.translation - motion.rotation @ off),
+        )
+    away = np.asarray(refine(moved, denoiser).hands.joints, np.float64) - far - np.asarray(clean.hands.joints)
+    assert np.linalg.norm(away, axis=-1).mean() < within
+
+
 def test_a_hand_alone_has_no_other(tracked):
     (hand,) = tracked_hands(tracked)
     assert hand.other is None
