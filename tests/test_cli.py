@@ -45,7 +45,28 @@ def test_info_names_devices_and_hands():
 
 
 def test_nothing_there(tmp_path, capsys):
-    assert "nothing" in error_line(capsys, "denoise", tmp_path / "no.npz", "-o", tmp_path / "out.npz")
+    line = error_line(capsys, "denoise", tmp_path / "no.npz", "-o", tmp_path / "out.npz")
+    assert line.endswith("no.npz: SEQUENCE: expected a file or a folder, found nothing")
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("denoise no.npz -o b.npz", "toch: no.npz: SEQUENCE: expected a file or a folder, found nothing"),
+        ("denoise . -o out --object .", "toch: .: --object: expected a file, found a folder"),
+        ("view no.npz", "toch: no.npz: SEQUENCE: expected a file, found nothing"),
+        ("view a.npz no.npz", "toch: no.npz: CLEAN: expected a file, found nothing"),
+        ("prepare grab --raw a.npz", "toch: a.npz: --raw: expected a folder, found a file"),
+        ("prepare myodm --wheel no.whl", "toch: no.whl: --wheel: expected a file, found nothing"),
+        ("benchmark", "toch benchmark: expected an experiment (benchmark, filters, two_hands, or a Python file)"),
+        ("benchmark filterz", "toch: filterz: experiment: expected a Python file that binds `benchmark`, or one of "),
+    ],
+)
+def test_what_is_missing_is_told_before_jax_is_loaded(command, line, tmp_path, monkeypatch, capsys):
+    (tmp_path / "a.npz").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("toch_jax.cli.parse.set_up_process", lambda: pytest.fail("JAX would be loaded"))
+    assert error_line(capsys, *command.split()).startswith(line)
 
 
 def test_truncated_file(example_file, tmp_path, capsys):
@@ -197,10 +218,11 @@ def test_help_and_version_do_without_jax():
         *("prepare open_grasps", "train open_grasps", "benchmark filters"),
     ],
 )
-def test_a_command_speaks_before_it_imports_what_takes_seconds(command):
+def test_a_command_speaks_before_it_imports_what_takes_seconds(command, tmp_path):
+    (tmp_path / "a.npz").touch()
     code = "import sys; sys.modules['jax'] = None; from toch_jax.cli import main; main(sys.argv[1:])"
     call = [sys.executable, "-c", code, *command.split()]
-    done = subprocess.run(call, check=False, capture_output=True, text=True)
+    done = subprocess.run(call, check=False, capture_output=True, text=True, cwd=tmp_path)
     assert done.stderr.startswith("loading JAX ...\n")
     assert "import of jax halted" in done.stderr
 

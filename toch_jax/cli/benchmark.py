@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 
 from toch_jax.cli.parse import Switch, UsageError
-from toch_jax.experiment_files import experiment_files, read_experiment
+from toch_jax.experiment_files import experiment_file, experiment_files, read_experiment
 
 
 def benchmark(
@@ -29,13 +29,19 @@ def benchmark(
 
         print(reported_table(matching(load_reported(), reported)), end="")
         return 0
-    if experiment is None:
-        names = ", ".join(experiment_files("benchmark"))
-        expected = f"an experiment ({names}, or a Python file) or --reported WORD ..."
-        raise UsageError(f"toch benchmark: expected {expected}, found neither; see toch benchmark --help")
-
     from toch_jax.benchmark import Benchmark, run_benchmark
 
+    assert experiment is not None, "check_benchmark"
     run_benchmark(read_experiment(experiment, "benchmark", Benchmark), output, quick)
     print((output / "results.md").read_text(encoding="utf-8"))
     return 0
+
+
+def check_benchmark(experiment: str | None = None, reported: tuple[str, ...] | None = None, **_: object) -> None:
+    """Refuse what `benchmark` cannot find."""
+    if experiment is not None:
+        experiment_file(experiment, "benchmark")
+    elif reported is None:
+        names = ", ".join(experiment_files("benchmark"))
+        expected = f"an experiment ({names}, or a Python file) or --reported WORD ..."
+        raise UsageError(f"toch benchmark: expected {expected}, found neither; see toch benchmark --help")

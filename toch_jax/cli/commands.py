@@ -4,7 +4,7 @@ import sys
 from importlib.metadata import version
 from textwrap import indent
 
-from toch_jax.cli.benchmark import benchmark
+from toch_jax.cli.benchmark import benchmark, check_benchmark
 from toch_jax.cli.demo import demo
 from toch_jax.cli.denoise import denoise
 from toch_jax.cli.info import info
@@ -32,7 +32,7 @@ TOCH = Group(
         "warm-up": typed(warm_up),
         "prepare": PREPARE,
         "train": train,
-        "benchmark": typed(benchmark),
+        "benchmark": typed(benchmark, check_benchmark),
     },
     {
         "--version": "the version of toch-jax",

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 import tyro
 
-from toch_jax.cli.parse import OptionalFile
+from toch_jax.cli.parse import FileOrFolder, OptionalFile
 from toch_jax.errors import bad_input
 
 
 def denoise(
-    sequence: tyro.conf.Positional[Path],
+    sequence: tyro.conf.Positional[FileOrFolder],
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
     object: OptionalFile = None,
     object_scale: float = 1.0,
@@ -39,8 +39,6 @@ def denoise(
     from toch_jax.denoiser.checkpoints import load_denoiser
     from toch_jax.progress import to_stderr
 
-    if not sequence.exists():
-        raise bad_input(sequence, "SEQUENCE", "a file or a folder", "nothing")
     network = None if denoiser == "none" else load_denoiser(denoiser)
     if sequence.is_dir():
         done = denoise_folder(sequence, output, network, object, object_scale, hand, keep_object, picture)

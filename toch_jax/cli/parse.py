@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import functools
+import inspect
 import io
 import itertools
 import re
@@ -10,17 +11,31 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Union
+from typing import Annotated, Any, Union, get_type_hints
 
 import tyro
 
 from toch_jax.cli.process import set_up_process
+from toch_jax.errors import bad_input
 
 Command = Callable[[list[str], str], int]
 """Takes the words after the command, and the command itself ("toch denoise"). Returns the exit code."""
 
-Folder = Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
-OptionalFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")]
+
+@dataclass(frozen=True)
+class Existing:
+    """Marks the type of an argument: a path that is to be there before JAX is loaded, where one is given."""
+
+    kind: str
+
+    def is_at(self, path: Path) -> bool:
+        return path.is_file() if self.kind == "a file" else path.is_dir() if self.kind == "a folder" else path.exists()
+
+
+File = Annotated[Path, Existing("a file")]
+FileOrFolder = Annotated[Path, Existing("a file or a folder")]
+Folder = Annotated[Path, Existing("a folder"), tyro.conf.arg(metavar="FOLDER")]
+OptionalFile = Annotated[Path | None, Existing("a file"), tyro.conf.arg(metavar="FILE", help_behavior_hint="")]
 OptionalFolder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")]
 Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")]
 
@@ -62,12 +77,20 @@ def run(command: Command | Group, words: list[str], prog: str) -> int:
     return command(words, prog)
 
 
-def typed(function: Callable[..., int]) -> Command:
-    """The command whose options are the parameters of `function`, described by its docstring."""
+def typed(function: Callable[..., int], check: Callable[..., object] | None = None) -> Command:
+    """The command whose options are the parameters of `function`, described by its docstring.
+
+    What can be refused without JAX is refused before it is loaded: paths that are `Existing`, and what `check` raises
+    of the same arguments.
+    """
 
     @functools.wraps(function)
     def command(words: list[str], prog: str) -> int:
         call = parsed(function, words, prog, (tyro.conf.DisallowNone, tyro.conf.PositionalMetavarFromFieldName))
+        arguments = inspect.signature(function).bind(*call.args, **call.keywords).arguments
+        _check_paths(function, arguments)
+        if check is not None:
+            check(**arguments)
         set_up_process()
         return call()
 
@@ -76,11 +99,11 @@ def typed(function: Callable[..., int]) -> Command:
 
 def parsed(
     function: Callable[..., int], words: list[str], prog: str, config: tuple[Any, ...] = ()
-) -> Callable[[], int]:
+) -> functools.partial[int]:
     """The call that the words make of `function`. Raises UsageError; `--help` prints and exits."""
 
     @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Callable[[], int]:
+    def call(*args: Any, **kwargs: Any) -> functools.partial[int]:
         return functools.partial(function, *args, **kwargs)
 
     text = io.StringIO()
@@ -96,6 +119,17 @@ def parsed(
             raise
         fault = _one_line(complaint.getvalue()).replace(f"Missing from {prog}:", "missing")
         raise UsageError(f"{prog}: {fault}; see {prog} --help") from None
+
+
+def _check_paths(function: Callable[..., int], arguments: Mapping[str, Any]) -> None:
+    hints = get_type_hints(function, include_extras=True)
+    for name, value in arguments.items():
+        marks = getattr(hints[name], "__metadata__", ())
+        for mark in marks:
+            if isinstance(mark, Existing) and value is not None and not mark.is_at(value):
+                typed_as = name.upper() if tyro.conf.Positional in marks else f"--{name}"
+                found = "nothing" if not value.exists() else "a folder" if value.is_dir() else "a file"
+                raise bad_input(value, typed_as, mark.kind, found)
 
 
 def _one_line(box: str) -> str:

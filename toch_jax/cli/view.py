@@ -1,14 +1,12 @@
 """`toch view`."""
 
-from pathlib import Path
-
 import tyro
 
-from toch_jax.cli.parse import OptionalFile
+from toch_jax.cli.parse import File, OptionalFile
 
 
 def view(
-    sequence: tyro.conf.Positional[Path],
+    sequence: tyro.conf.Positional[File],
     clean: tyro.conf.Positional[OptionalFile] = None,
     object: OptionalFile = None,
     port: int = 8080,
