@@ -106,6 +106,31 @@ def test_hands_may_turn_by_matrices(record: Record, lead: tuple[int, ...]) -> No
     assert np.flatnonzero(~np.asarray(found.hand_valid[0])).tolist() == [2]
 
 
+@pytest.mark.parametrize("zero", [("hand_global_orient", "hand_pose"), ("hand_global_orient",), ("hand_pose",)])
+def test_frames_of_zero_matrices_are_lost(record: Record, zero: tuple[str, ...]) -> None:
+    """As NaN is; the first of them also by `hand_valid`, where a single zero matrix does not matter either."""
+    turn = Rotation.from_rotvec(record["hand_global_orient"].reshape(-1, 3)).as_matrix().reshape(1, -1, 3, 3)
+    bend = Rotation.from_rotvec(record["hand_pose"].reshape(-1, 3)).as_matrix().reshape(1, -1, 15, 3, 3)
+    blank, nan = ({"hand_global_orient": turn.copy(), "hand_pose": bend.copy()} for _ in range(2))
+    for key in zero:
+        blank[key][:, [1, 4]] = 0
+        nan[key][:, [1, 4]] = np.nan
+    _assert_same(_call(record, **blank), _call(record, **nan))
+    valid = np.array([[False, True, True, True, True, True]])
+    blank["hand_pose"][0, 0, 3] = 0
+    found = _call(record, **blank, hand_valid=valid)
+    assert np.flatnonzero(~np.asarray(found.hand_valid[0])).tolist() == [0, 1, 4]
+    with pytest.raises(InputError, match=r"found one that is not orthogonal .* hand_pose\[0, 0, 3\]"):
+        _call(record, **blank)
+    with pytest.raises(InputError, match=r"truth_global_orient: expected rotation matrices"):
+        _call(record, truth_global_orient=blank["hand_global_orient"] * 0)
+
+
+def test_says_how_to_scale_the_mesh_in_python(record: Record) -> None:
+    with pytest.raises(InputError, match=r"in millimetres \(object_vertices \* 0.001 makes it 0.08 m\)"):
+        _call(record, object_vertices=record["object_vertices"] * 1000)
+
+
 def test_says_how_to_split_what_holds_the_wrist_too(record: Record) -> None:
     pose = np.concatenate([record["hand_global_orient"], record["hand_pose"]], axis=-1)
     with pytest.raises(InputError, match=r"hand_pose: expected 45 numbers, found 48, .*pose\[..., :3\]"):

@@ -175,7 +175,8 @@ HAND_KEYS = [f"hand_{name}" for name in ("global_orient", "pose", "transl", "bet
 NOWHERE = np.full((1, 6, 21, 3), np.nan)
 JOINTS = np.zeros((1, 6, 21, 3)) + np.linspace(0, 0.1, 21)[:, None]
 TRUTH = {
-    f"truth_{name}": np.zeros((1, 6, width)) for name, width in (("global_orient", 3), ("pose", 45), ("transl", 3))
+    f"truth_{name}": np.zeros((1, 6, width))
+    for name, width in (("global_orient", 3), ("pose", 45), ("transl", 3), ("betas", 10))
 }
 
 
@@ -285,6 +286,14 @@ def test_bad_input_has_its_one_line(
     assert str(error.value).startswith(f"{path}: ")
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_hand_that_is_not_named_is_one_fault(tmp_path: Path, record: Record) -> None:
+    """Also of a file whose tracked hand and whose ground truth are both parameters."""
+    truth = {f"truth_{name}": record[f"hand_{name}"] for name in ("global_orient", "pose", "transl", "betas")}
+    with pytest.raises(InputError) as error:
+        load_sequence(_write(tmp_path / "clip.npz", record, hand_model=None, **truth))
+    assert str(error.value).count("hand_model: expected this key") == len(str(error.value).splitlines()) == 1
 
 
 def test_faults_of_one_file_are_told_together(tmp_path: Path, record: Record) -> None:

@@ -48,12 +48,17 @@ def load_mesh(path: str | Path, scale: float = 1.0) -> tuple[Float[np.ndarray, "
 
 
 def check_mesh(
-    where: str | Path, vertices: np.ndarray, faces: np.ndarray, field: str = "object mesh", scale: float = 1.0
+    where: str | Path,
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    field: str = "object mesh",
+    scale: float = 1.0,
+    mend: str = "--object-scale",
 ) -> tuple[Float[np.ndarray, "Vo 3"], Int32[np.ndarray, "Fo 3"]]:
     """The mesh as float32, multiplied by `scale`, and int32, its faces without area dropped with a warning.
 
     Raises InputError where it has no faces, no area, numbers that are not finite, corners that don't exist, or a size
-    that no hand holds (`where` and `field` name it).
+    that no hand holds (`where` and `field` name it; `mend` is what to write before the factor that mends it).
     """
     vertices, faces = np.asarray(vertices), np.asarray(faces)
     if vertices.ndim != 2 or vertices.shape[1] != 3 or vertices.dtype.kind not in "fiu":
@@ -76,8 +81,8 @@ def check_mesh(
     extent = float((used.max(axis=0) - used.min(axis=0)).max())
     if not SMALLEST <= extent <= LARGEST:
         expected = f"a size of {SMALLEST} to {LARGEST:g} m (largest extent)"
-        likely = unit_hint(extent / scale, *LIKELY, OBJECT_UNITS, "--object-scale")
-        hint = likely or unit_hint(extent / scale, SMALLEST, LARGEST, OBJECT_UNITS, "--object-scale")
+        likely = unit_hint(extent / scale, *LIKELY, OBJECT_UNITS, mend)
+        hint = likely or unit_hint(extent / scale, SMALLEST, LARGEST, OBJECT_UNITS, mend)
         raise bad_input(where, field, expected, f"{extent:.4g} m{hint}")
     corners = vertices[faces].astype(np.float64)
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2

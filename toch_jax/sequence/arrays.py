@@ -72,6 +72,7 @@ def sequence_from_arrays(
       (T, 21, 3) in OpenPose order, `hand_vertices` (T, K, 3), `hand_valid` (T,). A list of sides means arrays with it.
     - Rotations are axis-angle or matrices: `object_rotation` and `hand_global_orient` (T, 3) or (T, 3, 3), `hand_pose`
       (T, 45) or (T, 15, 3, 3).
+    - A frame whose hand matrices are all zero counts as lost, as one of NaN does.
     - The object's motion goes without the axis P, (T, 3), where it is one rigid part, or with it, (P, T, 3).
 
     MANO's 48 numbers are `hand_global_orient`, the first 3, and `hand_pose`, the other 45, absolute: where a tracker
@@ -83,11 +84,12 @@ def sequence_from_arrays(
     moved = record["object_translation"]
     n_frames = moved.shape[-2] if moved.ndim > 1 else 0
     axes = _Axes(("T",) if one_hand else ("H", "T"), n_frames, f"hand_side is {hand_side!r}")
-    for prefix in ("hand_", "truth_"):
-        if (key := f"{prefix}global_orient") in record:
-            record[key] = _axis_angle(where, key, record[key], (3,), axes)
-        if (key := f"{prefix}pose") in record:
-            record[key] = _axis_angle(where, key, record[key], (15, 3), axes)
+    for name, shape in (("global_orient", (3,)), ("pose", (15, 3))):
+        if (key := f"hand_{name}") in record:
+            valid = record.get("hand_valid", np.array(True))
+            record[key] = _axis_angle(where, key, record[key], shape, axes, valid)
+        if (key := f"truth_{name}") in record:
+            record[key] = _axis_angle(where, key, record[key], shape, axes)
     one_part = moved.ndim == 2
     if moved.ndim in (2, 3):
         names = ("T",) if one_part else ("P", "T")
@@ -96,7 +98,8 @@ def sequence_from_arrays(
     record |= {key: record[key][None] for key in PER_HAND if one_hand and key in record}
     record |= {key: record[key][None] for key in PER_PART if record[key].ndim == 2}
     record |= {"format": np.array(FORMAT), "version": np.array(VERSION)}
-    return sequence_from_record(where, record).replace(hand_axis=not one_hand, part_axis=not one_part)
+    found = sequence_from_record(where, record, mend_scale="object_vertices *")
+    return found.replace(hand_axis=not one_hand, part_axis=not one_part)
 
 
 def arrays_from_sequence(sequence: Sequence) -> dict[str, Any]:
@@ -118,11 +121,19 @@ def arrays_from_sequence(sequence: Sequence) -> dict[str, Any]:
     return {key: value.item() if value.ndim == 0 else value.copy() for key, value in record.items()}
 
 
-def _axis_angle(where: str, key: str, rotation: np.ndarray, shape: tuple[int, ...], axes: _Axes) -> np.ndarray:
+def _axis_angle(
+    where: str,
+    key: str,
+    rotation: np.ndarray,
+    shape: tuple[int, ...],
+    axes: _Axes,
+    valid: np.ndarray | None = None,
+) -> np.ndarray:
     """Rotations after the leading axes: axis-angle as it came; matrices, of `shape` (..., 3) and 3 more, as axis-angle.
 
     What is neither is left to be refused with the file's words, except for what matrices alone can have wrong. NaN
-    stays.
+    stays. Where `valid` is given, frames that it marks as lost and frames of zeros, which no matrix of a rotation is,
+    become NaN.
     """
     leading, count = len(axes.names), int(np.prod(shape[:-1]))
     if rotation.dtype.kind not in "fiu" or rotation.shape[-2:] != (3, 3):
@@ -139,6 +150,12 @@ def _axis_angle(where: str, key: str, rotation: np.ndarray, shape: tuple[int, ..
         raise bad_input(where, key, f"{count} matrices, one for each joint of the fingers", found)
     matrices = rotation.astype(np.float64)
     known = np.asarray(np.isfinite(matrices).all(axis=(-2, -1)))
+    if valid is not None:
+        frames = rotation.shape[:leading]
+        lost = (matrices == 0).all(axis=tuple(range(leading, matrices.ndim)))
+        if valid.dtype.kind == "b" and valid.shape in ((), frames):
+            lost |= ~valid
+        known &= ~lost.reshape(*frames, *[1] * (known.ndim - leading))
     fault = _no_rotation(matrices, known)
     if fault is not None:
         index, what = fault

@@ -47,8 +47,13 @@ SHORTEST_KEY, LONGEST_KEY = 4, 50
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what is too large becomes infinite, and is refused
-def sequence_from_record(where: str | Path, record: Mapping[str, np.ndarray]) -> Sequence:
-    """The sequence, checked. Raises InputError: a line for each fault, which names `where` and the key."""
+def sequence_from_record(
+    where: str | Path, record: Mapping[str, np.ndarray], mend_scale: str = "--object-scale"
+) -> Sequence:
+    """The sequence, checked. Raises InputError: a line for each fault, which names `where` and the key.
+
+    `mend_scale` is how to scale a mesh in another unit, see `check_mesh`.
+    """
     reader = Reader(where, record)
     faults: list[InputError] = []
     with caught(faults):
@@ -61,9 +66,11 @@ def sequence_from_record(where: str | Path, record: Mapping[str, np.ndarray]) ->
     with caught(faults):
         sides = _sides(reader)
     with caught(faults):
-        vertices, faces, part = _mesh(reader)
+        vertices, faces, part = _mesh(reader, mend_scale)
     with caught(faults):
         motion = _motion(reader)
+    with caught(faults):
+        _check_hand_model(reader)
     with caught(faults):
         data, order = _hand_data(reader, "hand_")
         if not data:
@@ -177,11 +184,11 @@ def _fps(reader: Reader) -> float:
 
 
 def _mesh(
-    reader: Reader,
+    reader: Reader, mend_scale: str
 ) -> tuple[Float[np.ndarray, "Vo 3"], Int32[np.ndarray, "Fo 3"], Int32[np.ndarray, "Vo"]]:
     """Vertices, faces and each vertex's part; settles P."""
     given = reader.need("object_vertices", " or a mesh file (--object)"), reader.need("object_faces")
-    vertices, faces = check_mesh(reader.where, *given)
+    vertices, faces = check_mesh(reader.where, *given, mend=mend_scale)
     part = check_parts(reader.where, len(vertices), reader.record.get("object_vertex_part"))
     named = "object_vertex_part" if "object_vertex_part" in reader.record else "one rigid part"
     reader.axes["P"] = (int(part.max()) + 1, named)
@@ -211,12 +218,18 @@ def _sides(reader: Reader) -> tuple[Side, ...]:
     return tuple(sides)
 
 
+def _check_hand_model(reader: Reader) -> None:
+    """Refuse parameters, tracked or true, of a hand that is not named."""
+    given = [key for prefix in ("hand_", "truth_") for name in PARAMETERS if (key := prefix + name) in reader.record]
+    if given:
+        reader.need("hand_model", f' beside {given[0]} ("open", "mano" or a path; HaMeR\'s and WiLoR\'s are MANO\'s)')
+
+
 def _hand_data(reader: Reader, prefix: str) -> tuple[dict[str, np.ndarray], str | None]:
     """What there is of HAND_DATA as float32, and the order of the vertices."""
     data: dict[str, np.ndarray] = {}
     given = [prefix + name for name in PARAMETERS if prefix + name in reader.record]
     if given:
-        reader.need("hand_model", f' beside {given[0]} ("open", "mano" or a path; HaMeR\'s and WiLoR\'s are MANO\'s)')
         for name, shape in PARAMETERS.items():
             if name == "pose" and reader.need(prefix + name, f" beside {given[0]}").shape[-1:] == (48,):
                 both = f"{prefix}global_orient (pose[..., :3]) and {prefix}pose (pose[..., 3:])"
