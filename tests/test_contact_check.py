@@ -50,7 +50,7 @@ def test_a_mesh_of_a_wrong_scale(factor: float) -> None:
     elif factor == 3:
         (note,) = check_contact(sequence, hands, built)
         assert note.startswith("hand 0 (left): is inside the object in ")
-        assert note.endswith(" mm deep: is the mesh's scale right (--object-scale; in Python object_vertices times a factor)?")
+        assert note.endswith("is the mesh's scale right (--object-scale, in Python a factor of object_vertices)?")
     else:
         with pytest.raises(InputError, match=r"tracked.npz: hand 0 \(left\): .* inside the object .* scale right"):
             check_contact(sequence, hands, built)

@@ -37,7 +37,7 @@ def check_contact(sequence: Sequence, hands: list[TrackedHand], object: ObjectMo
         inside = middle < 0
         if inside.mean() <= MOST_INSIDE:
             continue
-        found = f"{_inside(middle)}: is the mesh's scale right (--object-scale; in Python object_vertices times a factor)?"
+        found = f"{_inside(middle)}: is the mesh's scale right (--object-scale, in Python a factor of object_vertices)?"
         name = f"hand {hand.hand} ({hand.model.side})"
         if inside.mean() > REFUSED_INSIDE and np.median(middle[inside]) < -REFUSED_DEPTH:
             raise bad_input(sequence.source, name, "a hand outside of the object", f"it {found}")
