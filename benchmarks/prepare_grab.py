@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import trimesh
 import tyro
-
 from tests.datasets.grab_folder import SUBJECTS, recording, write_grab, write_recording
 from tests.datasets.mano_files import write_mano
 

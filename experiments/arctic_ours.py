@@ -6,9 +6,9 @@ toch train experiments/arctic_ours.py
 
 from toch_jax.denoiser.canonical import MANO_OFFSET, MANO_SCALE
 from toch_jax.denoiser.light import LightConfig
+from toch_jax.perturb.training import NoiseConfig
 from toch_jax.training.batches import BatchConfig
 from toch_jax.training.experiment import DataConfig, Experiment
-from toch_jax.training.noise import NoiseConfig
 
 experiment = Experiment(
     name="arctic_ours",

@@ -4,8 +4,8 @@ The oracles read the truth: they say what bounds ours. `ours:myodm` is ours with
 training objects (experiments/myodm.py). Two hands: experiments/two_hands.py.
 """
 
-from toch_jax.benchmark import Benchmark
-from toch_jax.methods import METHODS, ORACLES
+from toch_jax.benchmark.experiment import Benchmark
+from toch_jax.benchmark.methods.registry import METHODS, ORACLES
 
 NOISES = (
     *("T(0.01)", "T(0.02)", "B(0.01,0.3)", "R(0.3)", "R(0.5)"),

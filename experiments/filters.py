@@ -3,8 +3,8 @@
 The table in README.md is made from this run.
 """
 
-from toch_jax.benchmark import Benchmark
-from toch_jax.methods import METHODS
+from toch_jax.benchmark.experiment import Benchmark
+from toch_jax.benchmark.methods.registry import METHODS
 
 NOISES = (
     *("T(0.01)", "T(0.02)", "R(0.3)", "R(0.5)", "B(0.01,0.3)"),

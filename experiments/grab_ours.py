@@ -8,9 +8,9 @@ Shape noise is less than for other data sets: a shape number here is a whole oth
 
 from toch_jax.denoiser.canonical import MANO_OFFSET, MANO_SCALE
 from toch_jax.denoiser.light import LightConfig
+from toch_jax.perturb.training import NoiseConfig
 from toch_jax.training.batches import BatchConfig
 from toch_jax.training.experiment import DataConfig, Experiment
-from toch_jax.training.noise import NoiseConfig
 
 experiment = Experiment(
     name="grab_ours",

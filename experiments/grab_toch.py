@@ -13,9 +13,9 @@ played backwards half of the time. Where it differs:
 """
 
 from toch_jax.denoiser.toch import TochConfig
+from toch_jax.perturb.training import NoiseConfig
 from toch_jax.training.batches import BatchConfig
 from toch_jax.training.experiment import DataConfig, Experiment, OptimiserConfig
-from toch_jax.training.noise import NoiseConfig
 
 EPOCH = 310
 

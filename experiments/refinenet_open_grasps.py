@@ -9,10 +9,10 @@ from typing import Annotated
 
 import tyro
 
+from toch_jax.benchmark.methods.train_refinenet import RefineTraining, save_refinenet, train_refinenet
 from toch_jax.datasets.read import read_sequences
 from toch_jax.hand.files import load_hand
-from toch_jax.peers.train_refinenet import RefineTraining, save_refinenet, train_refinenet
-from toch_jax.tracked_hand import field_hand
+from toch_jax.track.tracked_hand import field_hand
 from toch_jax.training.clips import build_clips
 
 training = RefineTraining(steps=2000)

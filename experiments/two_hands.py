@@ -1,7 +1,7 @@
 """Two hands on rigid and hinged objects that no training has seen: ours against the filters, hand by hand."""
 
-from toch_jax.benchmark import Benchmark
-from toch_jax.evaluate.baselines import FILTERS
+from toch_jax.benchmark.experiment import Benchmark
+from toch_jax.benchmark.methods.filters import FILTERS
 
 benchmark = Benchmark(
     noises={"open_grasps": ("T(0.01)", "R(0.3)", "B(0.01,0.3)")},

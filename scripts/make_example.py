@@ -5,7 +5,7 @@
 NOISE is added to every one-handed clip of the test split of open_grasps, and the joint errors of the best filter, of
 the fit without the network and of the whole method are measured on each. The clip that is shipped is the typical one:
 its two ratios, method over filter and method over fit, are nearest (in logarithms) to the medians over all these clips.
-The filter is the one of `toch_jax.evaluate.baselines.FILTERS` that does best on validation clips under NOISE.
+The filter is the one of `toch_jax.benchmark.methods.filters.FILTERS` that does best on validation clips under NOISE.
 """
 
 import json
@@ -16,14 +16,14 @@ import numpy as np
 from tqdm import tqdm
 
 import toch_jax
+from toch_jax.benchmark.methods.filters import FILTERS, Gaussian, Kalman, OneEuro, SavitzkyGolay, Setting
+from toch_jax.benchmark.noisy_clip import perturb_clip
+from toch_jax.benchmark.tuning import Tuned, tune_filters
+from toch_jax.cli.demo_clip import versions
 from toch_jax.datasets.read import read_sequences
-from toch_jax.demo import versions
 from toch_jax.denoiser.checkpoints import Denoiser
-from toch_jax.evaluate.baselines import FILTERS, Gaussian, Kalman, OneEuro, SavitzkyGolay, Setting
-from toch_jax.evaluate.joints import mpjpe_mm
-from toch_jax.evaluate.noisy_clip import perturb_clip
-from toch_jax.evaluate.tuning import Tuned, tune_filters
-from toch_jax.sequence.perturb import parse_perturbation
+from toch_jax.metrics.joints import mpjpe_mm
+from toch_jax.perturb.registry import parse_perturbation
 from toch_jax.sequence.types import Sequence
 
 NOISE = parse_perturbation("T(0.02)")

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from toch_jax.demo import load_example
+from toch_jax.cli.demo_clip import load_example
 from toch_jax.denoiser.checkpoints import load_denoiser
-from toch_jax.evaluate.clip import sequence_parts
+from toch_jax.metrics.clip import sequence_parts
 from toch_jax.pipeline import refine
 from toch_jax.view.film import film
 from toch_jax.view.rows import rows_of

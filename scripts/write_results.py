@@ -15,7 +15,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from toch_jax.errors import bad_input
+from toch_jax.base.errors import bad_input
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")

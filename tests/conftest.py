@@ -10,9 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from toch_jax.device import EXACT
+from toch_jax.base.device import EXACT
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel
+
+pytest_plugins = ["support.fixtures"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
 # fit, which shares its compiled code.
 LONGEST = (
     *("test_pipeline.py", "test_inverse_kinematics.py", "test_batches.py", "test_two_hands.py", "test_toch_fit.py"),
-    *("test_contactopt.py", "test_fit.py", "test_myodm.py", "test_contact_field.py", "test_experiment_benchmark.py"),
+    *("test_contactopt.py", "test_fit.py", "test_myodm.py", "test_contact_field.py", "test_experiment.py"),
 )
 
 

@@ -14,9 +14,9 @@ import pytest
 import trimesh
 from jaxtyping import Array, Float
 
+from toch_jax.base.arrays import take
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
-from toch_jax.host import take
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.sequence.mirror import mirror
 from toch_jax.sequence.types import Sequence

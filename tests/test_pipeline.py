@@ -6,22 +6,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from toch_jax.base.arrays import put
+from toch_jax.base.errors import InputError
 from toch_jax.cli import main
 from toch_jax.denoiser.checkpoints import load_denoiser
-from toch_jax.errors import InputError
-from toch_jax.evaluate.joints import mpjpe_mm
-from toch_jax.evaluate.pose import pose_hands
 from toch_jax.hand.files import load_hand
+from toch_jax.hand.joint_order import to_openpose
 from toch_jax.hand.model import skin_frames
-from toch_jax.host import put
+from toch_jax.metrics.joints import mpjpe_mm
+from toch_jax.metrics.pose import pose_hands
 from toch_jax.pipeline import read_clip, refine, refine_many, sequence_object
 from toch_jax.sequence.arrays import arrays_from_sequence, sequence_from_arrays
 from toch_jax.sequence.file import load_sequence, save_sequence
-from toch_jax.sequence.joint_order import to_openpose
 from toch_jax.sequence.mirror import mirror
 from toch_jax.sequence.types import Sequence
 from toch_jax.surface_fields import contact_fields
-from toch_jax.tracked_hand import tracked_hands
+from toch_jax.track.tracked_hand import tracked_hands
 
 FRAMES = 16
 """The fit's smallest bucket, which one frame has too."""

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from two_hands import two_handed
+from support.two_hands import two_handed
 
 from toch_jax.denoiser.canonical import canonical_scale_offset
 from toch_jax.denoiser.checkpoints import create_denoiser
@@ -13,7 +13,7 @@ from toch_jax.hand.files import load_hand
 from toch_jax.object.model import ObjectModel
 from toch_jax.pipeline import look, read_clip, refine, sequence_object
 from toch_jax.sequence.types import Sequence
-from toch_jax.tracked_hand import tracked_hand, tracked_hands
+from toch_jax.track.tracked_hand import tracked_hand, tracked_hands
 
 FRAMES = 16
 LEFT, RIGHT = 0, 1

@@ -7,19 +7,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from two_hands import two_handed
+from support.two_hands import two_handed
 
-from toch_jax.denoise import denoise_file
+from toch_jax.benchmark.methods.filters import FILTERS
+from toch_jax.benchmark.noisy_clip import perturb_clip
+from toch_jax.benchmark.run import benchmark
+from toch_jax.cli.denoise_file import denoise_file
 from toch_jax.denoiser.checkpoints import load_denoiser
-from toch_jax.evaluate.baselines import FILTERS
-from toch_jax.evaluate.benchmark import benchmark
-from toch_jax.evaluate.hands import hands_depth_mm
-from toch_jax.evaluate.joints import mpjpe_mm
-from toch_jax.evaluate.noisy_clip import perturb_clip
+from toch_jax.metrics.hands import hands_depth_mm
+from toch_jax.metrics.joints import mpjpe_mm
 from toch_jax.object.model import ObjectModel
+from toch_jax.perturb.registry import parse_perturbation
 from toch_jax.pipeline import refine, sequence_object
 from toch_jax.sequence.file import load_sequence, save_sequence
-from toch_jax.sequence.perturb import parse_perturbation
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.rows import posed
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from toch_jax.benchmark import Benchmark, results_text
-from toch_jax.errors import InputError
-from toch_jax.evaluate.report import Result, Table, summarise
+from toch_jax.base.errors import InputError
+from toch_jax.benchmark.experiment import Benchmark, results_text
+from toch_jax.benchmark.report import Result, Table, summarise
 
 ROOT = Path(__file__).parents[1]
 SPEC = importlib.util.spec_from_file_location("write_results", ROOT / "scripts" / "write_results.py")

@@ -4,9 +4,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from toch_jax.base.errors import InputError
     from toch_jax.denoiser.checkpoints import Denoiser, load_denoiser
-    from toch_jax.errors import InputError
-    from toch_jax.fit.settings import FitSettings
     from toch_jax.hand.files import load_hand
     from toch_jax.hand.model import HandModel, HandParams
     from toch_jax.object.model import ObjectModel, ObjectMotion
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from toch_jax.sequence.arrays import arrays_from_sequence, sequence_from_arrays
     from toch_jax.sequence.file import load_sequence, save_sequence
     from toch_jax.sequence.types import Hands, Sequence
+    from toch_jax.solver.settings import FitSettings
     from toch_jax.surface_fields import ContactFields, DenoisedField, contact_fields
     from toch_jax.warming import warm_up
 
@@ -22,11 +22,11 @@ _HOMES = {
     "ContactFields": "surface_fields",
     "DenoisedField": "surface_fields",
     "Denoiser": "denoiser.checkpoints",
-    "FitSettings": "fit.settings",
+    "FitSettings": "solver.settings",
     "HandModel": "hand.model",
     "HandParams": "hand.model",
     "Hands": "sequence.types",
-    "InputError": "errors",
+    "InputError": "base.errors",
     "ObjectModel": "object.model",
     "ObjectMotion": "object.model",
     "Sequence": "sequence.types",
@@ -77,7 +77,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'toch_jax' has no attribute {name!r}")
     found = getattr(importlib.import_module(f"toch_jax.{_HOMES[name]}"), name)
-    importlib.import_module("toch_jax.compile_cache").hush()
+    importlib.import_module("toch_jax.base.compile_cache").hush()
     globals()[name] = found
     return found
 

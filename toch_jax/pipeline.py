@@ -11,7 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from toch_jax.compile_cache import keep_compiled
+from toch_jax.base.arrays import pad_last, put, repeat, take
+from toch_jax.base.compile_cache import keep_compiled
+from toch_jax.base.device import exactly
+from toch_jax.base.errors import InputError, naming
+from toch_jax.base.progress import Progress, compilation_told, each_clip, reporter, silent
 from toch_jax.denoiser.apply import denoise_clip, frame_step
 from toch_jax.denoiser.checkpoints import Denoiser, as_denoiser
 from toch_jax.denoiser.window import (
@@ -23,31 +27,27 @@ from toch_jax.denoiser.window import (
     near_samples,
     no_other_hand,
 )
-from toch_jax.device import exactly
-from toch_jax.errors import InputError, naming
 from toch_jax.field.contact_field import contact_field
-from toch_jax.fit.correspondence import field_term, joint_term, weighted
+from toch_jax.fit.correspondences import field_term, joint_term, weighted
 from toch_jax.fit.fit import Solved, bucket, pad_motion, pad_params, pad_seen, solve_hand
-from toch_jax.fit.noise import denoiser_share
-from toch_jax.fit.settings import DEFAULT, FitSettings
-from toch_jax.fit.skin_binding import Binding, bind
-from toch_jax.fit.smooth import smooth_track
-from toch_jax.fit.state import state_from_params
-from toch_jax.fit.together import fit_together
+from toch_jax.fit.hand_forms import Repaired, given_as, in_both_forms
+from toch_jax.fit.two_hands import fit_together
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
-from toch_jax.hand_forms import Repaired, given_as, in_both_forms
-from toch_jax.host import pad_last, put, repeat, take
+from toch_jax.hand.skin_binding import Binding, bind
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import part_middles, samples_from_part, samples_in_frame
-from toch_jax.progress import Progress, compilation_told, each_clip, reporter, silent
 from toch_jax.sequence.part_frame import move_hand
 from toch_jax.sequence.types import Sequence
+from toch_jax.solver.settings import DEFAULT, FitSettings
+from toch_jax.solver.state import state_from_params
 from toch_jax.track.contact_check import check_contact, check_result
+from toch_jax.track.noise_level import denoiser_share
 from toch_jax.track.object_pose import track_object
 from toch_jax.track.reference_frame import Pose, between, fit_frame, move_terms, part_pose, parts_in_frame
-from toch_jax.tracked_hand import TrackedHand, tracked_hands
+from toch_jax.track.smoothing import smooth_track
+from toch_jax.track.tracked_hand import TrackedHand, tracked_hands
 
 N_SAMPLES = 2000
 """Of the object's surface; the denoiser reads those nearest the hand."""

@@ -7,16 +7,16 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import expit
 
-from toch_jax.compile_cache import keep_compiled
+from toch_jax.base.compile_cache import keep_compiled
+from toch_jax.base.device import exactly
+from toch_jax.base.progress import Progress, compilation_told, reporter
+from toch_jax.base.short_repr import short_repr
 from toch_jax.denoiser.checkpoints import Denoiser, as_denoiser
-from toch_jax.device import exactly
-from toch_jax.hand_forms import given_as
+from toch_jax.fit.hand_forms import given_as
 from toch_jax.object.model import ObjectModel
 from toch_jax.pipeline import look, read_clip, sequence_object
-from toch_jax.progress import Progress, compilation_told, reporter
 from toch_jax.sequence.types import Sequence
-from toch_jax.short_repr import short_repr
-from toch_jax.tracked_hand import TrackedHand, tracked_hands
+from toch_jax.track.tracked_hand import TrackedHand, tracked_hands
 
 
 @dataclass(frozen=True, repr=False)

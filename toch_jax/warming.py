@@ -6,14 +6,14 @@ from importlib.resources import as_file, files
 
 import numpy as np
 
-from toch_jax.errors import bad_input
+from toch_jax.base.arrays import put, repeat, take
+from toch_jax.base.errors import bad_input
+from toch_jax.base.progress import Progress, reporter
 from toch_jax.hand.files import load_hand
+from toch_jax.hand.joint_order import to_openpose
 from toch_jax.hand.model import skin_frames
-from toch_jax.host import put, repeat, take
 from toch_jax.pipeline import refine
-from toch_jax.progress import Progress, reporter
 from toch_jax.sequence.file import load_sequence
-from toch_jax.sequence.joint_order import to_openpose
 from toch_jax.sequence.types import Hands, Sequence
 
 USUAL_FRAMES = (64, 128, 192)

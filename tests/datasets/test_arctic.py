@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import trimesh
 from scipy.spatial.transform import Rotation
+from support.arctic_folder import halves, official_hand, official_object, write_arctic
+from support.mano_files import SIDES, mano_arrays, pose_hand, write_mano
+from support.prepared import hand_vertices, object_vertices
 
-from tests.datasets.arctic_folder import halves, official_hand, official_object, write_arctic
-from tests.datasets.mano_files import SIDES, mano_arrays, pose_hand, write_mano
-from tests.datasets.prepared import hand_vertices, object_vertices
+from toch_jax.base.arrays import take
+from toch_jax.base.errors import InputError
 from toch_jax.cli import main
 from toch_jax.datasets import arctic
 from toch_jax.datasets.arctic import builder
 from toch_jax.datasets.read import dataset_hand, read_examples, read_sequences
-from toch_jax.errors import InputError
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
-from toch_jax.host import take
 from toch_jax.sequence.mirror import mirror
 
 PROTOCOL = {

@@ -7,6 +7,7 @@ import pytest
 import tensorflow_datasets as tfds
 from scipy.spatial.transform import Rotation
 
+from toch_jax.base.errors import InputError
 from toch_jax.datasets.features import (
     Example,
     check_example,
@@ -17,7 +18,6 @@ from toch_jax.datasets.features import (
 from toch_jax.datasets.read import read_examples, read_sequences
 from toch_jax.datasets.spec import SPEC_DIR, load_spec, spec_names
 from toch_jax.datasets.write import tfds_info
-from toch_jax.errors import InputError
 
 
 def example(frames: int = 7, parts: int = 2, seed: int = 0, side: str = "left right") -> Example:

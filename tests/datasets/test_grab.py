@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
-
-from tests.datasets.grab_folder import (
+from support.grab_folder import (
     KEYS,
     SUBJECTS,
     object_mesh,
@@ -20,17 +19,18 @@ from tests.datasets.grab_folder import (
     write_grab,
     write_recording,
 )
-from tests.datasets.mano_files import SIDES, mano_arrays, pose_hand, write_mano
-from tests.datasets.prepared import hand_vertices, object_vertices
+from support.mano_files import SIDES, mano_arrays, pose_hand, write_mano
+from support.prepared import hand_vertices, object_vertices
+
+from toch_jax.base.arrays import take
+from toch_jax.base.errors import InputError
 from toch_jax.cli import main
 from toch_jax.datasets import grab
 from toch_jax.datasets.grab import builder
 from toch_jax.datasets.grab.toch_rules import wrist_distance
 from toch_jax.datasets.read import dataset_hand, read_examples, read_sequences
-from toch_jax.errors import InputError
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
-from toch_jax.host import take
 from toch_jax.sequence.mirror import mirror
 
 # mug and camera are of GRAB's test split, apple of its validation split

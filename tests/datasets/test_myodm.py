@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import trimesh
 from scipy.spatial.transform import Rotation
+from support.tiny_wheel import FIRST_ANGLE, PARENTS, REST_PLACE, clip, rest_joints, write_wheel
 
-from tests.datasets.tiny_wheel import FIRST_ANGLE, PARENTS, REST_PLACE, clip, rest_joints, write_wheel
+from toch_jax.base.errors import InputError
 from toch_jax.datasets.myodm import builder, retarget, source
 from toch_jax.datasets.myodm.skeleton import Motion, Skeleton, resample
 from toch_jax.datasets.myodm.surface import outside, surface_about
@@ -19,7 +20,6 @@ from toch_jax.datasets.myodm.surrogate import bend_along, fit_shape, lengths, po
 from toch_jax.datasets.myodm.walls import passages, slips
 from toch_jax.datasets.read import read_sequences
 from toch_jax.datasets.spec import DatasetSpec, load_spec
-from toch_jax.errors import InputError
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, HandParams, skin
 

@@ -2,8 +2,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from plain import plain_jit
-from windows import LIGHT, assert_close, estimated, random_window, untrained
+from support.plain import plain_jit
+from support.windows import LIGHT, assert_close, estimated, random_window, untrained
 
 from toch_jax.denoiser.apply import denoise_clip, frame_step
 from toch_jax.denoiser.light import LightDenoiser

@@ -2,12 +2,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from windows import LIGHT, TOCH, untrained
+from support.windows import LIGHT, TOCH, untrained
 
+from toch_jax.base.errors import InputError
 from toch_jax.denoiser.checkpoints import load_denoiser, save_denoiser, weights
 from toch_jax.denoiser.light import LightConfig
 from toch_jax.denoiser.toch import TochConfig
-from toch_jax.errors import InputError
 
 
 @pytest.fixture

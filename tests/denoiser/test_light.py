@@ -3,13 +3,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from plain import plain_jit
 from scipy.spatial.transform import Rotation
-from windows import LIGHT, alone_on_rigid, assert_close, estimated, learnt, random_target, random_window, untrained
+from support.plain import plain_jit
+from support.windows import (
+    LIGHT,
+    alone_on_rigid,
+    assert_close,
+    estimated,
+    learnt,
+    random_target,
+    random_window,
+    untrained,
+)
 
+from toch_jax.base.arrays import take
 from toch_jax.denoiser.light import LightDenoiser, _doubt
 from toch_jax.denoiser.window import Window, map_frames, no_other_hand, rotate
-from toch_jax.host import take
 
 # distances, points and joints: metres, so a tenth of a millimetre at most
 CLOSE = 1e-4

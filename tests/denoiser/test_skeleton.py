@@ -1,10 +1,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from plain import plain_jit
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.distance import cdist
 from scipy.special import softmax
+from support.plain import plain_jit
 
 from toch_jax.denoiser.skeleton import nearness, palm_frame, smooth_paths
 from toch_jax.hand.files import load_hand

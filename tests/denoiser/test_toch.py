@@ -3,8 +3,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from plain import plain_jit
-from windows import TOCH, alone_on_rigid, assert_close, estimated, learnt, random_target, random_window, untrained
+from support.plain import plain_jit
+from support.windows import (
+    TOCH,
+    alone_on_rigid,
+    assert_close,
+    estimated,
+    learnt,
+    random_target,
+    random_window,
+    untrained,
+)
 
 from toch_jax.denoiser.canonical import MANO_OFFSET, MANO_SCALE, canonical_scale_offset
 from toch_jax.denoiser.toch import PointBlock, TochConfig, TochDenoiser

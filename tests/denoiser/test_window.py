@@ -1,12 +1,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from plain import plain_jit
 from scipy.spatial.transform import Rotation
-from windows import alone_on_rigid, random_window
+from support.plain import plain_jit
+from support.windows import alone_on_rigid, random_window
 
+from toch_jax.base.arrays import take
 from toch_jax.denoiser.window import Window, blank_lost, cut_windows, mirror, near_samples, rotate, scale
-from toch_jax.host import take
 
 
 def test_mirroring_twice_gives_the_window_back() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import trimesh
 from scipy.spatial.transform import Rotation
-from trimesh.ray.ray_pyembree import RayMeshIntersector
+from support.peer_field import peer_field
 
 from toch_jax.field.contact_field import contact_field
 from toch_jax.field.types import ContactField
@@ -17,7 +17,6 @@ from toch_jax.hand.model import HandParams, skin_frames
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel, ObjectMotion
 
-REACH = 0.1
 # The same for all tests, for each new shape compiles anew.
 N_SAMPLES, N_FRAMES = 1000, 12
 
@@ -74,27 +73,6 @@ def grasps(seed: int = 0) -> np.ndarray:
     turn = Rotation.from_rotvec(rng.uniform(-0.3, 0.3, (N_FRAMES, 3)) + rng.uniform(0, 6, (N_FRAMES, 1)) * [0, 0, 1])
     turn = turn.as_matrix()
     return np.einsum("tab,tvb->tva", turn, held).astype(np.float32)
-
-
-def peer_field(
-    hand: trimesh.Trimesh, canonical: np.ndarray, body: trimesh.Trimesh, points: np.ndarray, normals: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """TOCH's rule for one frame in the object's frame, in trimesh and embree: mask, distance, correspondence."""
-    inside = hand.contains(points)
-    directions = np.where(inside[:, None], -normals, normals)
-    distance, correspondence = np.full(len(points), np.inf), np.zeros((len(points), 3))
-
-    def first(mesh: trimesh.Trimesh, origins: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return RayMeshIntersector(mesh).intersects_id(origins, directions, multiple_hits=False, return_locations=True)
-
-    triangle, ray, place = first(hand, points)
-    distance[ray] = np.linalg.norm(place - points[ray], axis=1)
-    weights = trimesh.triangles.points_to_barycentric(hand.triangles[triangle], place)
-    correspondence[ray] = np.einsum("nk,nkc->nc", weights, canonical[hand.faces[triangle]])
-    _, ray, place = first(body, points + 1e-4 * directions)
-    clearance = np.full(len(points), np.inf)
-    clearance[ray] = np.linalg.norm(place - points[ray], axis=1)
-    return (distance <= REACH) & (distance < clearance), np.where(inside, -distance, distance), correspondence
 
 
 @pytest.mark.parametrize("name", BODIES)

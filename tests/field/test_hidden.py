@@ -4,14 +4,14 @@ import jax.numpy as jnp
 import numpy as np
 import trimesh
 from scipy.spatial.transform import Rotation
-from test_contact_field import REACH, peer_field
-from two_hands import DEPTH, HEIGHT, box, lid
+from support.peer_field import REACH, peer_field
+from support.two_hands import DEPTH, HEIGHT, box, lid
 
 from toch_jax.field.contact_field import contact_field
 from toch_jax.field.hidden import behind_other_parts
 from toch_jax.hand.files import load_hand
-from toch_jax.hand.limits import pose_prior
 from toch_jax.hand.model import HandParams, skin_frames
+from toch_jax.hand.prior import pose_prior
 from toch_jax.object.build import build_object
 from toch_jax.object.motion import motion_from_axis_angle, samples_in_frame
 

@@ -7,10 +7,10 @@ Not run by the tests. Needs `toch prepare open_grasps`:
 
 from pathlib import Path
 
+from toch_jax.benchmark.noisy_clip import perturb_clip
 from toch_jax.datasets.read import read_sequences
-from toch_jax.evaluate.noisy_clip import perturb_clip
+from toch_jax.perturb.registry import parse_perturbation
 from toch_jax.sequence.file import save_sequence
-from toch_jax.sequence.perturb import parse_perturbation
 
 CLIP, FRAMES = "scissors_0_parts_open_1", 64
 

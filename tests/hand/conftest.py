@@ -5,14 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from toch_jax.hand.files import load_hand
-from toch_jax.hand.limits import pose_prior
-from toch_jax.hand.model import HandModel, HandParams
-
-
-@pytest.fixture(scope="session")
-def open_hand() -> HandModel:
-    return load_hand("open")
+from toch_jax.hand.model import HandParams
+from toch_jax.hand.prior import pose_prior
 
 
 @pytest.fixture(scope="session")

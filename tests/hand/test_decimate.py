@@ -6,13 +6,13 @@ import pytest
 import trimesh
 from igl import point_mesh_squared_distance
 
-from toch_jax.errors import InputError
+from toch_jax.base.errors import InputError
 from toch_jax.hand.decimate import decimate
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 
 
-@pytest.mark.parametrize("which", ["open_hand", "cut_hand"])
+@pytest.mark.parametrize("which", ["hand", "cut_hand"])
 def test_coarse_hand_is_the_same_hand(which: str, params: HandParams, request: pytest.FixtureRequest) -> None:
     full: HandModel = request.getfixturevalue(which)
     coarse = decimate(full, 1500)
@@ -34,15 +34,15 @@ def test_coarse_hand_is_the_same_hand(which: str, params: HandParams, request: p
     assert np.quantile(distances, 0.99) < 0.8e-3
 
 
-def test_correctives_are_carried_over(open_hand: HandModel, params: HandParams) -> None:
+def test_correctives_are_carried_over(hand: HandModel, params: HandParams) -> None:
     # correctives that move the skin as one are the same on every level
     constant = jax.random.normal(jax.random.key(0), (3, 135)) * 1e-3
-    full = dataclasses.replace(open_hand, posedirs=open_hand.posedirs + constant)
+    full = dataclasses.replace(hand, posedirs=hand.posedirs + constant)
     _, joints = skin_frames(full, params)
     _, coarse_joints = skin_frames(decimate(full, 800), params)
     np.testing.assert_allclose(coarse_joints, joints, atol=2e-6)
 
 
-def test_too_few_faces(open_hand: HandModel) -> None:
+def test_too_few_faces(hand: HandModel) -> None:
     with pytest.raises(InputError, match="decimate: n_faces"):
-        decimate(open_hand, 8)
+        decimate(hand, 8)

@@ -11,7 +11,7 @@ from toch_jax.hand.mesh import close_surface, closed_faces, closest_on_canonical
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 
 
-@pytest.mark.parametrize("which", ["open_hand", "cut_hand"])
+@pytest.mark.parametrize("which", ["hand", "cut_hand"])
 @pytest.mark.parametrize("left", [False, True])
 def test_closed_surface_is_watertight_and_faces_outwards(
     which: str, left: bool, params: HandParams, request: pytest.FixtureRequest
@@ -33,13 +33,13 @@ def test_wrist_ring_is_the_boundary(cut_hand: HandModel) -> None:
     np.testing.assert_array_equal(np.roll(cut_hand.wrist_ring, -start), loop)
 
 
-def test_closing_adds_the_rings_centre(cut_hand: HandModel, open_hand: HandModel) -> None:
+def test_closing_adds_the_rings_centre(cut_hand: HandModel, hand: HandModel) -> None:
     # the open hand was closed in the same way when it was made
     closed = close_surface(cut_hand, cut_hand.v_template)
-    np.testing.assert_allclose(closed, open_hand.v_template, atol=1e-6)
+    np.testing.assert_allclose(closed, hand.v_template, atol=1e-6)
 
 
-@pytest.mark.parametrize("which", ["open_hand", "cut_hand"])
+@pytest.mark.parametrize("which", ["hand", "cut_hand"])
 def test_closest_point_agrees_with_libigl(which: str, request: pytest.FixtureRequest) -> None:
     model: HandModel = request.getfixturevalue(which)
     vertices = np.asarray(close_surface(model, model.v_template), np.float64)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from toch_jax.errors import InputError
+from toch_jax.base.errors import InputError
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.mano import has_left_fault
 from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames

@@ -6,35 +6,35 @@ import pytest
 import trimesh
 
 from toch_jax.hand.files import load_hand
-from toch_jax.hand.limits import pose_prior
 from toch_jax.hand.model import HandModel, HandParams, Side, rest_joints, skin_frames
 from toch_jax.hand.open_hand.build import build
+from toch_jax.hand.prior import pose_prior
 
 
-def test_measures(open_hand: HandModel) -> None:
-    mesh = trimesh.Trimesh(np.asarray(open_hand.v_template), np.asarray(open_hand.faces), process=False)
+def test_measures(hand: HandModel) -> None:
+    mesh = trimesh.Trimesh(np.asarray(hand.v_template), np.asarray(hand.faces), process=False)
     assert (len(mesh.vertices), len(mesh.faces)) == (1650, 3296)
     assert mesh.is_watertight
     assert mesh.euler_number == 2
     # a man's hand displaces some 350 cm3, a woman's 250
     assert 250e-6 < mesh.volume < 350e-6
-    weights = np.asarray(open_hand.weights)
+    weights = np.asarray(hand.weights)
     assert ((weights > 0).sum(axis=1) <= 4).all()
     np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)
-    np.testing.assert_allclose(np.sum(open_hand.joint_regressor, axis=1), 1, atol=1e-6)
-    components = np.asarray(open_hand.pose_components)
+    np.testing.assert_allclose(np.sum(hand.joint_regressor, axis=1), 1, atol=1e-6)
+    components = np.asarray(hand.pose_components)
     np.testing.assert_allclose(components @ components.T, np.eye(45), atol=1e-5)
 
 
-def test_joints_lie_inside_the_hand(open_hand: HandModel) -> None:
-    mesh = trimesh.Trimesh(np.asarray(open_hand.v_template), np.asarray(open_hand.faces), process=False)
-    assert mesh.contains(np.asarray(rest_joints(open_hand, jnp.zeros(10)))).all()
+def test_joints_lie_inside_the_hand(hand: HandModel) -> None:
+    mesh = trimesh.Trimesh(np.asarray(hand.v_template), np.asarray(hand.faces), process=False)
+    assert mesh.contains(np.asarray(rest_joints(hand, jnp.zeros(10)))).all()
 
 
 @pytest.mark.parametrize(("beta", "length"), [(-2, 0.159), (0, 0.1825), (2, 0.205)])
-def test_hands_are_as_long_as_peoples(open_hand: HandModel, beta: float, length: float) -> None:
+def test_hands_are_as_long_as_peoples(hand: HandModel, beta: float, length: float) -> None:
     betas = jnp.zeros(10).at[0].set(beta)
-    _, joints = skin_frames(open_hand, HandParams(jnp.zeros(3), jnp.zeros(45), betas, jnp.zeros(3)))
+    _, joints = skin_frames(hand, HandParams(jnp.zeros(3), jnp.zeros(45), betas, jnp.zeros(3)))
     assert np.linalg.norm(joints[18] - joints[0]) == pytest.approx(length, abs=0.002)
 
 

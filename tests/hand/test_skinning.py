@@ -9,35 +9,35 @@ from toch_jax.hand.mesh import mirror
 from toch_jax.hand.model import HandModel, HandParams, rest_joints, skin, skin_frames, skin_rotations
 
 
-def test_rest_pose_is_the_template(open_hand: HandModel) -> None:
+def test_rest_pose_is_the_template(hand: HandModel) -> None:
     rest = HandParams(jnp.zeros(3), jnp.zeros(45), jnp.zeros(10), jnp.array([0.1, 0.2, 0.3]))
-    vertices, joints = skin_frames(open_hand, rest)
-    np.testing.assert_allclose(vertices - rest.transl, open_hand.v_template, atol=1e-6)
-    np.testing.assert_allclose(joints[16:] - rest.transl, open_hand.v_template[open_hand.tips], atol=1e-6)
+    vertices, joints = skin_frames(hand, rest)
+    np.testing.assert_allclose(vertices - rest.transl, hand.v_template, atol=1e-6)
+    np.testing.assert_allclose(joints[16:] - rest.transl, hand.v_template[hand.tips], atol=1e-6)
 
 
-def test_a_turn_of_the_wrist_turns_the_hand_about_its_wrist(open_hand: HandModel, params: HandParams) -> None:
+def test_a_turn_of_the_wrist_turns_the_hand_about_its_wrist(hand: HandModel, params: HandParams) -> None:
     turn = jaxlie.SO3.exp(jnp.array([0.3, -1.2, 0.7]))
     orient = (turn @ jaxlie.SO3.exp(params.global_orient)).log()
-    before, _ = skin_frames(open_hand, params)
-    after, _ = skin_frames(open_hand, dataclasses.replace(params, global_orient=orient))
-    wrist = (rest_joints(open_hand, params.betas)[:, 0] + params.transl)[:, None]
+    before, _ = skin_frames(hand, params)
+    after, _ = skin_frames(hand, dataclasses.replace(params, global_orient=orient))
+    wrist = (rest_joints(hand, params.betas)[:, 0] + params.transl)[:, None]
     expected = np.asarray(before - wrist) @ np.asarray(turn.as_matrix()).T + wrist
     np.testing.assert_allclose(after, expected, atol=2e-6)
 
 
-def test_bones_keep_their_lengths(open_hand: HandModel, params: HandParams) -> None:
-    _, joints = skin_frames(open_hand, params)
-    child, parent = np.arange(1, 16), np.array(open_hand.parents[1:])
-    rest = rest_joints(open_hand, params.betas)
+def test_bones_keep_their_lengths(hand: HandModel, params: HandParams) -> None:
+    _, joints = skin_frames(hand, params)
+    child, parent = np.arange(1, 16), np.array(hand.parents[1:])
+    rest = rest_joints(hand, params.betas)
     lengths = np.linalg.norm(joints[:, child] - joints[:, parent], axis=-1)
     np.testing.assert_allclose(lengths, np.linalg.norm(rest[:, child] - rest[:, parent], axis=-1), atol=1e-6)
 
 
-def test_mirrored_hand_in_mirrored_pose_is_the_mirror_image(open_hand: HandModel, params: HandParams) -> None:
+def test_mirrored_hand_in_mirrored_pose_is_the_mirror_image(hand: HandModel, params: HandParams) -> None:
     # random pose correctives: the open hand has none
-    posedirs = jax.random.normal(jax.random.key(0), open_hand.posedirs.shape) * 1e-3
-    right = dataclasses.replace(open_hand, posedirs=posedirs)
+    posedirs = jax.random.normal(jax.random.key(0), hand.posedirs.shape) * 1e-3
+    right = dataclasses.replace(hand, posedirs=posedirs)
     turn, flip = jnp.array([1.0, -1, -1]), np.array([-1.0, 1, 1])
     other = HandParams(
         params.global_orient * turn, params.pose * jnp.tile(turn, 15), params.betas, params.transl * flip
@@ -53,36 +53,36 @@ def test_mirroring_twice_changes_nothing(cut_hand: HandModel) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-def test_batch_axes(open_hand: HandModel, params: HandParams) -> None:
-    flat, _ = skin_frames(open_hand, params)
-    grid, joints = skin_frames(open_hand, jax.tree.map(lambda x: x.reshape(2, 3, -1), params))
+def test_batch_axes(hand: HandModel, params: HandParams) -> None:
+    flat, _ = skin_frames(hand, params)
+    grid, joints = skin_frames(hand, jax.tree.map(lambda x: x.reshape(2, 3, -1), params))
     assert joints.shape == (2, 3, 21, 3)
     np.testing.assert_allclose(grid.reshape(flat.shape), flat, atol=1e-6)
-    mapped = jax.jit(jax.vmap(lambda p: skin(open_hand, p)[0]))(params)
+    mapped = jax.jit(jax.vmap(lambda p: skin(hand, p)[0]))(params)
     np.testing.assert_allclose(mapped, flat, atol=1e-6)
 
 
-def test_one_shape_serves_many_frames(open_hand: HandModel, params: HandParams) -> None:
+def test_one_shape_serves_many_frames(hand: HandModel, params: HandParams) -> None:
     angles = jnp.concatenate([params.global_orient[:, None], params.pose.reshape(6, 15, 3)], axis=1)
     rotations = jaxlie.SO3.exp(angles).as_matrix()
-    shared, _ = jax.jit(skin_rotations)(open_hand, rotations, params.betas[0], params.transl)
-    expected, _ = skin_frames(open_hand, dataclasses.replace(params, betas=jnp.tile(params.betas[:1], (6, 1))))
+    shared, _ = jax.jit(skin_rotations)(hand, rotations, params.betas[0], params.transl)
+    expected, _ = skin_frames(hand, dataclasses.replace(params, betas=jnp.tile(params.betas[:1], (6, 1))))
     np.testing.assert_allclose(shared, expected, atol=1e-6)
 
 
-def test_derivative_agrees_with_differences(open_hand: HandModel, params: HandParams) -> None:
+def test_derivative_agrees_with_differences(hand: HandModel, params: HandParams) -> None:
     one = jax.tree.map(lambda x: x[0], params)
     direction = jax.tree.map(jnp.ones_like, one)
 
     @jax.jit
     def joints(step: jax.Array) -> jax.Array:
-        return skin(open_hand, jax.tree.map(lambda x, d: x + step * d, one, direction))[1]
+        return skin(hand, jax.tree.map(lambda x, d: x + step * d, one, direction))[1]
 
     _, slope = jax.jvp(joints, (jnp.float32(0),), (jnp.float32(1),))
     np.testing.assert_allclose(slope, (joints(jnp.float32(0.01)) - joints(jnp.float32(-0.01))) / 0.02, atol=2e-3)
 
 
-def test_gradient_is_finite_in_the_flat_pose(open_hand: HandModel) -> None:
+def test_gradient_is_finite_in_the_flat_pose(hand: HandModel) -> None:
     flat = HandParams(jnp.zeros(3), jnp.zeros(45), jnp.zeros(10), jnp.zeros(3))
-    gradient = jax.jit(jax.grad(lambda p: jnp.sum(skin(open_hand, p)[1] ** 3)))(flat)
+    gradient = jax.jit(jax.grad(lambda p: jnp.sum(skin(hand, p)[1] ** 3)))(flat)
     assert all(bool(jnp.isfinite(leaf).all()) and bool(jnp.any(leaf != 0)) for leaf in jax.tree.leaves(gradient))

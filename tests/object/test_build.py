@@ -5,8 +5,8 @@ import pytest
 import trimesh
 from scipy.spatial import cKDTree
 
-from toch_jax.errors import InputError
-from toch_jax.host import put
+from toch_jax.base.arrays import put
+from toch_jax.base.errors import InputError
 from toch_jax.object.build import build_object
 from toch_jax.object.orient import orient_outward
 from toch_jax.object.sdf import signed_distance

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from toch_jax.errors import InputError
+from toch_jax.base.errors import InputError
 from toch_jax.object.mesh import check_mesh, load_mesh
 
 BOX = trimesh.creation.box((0.1, 0.05, 0.2))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from toch_jax.errors import InputError
+from toch_jax.base.errors import InputError
 from toch_jax.sequence.arrays import arrays_from_sequence, sequence_from_arrays
 from toch_jax.sequence.record import sequence_from_record
 from toch_jax.sequence.types import Sequence

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toch_jax.errors import InputError
+from toch_jax.base.errors import InputError
 from toch_jax.pipeline import refine
 from toch_jax.sequence.file import LARGEST_FILE, load_sequence
 

@@ -7,7 +7,7 @@ import pytest
 import trimesh
 from scipy.spatial.transform import Rotation
 
-from toch_jax.errors import InputError
+from toch_jax.base.errors import InputError
 from toch_jax.sequence.file import load_sequence, read_arrays, save_sequence
 
 Record = dict[str, np.ndarray]

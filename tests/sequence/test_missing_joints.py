@@ -3,10 +3,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from toch_jax.errors import InputError
-from toch_jax.evaluate.clip import measure
-from toch_jax.evaluate.pose import pose_hands
+from toch_jax.base.errors import InputError
 from toch_jax.hand.files import load_hand
+from toch_jax.metrics.clip import measure
+from toch_jax.metrics.pose import pose_hands
 from toch_jax.sequence.missing_joints import bridge_joints, enough_joints, mark_missing
 from toch_jax.sequence.record import sequence_from_record
 from toch_jax.sequence.types import Sequence

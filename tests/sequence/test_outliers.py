@@ -6,7 +6,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 import toch_jax.example
-from toch_jax.host import put
+from toch_jax.base.arrays import put
 from toch_jax.object.model import ObjectMotion
 from toch_jax.sequence.arrays import sequence_from_arrays
 from toch_jax.sequence.file import load_sequence

@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from plain import plain_jit
 from scipy.spatial import cKDTree
-from tiny_run import EXPERIMENT, HAND
-from toy import toy_sequences
-from two_hands import two_handed
+from support.plain import plain_jit
+from support.tiny_run import EXPERIMENT, HAND
+from support.toy import toy_sequences
+from support.two_hands import two_handed
 
 from toch_jax.denoiser.window import Target, Window
 from toch_jax.field.contact_field import contact_field
@@ -20,14 +20,14 @@ from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, skin_frames
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel
+from toch_jax.perturb.training import NoiseConfig
 from toch_jax.sequence.mirror import mirror, mirror_points
 from toch_jax.sequence.types import Sequence
-from toch_jax.tracked_hand import field_hand
+from toch_jax.track.tracked_hand import field_hand
 from toch_jax.training.batches import BatchConfig, Scenes, draw_scenes, track, vary
 from toch_jax.training.clips import Clips, build_clips
 from toch_jax.training.loop import train
 from toch_jax.training.metrics import read_metrics
-from toch_jax.training.noise import NoiseConfig
 
 FRAMES, SAMPLES = 8, 1200
 SHORT = 6

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_run
+from support import tiny_run
 
+from toch_jax.base.errors import InputError
 from toch_jax.denoiser.checkpoints import load_denoiser
-from toch_jax.errors import InputError
 from toch_jax.training.loop import WEIGHTS, claim_run_dir
 from toch_jax.training.metrics import read_metrics
 

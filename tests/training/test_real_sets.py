@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.arctic_folder import write_arctic
+from support.grab_folder import SUBJECTS, write_grab
+from support.mano_files import write_mano
 
-from tests.datasets.arctic_folder import write_arctic
-from tests.datasets.grab_folder import SUBJECTS, write_grab
-from tests.datasets.mano_files import write_mano
-from toch_jax.benchmark import Benchmark, run_benchmark
+from toch_jax.benchmark.experiment import Benchmark, run_benchmark
 from toch_jax.cli import main
 from toch_jax.denoiser.checkpoints import load_denoiser
 

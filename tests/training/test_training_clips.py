@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from toy import toy_sequences
+from support.toy import toy_sequences
 
-from toch_jax.errors import InputError
+from toch_jax.base.errors import InputError
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
 from toch_jax.object.motion import to_part

@@ -10,8 +10,8 @@ import pytest
 import trimesh
 from matplotlib.image import imread
 
-from toch_jax.evaluate.clip import sequence_parts
-from toch_jax.evaluate.pose import PosedHand
+from toch_jax.metrics.clip import sequence_parts
+from toch_jax.metrics.pose import PosedHand
 from toch_jax.sequence.types import Sequence
 from toch_jax.view import picture
 from toch_jax.view.film import film

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from toch_jax.errors import InputError
+from toch_jax.base.errors import InputError
 from toch_jax.view.rows import load_rows
 
 MESH_KEYS = ("object_vertices", "object_faces")

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import tyro
 
+from toch_jax.cli.experiment_files import experiment_file, experiment_files, read_experiment
 from toch_jax.cli.parse import Switch, UsageError
-from toch_jax.experiment_files import experiment_file, experiment_files, read_experiment
 
 
 def benchmark(
@@ -24,12 +24,12 @@ def benchmark(
         reported: Instead, list published figures: those that hold all of these words, such as GRAB mpjpe.
     """
     if reported is not None:
-        from toch_jax.evaluate.reported import load_reported, matching
-        from toch_jax.evaluate.tables import reported_table
+        from toch_jax.benchmark.reported import load_reported, matching
+        from toch_jax.benchmark.tables import reported_table
 
         print(reported_table(matching(load_reported(), reported)), end="")
         return 0
-    from toch_jax.benchmark import Benchmark, run_benchmark
+    from toch_jax.benchmark.experiment import Benchmark, run_benchmark
 
     assert experiment is not None, "check_benchmark"
     run_benchmark(read_experiment(experiment, "benchmark", Benchmark), output, quick)

@@ -4,6 +4,8 @@ import sys
 from importlib.metadata import version
 from textwrap import indent
 
+from toch_jax.base.errors import InputError
+from toch_jax.base.extras import missing_extra
 from toch_jax.cli.benchmark import benchmark, check_benchmark
 from toch_jax.cli.demo import demo
 from toch_jax.cli.denoise import denoise
@@ -13,8 +15,6 @@ from toch_jax.cli.prepare import arctic, grab, myodm, open_grasps
 from toch_jax.cli.train import train
 from toch_jax.cli.view import view
 from toch_jax.cli.warm_up import warm_up
-from toch_jax.errors import InputError
-from toch_jax.extras import missing_extra
 
 USAGE_ERROR, INTERRUPTED = 2, 130
 

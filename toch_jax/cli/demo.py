@@ -13,8 +13,8 @@ def demo(output: tyro.conf.Positional[Path] = Path("demo")) -> int:
     Args:
         output: The folder to write to.
     """
-    from toch_jax.demo import demo_text, run_demo
-    from toch_jax.progress import to_stderr
+    from toch_jax.base.progress import to_stderr
+    from toch_jax.cli.demo_clip import demo_text, run_demo
 
     print(demo_text(run_demo(output, to_stderr), _as_typed()))
     return 0

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from toch_jax.base.errors import bad_input
 from toch_jax.cli.parse import FileOrFolder, OptionalFile
-from toch_jax.errors import bad_input
 
 
 def denoise(
@@ -35,9 +35,9 @@ def denoise(
             smoother ones than the file holds.
         picture: Write a before/after picture (.png) beside each result.
     """
-    from toch_jax.denoise import denoise_file, denoise_folder, folder_text, report_text
+    from toch_jax.base.progress import to_stderr
+    from toch_jax.cli.denoise_file import denoise_file, denoise_folder, folder_text, report_text
     from toch_jax.denoiser.checkpoints import load_denoiser
-    from toch_jax.progress import to_stderr
 
     network = None if denoiser == "none" else load_denoiser(denoiser)
     if sequence.is_dir():

@@ -1,6 +1,6 @@
 """`toch info`."""
 
-from toch_jax.errors import InputError
+from toch_jax.base.errors import InputError
 
 PACKAGES = (
     *("toch-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "trimesh"),
@@ -14,9 +14,9 @@ def info() -> int:
 
     import jax
 
+    from toch_jax.base.extras import extra_with
     from toch_jax.datasets.read import dataset_dir
     from toch_jax.datasets.spec import load_spec, spec_names
-    from toch_jax.extras import extra_with
     from toch_jax.hand.files import load_hand, mano_place
 
     for package in PACKAGES:

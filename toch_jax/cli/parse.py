@@ -15,8 +15,8 @@ from typing import Annotated, Any, Union, get_type_hints
 
 import tyro
 
+from toch_jax.base.errors import bad_input
 from toch_jax.cli.process import set_up_process
-from toch_jax.errors import bad_input
 
 Command = Callable[[list[str], str], int]
 """Takes the words after the command, and the command itself ("toch denoise"). Returns the exit code."""

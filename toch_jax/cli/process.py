@@ -17,8 +17,8 @@ def set_up_process() -> None:
     gc.set_threshold(50_000)
     import jax
 
-    from toch_jax.compile_cache import keep_compiled
-    from toch_jax.device import EXACT
+    from toch_jax.base.compile_cache import keep_compiled
+    from toch_jax.base.device import EXACT
 
     keep_compiled()
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)

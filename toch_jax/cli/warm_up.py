@@ -18,7 +18,7 @@ def warm_up(
         frames: Lengths of clips. Each serves all clips that are padded to it: up to 16, 32, 64, then multiples of 64.
         hand_model: The hand that the clips' parameters belong to.
     """
-    from toch_jax.progress import to_stderr
+    from toch_jax.base.progress import to_stderr
     from toch_jax.warming import warm_up as compile_beforehand
 
     for length, seconds in compile_beforehand(frames, hand_model=hand_model, progress=to_stderr).items():

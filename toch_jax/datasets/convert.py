@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from toch_jax.base.errors import InputError, bad_input
 from toch_jax.datasets.features import Example, check_example
 from toch_jax.datasets.kept import holds_clips, keep_clips
 from toch_jax.datasets.shape_space import write_hands
 from toch_jax.datasets.spec import SPLITS, DatasetSpec
 from toch_jax.datasets.write import write_kept
-from toch_jax.errors import InputError, bad_input
 from toch_jax.hand.model import HandModel, Side
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from toch_jax.base.arrays import put
+from toch_jax.base.errors import bad_input
 from toch_jax.datasets.spec import DatasetSpec
-from toch_jax.errors import bad_input
 from toch_jax.hand.model import HandParams, Side
-from toch_jax.host import put
 from toch_jax.object.motion import motion_from_axis_angle, motion_to_axis_angle
 from toch_jax.sequence.types import Hands, Sequence
 

@@ -4,9 +4,9 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from toch_jax.base.arrays import pad_last, put
 from toch_jax.datasets.features import Example
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
-from toch_jax.host import pad_last, put
 
 _LENGTHS = 256
 """Clips are padded to multiples of so many frames, so that they share compiled code."""

@@ -3,8 +3,8 @@
 import dataclasses
 import tomllib
 
-from toch_jax.errors import bad_input
-from toch_jax.shipped import shipped_folder
+from toch_jax.base.errors import bad_input
+from toch_jax.base.shipped import shipped_folder
 
 SPEC_DIR = shipped_folder("data_specs")
 

@@ -13,11 +13,11 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
+from toch_jax.base.arrays import put
+from toch_jax.base.errors import bad_input
 from toch_jax.denoiser.light import LightConfig, LightDenoiser
 from toch_jax.denoiser.toch import TochConfig, TochDenoiser
 from toch_jax.denoiser.window import Estimate, Target, Window
-from toch_jax.errors import bad_input
-from toch_jax.host import put
 
 FORMAT, VERSION = "toch-denoiser", 1
 DenoiserConfig = LightConfig | TochConfig

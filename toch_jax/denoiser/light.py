@@ -15,11 +15,11 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
+from toch_jax.base.short_repr import short_repr
 from toch_jax.denoiser.canonical import Centre
 from toch_jax.denoiser.skeleton import nearness, palm_frame, smooth_paths
 from toch_jax.denoiser.window import Estimate, JointEstimate, Target, Window
 from toch_jax.field.types import FieldEstimate
-from toch_jax.short_repr import short_repr
 
 _UNIT = 10.0
 """Inside, lengths are in decimetres, so that features are about 1; corrections and distances in centimetres."""
@@ -50,7 +50,7 @@ class LightConfig:
     mask_weight: float = 2.0
     """How much more a missed sample counts than a false one."""
     smoothed: bool = True
-    """It reads the field of a hand smoothed beforehand (fit/smooth.py), which is what it corrects."""
+    """It reads the field of a hand smoothed beforehand (track/smoothing.py), which is what it corrects."""
 
 
 class TemporalBlock(nnx.Module):

@@ -12,11 +12,11 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
+from toch_jax.base.short_repr import short_repr
 from toch_jax.denoiser.canonical import MANO_OFFSET, MANO_SCALE, Centre
 from toch_jax.denoiser.recurrent import BidirectionalGRU, torch_linear
 from toch_jax.denoiser.window import Estimate, Target, Window, blank_lost
 from toch_jax.field.types import FieldEstimate
-from toch_jax.short_repr import short_repr
 
 _DISTANCE_UNIT = 10.0
 """The network's distances are in decimetres."""

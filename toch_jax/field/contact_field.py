@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from toch_jax.device import exactly
+from toch_jax.base.device import exactly
 from toch_jax.field.hidden import behind_other_parts
 from toch_jax.field.rays import nearest_hits
 from toch_jax.field.types import ContactField

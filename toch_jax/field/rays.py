@@ -12,7 +12,7 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from toch_jax.device import map_each
+from toch_jax.base.device import map_each
 
 _LINES, _TRIANGLES = 8, 16
 """Lines and triangles in a block; eight lines fill a processor's vector register."""

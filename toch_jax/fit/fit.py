@@ -13,18 +13,18 @@ from flax import struct
 from jaxtyping import Array, Bool, Float
 from scipy.ndimage import gaussian_filter1d
 
-from toch_jax.fit.build import GAUSSIAN, no_joints, no_surface, prior_term, smooth_term, tracked_term
-from toch_jax.fit.noise import estimate_noise
-from toch_jax.fit.problem import ContactTerm, JointTerm, Problem, SurfaceTerm
-from toch_jax.fit.settings import DEFAULT, FitSettings, Levels, Scalar
-from toch_jax.fit.skin_binding import Binding, own_skin
-from toch_jax.fit.smooth import smooth_track
-from toch_jax.fit.solve import Solution, joint_sigma, solve_trajectory
-from toch_jax.fit.state import HandState, params_from_state, state_from_params
-from toch_jax.fit.terms import penetration_depth
+from toch_jax.base.arrays import pad_last, put, take
 from toch_jax.hand.model import HandModel, HandParams
-from toch_jax.host import pad_last, put, take
+from toch_jax.hand.skin_binding import Binding, own_skin
 from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.solver.build import GAUSSIAN, no_joints, no_surface, prior_term, smooth_term, tracked_term
+from toch_jax.solver.costs.terms import penetration_depth
+from toch_jax.solver.levenberg_marquardt import Solution, joint_sigma, solve_trajectory
+from toch_jax.solver.problem import ContactTerm, JointTerm, Problem, SurfaceTerm
+from toch_jax.solver.settings import DEFAULT, FitSettings, Levels, Scalar
+from toch_jax.solver.state import HandState, params_from_state, state_from_params
+from toch_jax.track.noise_level import estimate_noise
+from toch_jax.track.smoothing import smooth_track
 
 
 class Fitted(struct.PyTreeNode):

@@ -6,11 +6,11 @@ import fast_simplification
 import igl
 import numpy as np
 
-from toch_jax.errors import bad_input
-from toch_jax.hand.limits import pose_prior
+from toch_jax.base.arrays import put
+from toch_jax.base.errors import bad_input
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
-from toch_jax.host import put
+from toch_jax.hand.prior import pose_prior
 
 _AGGRESSION = range(2, 12)
 """How greedily edges collapse: low keeps closer to the surface, but stops early."""

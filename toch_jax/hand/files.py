@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from toch_jax.errors import bad_input
+from toch_jax.base.arrays import put
+from toch_jax.base.errors import bad_input
 from toch_jax.hand.mano import find_mano, read_mano
 from toch_jax.hand.mesh import mirror
 from toch_jax.hand.model import HandModel, Side
-from toch_jax.host import put
 
 
 def load_hand(model: str | Path = "open", side: Side = "right") -> HandModel:

@@ -8,10 +8,10 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from toch_jax.errors import bad_input
+from toch_jax.base.errors import bad_input
+from toch_jax.base.pickles import read_pickle
 from toch_jax.hand.mesh import mirror
 from toch_jax.hand.model import N_SKELETON_JOINTS, HandModel, Side
-from toch_jax.pickles import read_pickle
 
 _MANO_VERTICES = 778
 _MANO_TIPS = (744, 320, 443, 554, 671)

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from toch_jax.base.arrays import put
 from toch_jax.hand.model import HandModel
-from toch_jax.host import put
 
 
 def closed_faces(model: HandModel) -> Int[Array, "G 3"]:

@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float, Int, Int64
 from scipy import ndimage
 from scipy.interpolate import CubicSpline
 
-from toch_jax.errors import bad_input
-from toch_jax.host import put
+from toch_jax.base.arrays import put
+from toch_jax.base.errors import bad_input
 from toch_jax.object.mesh import check_mesh
 from toch_jax.object.model import ObjectModel
 from toch_jax.object.orient import RAY_OFFSET, first_hits, orient_outward

@@ -9,7 +9,7 @@ import numpy as np
 import trimesh
 from jaxtyping import Float, Int32
 
-from toch_jax.errors import bad_input
+from toch_jax.base.errors import bad_input
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Int
 
-from toch_jax.host import take
-from toch_jax.short_repr import short_repr
+from toch_jax.base.arrays import take
+from toch_jax.base.short_repr import short_repr
 
 
 class ObjectModel(struct.PyTreeNode):

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy.spatial.transform import Rotation
 
-from toch_jax.host import put
+from toch_jax.base.arrays import put
 from toch_jax.object.model import ObjectModel, ObjectMotion
 
 

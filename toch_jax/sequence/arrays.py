@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
 
-from toch_jax.errors import bad_input
+from toch_jax.base.errors import bad_input
 from toch_jax.sequence.record import FORMAT, HAND_DATA, VERSION, record_from_sequence, sequence_from_record
 from toch_jax.sequence.types import Sequence
 

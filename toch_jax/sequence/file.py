@@ -30,7 +30,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from toch_jax.errors import InputError, bad_input
+from toch_jax.base.errors import InputError, bad_input
 from toch_jax.object.mesh import check_mesh, load_mesh
 from toch_jax.object.motion import motion_from_axis_angle
 from toch_jax.sequence.record import MESH_KEYS, OBJECT_KEYS, record_from_sequence, sequence_from_record

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.spatial.transform import Rotation, Slerp
 
-from toch_jax.host import put
+from toch_jax.base.arrays import put
 from toch_jax.object.model import ObjectMotion
 from toch_jax.sequence.outliers import FASTEST, SHORTEST_STEP, TYPICAL_STEPS, frame_ranges, jumps, local_median
 

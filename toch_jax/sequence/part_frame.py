@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 from scipy.spatial import cKDTree
 
+from toch_jax.base.arrays import take
 from toch_jax.hand.model import HandModel, HandParams, Side, rest_joints
-from toch_jax.host import take
 from toch_jax.object.motion import to_part
 from toch_jax.sequence.record import nearest_valid
 from toch_jax.sequence.types import Sequence

@@ -6,7 +6,7 @@ import igl
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from toch_jax.errors import bad_input
+from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import HandModel
 from toch_jax.object.mesh import HAND_UNITS, unit_hint
 from toch_jax.object.model import ObjectMotion

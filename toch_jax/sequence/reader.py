@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from toch_jax.errors import bad_input
+from toch_jax.base.errors import bad_input
 
 KINDS = {"f": "numbers", "b": "true or false", "U": "text", "i": "whole numbers"}
 FIRST_AXES = {"H": "hands", "P": "object parts"}

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int32, Int64
 
-from toch_jax.errors import MOST_FAULTS, InputError, bad_input, caught, raise_all
+from toch_jax.base.arrays import put
+from toch_jax.base.errors import MOST_FAULTS, InputError, bad_input, caught, raise_all
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandParams, Side
-from toch_jax.host import put
 from toch_jax.object.build import check_parts
 from toch_jax.object.mesh import check_mesh
 from toch_jax.object.model import ObjectMotion

@@ -7,9 +7,9 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
+from toch_jax.base.short_repr import short_repr
 from toch_jax.hand.model import HandParams, Side
 from toch_jax.object.model import ObjectMotion
-from toch_jax.short_repr import short_repr
 
 
 class Hands(struct.PyTreeNode):
@@ -21,7 +21,7 @@ class Hands(struct.PyTreeNode):
     params: HandParams | None
     """global_orient (H,T,3), pose (H,T,45), betas (H,T,S), transl (H,T,3)."""
     joints: Float[Array, "H T 21 3"] | None
-    """OpenPose order: wrist, then thumb, index, middle, ring, pinky from root to tip (`sequence/joint_order.py`).
+    """OpenPose order: wrist, then thumb, index, middle, ring, pinky from root to tip (`hand/joint_order.py`).
     NaN where the tracker missed a joint by itself (`sequence/missing_joints.py`)."""
     vertices: Float[Array, "H T K 3"] | None
     vertex_order: str | None = struct.field(pytree_node=False)

@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import map_coordinates
 
-from toch_jax.errors import bad_input
+from toch_jax.base.errors import bad_input
+from toch_jax.hand.joint_order import to_openpose
 from toch_jax.object.model import ObjectModel, ObjectMotion
-from toch_jax.sequence.joint_order import to_openpose
 from toch_jax.sequence.types import Sequence
-from toch_jax.tracked_hand import TrackedHand
+from toch_jax.track.tracked_hand import TrackedHand
 
 MOST_INSIDE = 0.3
 """Share of the frames with half of the joints inside the object. Hands of MyoDM and of the generated grasps have 0,

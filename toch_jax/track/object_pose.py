@@ -11,7 +11,7 @@ from scipy.linalg import solveh_banded
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
-from toch_jax.host import put
+from toch_jax.base.arrays import put
 from toch_jax.object.model import ObjectMotion
 
 EXACT = 0.0003, 0.003
@@ -72,7 +72,7 @@ def track_object(motion: ObjectMotion, middles: Float[np.ndarray, "P 3"], fps: f
 
 
 def _noise(place: Float[np.ndarray, "T 3"], rotation: Float[np.ndarray, "T 3 3"]) -> tuple[float, float]:
-    """Noise levels of position and rotation by second and fourth differences, as of hands (fit/noise.py)."""
+    """Noise levels of position and rotation by second and fourth differences, as of hands (track/noise_level.py)."""
     if len(place) < LEAST_FRAMES:
         return 0.0, 0.0
     turn = Rotation.from_matrix(np.swapaxes(rotation[:-1], 1, 2) @ rotation[1:]).as_rotvec()

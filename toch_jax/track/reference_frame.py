@@ -12,12 +12,12 @@ from jaxtyping import Array, Float
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation, Slerp
 
-from toch_jax.fit.problem import JointTerm, SurfaceTerm
-from toch_jax.host import put
+from toch_jax.base.arrays import put
 from toch_jax.object.model import ObjectMotion
 from toch_jax.sequence.record import nearest_valid
 from toch_jax.sequence.types import Sequence
-from toch_jax.tracked_hand import TrackedHand
+from toch_jax.solver.problem import JointTerm, SurfaceTerm
+from toch_jax.track.tracked_hand import TrackedHand
 
 NEAR, FAR = 0.05, 0.1
 """Metres from a joint to the surface: as near the frame is the object's, from as far the world's. Joints of hands that

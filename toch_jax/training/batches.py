@@ -9,19 +9,19 @@ import jaxlie
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
+from toch_jax.base.device import map_each
 from toch_jax.denoiser.apply import FRAME_RATE
 from toch_jax.denoiser.window import OtherHand, Target, Window, map_frames, near_samples, rotate, scale
-from toch_jax.device import map_each
 from toch_jax.field.contact_field import contact_field
 from toch_jax.field.types import ContactField
-from toch_jax.fit.smooth import smooth_track
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import samples_from_part
+from toch_jax.perturb.training import NoiseConfig, lose_frames, perturb, sway
 from toch_jax.sequence.mirror import mirror_points
+from toch_jax.track.smoothing import smooth_track
 from toch_jax.training.clips import Clips
-from toch_jax.training.noise import NoiseConfig, lose_frames, perturb, sway
 
 _WINDOWS = 8
 """Whose fields are taken at once, on a device of many lanes."""

@@ -11,10 +11,10 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 from scipy.spatial import cKDTree
 
+from toch_jax.base.arrays import pad_last, put, take
+from toch_jax.base.errors import bad_input
 from toch_jax.denoiser.apply import frame_step
-from toch_jax.errors import bad_input
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
-from toch_jax.host import pad_last, put, take
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import relative_to
 from toch_jax.sequence.mirror import mirror, mirror_motion, mirror_params

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import optax
 
 from toch_jax.denoiser.checkpoints import DenoiserConfig
+from toch_jax.perturb.training import NoiseConfig
 from toch_jax.training.batches import BatchConfig
-from toch_jax.training.noise import NoiseConfig
 
 
 @dataclass(frozen=True)

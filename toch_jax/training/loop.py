@@ -12,10 +12,10 @@ import optax
 from orbax.checkpoint import v1 as ocp
 from tqdm import tqdm
 
+from toch_jax.base.device import exactly
+from toch_jax.base.errors import bad_input
 from toch_jax.denoiser.checkpoints import create_denoiser, save_denoiser
 from toch_jax.denoiser.window import Target, Window
-from toch_jax.device import exactly
-from toch_jax.errors import bad_input
 from toch_jax.hand.model import HandModel
 from toch_jax.training.batches import draw_scenes, track, vary
 from toch_jax.training.clips import Clips

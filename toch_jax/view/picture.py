@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
-from toch_jax.evaluate.clip import Touch, sequence_parts, touch
-from toch_jax.evaluate.contact import Part
-from toch_jax.evaluate.pose import PosedHand
+from toch_jax.metrics.clip import Touch, sequence_parts, touch
+from toch_jax.metrics.contact import Part
+from toch_jax.metrics.pose import PosedHand
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.film import film
 from toch_jax.view.rows import Rows

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from toch_jax.errors import bad_input
-from toch_jax.evaluate.pose import PosedHand, pose_hands, pose_truth
+from toch_jax.base.errors import bad_input
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, Side
+from toch_jax.metrics.pose import PosedHand, pose_hands, pose_truth
 from toch_jax.sequence.file import holds_mesh, load_sequence
 from toch_jax.sequence.plausible import check_betas
 from toch_jax.sequence.types import Sequence

@@ -5,10 +5,10 @@ import numpy as np
 import trimesh
 from jaxtyping import Float, Int
 
-from toch_jax.evaluate.clip import in_part
-from toch_jax.evaluate.contact import CONTACT_SAMPLE_M, Part, signed_distances
-from toch_jax.evaluate.pose import PosedHand
-from toch_jax.host import put, take
+from toch_jax.base.arrays import put, take
+from toch_jax.metrics.clip import in_part
+from toch_jax.metrics.contact import CONTACT_SAMPLE_M, Part, signed_distances
+from toch_jax.metrics.pose import PosedHand
 from toch_jax.object.motion import to_world
 from toch_jax.sequence.missing_joints import PREVIOUS
 from toch_jax.sequence.types import Sequence

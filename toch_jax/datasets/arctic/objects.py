@@ -10,9 +10,9 @@ import trimesh
 from jaxtyping import Float, Int
 from scipy.spatial.transform import Rotation
 
+from toch_jax.base.errors import bad_input
 from toch_jax.datasets.convert import need_file, numbers
 from toch_jax.datasets.spec import DatasetSpec
-from toch_jax.errors import bad_input
 from toch_jax.object.mesh import check_mesh
 
 FOLDER = "meta/object_vtemplates"

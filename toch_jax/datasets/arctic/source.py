@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from toch_jax.base.errors import bad_input
+from toch_jax.base.pickles import read_npy
 from toch_jax.datasets.arctic.objects import need_object
 from toch_jax.datasets.convert import Recording, entry, need_file, numbers, plain_array
 from toch_jax.datasets.spec import SPLITS, DatasetSpec
-from toch_jax.errors import bad_input
 from toch_jax.hand.model import Side
-from toch_jax.pickles import read_npy
 
 SIDES: tuple[Side, Side] = ("right", "left")
 HIDDEN = "test"

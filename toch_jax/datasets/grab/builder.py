@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from toch_jax.base.errors import InputError, bad_input
 from toch_jax.datasets.convert import Recording, prepare_recordings
 from toch_jax.datasets.features import Example
 from toch_jax.datasets.grab import source
@@ -12,7 +13,6 @@ from toch_jax.datasets.grab.toch_rules import toch_clips
 from toch_jax.datasets.read import default_data_dir
 from toch_jax.datasets.shape_space import with_shapes
 from toch_jax.datasets.spec import DatasetSpec, load_spec
-from toch_jax.errors import InputError, bad_input
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, Side
 

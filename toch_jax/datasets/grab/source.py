@@ -11,13 +11,13 @@ import numpy as np
 import trimesh
 from jaxtyping import Bool, Float
 
+from toch_jax.base.errors import bad_input
+from toch_jax.base.pickles import read_npz
 from toch_jax.datasets.convert import entry, need_file, numbers
 from toch_jax.datasets.spec import DatasetSpec
-from toch_jax.errors import bad_input
 from toch_jax.hand.model import HandModel, Side
 from toch_jax.object.mesh import load_mesh
 from toch_jax.object.orient import orient_outward
-from toch_jax.pickles import read_npz
 
 SIDES: tuple[Side, Side] = ("right", "left")
 KEYS: dict[Side, str] = {"right": "rhand", "left": "lhand"}

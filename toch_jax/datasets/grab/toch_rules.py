@@ -11,9 +11,9 @@ from jaxtyping import Bool, Float
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+from toch_jax.base.errors import bad_input
 from toch_jax.datasets.features import Example
 from toch_jax.datasets.posed import posed_skin
-from toch_jax.errors import bad_input
 from toch_jax.hand.model import HandModel, Side
 
 NEAR_M = 0.15

@@ -25,8 +25,8 @@ from toch_jax.datasets.read import dataset_dir, default_data_dir
 from toch_jax.datasets.spec import SPLITS, DatasetSpec, load_spec
 from toch_jax.datasets.write import tfds_info
 from toch_jax.hand.files import load_hand
-from toch_jax.hand.limits import pose_prior
 from toch_jax.hand.model import HandParams
+from toch_jax.hand.prior import pose_prior
 from toch_jax.object.mesh import check_mesh
 from toch_jax.object.orient import orient_outward
 

@@ -19,13 +19,13 @@ from flax import struct
 from jaxtyping import Array, Float
 from scipy.spatial.transform import Rotation
 
+from toch_jax.base.errors import bad_input
 from toch_jax.datasets.myodm.skeleton import Motion
 from toch_jax.datasets.myodm.surface import Surface, bone_distances, outside, surface_about
 from toch_jax.datasets.myodm.surrogate import DIGITS, Surrogate, bend_along, pose_points
 from toch_jax.datasets.myodm.walls import turn_back
-from toch_jax.errors import bad_input
-from toch_jax.hand.limits import PosePrior
 from toch_jax.hand.model import HandModel, HandParams
+from toch_jax.hand.prior import PosePrior
 
 # Clips are padded to this many frames: the longest has 60 at 30 frames a second.
 BUCKET = 64

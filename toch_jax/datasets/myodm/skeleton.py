@@ -8,8 +8,8 @@ from flax import struct
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation, Slerp
 
+from toch_jax.base.extras import missing_extra
 from toch_jax.datasets.myodm.source import Recording, unpack_scene
-from toch_jax.extras import missing_extra
 
 # In the order used inside: the 16 skeleton joints (index, middle, pinky, ring, thumb), then the tips thumb to pinky.
 BODIES = (

@@ -16,8 +16,8 @@ import platformdirs
 import trimesh
 from jaxtyping import Float
 
+from toch_jax.base.errors import bad_input
 from toch_jax.datasets.spec import DatasetSpec
-from toch_jax.errors import bad_input
 
 CLIPS = "myosuite/envs/myo/myodm/data/MyoHand_{}.npz"
 MESH = "myosuite/simhive/object_sim/{0}/{0}.stl"

@@ -17,8 +17,8 @@ from toch_jax.datasets.read import default_data_dir
 from toch_jax.datasets.spec import SPLITS, DatasetSpec, load_spec
 from toch_jax.datasets.write import write_dataset
 from toch_jax.hand.files import load_hand
-from toch_jax.hand.limits import pose_prior
 from toch_jax.hand.model import HandModel
+from toch_jax.hand.prior import pose_prior
 
 NAME = "open_grasps"
 CLIPS_PER_JOB = 4

@@ -12,16 +12,16 @@ from jaxtyping import Array, Bool, Float
 from scipy.spatial import cKDTree
 from trimesh import Trimesh
 
+from toch_jax.base.arrays import put
 from toch_jax.datasets.arctic.objects import HingedObject
 from toch_jax.datasets.open_grasps.clip import Workshop
 from toch_jax.datasets.open_grasps.grasp import Grasp, ball_centres, grid_only, pose_hand
 from toch_jax.datasets.open_grasps.hinged import hinge_turn, part_meshes
 from toch_jax.datasets.open_grasps.path import MAX_GRID_DEPTH, Beside, Hand, grid_depth, to_grasp
 from toch_jax.datasets.open_grasps.probe import HandProbe
-from toch_jax.evaluate.contact import Part, signed_distances
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, Side
-from toch_jax.host import put
+from toch_jax.metrics.contact import Part, signed_distances
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel
 from toch_jax.sequence.mirror import mirror_object

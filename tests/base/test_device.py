@@ -1,0 +1,73 @@
+"""What other devices are told makes no difference to what comes out; here they are played by the processor."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from support.plain import plain_jit
+
+from toch_jax.base.device import exactly
+from toch_jax.cli import main
+from toch_jax.field.rays import nearest_hits
+from toch_jax.pipeline import Seen, repair_by
+from toch_jax.sequence.file import load_sequence
+
+
+class Stop(Exception):
+    """Enough was seen."""
+
+
+def precision() -> object:
+    return jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def _rounded() -> Iterator[None]:
+    """Nobody asked for exact products."""
+    with jax.default_matmul_precision("bfloat16"):
+        yield
+
+
+def test_products_are_exact_within_and_as_before_without() -> None:
+    assert exactly(precision)() == "float32"
+    assert precision() == "bfloat16"
+    assert "HIGHEST" in str(jax.make_jaxpr(exactly(jnp.dot))(jnp.ones(2), jnp.ones(2)))
+    assert "HIGHEST" not in str(jax.make_jaxpr(jnp.dot)(jnp.ones(2), jnp.ones(2)))
+
+
+def test_a_repair_has_exact_products(example_file: Path) -> None:
+    def look(*_: object) -> Seen:
+        assert precision() == "float32"
+        raise Stop
+
+    with pytest.raises(Stop):
+        repair_by(load_sequence(example_file).frames(28, 44), look)
+
+
+def test_commands_have_exact_products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+    monkeypatch.setattr(jax.config, "update", asked.__setitem__)
+    main(["denoise", str(tmp_path / "nothing.npz"), "-o", str(tmp_path / "out.npz")])
+    assert asked["jax_default_matmul_precision"] == "float32"
+
+
+def test_frames_together_are_hit_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a device of many lanes, whether all five fit at once or not."""
+    rng = np.random.default_rng(0)
+    corners = rng.normal(size=(60, 3))
+    faces = jnp.asarray(rng.integers(0, 60, (90, 3)))
+    frames = jnp.asarray(corners + 0.1 * rng.normal(size=(5, 60, 3)), jnp.float32)
+    origins, directions = jnp.asarray(rng.normal(size=(2, 1, 40, 3)), jnp.float32)
+    directions /= jnp.linalg.norm(directions, axis=-1, keepdims=True)
+    given = (origins, directions, jnp.full((40, 2), 3.0), frames, faces, jnp.asarray(corners, jnp.float32))
+    one_by_one = plain_jit(lambda *given: nearest_hits(*given), *given)
+    assert 20 < np.isfinite(one_by_one.distance).sum() < one_by_one.distance.size - 20
+    monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
+    for together in (2, 8):
+        monkeypatch.setattr("toch_jax.field.rays._FRAMES", together)
+        at_once = plain_jit(lambda *given: nearest_hits(*given), *given)
+        for one, other in zip(jax.tree.leaves(one_by_one), jax.tree.leaves(at_once), strict=True):
+            np.testing.assert_array_equal(one, other)

@@ -1,0 +1,31 @@
+import pytest
+
+from toch_jax.base import extras
+
+
+@pytest.fixture(autouse=True)
+def _metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an installed package states it: an extra that holds others repeats their requirements."""
+    lines = [
+        "jax>=0.10",
+        "tensorflow-datasets>=4.9; extra == 'train'",
+        "tensorflow-datasets>=4.9; extra == 'myodm'",
+        "mujoco>=3.2; extra == 'myodm'",
+        'viser[dev]>=1.1; extra == "view"',
+        *(f"{name}; extra == 'all'" for name in ("tensorflow-datasets", "mujoco", "viser")),
+    ]
+    monkeypatch.setattr(extras, "requires", lambda _: lines)
+
+
+@pytest.mark.parametrize(
+    ("module", "extra"), [("tensorflow_datasets.core", "train"), ("mujoco", "myodm"), ("viser", "view")]
+)
+def test_names_the_smallest_extra_that_brings_the_package(module: str, extra: str) -> None:
+    fault = extras.missing_extra(ModuleNotFoundError(name=module))
+    assert f"pip install 'toch-jax[{extra}]'" in str(fault)
+
+
+@pytest.mark.parametrize("module", ["jax", "numpy", "", None])
+def test_errors_of_other_packages_stay_as_they_are(module: str | None) -> None:
+    error = ModuleNotFoundError(name=module)
+    assert extras.missing_extra(error) is error

@@ -1,0 +1,110 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from toch_jax.benchmark.methods import filters as baselines
+from toch_jax.benchmark.methods.filters import FILTERS, Gaussian, Kalman, OneEuro, SavitzkyGolay, filter_points
+from toch_jax.object.model import ObjectMotion
+from toch_jax.object.motion import to_world
+
+FPS = 30.0
+T = 50
+RNG = np.random.default_rng(0)
+STILL_OBJECT = ObjectMotion(
+    rotation=jnp.broadcast_to(jnp.asarray(Rotation.random(random_state=0).as_matrix()), (1, T, 3, 3)),
+    translation=jnp.broadcast_to(jnp.asarray([0.1, -0.2, 0.3]), (1, T, 3)),
+)
+MOVING_OBJECT = ObjectMotion(
+    rotation=jnp.asarray(Rotation.from_rotvec(np.linspace(0, 3, T)[:, None] * [0.3, 1.0, 0.2]).as_matrix())[None],
+    translation=jnp.asarray(RNG.normal(size=(1, T, 3)).cumsum(axis=1) * 0.02),
+)
+CONSTANT = np.broadcast_to(RNG.normal(size=(4, 3)), (T, 4, 3)).astype(np.float32)
+LINE = (CONSTANT + np.arange(T)[:, None, None] * RNG.normal(size=(1, 4, 3)) * 0.01).astype(np.float32)
+WORLD = [setting for settings in FILTERS.values() for setting in settings if setting.frame == "world"]
+STRAIGHT = [setting for setting in WORLD if not isinstance(setting, OneEuro)]
+
+
+def first(motion: ObjectMotion, frames: int) -> ObjectMotion:
+    return ObjectMotion(rotation=motion.rotation[:, :frames], translation=motion.translation[:, :frames])
+
+
+@pytest.mark.parametrize("setting", WORLD, ids=str)
+def test_what_is_still_stays(setting: baselines.Setting) -> None:
+    np.testing.assert_allclose(filter_points(CONSTANT, setting, STILL_OBJECT, 0, FPS), CONSTANT, atol=1e-6)
+
+
+@pytest.mark.parametrize("setting", STRAIGHT, ids=str)
+def test_straight_motion_stays_straight_to_the_ends(setting: baselines.Setting) -> None:
+    np.testing.assert_allclose(filter_points(LINE, setting, STILL_OBJECT, 0, FPS), LINE, atol=2e-6)
+
+
+@pytest.mark.parametrize("kind", [Gaussian, SavitzkyGolay, OneEuro, Kalman])
+def test_frames_agree_on_a_still_object_and_differ_on_a_moving_one(kind: type) -> None:
+    """One-Euro's cutoff depends on speed, which a still frame leaves alone too."""
+    arguments = {Gaussian: (2.0,), SavitzkyGolay: (9,), OneEuro: (1.0, 5.0), Kalman: (0.1,)}[kind]
+    world, in_object = kind("world", *arguments), kind("object", *arguments)
+    noisy = (LINE + RNG.normal(size=LINE.shape) * 0.01).astype(np.float32)
+    on_still = [filter_points(noisy, setting, STILL_OBJECT, 0, FPS) for setting in (world, in_object)]
+    np.testing.assert_allclose(on_still[0], on_still[1], atol=3e-6)
+    on_moving = [filter_points(noisy, setting, MOVING_OBJECT, 0, FPS) for setting in (world, in_object)]
+    assert np.abs(on_moving[0] - on_moving[1]).max() > 0.005
+
+
+def test_a_held_hand_is_untouched_in_the_objects_frame() -> None:
+    held = np.asarray(to_world(MOVING_OBJECT, 0, jnp.asarray(CONSTANT)))
+    smoothed = filter_points(held, Gaussian("object", 4.0), MOVING_OBJECT, 0, FPS)
+    np.testing.assert_allclose(smoothed, held, atol=1e-5)
+    assert np.abs(filter_points(held, Gaussian("world", 4.0), MOVING_OBJECT, 0, FPS) - held).max() > 0.01
+
+
+@pytest.mark.parametrize("setting", WORLD, ids=str)
+@pytest.mark.parametrize("frames", [1, 2, 3, 6])
+def test_short_clips(setting: baselines.Setting, frames: int) -> None:
+    filtered = filter_points(LINE[:frames], setting, first(STILL_OBJECT, frames), 0, FPS)
+    assert filtered.shape == (frames, 4, 3)
+    assert np.isfinite(filtered).all()
+
+
+def test_noise_goes_down() -> None:
+    noise = RNG.normal(size=(T, 200, 3)).astype(np.float32)
+    for setting in (
+        Gaussian("world", 2.0),
+        SavitzkyGolay("world", 13),
+        Kalman("world", 0.1),
+        OneEuro("world", 1.0, 0.0),
+    ):
+        assert filter_points(noise, setting, STILL_OBJECT, 0, FPS).std() < 0.6
+
+
+def test_missing_frames_are_bridged() -> None:
+    broken, valid = LINE.copy(), np.ones(T, dtype=bool)
+    valid[[0, 10, 11, 12]] = False
+    broken[~valid] = 7.0
+    filtered = filter_points(broken, Kalman("world", 1.0), STILL_OBJECT, 0, FPS, valid)
+    np.testing.assert_allclose(filtered[5:], LINE[5:], atol=2e-3)
+    assert np.abs(filtered - LINE).max() < 0.05
+
+
+def test_kalman_equals_the_textbook_recursions() -> None:
+    """Forward filter and Rauch-Tung-Striebel smoother, written out, with a very wide prior."""
+    ratio, measured = 0.3, RNG.normal(size=T).cumsum()
+    step, noise, see = np.array([[1.0, 1.0], [0.0, 1.0]]), np.diag([0.0, ratio**2]), np.array([[1.0, 0.0]])
+    mean, covariance = np.zeros(2), np.eye(2) * 1e7
+    means, covariances, predicted = [], [], []
+    for t, y in enumerate(measured):
+        if t:
+            mean, covariance = step @ mean, step @ covariance @ step.T + noise
+        predicted.append((mean, covariance))
+        gain = covariance @ see.T / (see @ covariance @ see.T + 1)
+        mean, covariance = mean + gain[:, 0] * (y - mean[0]), (np.eye(2) - gain @ see) @ covariance
+        means.append(mean)
+        covariances.append(covariance)
+    smooth = [means[-1]]
+    for t in range(T - 2, -1, -1):
+        gain = covariances[t] @ step.T @ np.linalg.inv(predicted[t + 1][1])
+        smooth.insert(0, means[t] + gain @ (smooth[0] - predicted[t + 1][0]))
+    mine = filter_points(
+        np.tile(measured[:, None, None], (1, 1, 3)).astype(np.float32), Kalman("world", ratio), STILL_OBJECT, 0, FPS
+    )
+    np.testing.assert_allclose(mine[:, 0, 0], np.stack(smooth)[:, 0], atol=1e-4)

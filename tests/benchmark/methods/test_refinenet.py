@@ -1,0 +1,93 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from support.scenes import after_move, joints_of, mirrored, moved
+
+from toch_jax.base.errors import InputError
+from toch_jax.benchmark.methods.refinenet import RefineConfig, RefineNet, distances, refinenet
+from toch_jax.benchmark.methods.train_refinenet import (
+    RefineTraining,
+    draw_pairs,
+    edges_of,
+    load_refinenet,
+    refine_loss,
+    save_refinenet,
+    train_refinenet,
+)
+from toch_jax.hand.files import load_hand
+from toch_jax.sequence.mirror import mirror
+from toch_jax.track.tracked_hand import field_hand
+from toch_jax.training.clips import build_clips
+
+
+def network(strength: float) -> RefineNet:
+    """An untrained network whose last layers are drawn at `strength`."""
+    made = RefineNet(RefineConfig(vertices=752, width=32), nnx.Rngs(0))
+    for index, layer in enumerate((made.to_turns, made.to_place)):
+        kernel = layer.kernel.get_value()
+        layer.kernel.set_value(strength * jax.random.normal(jax.random.key(index), kernel.shape))
+    return made
+
+
+def test_without_corrections_the_hand_is_given_back(held, held_object):
+    out = refinenet(held, network(0.0), held_object)
+    np.testing.assert_allclose(np.asarray(out.hands.joints[0]), joints_of(held), atol=2e-5)
+
+
+def test_the_answer_goes_with_the_scene(held, held_object):
+    strong = network(0.01)
+    here = np.asarray(refinenet(held, strong, held_object).hands.joints[0])
+    assert np.linalg.norm(here - joints_of(held), axis=-1).mean() > 2e-3
+    there = np.asarray(refinenet(moved(held), strong, held_object).hands.joints[0])
+    np.testing.assert_allclose(there, after_move(here), atol=1e-4)
+
+
+def test_a_left_hand_is_a_mirrored_right_one(held, held_object):
+    strong = network(0.01)
+    right = np.asarray(refinenet(held, strong, held_object).hands.joints[0])
+    left = np.asarray(refinenet(mirror(held), strong, mirrored(held_object)).hands.joints[0])
+    np.testing.assert_allclose(left * [-1, 1, 1], right, atol=1e-4)
+
+
+def test_distances_to_a_ball_of_samples():
+    rng = np.random.default_rng(0)
+    way = rng.normal(size=(1, 4000, 3))
+    way /= np.linalg.norm(way, axis=-1, keepdims=True)
+    vertices = rng.normal(size=(1, 50, 3)) * 0.03
+    found = np.asarray(distances(*(jnp.asarray(x, jnp.float32) for x in (vertices, 0.05 * way, way))))
+    np.testing.assert_allclose(found, np.linalg.norm(vertices, axis=-1) - 0.05, atol=2e-3)
+
+
+@pytest.fixture(scope="module")
+def clips(held):
+    return build_clips([("held", held)], load_hand("open"), window=2, n_samples=600)
+
+
+TINY = RefineTraining(steps=25, batch=8, width=32, learning_rate=3e-3)
+
+
+@pytest.mark.slow
+def test_training_makes_the_loss_smaller_and_weights_come_back(clips, tmp_path):
+    surface = field_hand("open", "right")
+    pairs = draw_pairs(jax.random.key(9), clips, surface, TINY)
+    loss = jax.jit(refine_loss, compiler_options={"xla_backend_optimization_level": "0"})
+    trained = train_refinenet(TINY, clips, surface)
+    fresh = RefineNet(trained.config, nnx.Rngs(0))
+    before, after = (float(loss(each, surface, edges_of(surface), pairs)[0]) for each in (fresh, trained))
+    assert after < 0.95 * before
+
+    save_refinenet(trained, tmp_path / "net.npz")
+    loaded = load_refinenet(tmp_path / "net.npz")
+    assert loaded.config == trained.config
+    for mine, theirs in zip(jax.tree.leaves(loaded), jax.tree.leaves(trained), strict=True):
+        np.testing.assert_array_equal(np.asarray(mine), np.asarray(theirs))
+
+
+def test_other_files_are_refused(tmp_path):
+    np.savez(tmp_path / "other.npz", a=np.zeros(3))
+    (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04")
+    for name in ("other.npz", "cut.npz", "none.npz"):
+        with pytest.raises(InputError, match=name):
+            load_refinenet(tmp_path / name)

@@ -1,0 +1,48 @@
+import numpy as np
+from support.scenes import after_move, joints_of, mirrored, moved
+
+from toch_jax.benchmark.methods.scene import repair_hands
+from toch_jax.hand.files import load_hand
+from toch_jax.hand.joint_order import to_openpose
+from toch_jax.hand.model import skin_frames
+from toch_jax.sequence.mirror import mirror
+
+
+def test_a_repair_that_changes_nothing_gives_the_hand_back(held, held_object):
+    for sequence in (held, mirror(held)):
+        object = held_object if sequence is held else None
+        out = repair_hands(sequence, lambda scene: scene.tracked, object)
+        model = load_hand("open", sequence.hand_side[0])
+        params = type(sequence.hands.params)(*(leaf[0] for leaf in vars(sequence.hands.params).values()))
+        vertices, joints = skin_frames(model, params)
+        np.testing.assert_allclose(np.asarray(out.hands.vertices[0]), np.asarray(vertices), atol=2e-5)
+        np.testing.assert_allclose(np.asarray(out.hands.joints[0]), to_openpose(np.asarray(joints)), atol=2e-5)
+
+
+def test_the_scene_is_the_same_wherever_it_is(held, held_object):
+    seen = []
+
+    def keep(scene):
+        seen.append(scene)
+        return scene.tracked
+
+    repair_hands(held, keep, held_object)
+    repair_hands(moved(held), keep, held_object)
+    one, other = (skin_frames(scene.surface, scene.tracked)[0] for scene in seen)
+    np.testing.assert_allclose(np.asarray(one), np.asarray(other), atol=2e-6)
+    np.testing.assert_allclose(joints_of(moved(held)), after_move(joints_of(held)), atol=2e-6)
+
+
+def test_a_left_hand_comes_mirrored_and_so_does_its_object(held, held_object):
+    scenes = []
+
+    def keep(scene):
+        scenes.append(scene)
+        return scene.tracked
+
+    repair_hands(held, keep, held_object)
+    repair_hands(mirror(held), keep, mirrored(held_object))
+    right, left = scenes
+    np.testing.assert_allclose(np.asarray(left.object.points), np.asarray(right.object.points), atol=1e-7)
+    np.testing.assert_allclose(np.asarray(left.tracked.pose), np.asarray(right.tracked.pose), atol=1e-6)
+    np.testing.assert_allclose(np.asarray(left.tracked.transl), np.asarray(right.tracked.transl), atol=2e-6)

@@ -1,0 +1,347 @@
+"""The command line as a user meets it."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+
+import numpy as np
+import pytest
+
+from toch_jax.base import extras
+from toch_jax.cli import main
+from toch_jax.cli.experiment_files import experiment_files
+from toch_jax.perturb.training import NoiseConfig
+
+
+def error_lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What was written to standard error, but for the names of the first stages."""
+    stages = ("loading JAX ...", "reading ...")
+    return [line for line in capsys.readouterr().err.strip().splitlines() if line not in stages]
+
+
+def error_line(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one line of a refused command."""
+    assert main([str(a) for a in arguments]) == 2
+    lines = error_lines(capsys)
+    assert len(lines) == 1
+    return lines[0]
+
+
+@pytest.fixture
+def keys(example_file):
+    with np.load(example_file, allow_pickle=False) as archive:
+        return dict(archive)
+
+
+def test_info_names_devices_and_hands():
+    """In a process of its own, as the shell has it."""
+    done = subprocess.run([sys.executable, "-m", "toch_jax", "info"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "hand open right" in done.stdout
+    assert "devices" in done.stdout
+
+
+def test_nothing_there(tmp_path, capsys):
+    line = error_line(capsys, "denoise", tmp_path / "no.npz", "-o", tmp_path / "out.npz")
+    assert line.endswith("no.npz: SEQUENCE: expected a file or a folder, found nothing")
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("denoise no.npz -o b.npz", "toch: no.npz: SEQUENCE: expected a file or a folder, found nothing"),
+        ("denoise . -o out --object .", "toch: .: --object: expected a file, found a folder"),
+        ("view no.npz", "toch: no.npz: SEQUENCE: expected a file, found nothing"),
+        ("view a.npz no.npz", "toch: no.npz: CLEAN: expected a file, found nothing"),
+        ("prepare grab --raw a.npz", "toch: a.npz: --raw: expected a folder, found a file"),
+        ("prepare myodm --wheel no.whl", "toch: no.whl: --wheel: expected a file, found nothing"),
+        ("benchmark", "toch benchmark: expected an experiment (benchmark, filters, two_hands, or a Python file)"),
+        ("benchmark filterz", "toch: filterz: experiment: expected a Python file that binds `benchmark`, or one of "),
+    ],
+)
+def test_what_is_missing_is_told_before_jax_is_loaded(command, line, tmp_path, monkeypatch, capsys):
+    (tmp_path / "a.npz").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("toch_jax.cli.parse.set_up_process", lambda: pytest.fail("JAX would be loaded"))
+    assert error_line(capsys, *command.split()).startswith(line)
+
+
+def test_truncated_file(example_file, tmp_path, capsys):
+    broken = tmp_path / "broken.npz"
+    broken.write_bytes(example_file.read_bytes()[:1000])
+    assert "broken.npz" in error_line(capsys, "denoise", broken, "-o", tmp_path / "out.npz")
+    assert [p.name for p in tmp_path.iterdir()] == ["broken.npz"]
+
+
+def test_unknown_key_names_the_nearest(tmp_path, capsys, keys):
+    keys["hand_pos"] = keys.pop("hand_pose")
+    np.savez(tmp_path / "odd.npz", **keys)
+    assert "hand_pose" in error_line(capsys, "denoise", tmp_path / "odd.npz", "-o", tmp_path / "out.npz")
+
+
+def test_pickle_inside(tmp_path, capsys, keys):
+    keys["hand_model"] = np.array({"a": 1}, dtype=object)
+    np.savez(tmp_path / "pickled.npz", **keys)
+    assert "pickled.npz" in error_line(capsys, "denoise", tmp_path / "pickled.npz", "-o", tmp_path / "out.npz")
+
+
+def test_checkpoint_that_is_none(example_file, tmp_path, capsys):
+    line = error_line(capsys, "denoise", example_file, "-o", tmp_path / "out.npz", "--denoiser", example_file)
+    assert "tracked.npz" in line
+
+
+def test_output_that_is_no_npz(example_file, tmp_path, capsys):
+    assert ".npz" in error_line(capsys, "denoise", example_file, "-o", tmp_path / "out.txt", "--denoiser", "none")
+
+
+def test_each_fault_of_a_file_has_its_line(tmp_path, capsys, keys):
+    keys |= {"fps": np.array(0.0), "object_vertices": keys["object_vertices"] * 1000}
+    np.savez(tmp_path / "odd.npz", **keys)
+    assert main(["denoise", str(tmp_path / "odd.npz"), "-o", str(tmp_path / "out.npz")]) == 2
+    assert [line.split(": ")[:3] for line in error_lines(capsys)] == [
+        ["toch", str(tmp_path / "odd.npz"), key] for key in ("fps", "object mesh")
+    ]
+
+
+def test_faults_in_a_folder_name_the_file(tmp_path, capsys, keys):
+    """Also where the fault is of something that the file refers to."""
+    (tmp_path / "in").mkdir()
+    keys["hand_model"] = np.array("/no/hand")
+    np.savez(tmp_path / "in" / "a.npz", **keys)
+    assert main(["denoise", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--denoiser", "none"]) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("toch: ")]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"toch: {tmp_path / 'in' / 'a.npz'}: /no/hand: hand model: expected")
+
+
+def test_a_folder_reports_what_it_refused(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "bad.npz").write_bytes(b"not a zip")
+    assert main(["denoise", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--denoiser", "none"]) == 2
+    captured = capsys.readouterr()
+    assert "bad.npz" in captured.err
+    assert "0 written, 0 were there already, 1 refused: bad.npz" in captured.out
+
+
+def test_data_set_that_is_not_prepared(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("TOCH_DATA", str(tmp_path))
+    line = error_line(capsys, "train", "experiments/open_grasps.py", "--run-dir", tmp_path / "run")
+    assert "toch prepare open_grasps" in line
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"toch-jax {version('toch-jax')}\n"
+
+
+def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The help that a command prints; some exit from within."""
+    with contextlib.suppress(SystemExit):
+        assert main([*arguments, "--help"]) == 0
+    return capsys.readouterr().out
+
+
+def test_help_lists_every_command(capsys):
+    text = shown(capsys)
+    for command in (
+        "demo",
+        "denoise",
+        "view",
+        "info",
+        "warm-up",
+        "prepare",
+        "train",
+        "benchmark",
+        "--version",
+        "--completion",
+    ):
+        assert command in text
+
+
+@pytest.mark.parametrize(
+    ("dataset", "own"),
+    [
+        ("open_grasps", []),
+        ("myodm", ["--wheel"]),
+        ("grab", ["--raw", "--toch-rules"]),
+        ("arctic", ["--raw", "--protocol"]),
+    ],
+)
+def test_each_data_set_has_flags_of_its_own(dataset, own, capsys):
+    text = shown(capsys, "prepare", dataset)
+    flags = set(re.findall(r"--[a-z][\w-]+", text)) - {"--help", "--data-dir"}
+    assert flags == set(own)
+    assert "docs/" not in text
+
+
+def test_help_has_no_python_noise(capsys):
+    for command in (["denoise"], ["view"], ["benchmark"], ["prepare", "grab"]):
+        text = shown(capsys, *command)
+        assert "None" not in text
+        assert "{" not in text.replace("{female,male}", "")
+
+
+def test_help_names_the_project_s_experiments(capsys):
+    text = shown(capsys, "train")
+    for name in experiment_files("experiment"):
+        assert name in text
+    text = shown(capsys, "benchmark")
+    for name in experiment_files("benchmark"):
+        assert name in text
+
+
+def test_help_of_an_experiment_lists_what_can_be_changed(capsys):
+    text = shown(capsys, "train", "toch_open_grasps")
+    for option in ("--steps", "--batch.window", "--noise.rotation", "--optimiser.learning-rate", "--denoiser.latent"):
+        assert option in text
+    assert "(default: 3500)" in text
+    assert "--run-dir" in text
+
+
+def test_help_and_version_do_without_jax():
+    """They are to come at once; JAX takes seconds to import."""
+    code = (
+        "import sys; from toch_jax.cli import main; main(sys.argv[1:]); "
+        "assert not {'jax', 'tensorflow_datasets', 'trimesh'} & set(sys.modules)"
+    )
+    for arguments in (["--help"], ["--version"], ["prepare"], ["train", "--help"], ["--completion", "bash"]):
+        subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("demo", "denoise a.npz -o b.npz", "view a.npz", "info", "warm-up"),
+        *("prepare open_grasps", "train open_grasps", "benchmark filters"),
+    ],
+)
+def test_a_command_speaks_before_it_imports_what_takes_seconds(command, tmp_path):
+    (tmp_path / "a.npz").touch()
+    code = "import sys; sys.modules['jax'] = None; from toch_jax.cli import main; main(sys.argv[1:])"
+    call = [sys.executable, "-c", code, *command.split()]
+    done = subprocess.run(call, check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert done.stderr.startswith("loading JAX ...\n")
+    assert "import of jax halted" in done.stderr
+
+
+def test_inference_imports_no_library_of_training():
+    code = (
+        "import sys; import toch_jax.cli.denoise_file, toch_jax.benchmark.experiment, toch_jax.view.viewer; "
+        "from toch_jax.denoiser.checkpoints import load_denoiser; load_denoiser(); "
+        "assert not {'orbax', 'tensorflow_datasets', 'array_record', 'mujoco', 'viser'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_one_line_in_any_encoding(encoding):
+    """A terminal without box-drawing characters gets other boxes from tyro."""
+    command = [sys.executable, "-m", "toch_jax", "view", "a.npz", "--port"]
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    line = "toch view: Missing value for argument '--port'. Expected 1 values; see toch view --help\n"
+    assert (done.returncode, done.stderr) == (2, line)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_the_commands(shell, capsys):
+    assert main(["--completion", shell]) == 0
+    script = capsys.readouterr().out
+    for word in ("denoise", "object-scale", "arctic", "toch-rules"):
+        assert word in script
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("denois", "toch: unknown command 'denois', did you mean denoise?"),
+        ("xyz", "toch: unknown command 'xyz'; see toch --help"),
+        ("--versio", "toch: unknown option '--versio', did you mean --version?"),
+        ("prepare grib", "toch prepare: unknown command 'grib', did you mean grab?"),
+        ("denoise a.npz --ouput b.npz", "toch denoise: unknown option --ouput, did you mean --output?"),
+        ("denoise a.npz -o b.npz --objet=c.obj", "toch denoise: unknown option --objet, did you mean --object?"),
+        ("denoise a.npz", "toch denoise: missing -o PATH, --output PATH; see toch denoise --help"),
+        ("denoise a.npz -o b.npz --object-scale x", "parsing --object-scale: expected a number, found 'x'; see"),
+        ("denoise a.npz b.npz -o c.npz", "toch denoise: Unrecognized options: b.npz"),
+        ("view a.npz --port", "toch view: Missing value for argument '--port'"),
+        ("prepare grab", "toch prepare grab: missing --raw FOLDER"),
+        ("prepare open_grasps --raw there", "toch prepare open_grasps: unknown option --raw"),
+        ("prepare grab --raw there --protocol p2", "toch prepare grab: unknown option --protocol"),
+        ("prepare arctic --raw there --protocol p3", "Expected one of ('p1', 'p2')"),
+        ("train open_grasps --step 3", "toch train open_grasps: unknown option --step, did you mean --steps?"),
+        ("train open_grasps --steps many", "parsing --steps: expected a whole number, found 'many'"),
+        ("train", "toch train: expected an experiment first (arctic_ours, grab_ours, grab_toch, "),
+        ("train --steps 3", "or a Python file), found --steps; see toch train --help"),
+        ("train open_grasp", "did you mean open_grasps?"),
+        ("train nothing", "toch: nothing: experiment: expected a Python file that binds `experiment`, or one of "),
+        ("view", "toch view: missing SEQUENCE; see toch view --help"),
+        ("benchmark filterz", "did you mean filters?"),
+        ("benchmark", "toch benchmark: expected an experiment (benchmark, filters, two_hands, or a Python file)"),
+        ("--completion tcsh", "toch --completion: expected a shell, one of bash, zsh, fish"),
+    ],
+)
+def test_what_is_wrong_with_the_command_line_takes_one_line(arguments, message, capsys):
+    assert message in error_line(capsys, *arguments.split())
+
+
+def test_flags_override_the_experiment(tmp_path, monkeypatch, capsys):
+    """What `toch train` is about to run: the file's values, but for those that were given."""
+    (tmp_path / "one.py").write_text(
+        "from toch_jax.denoiser.light import LightConfig\n"
+        "from toch_jax.training.experiment import Experiment\n"
+        "experiment = Experiment(name='one', denoiser=LightConfig(5.0, (0.0, 0.1, 0.2)), seed=3)\n"
+    )
+    ran = []
+    monkeypatch.setattr("toch_jax.training.run.run_experiment", lambda *given: ran.append(given) or {"error_mm": 1.0})
+    options = ["--steps", "7", "--batch.window", "16", "--denoiser.frame-width", "64", "--optimiser.period", "None"]
+    assert main(["train", str(tmp_path / "one.py"), *options, "--run-dir", str(tmp_path / "run")]) == 0
+    ((experiment, run_dir),) = ran
+    assert (experiment.name, experiment.seed, experiment.steps, experiment.batch.window) == ("one", 3, 7, 16)
+    assert experiment.denoiser.frame_width == 64
+    assert experiment.denoiser.canonical_scale == 5.0
+    assert experiment.noise == NoiseConfig()
+    assert run_dir == tmp_path / "run"
+    assert "error_mm: 1.000" in capsys.readouterr().out
+
+
+def test_published_figures_by_word(capsys):
+    assert main(["benchmark", "--reported", "GRAB", "mpjpe"]) == 0
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert len(lines) > 3
+
+
+def test_a_package_of_an_extra_that_is_not_installed(monkeypatch, tmp_path, capsys):
+    """As `toch prepare` meets it: the package is named, and how to install it."""
+    monkeypatch.setattr(extras, "requires", lambda _: ["tensorflow-datasets>=4.9; extra == 'train'"])
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    for module in ("write", "open_grasps.builder", "open_grasps"):
+        monkeypatch.delitem(sys.modules, f"toch_jax.datasets.{module}", raising=False)
+    line = error_line(capsys, "prepare", "open_grasps", "--data-dir", tmp_path)
+    assert line == (
+        "toch: tensorflow_datasets: package: expected it installed: pip install 'toch-jax[train]', found none"
+    )
+
+
+def test_experiment_that_is_none(tmp_path, capsys):
+    (tmp_path / "empty.py").write_text("x = 1\n")
+    assert "empty.py" in error_line(capsys, "train", tmp_path / "empty.py")
+    assert "empty.py" in error_line(capsys, "benchmark", tmp_path / "empty.py")
+
+
+def test_warm_up_compiles_for_the_usual_lengths(monkeypatch, capsys):
+    from toch_jax import warming
+    from toch_jax.cli.warm_up import USUAL
+
+    assert USUAL == warming.USUAL_FRAMES
+    repaired = []
+    monkeypatch.setattr(warming, "refine", lambda sequence, **_: repaired.append(sequence))
+    assert main(["warm-up", "16", "300"]) == 0
+    assert [sequence.n_frames for sequence in repaired] == [16, 300]
+    # played forward and backward: no leap where it turns round
+    steps = np.linalg.norm(np.diff(np.asarray(repaired[1].hands.joints[0]), axis=0), axis=-1)
+    assert steps.max() < 0.1
+    assert "300 frames: " in capsys.readouterr().out
+    assert "expected lengths of 1 frame or more" in error_line(capsys, "warm-up", "0")

@@ -1,0 +1,78 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+from support.grasps import N_FRAMES, grasp, per_frame
+
+from toch_jax.hand.model import HandModel, HandParams, skin_frames
+from toch_jax.hand.skin_binding import bind, carry, nearest_on_skin
+
+K = 60
+
+
+@pytest.fixture(scope="module")
+def on_skin(hand: HandModel) -> tuple[np.ndarray, np.ndarray]:
+    """Places within faces: vertices of the faces and shares."""
+    rng = np.random.default_rng(0)
+    return np.asarray(hand.faces)[rng.integers(0, len(hand.faces), K)], rng.dirichlet(np.ones(3), K)
+
+
+def places(hand: HandModel, params: HandParams, on_skin: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    skin = np.asarray(skin_frames(hand, per_frame(params))[0])
+    return np.einsum("kc,tkca->tka", on_skin[1], skin[:, on_skin[0]]).astype(np.float32)
+
+
+def test_nearest_places(hand: HandModel, on_skin: tuple[np.ndarray, np.ndarray]) -> None:
+    skin = np.asarray(skin_frames(hand, per_frame(grasp(1)))[0])
+    at = places(hand, grasp(1), on_skin)
+    corners = skin[0, on_skin[0]]
+    out = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    out /= np.linalg.norm(out, axis=-1, keepdims=True)
+    found = nearest_on_skin(hand, skin, (at + 0.0005 * out).astype(np.float32))
+    reached = np.einsum("tkc,tkca->tka", found.barycentric, skin[:, np.asarray(hand.faces)[found.face[0]]])
+    assert (found.distance <= 0.0005 + 1e-6).all()
+    np.testing.assert_allclose(np.linalg.norm(reached - at - 0.0005 * out, axis=-1), found.distance, atol=1e-6)
+    straight = np.linalg.norm(reached - at, axis=-1)[0] < 1e-5  # else a fold is nearer
+    assert straight.mean() > 0.9
+    np.testing.assert_allclose(found.normal[0, straight], out[straight], atol=1e-3)
+
+
+def test_points_on_the_skin_follow_it_exactly(hand: HandModel, on_skin: tuple[np.ndarray, np.ndarray]) -> None:
+    """Also to poses and shapes that were not there when they were bound."""
+    binding = bind(hand, grasp(), jnp.asarray(places(hand, grasp(), on_skin)))
+    assert np.abs(np.asarray(binding.offset)).max() < 1e-5
+    for params in (grasp(), grasp(5, seed=1)):
+        moved = np.asarray(carry(hand, params, binding))
+        np.testing.assert_allclose(moved, places(hand, params, on_skin), atol=2e-5)
+
+
+def test_points_off_the_skin_turn_with_it(hand: HandModel, on_skin: tuple[np.ndarray, np.ndarray]) -> None:
+    """Of a hand that moves as a whole, they are reproduced whatever their offset."""
+    rng = np.random.default_rng(1)
+    first = grasp(1)
+    turns = Rotation.from_rotvec(rng.normal(size=(N_FRAMES, 3)))
+    shifts = rng.normal(size=(N_FRAMES, 3))
+    one = jax.tree.map(lambda leaf: jnp.repeat(leaf, N_FRAMES, axis=0), first.replace(betas=first.transl))
+    pivot = np.asarray(skin_frames(hand, per_frame(first))[1])[0, 0]
+    wrist = turns.apply(pivot) + shifts
+    orient = turns * Rotation.from_rotvec(np.asarray(first.global_orient[0]))
+    params = one.replace(
+        betas=first.betas,
+        global_orient=jnp.asarray(orient.as_rotvec(), jnp.float32),
+        transl=first.transl + jnp.asarray(wrist - pivot, jnp.float32),
+    )
+    points = places(hand, first, on_skin)[0] + rng.normal(0, 0.004, (K, 3))
+    moved = np.stack([turn.apply(points) + shift for turn, shift in zip(turns, shifts, strict=True)])
+    binding = bind(hand, params, jnp.asarray(moved, jnp.float32))
+    assert np.linalg.norm(binding.offset, axis=-1).mean() > 0.001
+    np.testing.assert_allclose(np.asarray(carry(hand, params, binding)), moved, atol=2e-5)
+
+
+def test_lost_frames_are_not_looked_at(hand: HandModel, on_skin: tuple[np.ndarray, np.ndarray]) -> None:
+    points = places(hand, grasp(), on_skin)
+    seen = np.arange(N_FRAMES) % 2 == 0
+    points[~seen] = 9.0
+    binding = bind(hand, grasp(), jnp.asarray(points), jnp.asarray(seen))
+    moved = np.asarray(carry(hand, grasp(), binding))
+    np.testing.assert_allclose(moved, places(hand, grasp(), on_skin), atol=2e-5)

@@ -1,0 +1,1 @@
+"""What tests share: clips, fixtures, plain versions of a function."""

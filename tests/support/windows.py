@@ -1,0 +1,112 @@
+"""Random windows for tests of the networks, and the networks compiled once for all tests."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from scipy.spatial.transform import Rotation
+
+from support.plain import plain, plain_jit
+from toch_jax.denoiser.checkpoints import DenoiserConfig, create_denoiser
+from toch_jax.denoiser.light import LightConfig, LightDenoiser
+from toch_jax.denoiser.toch import TochConfig, TochDenoiser
+from toch_jax.denoiser.window import Estimate, OtherHand, Target, Window, no_other_hand
+from toch_jax.field.types import ContactField
+from toch_jax.hand.files import load_hand
+
+HAND = load_hand("open")
+CORNERS = np.asarray(HAND.v_template)
+JOINTS = np.concatenate([np.asarray(HAND.joint_regressor) @ CORNERS, CORNERS[np.asarray(HAND.tips)]])
+
+
+LIGHT = LightConfig(5.0, (0.1, 0.0, 0.0), point_width=8, frame_width=16, dilations=(1, 2))
+TOCH = TochConfig(latent=4, encoder_widths=(4, 4, 4, 4), decoder_widths=(4, 4, 4, 4), encoder_state=4, decoder_state=4)
+
+
+@functools.cache
+def untrained(config: DenoiserConfig, seed: int = 0) -> LightDenoiser | TochDenoiser:
+    """Not to be changed. TOCH's many weights, all drawn alike, are numpy's: JAX's take seconds to compile."""
+    if isinstance(config, LightConfig):
+        return plain_jit(lambda: create_denoiser(config, seed))
+    graph, state = nnx.split(nnx.eval_shape(lambda: create_denoiser(config, seed)))
+    rng = np.random.default_rng(seed)
+    state = jax.tree.map(lambda leaf: jnp.asarray(rng.uniform(-0.4, 0.4, leaf.shape), jnp.float32), state)
+    return nnx.merge(graph, state)
+
+
+@plain
+def estimated(model, window):  # type: ignore[no-untyped-def]
+    """`model(window)`; either network."""
+    return model(window)
+
+
+@plain
+def learnt(model, window, target):  # type: ignore[no-untyped-def]
+    """The loss with its terms, the gradient, and the network after a small step against it."""
+    (loss, terms), gradient = jax.value_and_grad(lambda m: m.loss(window, target), has_aux=True)(model)
+    size = jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(gradient)))
+    return (loss, terms), gradient, jax.tree.map(lambda w, g: w - 0.05 * g / (size + 1e-9), model, gradient)
+
+
+def random_window(seed: int, batch: int = 2, frames: int = 6, samples: int = 20) -> Window:
+    """A real hand's joints, shaken; samples and field about it at random, of two parts that turn against each other;
+    another hand beside it; the third frame lost, and the fourth of the other hand's."""
+    rng = np.random.default_rng(seed)
+    axes = (batch, frames)
+    normals = rng.normal(size=(batch, samples, 3))
+    valid = np.arange(frames) != 2
+    mask = (rng.random((*axes, samples)) < 0.5) & valid[:, None]
+    hits = CORNERS[rng.integers(len(CORNERS), size=mask.shape)]
+    own = rng.random((batch, samples)) < 0.5
+    points = CORNERS[rng.integers(len(CORNERS), size=(batch, samples))] + 0.02 * normals
+    turn = Rotation.from_rotvec(0.1 * np.arange(frames)[:, None] * [1.0, 0.0, 0.5]).as_matrix()
+
+    def placed(vectors: np.ndarray) -> np.ndarray:
+        turned = np.einsum("wij,bnj->bwni", turn, vectors)
+        return np.where(own[:, None, :, None], vectors[:, None], turned)
+
+    other_seen = (np.arange(frames) != 3) & np.ones((batch, 1), bool)
+    return Window(
+        field=ContactField(
+            mask=jnp.asarray(mask),
+            distance=jnp.asarray(np.where(mask, rng.uniform(-0.02, 0.1, mask.shape), 0), jnp.float32),
+            correspondence=jnp.asarray(np.where(mask[..., None], hits, 0), jnp.float32),
+        ),
+        points=jnp.asarray(placed(points), jnp.float32),
+        normals=jnp.asarray(placed(normals / np.linalg.norm(normals, axis=-1, keepdims=True)), jnp.float32),
+        own=jnp.asarray(own),
+        joints=jnp.asarray(JOINTS + 0.005 * rng.normal(size=(*axes, 21, 3)), jnp.float32),
+        tracked=jnp.asarray(JOINTS + 0.01 * rng.normal(size=(*axes, 21, 3)), jnp.float32),
+        valid=jnp.asarray(np.broadcast_to(valid, axes)),
+        left=jnp.arange(batch) % 2 == 1,
+        two_handed=jnp.ones(batch, bool),
+        other=OtherHand(
+            joints=jnp.asarray([-1.0, 1, 1] * JOINTS + 0.1 + 0.01 * rng.normal(size=(*axes, 21, 3)), jnp.float32),
+            seen=jnp.asarray(other_seen),
+        ),
+    )
+
+
+def alone_on_rigid(window: Window) -> Window:
+    """Its samples stand still where they are in the first frame, and there is no other hand."""
+    nobody = jnp.zeros_like(window.two_handed)
+    return window.replace(
+        points=window.points[:, :1],
+        normals=window.normals[:, :1],
+        own=jnp.ones_like(window.own),
+        left=nobody,
+        two_handed=nobody,
+        other=no_other_hand(*window.valid.shape),
+    )
+
+
+def random_target(seed: int, window: Window) -> Target:
+    other = random_window(seed, *window.field.mask.shape)
+    return Target(field=other.field, joints=other.joints, known=jnp.ones(window.valid.shape, bool))
+
+
+def assert_close(one: Estimate, other: Estimate, atol: float) -> None:
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_allclose(a, b, atol=atol)

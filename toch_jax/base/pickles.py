@@ -1,0 +1,246 @@
+"""Reads the pickles that hand models and data sets come in, without running anything that is in them.
+
+Unpickling calls whatever a file names. Here each name that arrays, sparse matrices and chumpy's arrays need has a
+harmless stand-in; any other name ends the reading before anything is called. numpy's own stand-ins only remember what
+they are given: the array is built afterwards, of plain numbers or text, from bytes that fit it. MANO_RIGHT.pkl was
+written by Python 2 and names classes of numpy, scipy.sparse and chumpy; .npy and .npz files hold whatever is no plain
+array (a dict, an object) as a pickle.
+"""
+
+import io
+import math
+import pickle
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from toch_jax.base.errors import bad_input
+
+_PLAIN = re.compile(r"[?bBhHiIlLqQefdFD]|[biufU][0-9]+|[SO]8?|S[0-9]+")
+"""dtypes whose memory means nothing but numbers, text and, built apart, objects."""
+
+
+class _Record:
+    """Stands in for an object of another package: what was pickled become its attributes."""
+
+
+class _DType:
+    """Stands in for numpy's dtype: its letter and size, and then its byte order."""
+
+    def __init__(self, text: str, *_: Any) -> None:
+        if not (isinstance(text, str) and _PLAIN.fullmatch(text)):
+            raise pickle.UnpicklingError(f"dtype {text!r:.40}")
+        self.text = text
+        self.order: Any = "="
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        if state[1] not in ("<", ">", "=", "|"):
+            raise pickle.UnpicklingError("byte order")
+        self.order = state[1]
+
+    def real(self) -> np.dtype[Any]:
+        return np.dtype(self.text).newbyteorder(self.order)
+
+
+class _Array:
+    """Stands in for numpy's array: shape, dtype, order and contents, to be put together when all is read."""
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.shape, self.dtype, self.is_fortran, self.content = state[-4:]
+
+
+class _Scalar:
+    """Stands in for numpy's scalars."""
+
+    def __init__(self, dtype: Any, content: Any) -> None:
+        self.dtype, self.content = dtype, content
+
+
+def _record(kind: type, *_: Any) -> _Record:
+    if not (isinstance(kind, type) and issubclass(kind, _Record)):
+        raise pickle.UnpicklingError("an object of an unknown kind")
+    return kind()
+
+
+def _array(*_: Any) -> _Array:
+    return _Array()
+
+
+def _from_buffer(content: Any, dtype: Any, shape: Any, order: Any) -> _Array:
+    array = _Array()
+    array.__setstate__((shape, dtype, order == "F", content))
+    return array
+
+
+def _scalar(dtype: Any, content: Any) -> _Scalar:
+    return _Scalar(dtype, content)
+
+
+def _dtype(text: Any, *_: Any) -> _DType:
+    return _DType(text)
+
+
+def _no_bytes() -> bytes:
+    # as protocol 2 has them
+    return b""
+
+
+def _to_bytes(text: str, *_: Any) -> bytes:
+    return text.encode("latin1")
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows names by their package and last part: modules move from version to version."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # new classes for every file, so that none can change what the next one gets
+        records = {name: type(name[1], (_Record,), {}) for name in _RECORDS}
+        self.allowed: dict[tuple[str, str], Any] = {**records, **_FUNCTIONS}
+        self.refused = ""
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = self.allowed.get((module.split(".")[0], name))
+        if found is None:
+            self.refused = f"{module}.{name}"
+            raise pickle.UnpicklingError(self.refused)
+        return found
+
+
+_RECORDS = (
+    ("chumpy", "Ch"),
+    ("chumpy", "Select"),
+    ("scipy", "csc_matrix"),
+    ("scipy", "csr_matrix"),
+    ("scipy", "csc_array"),
+    ("scipy", "csr_array"),
+    ("numpy", "ndarray"),
+    ("__builtin__", "object"),
+    ("builtins", "object"),
+)
+_FUNCTIONS: dict[tuple[str, str], Any] = {
+    ("numpy", "_reconstruct"): _array,
+    ("numpy", "_frombuffer"): _from_buffer,
+    ("numpy", "scalar"): _scalar,
+    ("numpy", "dtype"): _dtype,
+    ("copy_reg", "_reconstructor"): _record,
+    ("copyreg", "_reconstructor"): _record,
+    ("_codecs", "encode"): _to_bytes,
+    ("__builtin__", "bytes"): _no_bytes,
+}
+
+
+def _built(value: Any) -> Any:
+    """What was meant: stand-ins become arrays and numbers, inside dicts and lists too; other values as they are."""
+    match value:
+        case dict():
+            return {_built(key): _built(each) for key, each in value.items()}
+        case list() | tuple():
+            return type(value)(_built(each) for each in value)
+        case _Array():
+            return _real_array(value)
+        case _Scalar():
+            return np.frombuffer(_raw(value.content), value.dtype.real())[0].item()
+        case _Record():
+            return _real_record(value)
+    return value
+
+
+def _raw(content: Any) -> bytes | bytearray:
+    # Python 2 wrote bytes as text
+    return content.encode("latin1") if isinstance(content, str) else content
+
+
+def _real_array(value: _Array) -> Any:
+    """The array; of an object array without axes, as np.save makes of a dict, the object itself."""
+    dtype, shape = value.dtype.real(), tuple(int(size) for size in value.shape)
+    if not dtype.hasobject:
+        count = math.prod(shape)
+        flat = np.frombuffer(_raw(value.content), dtype, count) if count else np.empty(0, dtype)
+        return flat.reshape(shape, order="F" if value.is_fortran else "C").copy()
+    content = [_built(each) for each in value.content]
+    if shape == ():
+        return content[0]
+    array = np.empty(len(content), object)
+    array[:] = content
+    return array.reshape(shape, order="F" if value.is_fortran else "C")
+
+
+def _real_record(value: _Record) -> np.ndarray:
+    state = {key: _built(each) for key, each in vars(value).items()}
+    match type(value).__name__:
+        case "Ch":
+            return np.asarray(state["x"])
+        case "Select":  # a view of some of another array's entries, by flat index
+            return np.asarray(state["a"]).ravel()[np.asarray(state["idxs"])].reshape(state["preferred_shape"])
+        case kind:
+            build = getattr(scipy.sparse, kind)
+            return build((state["data"], state["indices"], state["indptr"]), shape=state["_shape"]).toarray()
+
+
+def _unpickled(where: str | Path, field: str, file: io.BufferedIOBase, expected: str) -> Any:
+    unpickler = _Unpickler(file, encoding="latin1")
+    try:
+        return _built(unpickler.load())
+    except Exception as error:  # a damaged pickle can fail in any way
+        found = f"a call to {unpickler.refused}, which was not run" if unpickler.refused else f"{error!r:.100}"
+        raise bad_input(where, field, expected, found) from error
+
+
+def read_pickle(path: Path) -> dict[str, Any]:
+    """What a hand model's pickle holds, as dense arrays.
+
+    Raises InputError for a file that is cut short, is no pickle, or names anything that arrays do not need.
+    """
+    with path.open("rb") as file:
+        content = _unpickled(path, "pickle", file, "the arrays of a hand model")
+    if not isinstance(content, dict):
+        raise bad_input(path, "pickle", "the arrays of a hand model", type(content).__name__)
+    return {str(key): value for key, value in content.items()}
+
+
+def read_npy(path: Path) -> Any:
+    """An .npy file's array, or the dict (list, number, text) that it holds as a pickle.
+
+    Raises InputError for a file that is missing, cut short, or names anything that arrays do not need.
+    """
+    if not path.is_file():
+        raise bad_input(path, "file", "an .npy file", "no such file")
+    with path.open("rb") as file:
+        return _read_npy(path, "npy", file)
+
+
+def read_npz(path: Path, keys: Iterable[str]) -> dict[str, Any]:
+    """These entries of an .npz file, each as `read_npy` gives it.
+
+    Raises InputError as that does, and for a missing key.
+    """
+    found = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for key in keys:
+                if f"{key}.npy" not in archive.namelist():
+                    raise bad_input(path, key, "this key", "none")
+                found[key] = _read_npy(path, key, io.BytesIO(archive.read(f"{key}.npy")))
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise bad_input(path, "file", "a whole .npz file", " ".join(f"{error!r:.100}".split())) from error
+    return found
+
+
+def _read_npy(path: Path, field: str, file: io.BufferedIOBase) -> Any:
+    try:
+        version = np.lib.format.read_magic(file)  # type: ignore[arg-type]
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        _, _, dtype = header(file)  # type: ignore[arg-type]
+        if not dtype.hasobject:
+            file.seek(0)
+            return np.lib.format.read_array(file, allow_pickle=False)  # type: ignore[arg-type]
+    except (ValueError, EOFError, OSError) as error:
+        raise bad_input(path, field, "a whole array", " ".join(f"{error!r:.100}".split())) from error
+    return _unpickled(path, field, file, "arrays, numbers and text")

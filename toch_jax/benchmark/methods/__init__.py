@@ -1,0 +1,1 @@
+"""What the benchmark compares: ours, filters, oracles, and our own versions of published methods."""

@@ -1,0 +1,104 @@
+"""A tracked hand as every peer is given it: a right hand in the frame of the object that it handles; and its way back.
+
+A left hand is given mirrored, the whole scene with it, as TOCH's authors do.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jaxtyping import Array, Bool, Float, Int
+
+from toch_jax.base.arrays import pad_last, put, stack, take
+from toch_jax.denoiser.window import near_samples
+from toch_jax.fit.fit import bucket, pad_motion, pad_seen
+from toch_jax.hand.files import load_hand
+from toch_jax.hand.joint_order import to_openpose
+from toch_jax.hand.model import HandModel, HandParams, skin_frames
+from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.object.motion import samples_from_part, samples_in_frame
+from toch_jax.pipeline import sequence_object
+from toch_jax.sequence.mirror import mirror, mirror_object, mirror_params
+from toch_jax.sequence.part_frame import hand_to_world
+from toch_jax.sequence.types import Hands, Sequence
+from toch_jax.track.tracked_hand import tracked_hand
+
+
+class Scene(struct.PyTreeNode):
+    """One hand over T frames, padded to a bucket of lengths so that clips share compiled code."""
+
+    surface: HandModel
+    """The hand, closed and coarser: some 750 vertices."""
+    tracked: HandParams
+    """In the frame of the part that it handles; axes (T, ...), betas (T, S), the same in every frame. A frame that the
+    tracker lost holds the nearest that it saw."""
+    seen: Bool[Array, "T"]
+    """False where the tracker lost the hand, and in padding."""
+    n_frames: Int[Array, ""]
+    """Frames that are no padding."""
+    object: ObjectModel
+    part: Int[Array, ""]
+    """Of the object, which the hand handles."""
+    motion: ObjectMotion
+    """As seen from the part."""
+
+
+Repair = Callable[[Scene], HandParams]
+"""From a scene to the repaired hand, with the axes of `Scene.tracked`."""
+
+
+def repair_hands(sequence: Sequence, repair: Repair, object: ObjectModel | None = None) -> Sequence:
+    """The sequence with each hand replaced by what `repair` makes of it: parameters, joints, vertices; no sigma.
+
+    `object` is the sequence's object where it has been built before. Ground truth is not read.
+    """
+    object = (sequence_object(sequence) if object is None else object).without_mesh()
+    params = [_repair_hand(sequence, hand, object, repair) for hand in range(len(sequence.hand_side))]
+    name = sequence.hand_model or "open"
+    skins = [skin_frames(load_hand(name, side), each) for side, each in zip(sequence.hand_side, params, strict=True)]
+    return sequence.replace(
+        hand_model=name,
+        hands=Hands(
+            params=jax.tree.map(lambda *leaves: jnp.stack(leaves), *params),
+            joints=stack([put(to_openpose(np.asarray(joints))) for _, joints in skins]),
+            vertices=jnp.stack([vertices for vertices, _ in skins]),
+            vertex_order=name,
+        ),
+        hand_joint_sigma=None,
+    )
+
+
+def near_points(
+    scene: Scene, joints: Float[Array, "T 21 3"], count: int
+) -> tuple[ObjectModel, Float[Array, "T K 3"], Float[Array, "T K 3"]]:
+    """The `count` samples of the object near the hand's path (all where it has fewer), drawn as training draws them:
+    the object with these alone, and their points and normals in each frame."""
+    points, _ = samples_from_part(scene.object, scene.motion)
+    chosen = near_samples(jax.random.key(0), points, joints, scene.seen, min(count, points.shape[1]))
+    near = scene.object.with_samples(chosen)
+    return near, *samples_in_frame(near, scene.motion)
+
+
+def _repair_hand(sequence: Sequence, hand: int, object: ObjectModel, repair: Repair) -> HandParams:
+    """World parameters of one hand (betas (T, S))."""
+    if sequence.hand_side[hand] == "left":
+        return mirror_params(_repair_hand(mirror(sequence), hand, mirror_object(object), repair))
+    tracked = tracked_hand(sequence, hand)
+    n_frames = sequence.n_frames
+    size = bucket(n_frames)
+    params = tracked.params
+    params = params.replace(betas=jnp.broadcast_to(params.betas, (n_frames, *params.betas.shape)))
+    scene = Scene(
+        surface=tracked.surface,
+        tracked=jax.tree.map(partial(pad_last, size=size), params),
+        seen=pad_seen(tracked.seen, size),
+        n_frames=jnp.asarray(n_frames),
+        object=object,
+        part=jnp.asarray(tracked.part),
+        motion=pad_motion(tracked.motion, size),
+    )
+    repaired = take(repair(scene), np.s_[:n_frames])
+    return hand_to_world(tracked.model, repaired, sequence, tracked.part)

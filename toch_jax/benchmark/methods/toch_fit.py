@@ -1,0 +1,298 @@
+"""TOCH's own inference (Zhou et al. 2022): the paper's network on the paper's windows, then the paper's fit.
+
+The fit follows the authors' script: one random start (all unknowns standard normal, in metres and radians), the
+tracked hand thrown away, 100 steps of Adam on place and turn and 2,000 on all, rate 0.1, halved after 1,000 of these;
+correspondences, pose differences in time, accelerations of the joints, shape and pose, weighed 20, 0.05, 1, 0.001 and
+0.0001; 24 pose coefficients a frame about the flat hand, one shape a clip. What differs from it, and why:
+
+- At most `N_CORRESPONDENCES` correspondences of a frame, drawn at random, stand for all of that frame, at the same
+  total weight: for speed.
+- The skin is the coarser one that fields are taken of, and within its triangles the bones' weights are blended before
+  they are applied, not after: for speed. It moves a point by 0.1 mm on the mean.
+- The 16 joints whose acceleration counts come from the skeleton, not from a regression on posed vertices.
+- The network reads and answers `N_SAMPLES` samples near the hand, the same in all frames, `AT_ONCE` of them at a time:
+  as many as it has learnt from (experiments/toch_open_grasps.py). The script draws 2,000 of the whole object afresh in
+  each frame, with replacement.
+- The place of the clip's last window is that of its last frames; the script's own arithmetic loses frames there.
+- The script's clips hold no frame far from the object. Here there are some, and the network sees no hand in them: the
+  fit would leave the hand at random numbers, so where not one sample answers and the tracker saw the hand, the tracked
+  hand stays.
+- Any hand model: MANO's constants come from the model.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import jaxlie
+import numpy as np
+import optax
+from flax import struct
+from jaxtyping import Array, Bool, Float, Int
+
+from toch_jax.benchmark.methods.scene import Scene, near_points, repair_hands
+from toch_jax.denoiser.checkpoints import Denoiser
+from toch_jax.denoiser.window import Window, cut_windows, no_other_hand
+from toch_jax.field.contact_field import contact_field
+from toch_jax.field.types import FieldEstimate
+from toch_jax.hand.mesh import closest_on_canonical
+from toch_jax.hand.model import HandModel, HandParams, forward_kinematics, rest_joints, skin_frames
+from toch_jax.object.model import ObjectModel
+from toch_jax.sequence.types import Sequence
+
+WINDOW, STRIDE = 30, 15
+N_SAMPLES, AT_ONCE = 512, 256
+N_CORRESPONDENCES = 96
+N_POSE = 24
+COARSE_STEPS, FINE_STEPS = 100, 2000
+RATE = 0.1
+
+
+class Targets(struct.PyTreeNode):
+    """M points of the skin in each of T frames, and where they should be; points last, for speed."""
+
+    weights: Float[Array, "T 16 M"]
+    """Of the bones, blended over the triangle."""
+    template: Float[Array, "T 3 M"]
+    """The point of the mean hand, unposed."""
+    shapedirs: Float[Array, "S T 3 M"]
+    posedirs: Float[Array, "T 135 3 M"] | None
+    """None where the model has none."""
+    place: Float[Array, "T 3 M"]
+    weight: Float[Array, "T M"]
+    """Sums to 1 over all."""
+
+
+class Unknowns(struct.PyTreeNode):
+    turn: Float[Array, "T 3"]
+    pose: Float[Array, "T 24"]
+    place: Float[Array, "T 3"]
+    betas: Float[Array, "S"]
+
+
+def toch_refine(sequence: Sequence, denoiser: Denoiser, object: ObjectModel | None = None) -> Sequence:
+    """The sequence as TOCH repairs it, with a denoiser of its architecture."""
+
+    def repair(scene: Scene) -> HandParams:
+        field, points, normals = clean_field(scene, denoiser)
+        found = (field.mask_logit > 0).any(axis=1)
+        targets = correspondences(jax.random.key(0), scene, field, points, normals)
+        fitted = fit(jax.random.key(1), scene.surface, targets, scene.n_frames)
+        stay = scene.seen & ~found
+        return jax.tree.map(lambda fitted, tracked: jnp.where(stay[:, None], tracked, fitted), fitted, scene.tracked)
+
+    return repair_hands(sequence, repair, object)
+
+
+def clean_field(scene: Scene, denoiser: Denoiser) -> tuple[FieldEstimate, Float[Array, "T N 3"], Float[Array, "T N 3"]]:
+    """The network's field of each frame, and the points and normals of the samples that it is of.
+
+    Each frame is taken from one window: the first one for its own frames, the others for their second half.
+    """
+    surface = scene.surface
+    vertices, joints = skin_frames(surface, scene.tracked)
+    count = min(N_SAMPLES, scene.object.points.shape[0])
+    near, points, normals = near_points(scene, joints, count // AT_ONCE * AT_ONCE or count)
+    field = contact_field(vertices, surface.faces, surface.v_template, near, scene.motion)
+    clip = Window(
+        field=jax.tree.map(lambda leaf: leaf[None], field),
+        points=points[None, :1],
+        normals=normals[None, :1],
+        own=(near.point_part == scene.part)[None],
+        joints=joints[None],
+        tracked=joints[None],
+        valid=scene.seen[None],
+        left=jnp.zeros(1, bool),
+        two_handed=jnp.zeros(1, bool),
+        other=no_other_hand(1, len(joints)),
+    )
+    return _denoise(denoiser, clip, scene.n_frames), points, normals
+
+
+@jax.jit
+def _denoise(denoiser: Denoiser, clip: Window, n_frames: Int[Array, ""]) -> FieldEstimate:
+    padded = clip.valid.shape[1]
+    last = jnp.maximum(n_frames - WINDOW, 0)
+    starts = jnp.minimum(STRIDE * jnp.arange(max(1, -(-(padded - WINDOW) // STRIDE) + 1)), last)
+    frames = starts[:, None] + jnp.arange(WINDOW)
+    inside = frames < n_frames
+    frames = jnp.minimum(frames, padded - 1)
+    estimate = _by_groups(denoiser, cut_windows(clip, frames, inside))
+    frame = jnp.arange(padded)
+    window = jnp.clip((frame - STRIDE) // STRIDE, 0, -(-last // STRIDE))
+    within = jnp.clip(frame - starts[window], 0, WINDOW - 1)
+    return jax.tree.map(lambda leaf: leaf[window, within], estimate)
+
+
+def _by_groups(denoiser: Denoiser, windows: Window) -> FieldEstimate:
+    """The field of each sample, told to the network in groups that lie spread over the object."""
+    count = windows.own.shape[1]
+    groups = max(1, count // AT_ONCE)
+
+    def split(leaf: Array, axis: int) -> Array:
+        apart = leaf.reshape(*leaf.shape[:axis], count // groups, groups, *leaf.shape[axis + 1 :])
+        return jnp.moveaxis(apart, axis + 1, 0)
+
+    def join(leaf: Float[Array, "G B W K *rest"]) -> Float[Array, "B W N *rest"]:
+        together = jnp.moveaxis(leaf, 0, 3)
+        return together.reshape(*together.shape[:2], count, *together.shape[4:])
+
+    by_sample = {name: getattr(windows, name) for name in ("field", "points", "normals")}
+    apart = jax.tree.map(partial(split, axis=2), by_sample) | {"own": split(windows.own, 1)}
+    return jax.tree.map(join, jax.vmap(lambda group: denoiser(windows.replace(**group)).field)(apart))
+
+
+def correspondences(
+    key: jax.Array,
+    scene: Scene,
+    field: FieldEstimate,
+    points: Float[Array, "T N 3"],
+    normals: Float[Array, "T N 3"],
+) -> Targets:
+    """Where the field says that points of the skin are."""
+    chosen, weight = _draw(key, field, scene.n_frames)
+    canonical = jnp.take_along_axis(field.correspondence, chosen[..., None], axis=1)
+    # the coarse surface is closed: all of it is skin
+    face, barycentric, _ = closest_on_canonical(scene.surface, canonical)
+    return _targets(scene.surface, field, points, normals, chosen, weight, face, barycentric)
+
+
+@jax.jit
+def _draw(
+    key: jax.Array, field: FieldEstimate, valid_frames: Int[Array, ""]
+) -> tuple[Int[Array, "T M"], Float[Array, "T M"]]:
+    """Which samples count, and their weights."""
+    n_frames, n_samples = field.mask_logit.shape
+    hit = (field.mask_logit > 0) & (jnp.arange(n_frames) < valid_frames)[:, None]
+    drawn, chosen = jax.lax.top_k(
+        jnp.where(hit, jax.random.uniform(key, hit.shape), -1.0), min(N_CORRESPONDENCES, n_samples)
+    )
+    kept, total = drawn >= 0, jnp.maximum(hit.sum(), 1)
+    share = hit.sum(axis=1, keepdims=True) / jnp.maximum(kept.sum(axis=1, keepdims=True), 1)
+    return chosen, jnp.where(kept, share / total, 0.0)
+
+
+@jax.jit
+def _targets(
+    surface: HandModel,
+    field: FieldEstimate,
+    points: Float[Array, "T N 3"],
+    normals: Float[Array, "T N 3"],
+    chosen: Int[Array, "T M"],
+    weight: Float[Array, "T M"],
+    face: Int[Array, "T M"],
+    barycentric: Float[Array, "T M 3"],
+) -> Targets:
+    def pick(values: Float[Array, "T N *rest"]) -> Float[Array, "T M *rest"]:
+        return jnp.take_along_axis(values, chosen.reshape(chosen.shape + (1,) * (values.ndim - 2)), axis=1)
+
+    corners = surface.faces[face]
+
+    def blend(values: Float[Array, "V *rest"]) -> Float[Array, "T *rest M"]:
+        return jnp.einsum("tmc,tmc...->t...m", barycentric, values[corners])
+
+    return Targets(
+        weights=blend(surface.weights),
+        template=blend(surface.v_template),
+        shapedirs=jnp.moveaxis(blend(surface.shapedirs), 2, 0),
+        posedirs=jnp.moveaxis(blend(surface.posedirs), 2, 1),
+        place=jnp.swapaxes(pick(points) + pick(field.distance)[..., None] * pick(normals), 1, 2),
+        weight=weight,
+    )
+
+
+def fit(key: jax.Array, model: HandModel, targets: Targets, n_frames: Int[Array, ""]) -> HandParams:
+    """The hand that the script's optimisation finds; axes as in `Scene.tracked`."""
+    if not np.any(model.posedirs):
+        targets = targets.replace(posedirs=None)
+    return _fit(key, model, targets, n_frames)
+
+
+@jax.jit
+def _fit(key: jax.Array, model: HandModel, targets: Targets, n_frames: Int[Array, ""]) -> HandParams:
+    padded, n_shape = len(targets.weight), model.shapedirs.shape[-1]
+    turn, pose, place, shape = jax.random.split(key, 4)
+    unknowns = Unknowns(
+        turn=jax.random.normal(turn, (padded, 3)),
+        pose=jax.random.normal(pose, (padded, N_POSE)),
+        place=jax.random.normal(place, (padded, 3)),
+        betas=jax.random.normal(shape, (n_shape,)),
+    )
+
+    def descend(
+        unknowns: Unknowns, loss: Callable[[Unknowns], Float[Array, ""]], rate: optax.ScalarOrSchedule, steps: int
+    ) -> Unknowns:
+        rule = optax.adam(rate)
+
+        def step(_: Int[Array, ""], state: tuple[Unknowns, optax.OptState]) -> tuple[Unknowns, optax.OptState]:
+            unknowns, memory = state
+            change, memory = rule.update(jax.grad(loss)(unknowns), memory)
+            return optax.apply_updates(unknowns, change), memory
+
+        return jax.lax.fori_loop(0, steps, step, (unknowns, rule.init(unknowns)))[0]
+
+    def coarse(free: Unknowns) -> Float[Array, ""]:
+        held = free.replace(pose=unknowns.pose, betas=unknowns.betas)
+        return _off(targets, pose_points(model, targets, held)[0])
+
+    def fine(free: Unknowns) -> Float[Array, ""]:
+        return script_loss(model, targets, free, n_frames)
+
+    near = descend(unknowns, coarse, RATE, COARSE_STEPS)
+    fitted = descend(near, fine, optax.piecewise_constant_schedule(RATE, {1000: 0.5}), FINE_STEPS)
+    return as_params(model, fitted)
+
+
+def as_params(model: HandModel, unknowns: Unknowns) -> HandParams:
+    """The hand that the unknowns stand for; axes (T, ...), betas (T, S)."""
+    return HandParams(
+        global_orient=unknowns.turn,
+        pose=unknowns.pose @ model.pose_components[:N_POSE],
+        betas=jnp.broadcast_to(unknowns.betas, (len(unknowns.turn), *unknowns.betas.shape)),
+        transl=unknowns.place,
+    )
+
+
+def script_loss(model: HandModel, targets: Targets, unknowns: Unknowns, n_frames: Int[Array, ""]) -> Float[Array, ""]:
+    """The loss of the fine steps; frames from `n_frames` on are padding."""
+    points, joints = pose_points(model, targets, unknowns)
+    there = jnp.arange(len(joints)) < n_frames
+    apart = jnp.mean((unknowns.pose[1:] - unknowns.pose[:-1]) ** 2, axis=1)
+    acceleration = jnp.sum((joints[2:] - 2 * joints[1:-1] + joints[:-2]) ** 2, axis=-1).mean(axis=1)
+    return (
+        20.0 * _off(targets, points)
+        + 0.05 * _mean(apart, there[1:])
+        + _mean(acceleration, there[2:])
+        + 0.001 * jnp.mean(unknowns.betas**2)
+        + 0.0001 * _mean(jnp.mean(unknowns.pose**2, axis=1), there)
+    )
+
+
+def pose_points(
+    model: HandModel, targets: Targets, unknowns: Unknowns
+) -> tuple[Float[Array, "T 3 M"], Float[Array, "T 16 3"]]:
+    """The targets' points of the skin, and the skeleton's joints."""
+    pose = (unknowns.pose @ model.pose_components[:N_POSE]).reshape(-1, 15, 3)
+    turns = jnp.concatenate([unknowns.turn[:, None], pose], axis=1)
+    rotations = jaxlie.SO3.exp(turns).as_matrix()
+    rest = jnp.broadcast_to(rest_joints(model, unknowns.betas), turns.shape)
+    rotation, position = forward_kinematics(model.parents, rotations, rest)
+    offset = position - jnp.einsum("tjab,tjb->tja", rotation, rest)
+    shaped = targets.template + jnp.tensordot(unknowns.betas, targets.shapedirs, axes=1)
+    if targets.posedirs is not None:
+        bend = (rotations[:, 1:] - jnp.eye(3)).reshape(-1, 135)
+        shaped = shaped + jnp.einsum("tqcm,tq->tcm", targets.posedirs, bend)
+    motion = jnp.concatenate([rotation, offset[..., None]], axis=-1)
+    blended = jnp.einsum("tjab,tjm->tabm", motion, targets.weights)
+    turned = jnp.sum(blended[:, :, :3] * shaped[:, None], axis=2) + blended[:, :, 3]
+    return turned + unknowns.place[..., None], position + unknowns.place[:, None]
+
+
+def _off(targets: Targets, points: Float[Array, "T 3 M"]) -> Float[Array, ""]:
+    """Mean square of a coordinate's error, over all correspondences."""
+    return jnp.sum(targets.weight * jnp.mean((points - targets.place) ** 2, axis=1))
+
+
+def _mean(values: Float[Array, "T"], there: Bool[Array, "T"]) -> Float[Array, ""]:
+    return jnp.sum(jnp.where(there, values, 0.0)) / jnp.maximum(there.sum(), 1)

@@ -1,0 +1,131 @@
+"""A benchmark in pictures: error against noise level, contact, and the calibration of sigma."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
+from toch_jax.benchmark.report import Result
+from toch_jax.metrics.calibration import LEVELS
+from toch_jax.perturb.registry import parse_perturbation
+
+LEVEL_AXES = {"T": "translation noise, m per coordinate", "R": "pose noise, rad"}
+STYLES: dict[str, dict[str, Any]] = {
+    "input": {"color": "0.25", "linestyle": ":"},
+    "best filter": {"color": "C1"},
+    "fit": {"color": "C0", "linestyle": "--"},
+    "ours": {"color": "C0", "linewidth": 2.5},
+}
+"""Of lines that every plot has; the others are thin and take the remaining colours."""
+OTHER_COLORS = ("C2", "C3", "C4", "C5", "C6", "C8", "C9")
+
+
+def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
+    """For each data set error (against the levels of T and of R), contact and sigma; the files written."""
+    written = []
+    for dataset in {r.dataset: None for r in results}:
+        mine = [r for r in results if r.dataset == dataset]
+        errors = _best_filter_alone(r for r in mine if r.metric == "mpjpe" and r.method != "truth")
+        levels = {kind: shown for kind in LEVEL_AXES if (shown := [r for r in errors if _level(r, kind) is not None])}
+        if levels:
+            figure, panels = plt.subplots(1, len(levels), figsize=(6 * len(levels), 4.5), squeeze=False, sharey=True)
+            _errors_against_levels(panels[0].tolist(), levels)
+            figure.suptitle(f"{dataset}: mean joint error over {max(r.clips for r in errors)} clips, 95 % interval")
+            written.append(_save(figure, panels[0][-1], folder / f"{dataset}_error.png"))
+        if shown := [r for r in mine if r.metric == "contact_iou" and r.method != "truth"]:
+            figure, axes = plt.subplots(figsize=(9, 4.5))
+            _contact(axes, shown)
+            axes.set(ylabel="contact IoU at 2 mm (%)", title=dataset)
+            written.append(_save(figure, axes, folder / f"{dataset}_contact_iou.png"))
+        if shown := [r for r in mine if r.metric.startswith("inside_")]:
+            figure, axes = plt.subplots(figsize=(5.5, 5))
+            _reliability(axes, shown)
+            axes.set(
+                xlabel="nominal interval (%)",
+                ylabel="errors inside the interval (%)",
+                title=f"{dataset}: calibration of sigma",
+                xlim=(0, 100),
+                ylim=(0, 100),
+            )
+            written.append(_save(figure, axes, folder / f"{dataset}_sigma.png"))
+    return written
+
+
+def _level(result: Result, kind: str) -> float | None:
+    noise = parse_perturbation(result.noise)
+    return noise.sizes[0] if noise.kind == kind and len(noise.sizes) == 1 else None
+
+
+def _best_filter_alone(results: Iterable[Result]) -> list[Result]:
+    """Of the filters the best under each noise, named "best filter", as in the tables; its place is after the input."""
+    results = list(results)
+    filters = [r for r in results if r.method.startswith("filter:")]
+    best = [min((r for r in filters if r.noise == n), key=lambda r: r.mean) for n in {r.noise: None for r in filters}]
+    others = [r for r in results if not r.method.startswith("filter:")]
+    inputs = [r for r in others if r.method == "input"]
+    return [*inputs, *(replace(r, method="best filter") for r in best), *(r for r in others if r.method != "input")]
+
+
+def _errors_against_levels(panels: list[Axes], levels: dict[str, list[Result]]) -> None:
+    """A panel for each kind of noise. Methods that were run at one level of each alone make no line and are left out;
+    those that are worse than 1.2 times the worst input are named in the legend, and do not squeeze the rest."""
+    runs = [result for shown in levels.values() for result in shown]
+    counts = {m: max(sum(r.method == m for r in shown) for shown in levels.values()) for m in {r.method for r in runs}}
+    lines = [m for m in {r.method: None for r in runs} if counts[m] == min(2, max(counts.values())) or counts[m] > 2]
+    top = 1.2 * max((r.high for r in runs if r.method == "input"), default=max(r.high for r in runs))
+    colors = dict(zip((m for m in lines if m not in STYLES), itertools.cycle(OTHER_COLORS), strict=False))
+    for axes, (kind, shown) in zip(panels, levels.items(), strict=True):
+        for method in lines:
+            points = sorted((_level(r, kind) or 0.0, r.mean, r.low, r.high) for r in shown if r.method == method)
+            if not points:
+                continue
+            level, mean, low, high = zip(*points, strict=True)
+            style = {"linewidth": 1.4} | STYLES.get(method, {"color": colors.get(method)})
+            label = f"{method} (above the plot: {min(mean):.0f} mm and more)" if min(mean) > top else method
+            axes.plot(level, mean, marker="o", label=label, **style)
+            axes.fill_between(level, low, high, alpha=0.12, color=style["color"])
+        axes.set_xticks(sorted({_level(r, kind) or 0.0 for r in shown}))
+        axes.set(xlabel=LEVEL_AXES[kind], ylim=(0, top))
+        axes.margins(x=0.1)
+        axes.grid(axis="y", color="0.92")
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("MPJPE, mm")
+
+
+def _contact(axes: Axes, results: list[Result]) -> None:
+    noises = list({r.noise: None for r in results})
+    bars: dict[str, dict[str, Result]] = {}
+    for r in results:
+        method = "best filter" if r.method.startswith("filter:") else r.method
+        best = bars.setdefault(method, {}).setdefault(r.noise, r)
+        if r.mean > best.mean:
+            bars[method][r.noise] = r
+    width = 0.8 / len(bars)
+    for i, (method, found) in enumerate(bars.items()):
+        places = [noises.index(noise) + (i + 0.5) * width - 0.4 for noise in found]
+        error = [[r.mean - r.low for r in found.values()], [r.high - r.mean for r in found.values()]]
+        axes.bar(places, [r.mean for r in found.values()], width, yerr=error, label=method, ecolor="grey")
+    axes.set_xticks(range(len(noises)), noises, rotation=30, ha="right")
+
+
+def _reliability(axes: Axes, results: list[Result]) -> None:
+    axes.plot([0, 100], [0, 100], color="grey", linestyle=":", label="calibrated")
+    for method, noise in {(r.method, r.noise): None for r in results}:
+        share = {r.metric: r.mean for r in results if (r.method, r.noise) == (method, noise)}
+        axes.plot(LEVELS, [share[f"inside_{level}"] for level in LEVELS], marker=".", label=f"{method} {noise}")
+
+
+def _save(figure: plt.Figure, axes: Axes, path: Path) -> Path:
+    axes.legend(fontsize="small")
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+    return path

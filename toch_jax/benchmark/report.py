@@ -1,0 +1,72 @@
+"""What a benchmark found: means over clips with their uncertainty, as records."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import bootstrap
+
+from toch_jax.metrics.definitions import METRICS
+
+
+@dataclass(frozen=True)
+class Result:
+    """One metric of one method under one noise."""
+
+    dataset: str
+    noise: str
+    method: str
+    metric: str
+    unit: str
+    mean: float
+    low: float
+    high: float
+    """`low` to `high`: the 95 % interval of the mean, by bootstrap over clips."""
+    clips: int
+    """Clips on which the metric is defined (contact is not, where the true hand never touches)."""
+
+
+Table = dict[str, dict[str, dict[str, float]]]
+"""Clip, method, metric: value; metrics that are not defined are not there."""
+
+
+def summarise(dataset: str, noise: str, table: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[Result]:
+    """Means over clips, for each method and metric."""
+    methods = {method: None for clip in table.values() for method in clip}
+    results = []
+    for method in methods:
+        rows = [clip[method] for clip in table.values() if method in clip]
+        columns = {metric: np.array([row[metric] for row in rows if metric in row]) for metric in METRICS}
+        values = {metric: column for metric, column in columns.items() if column.size}
+        # metrics of equally many clips are resampled together: it is the resampling that takes the time
+        found: dict[str, tuple[float, float, float]] = {}
+        for count in {len(each) for each in values.values()}:
+            alike = {metric: each for metric, each in values.items() if len(each) == count}
+            found |= dict(zip(alike, means_and_intervals(np.stack(list(alike.values()))), strict=True))
+        results += [
+            Result(dataset, noise, method, metric, METRICS[metric].unit, *found[metric], len(each))
+            for metric, each in values.items()
+        ]
+    return results
+
+
+def means_and_intervals(values: Float[np.ndarray, "metrics clips"]) -> list[tuple[float, float, float]]:
+    """Each row's mean and its 95 % percentile-bootstrap interval, in the row's unit; the same values give the same."""
+    means = values.mean(axis=1)
+    low, high = means, means
+    if values.shape[1] > 1:
+        varied = np.ptp(values, axis=1) > 0
+        drawn = bootstrap((values,), np.mean, axis=1, n_resamples=2000, method="percentile", rng=0)
+        low, high = (np.where(varied, end, means) for end in drawn.confidence_interval)
+    return [(float(a), float(b), float(c)) for a, b, c in zip(means, low, high, strict=True)]
+
+
+def write_whole(path: Path, text: str) -> None:
+    """So that a reader, or a run that goes on after a kill, never finds half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)

@@ -1,0 +1,288 @@
+"""A method's answer against the truth of a clean clip: one number for each metric of `definitions.METRICS`."""
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from toch_jax.field.contact_field import contact_field
+from toch_jax.field.types import ContactField
+from toch_jax.hand.files import load_hand
+from toch_jax.hand.mesh import close_surface
+from toch_jax.hand.model import HandModel, Side
+from toch_jax.metrics import arctic
+from toch_jax.metrics import joints as error
+from toch_jax.metrics.calibration import LEVELS, inside_interval
+from toch_jax.metrics.clip import Touch, in_part, sequence_parts, shared_volumes_cm3, spread, touch
+from toch_jax.metrics.contact import (
+    CONTACT_DISTANCE_M,
+    Part,
+    contact_f1,
+    contact_iou,
+    samples_near_hand,
+    signed_distances,
+)
+from toch_jax.metrics.definitions import AUC_M, CONTACT_FRAMES, PCK_M, VOLUME_FRAMES
+from toch_jax.metrics.hands import hands_depth_mm
+from toch_jax.metrics.motion import (
+    acceleration_error_m_s2,
+    acceleration_error_mm_frame2,
+    hand_object_motion_mm2,
+    jerk_m_s3,
+)
+from toch_jax.metrics.pose import PosedHand, pose_hands
+from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.object.motion import samples_in_frame, to_world
+from toch_jax.pipeline import sequence_object
+from toch_jax.sequence.types import Sequence
+
+Scores = dict[str, float]
+"""Metric: value; metrics that are not defined for the clip or the method are not there."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a method made of a tracked clip."""
+
+    hands: list[PosedHand]
+    object_motion: ObjectMotion
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """How one hand meets the object on the chosen frames."""
+
+    touch: Touch
+    volumes_cm3: Float[np.ndarray, "S"]
+    """On some of the frames in which the true hand is in contact."""
+    volumes_are_exact: bool
+    field: ContactField
+    near: Bool[np.ndarray, "T N"]
+    """Samples of the object that have the hand near them."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is computed once for a clean clip."""
+
+    clean: Sequence
+    hands: list[PosedHand]
+    object: ObjectModel
+    parts: list[Part]
+    frames: np.ndarray
+    """Where contact is measured: at most CONTACT_FRAMES of them."""
+    meetings: list[Meeting]
+    touching: list[Bool[np.ndarray, "P T V"]]
+    """For each hand, which vertices lie within 5 mm of which part, in all frames."""
+    pairs: list[arctic.Pairs]
+    """For each hand, which of its vertices touch which of the object's."""
+    holds: list[list[arctic.Hold]]
+
+    @property
+    def motion(self) -> ObjectMotion:
+        return self.clean.object_motion
+
+
+def answer_of(sequence: Sequence) -> Answer:
+    """The hands of a sequence with parameters, skinned."""
+    name = sequence.hand_model or "open"
+    models = {side: hand_model(name, side) for side in sequence.hand_side}
+    return Answer(pose_hands(sequence, models), sequence.object_motion)
+
+
+@cache
+def hand_model(name: str, side: Side) -> HandModel:
+    """`load_hand`, once."""
+    return load_hand(name, side)
+
+
+def prepare(clean: Sequence) -> Truth:
+    """The truth of a clean clip."""
+    frames = np.unique(np.linspace(0, clean.n_frames - 1, CONTACT_FRAMES).round().astype(int))
+    hands, parts = answer_of(clean).hands, sequence_parts(clean)
+    truth = Truth(clean, hands, sequence_object(clean).without_mesh(), parts, frames, [], [], [], [])
+    pairs = [
+        arctic.touching_pairs(
+            [_skin_in_part(clean.object_motion, p, hand)[:, : _n_own(clean)] for p in range(len(parts))], parts
+        )
+        for hand in hands
+    ]
+    return replace(
+        truth,
+        meetings=[_meet(truth, clean.object_motion, i, hand) for i, hand in enumerate(hands)],
+        touching=[
+            np.stack(
+                [
+                    signed_distances(_skin_in_part(clean.object_motion, p, hand), part) <= CONTACT_DISTANCE_M
+                    for p, part in enumerate(parts)
+                ]
+            )
+            for hand in hands
+        ],
+        pairs=pairs,
+        holds=[arctic.holds(each, parts, clean.object_motion) for each in pairs],
+    )
+
+
+def score(truth: Truth, answer: Answer, seen: Bool[np.ndarray, "H T"] | None = None) -> Scores:
+    """The metrics of `definitions.METRICS`, means over the clip's hands; all hands have joints and a closed mesh.
+
+    Every frame counts, those that the tracker lost (not `seen`) too. Depth and volume are means over the frames in
+    which the true hand is in contact, so that a hand that flees the object gains nothing by having fewer to count.
+    """
+    rows: list[Scores] = []
+    for i, (hand, true) in enumerate(zip(answer.hands, truth.hands, strict=True)):
+        lost = np.zeros(truth.clean.n_frames, bool) if seen is None else ~seen[i]
+        row = _places(truth, answer, hand, true, lost) | _motion(truth, answer, i, hand, true)
+        row |= _contact(truth.meetings[i], _meet(truth, answer.object_motion, i, hand))
+        if hand.sigma is not None:
+            off = _there(hand.joints) - _there(true.joints)
+            row |= {f"inside_{level}": 100 * inside_interval(off, hand.sigma, level) for level in LEVELS}
+        rows.append({metric: value for metric, value in row.items() if np.isfinite(value)})
+    if len(rows) > 1:
+        rows += [{f"mpjpe_{side}": row["mpjpe"]} for side, row in zip(truth.clean.hand_side, rows, strict=True)]
+        rows.append({"hands_depth": float(hands_depth_mm([_at_frames(h, truth.frames) for h in answer.hands]).mean())})
+    metrics = {metric: None for row in rows for metric in row}
+    means = {metric: float(np.mean([row[metric] for row in rows if metric in row])) for metric in metrics}
+    return means | {metric: value for metric, value in _together(truth, answer).items() if np.isfinite(value)}
+
+
+def _together(truth: Truth, answer: Answer) -> Scores:
+    """What is not of one hand: where the hands are from each other and the object, and the object itself."""
+    sides = truth.clean.hand_side
+    wrists, true_wrists = (
+        {side: _there(hand.joints)[:, 0] for side, hand in zip(sides, hands, strict=True)}
+        for hands in (answer.hands, truth.hands)
+    )
+    scores: Scores = {}
+    if "right" in wrists and "left" in wrists:
+        scores["mrrpe_rl"] = arctic.relative_root_mm(
+            wrists["right"], wrists["left"], true_wrists["right"], true_wrists["left"]
+        )
+    roots = [arctic.object_root(truth.parts, motion) for motion in (answer.object_motion, truth.motion)]
+    if "right" in wrists:
+        scores["mrrpe_ro"] = arctic.relative_root_mm(wrists["right"], roots[0], true_wrists["right"], roots[1])
+    if answer.object_motion is not truth.motion and not _same(answer.object_motion, truth.motion):
+        scores["aae"] = arctic.articulation_error_deg(answer.object_motion, truth.motion)
+        scores["success_rate"] = 100 * arctic.success_rate(truth.parts, answer.object_motion, truth.motion)
+    return scores
+
+
+def _same(one: ObjectMotion, other: ObjectMotion) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True))
+
+
+def _n_own(clean: Sequence) -> int:
+    """Vertices of the hand's own: not the one that closes the wrist."""
+    return int(hand_model(clean.hand_model or "open", "right").v_template.shape[0])
+
+
+def _at_frames(hand: PosedHand, frames: np.ndarray) -> PosedHand:
+    """The skin alone, there in all of these frames."""
+    return PosedHand(None, _there(hand.vertices)[frames], hand.faces, np.ones(len(frames), dtype=bool))
+
+
+def _places(truth: Truth, answer: Answer, hand: PosedHand, true: PosedHand, lost: Bool[np.ndarray, "T"]) -> Scores:
+    mine, right = _there(hand.joints), _there(true.joints)
+    own = _n_own(truth.clean)
+    corners = [_box_corners(truth.parts, motion) for motion in (answer.object_motion, truth.motion)]
+    return {
+        "mpjpe": error.mpjpe_mm(mine, right),
+        "mpjpe_missing": error.mpjpe_mm(mine[lost], right[lost]) if lost.any() else np.nan,
+        "mpjpe_root": error.root_relative_mpjpe_mm(mine, right),
+        "mpjpe_object": error.object_aligned_mpjpe_mm(mine, right, *(box.mean(axis=1) for box in corners)),
+        "mpjpe_pa": error.procrustes_mpjpe_mm(mine, right),
+        "mpjpe_pa_scale": error.procrustes_mpjpe_mm(mine, right, scale=True),
+        "mpvpe": error.mpjpe_mm(_there(hand.vertices)[:, :own], _there(true.vertices)[:, :own]),
+        "mpcpe": error.mpjpe_mm(*corners),
+        "pck": 100 * error.pck(mine, right, PCK_M),
+        "auc": 100 * error.auc(mine, right, AUC_M),
+    }
+
+
+def _motion(truth: Truth, answer: Answer, i: int, hand: PosedHand, true: PosedHand) -> Scores:
+    mine, right, fps = _there(hand.joints), _there(true.joints), truth.clean.fps
+    local = [_skin_in_part(answer.object_motion, part, hand) for part in range(len(truth.parts))]
+    own = _n_own(truth.clean)
+    skin, true_skin = (_there(each.vertices)[:, :own] for each in (hand, true))
+    wrist, true_wrist = mine[:, :1], right[:, :1]
+    return {
+        "arctic_cdev": arctic.contact_deviation_mm(skin, truth.pairs[i], truth.parts, answer.object_motion),
+        "arctic_mdev": arctic.motion_deviation_mm(skin, truth.holds[i], truth.parts, answer.object_motion),
+        "arctic_acc": acceleration_error_m_s2(skin - wrist, true_skin - true_wrist, fps),
+        "acceleration_error": acceleration_error_m_s2(mine, right, fps),
+        "acceleration_error_root": acceleration_error_m_s2(mine, right, fps, root=0),
+        "acceleration_error_frame": acceleration_error_mm_frame2(mine, right),
+        "jitter": jerk_m_s3(mine, fps),
+        "hand_object_motion": hand_object_motion_mm2(
+            np.concatenate(local, axis=1), np.concatenate(truth.touching[i], axis=1)
+        ),
+    }
+
+
+def _contact(true: Meeting, mine: Meeting) -> Scores:
+    held = true.touch.contact
+    volumes = mine.volumes_cm3
+    return {
+        "penetration_depth": float(mine.touch.depth_mm[held].mean()) if held.any() else np.nan,
+        "intersection_volume": float(volumes.mean()) if volumes.size else np.nan,
+        "volume_exact": 100.0 * mine.volumes_are_exact if volumes.size else np.nan,
+        "contact_iou": 100 * contact_iou(mine.field, true.field),
+        "contact_f1": 100 * contact_f1(mine.near, true.near),
+        "contact_ratio": 100 * float(mine.touch.contact.mean()),
+        "contact_ratio_error": 100 * float((mine.touch.contact != held).mean()),
+    }
+
+
+def _meet(truth: Truth, motion: ObjectMotion, i: int, hand: PosedHand) -> Meeting:
+    skin, frames, side = _there(hand.vertices), truth.frames, truth.clean.hand_side[i]
+    seen, here = _at(motion, frames), _at_frames(hand, frames)
+    met = touch(seen, truth.parts, here)
+    true_contact = truth.meetings[i].touch.contact if truth.meetings else met.contact
+    some = spread(np.flatnonzero(true_contact), VOLUME_FRAMES)
+    volumes, touching = np.zeros(len(some)), met.contact[some]
+    # what does not touch shares nothing
+    volumes[touching], exact = shared_volumes_cm3(seen, truth.parts, here, some[touching])
+    # padded to one length, so that the field is compiled once for clips of all lengths
+    padded = np.pad(frames, (0, CONTACT_FRAMES - len(frames)), mode="edge")
+    model = hand_model(truth.clean.hand_model or "open", side)
+    canonical, faces = close_surface(model, model.v_template), jnp.asarray(hand.faces)
+    field = contact_field(jnp.asarray(skin[padded]), faces, canonical, truth.object, _at(motion, padded))
+    samples = np.asarray(_samples_in_world(truth.object, _at(motion, padded))[0])[: len(frames)]
+    near = samples_near_hand(samples, skin[frames], _there(hand.faces))
+    return Meeting(met, volumes, exact, jax.tree.map(lambda leaf: leaf[: len(frames)], field), near)
+
+
+def _at(motion: ObjectMotion, frames: np.ndarray) -> ObjectMotion:
+    return _take(motion, jnp.asarray(frames))
+
+
+@jax.jit
+def _take(motion: ObjectMotion, frames: Int[Array, "S"]) -> ObjectMotion:
+    return ObjectMotion(motion.rotation[:, frames], motion.translation[:, frames])
+
+
+_in_world = jax.jit(to_world)
+_samples_in_world = jax.jit(samples_in_frame)
+
+
+def _skin_in_part(motion: ObjectMotion, part: int, hand: PosedHand) -> Float[np.ndarray, "T V 3"]:
+    return np.asarray(in_part(motion, part, jnp.asarray(_there(hand.vertices))))
+
+
+def _box_corners(parts: list[Part], motion: ObjectMotion) -> Float[np.ndarray, "T C 3"]:
+    """In the world, of each part's box in its own frame."""
+    corners = []
+    for i, part in enumerate(parts):
+        ends = np.stack([part.vertices.min(axis=0), part.vertices.max(axis=0)]).astype(np.float32)
+        box = np.stack(np.meshgrid(*ends.T, indexing="ij"), axis=-1).reshape(1, 8, 3)
+        corners.append(np.asarray(_in_world(motion, i, jnp.asarray(box))))
+    return np.concatenate(corners, axis=1)
+
+
+def _there(values: np.ndarray | None) -> np.ndarray:
+    assert values is not None, "the benchmark's hands have joints and a mesh"
+    return values

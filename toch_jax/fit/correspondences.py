@@ -1,0 +1,75 @@
+"""From a denoised field to points of the skin and where they should be."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from toch_jax.base.arrays import put
+from toch_jax.denoiser.window import JointEstimate
+from toch_jax.field.types import FieldEstimate
+from toch_jax.hand.mesh import closest_on_canonical
+from toch_jax.hand.model import HandModel
+from toch_jax.solver.problem import JointTerm, SurfaceTerm
+
+
+def field_term(
+    model: HandModel,
+    estimate: FieldEstimate,
+    points: Float[Array, "T N 3"],
+    normals: Float[Array, "T N 3"],
+    strength: float | Float[Array, ""],
+    count: int,
+) -> SurfaceTerm:
+    """The `count` surest samples of each frame as data: the skin at the correspondence is at point + distance normal.
+
+    `points` and `normals` are the object's samples in the fit's frame. The errors of one frame's samples go together
+    (they share the network's view of that frame): all count for `strength` independent ones. Correspondences on the cap
+    that closes an open wrist have weight 0: no skin is there.
+    """
+    correspondence, target, normal, weight_along, weight_across = _surest(estimate, points, normals, strength, count)
+    face, barycentric, on_skin = closest_on_canonical(model, correspondence)
+    return SurfaceTerm(face, barycentric, target, normal, on_skin * weight_along, on_skin * weight_across)
+
+
+@partial(jax.jit, static_argnames="count")
+def _surest(
+    estimate: FieldEstimate,
+    points: Float[Array, "T N 3"],
+    normals: Float[Array, "T N 3"],
+    strength: float | Float[Array, ""],
+    count: int,
+) -> tuple[
+    Float[Array, "T M 3"], Float[Array, "T M 3"], Float[Array, "T M 3"], Float[Array, "T M"], Float[Array, "T M"]
+]:
+    """Of the samples that count: correspondence, target, normal, and the weights along and across."""
+    sure = jax.nn.sigmoid(estimate.mask_logit)
+    spread = estimate.distance_sigma**2 + 2 * estimate.correspondence_sigma**2
+    _, chosen = jax.lax.top_k(sure / spread, min(count, points.shape[1]))
+
+    def pick(values: Float[Array, "T N *rest"]) -> Float[Array, "T M *rest"]:
+        return jnp.take_along_axis(values, chosen.reshape(chosen.shape + (1,) * (values.ndim - 2)), axis=1)
+
+    sure, normal = pick(sure), pick(normals)
+    share = sure * jnp.minimum(1.0, strength / jnp.maximum(sure.sum(axis=1, keepdims=True), 1e-6))
+    target = pick(points) + pick(estimate.distance)[..., None] * normal
+    along, across = share / pick(estimate.distance_sigma) ** 2, share / pick(estimate.correspondence_sigma) ** 2
+    return pick(estimate.correspondence), target, normal, along, across
+
+
+def weighted(
+    surface: SurfaceTerm, joints: JointTerm | None, share: Float[Array, "T"]
+) -> tuple[SurfaceTerm, JointTerm | None]:
+    """The denoiser's terms, each frame's weights multiplied by its share."""
+    by_frame = np.asarray(share)[:, None]
+    along, across = by_frame * np.asarray(surface.weight_along), by_frame * np.asarray(surface.weight_across)
+    surface = surface.replace(weight_along=put(along), weight_across=put(across))
+    return surface, None if joints is None else joints.replace(weight=put(by_frame * np.asarray(joints.weight)))
+
+
+@jax.jit
+def joint_term(estimate: JointEstimate, strength: float | Float[Array, ""]) -> JointTerm:
+    """The denoiser's joints as data; a frame's errors go together, so its joints count for `strength` of them."""
+    return JointTerm(target=estimate.joints, weight=strength / 21 / estimate.sigma**2)

@@ -1,0 +1,139 @@
+"""Points of someone else's hand tied to the skin of ours, so that they follow wherever ours goes.
+
+A point is given by a place on the skin and an offset in the frame of the posed face there, both constant in time: that
+smooths what a tracker's points shake against a steady hand, and keeps what is the other hand's own form.
+"""
+
+from typing import Any
+
+import igl
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jaxtyping import Array, Bool, Float, Int
+
+from toch_jax.base.arrays import put
+from toch_jax.hand.model import HandModel, HandParams, skin_frames
+
+MOST_FRAMES = 32
+"""A place on the skin is the median over this many frames of the nearest one."""
+
+AnyArray = np.ndarray | Array
+
+
+class Binding(struct.PyTreeNode):
+    """K points on or near the skin. Faces are the model's; offsets are metres."""
+
+    face: Int[AnyArray, "K"]
+    barycentric: Float[AnyArray, "K 3"]
+    offset: Float[AnyArray, "K 3"]
+    """Along the face's first edge, across it, and along its normal."""
+
+
+class SkinPlace(struct.PyTreeNode):
+    """The nearest point of a posed skin to each of K points."""
+
+    face: Int[np.ndarray, "T K"]
+    barycentric: Float[np.ndarray, "T K 3"]
+    normal: Float[np.ndarray, "T K 3"]
+    """Of the face, outward."""
+    point: Float[np.ndarray, "T K 3"]
+    distance: Float[np.ndarray, "T K"]
+
+
+def posed_skin(model: HandModel, params: HandParams) -> Float[np.ndarray, "T V 3"]:
+    """Vertices of each frame; betas are (S,) or (T, S)."""
+    betas = jnp.broadcast_to(params.betas, (len(params.pose), params.betas.shape[-1]))
+    return np.asarray(skin_frames(model, params.replace(betas=betas))[0])
+
+
+def nearest_on_skin(
+    model: HandModel, skin: Float[np.ndarray, "T V 3"], points: Float[np.ndarray, "T K 3"]
+) -> SkinPlace:
+    """Where on the skin of each frame its points are nearest to."""
+    faces = np.asarray(model.faces, np.int64)
+    found = [_nearest(faces, *frame) for frame in zip(skin, points, strict=True)]
+    return SkinPlace(*(np.stack(each) for each in zip(*found, strict=True)))
+
+
+def _nearest(
+    faces: Int[np.ndarray, "F 3"], skin: Float[np.ndarray, "V 3"], points: Float[np.ndarray, "K 3"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    squared, face, nearest = igl.point_mesh_squared_distance(points.astype(np.float64), skin.astype(np.float64), faces)
+    corners = np.moveaxis(skin[faces[face]], 1, 0).astype(np.float64)
+    barycentric = igl.barycentric_coordinates(nearest, *(np.ascontiguousarray(corner) for corner in corners))
+    normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
+    values = (barycentric, _unit(normal), nearest, np.sqrt(squared))
+    return face.astype(np.int32), *(value.astype(np.float32) for value in values)
+
+
+def settled_places(
+    model: HandModel, skin: Float[np.ndarray, "T V 3"], points: Float[np.ndarray, "T K 3"]
+) -> tuple[Int[np.ndarray, "K"], Float[np.ndarray, "K 3"]]:
+    """One place on the skin (face, barycentric) for each point: the median over the frames of where it is nearest to.
+
+    The median stands against frames in which another finger's skin is nearer.
+    """
+    place = nearest_on_skin(model, skin, points)
+    rest = np.asarray(model.v_template)
+    at_rest = np.einsum("tkc,tkca->tka", place.barycentric, rest[np.asarray(model.faces)[place.face]])
+    settled = nearest_on_skin(model, rest[None], np.median(at_rest, axis=0)[None])
+    return settled.face[0], settled.barycentric[0]
+
+
+def bind(
+    model: HandModel, params: HandParams, points: Float[Array, "T K 3"], seen: Bool[Array, "T"] | None = None
+) -> Binding:
+    """Tie points, each the same point of a hand in every frame, to the skin of the hand that was fitted to them.
+
+    `params` has (T, ...) axes, betas (S,) or (T, S). Frames that are not `seen` are not looked at.
+    """
+    known = np.arange(len(points)) if seen is None else np.flatnonzero(np.asarray(seen))
+    skin, targets = posed_skin(model, params)[known], np.asarray(points)[known]
+    few = np.unique(np.linspace(0, len(known) - 1, MOST_FRAMES).astype(int))
+    face, barycentric = settled_places(model, skin[few], targets[few])
+    place, axes = posed_places(model, skin, face, barycentric)
+    offset = np.einsum("tkac,tka->tkc", axes, targets - place).mean(axis=0)
+    return Binding(put(face), put(barycentric), put(offset))
+
+
+def carry(model: HandModel, params: HandParams, binding: Binding) -> Float[Array, "T K 3"]:
+    """Where the bound points are on a posed hand; `params` as for `bind`."""
+    return put(bound_points(model, posed_skin(model, params), jax.tree.map(np.asarray, binding))[0])
+
+
+def bound_points(model: HandModel, skin: AnyArray, binding: Binding) -> tuple[Any, Any]:
+    """The same of the skin's vertices (T, V, 3), and the outward normals there; numpy in, numpy out, or JAX."""
+    place, axes = posed_places(model, skin, binding.face, binding.barycentric)
+    return place + skin.__array_namespace__().einsum("tkac,kc->tka", axes, binding.offset), axes[..., 2]
+
+
+def own_skin(model: HandModel) -> Binding:
+    """The model's own vertices."""
+    faces = np.asarray(model.faces)
+    corner, first = np.unique(faces, return_index=True)
+    assert len(corner) == len(model.v_template), "every vertex belongs to a face"
+    barycentric = np.eye(3, dtype=np.float32)[first % 3]
+    face = (first // 3).astype(np.int32)
+    return Binding(put(face), put(barycentric), put(np.zeros((len(face), 3)), np.float32))
+
+
+def posed_places(
+    model: HandModel,
+    skin: AnyArray,
+    face: Int[AnyArray, "K"],
+    barycentric: Float[AnyArray, "K 3"],
+) -> tuple[AnyArray, AnyArray]:
+    """Places on the posed skin (T, K, 3), and the axes of their faces there (columns, as `Binding.offset` has them)."""
+    xp = skin.__array_namespace__()
+    corners = skin[:, xp.asarray(model.faces)[face]]
+    edge = _unit(corners[:, :, 1] - corners[:, :, 0])
+    normal = _unit(xp.linalg.cross(edge, corners[:, :, 2] - corners[:, :, 0]))
+    axes = xp.stack([edge, xp.linalg.cross(normal, edge), normal], axis=-1)
+    return xp.einsum("kc,tkca->tka", barycentric, corners), axes
+
+
+def _unit(vectors: AnyArray) -> AnyArray:
+    xp = vectors.__array_namespace__()
+    return vectors / xp.maximum(xp.linalg.vector_norm(vectors, axis=-1, keepdims=True), 1e-12)

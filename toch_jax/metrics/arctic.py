@@ -1,0 +1,169 @@
+"""ARCTIC's metrics of hands and a hinged object (Fan et al. 2023; constants from zc-alexfan/arctic: src/utils).
+
+Contact is between vertices, and that of the truth: each hand vertex and its nearest object vertex.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.spatial import cKDTree
+from scipy.spatial.distance import pdist
+
+from toch_jax.metrics.contact import Part
+from toch_jax.object.model import ObjectMotion
+
+CONTACT_M = 0.003
+WINDOW = 15
+"""Frames that a contact has to last for its motion to count: half a second."""
+SUCCESS = 0.05
+"""Of the object's diameter."""
+_MM = 1e3
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What the true hand touches: for each frame and vertex of the hand the nearest vertex of the object."""
+
+    distance: Float[np.ndarray, "T V"]
+    """Metres; inf beyond CONTACT_M."""
+    part: Int[np.ndarray, "T V"]
+    vertex: Int[np.ndarray, "T V"]
+    """In its part; 0 where there is none."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A vertex of the hand that stays at a vertex of the object; frames `start` to `stop` - 1."""
+
+    start: int
+    stop: int
+    hand_vertex: int
+    part: int
+    vertex: int
+
+
+def touching_pairs(skin_in_parts: list[Float[np.ndarray, "T V 3"]], parts: list[Part]) -> Pairs:
+    """The pairs of a true hand, whose skin is given in the frame of each part."""
+    found = [
+        cKDTree(part.vertices).query(skin, distance_upper_bound=CONTACT_M)
+        for skin, part in zip(skin_in_parts, parts, strict=True)
+    ]
+    distances, vertices = (np.stack(each) for each in zip(*found, strict=True))
+    part = distances.argmin(axis=0)
+    distance, vertex = (np.take_along_axis(each, part[None], axis=0)[0] for each in (distances, vertices))
+    return Pairs(distance, part, np.where(np.isfinite(distance), vertex, 0))
+
+
+def holds(pairs: Pairs, parts: list[Part], motion: ObjectMotion) -> list[Hold]:
+    """Runs of WINDOW frames or more in which a hand vertex is in contact and does not slide.
+
+    It slides where the object's vertices that it meets are more than CONTACT_M apart on the mean, as they lie in the
+    first frame. The pair of the whole run is the vertex that it meets most. Unlike in ARCTIC's code, runs that begin
+    or end with the clip count, and the mean is over each pair of frames once.
+    """
+    first = [posed_points(part.vertices, motion, number)[0] for number, part in enumerate(parts)]
+    found = []
+    touching = pairs.distance < CONTACT_M
+    for hand_vertex in np.flatnonzero(touching.sum(axis=0) >= WINDOW).tolist():
+        edges = np.flatnonzero(np.diff(touching[:, hand_vertex].astype(int), prepend=0, append=0))
+        for start, stop in edges.reshape(-1, 2).tolist():
+            if stop - start < WINDOW:
+                continue
+            met = list(
+                zip(*(each[start:stop, hand_vertex].tolist() for each in (pairs.part, pairs.vertex)), strict=True)
+            )
+            if pdist(np.stack([first[part][vertex] for part, vertex in met])).mean() > CONTACT_M:
+                continue
+            part, vertex = max(sorted(set(met)), key=met.count)
+            found.append(Hold(start, stop, hand_vertex, part, vertex))
+    return found
+
+
+def posed_points(points: Float[np.ndarray, "K 3"], motion: ObjectMotion, part: int) -> Float[np.ndarray, "T K 3"]:
+    """Points of a part in the world."""
+    rotation, translation = (np.asarray(leaf, np.float64)[part] for leaf in (motion.rotation, motion.translation))
+    return np.einsum("tab,kb->tka", rotation, points) + translation[:, None]
+
+
+def contact_deviation_mm(
+    skin: Float[np.ndarray, "T V 3"], pairs: Pairs, parts: list[Part], motion: ObjectMotion
+) -> float:
+    """CDev: distance of the pairs that touch in truth, mean over those of a frame and then over frames; nan without."""
+    touching = pairs.distance <= CONTACT_M
+    frame, hand_vertex = np.nonzero(touching)
+    if not len(frame):
+        return float("nan")
+    apart = np.zeros(touching.shape)
+    part, vertex = pairs.part[touching], pairs.vertex[touching]
+    rotation, translation = (np.asarray(leaf, np.float64) for leaf in (motion.rotation, motion.translation))
+    for number, piece in enumerate(parts):
+        mine = part == number
+        at = frame[mine], hand_vertex[mine]
+        point = np.einsum("nab,nb->na", rotation[number, at[0]], piece.vertices[vertex[mine]])
+        apart[at] = np.linalg.norm(skin[at] - point - translation[number, at[0]], axis=-1)
+    count = touching.sum(axis=1)
+    return float((apart.sum(axis=1)[count > 0] / count[count > 0]).mean() * _MM)
+
+
+def motion_deviation_mm(
+    skin: Float[np.ndarray, "T V 3"], held: list[Hold], parts: list[Part], motion: ObjectMotion
+) -> float:
+    """MDev: how far a hand vertex moves in a frame beyond what it holds, mean over a hold and then over holds."""
+    deviations = []
+    for hold in held:
+        point = posed_points(parts[hold.part].vertices[hold.vertex][None], motion, hold.part)[:, 0]
+        apart = (skin[:, hold.hand_vertex] - point)[hold.start : hold.stop]
+        deviations.append(np.linalg.norm(np.diff(apart, axis=0), axis=-1).mean())
+    return float(np.mean(deviations) * _MM) if deviations else float("nan")
+
+
+def relative_root_mm(
+    first: Float[np.ndarray, "T 3"],
+    second: Float[np.ndarray, "T 3"],
+    true_first: Float[np.ndarray, "T 3"],
+    true_second: Float[np.ndarray, "T 3"],
+) -> float:
+    """MRRPE: mean error of the way from one root to another."""
+    return float(np.linalg.norm((second - first) - (true_second - true_first), axis=-1).mean() * _MM)
+
+
+def object_root(parts: list[Part], motion: ObjectMotion) -> Float[np.ndarray, "T 3"]:
+    """The mean of the first part's (ARCTIC's bottom's) vertices, in the world."""
+    return posed_points(parts[0].vertices.mean(axis=0)[None], motion, 0)[:, 0]
+
+
+def articulation_error_deg(motion: ObjectMotion, truth: ObjectMotion) -> float:
+    """AAE: the mean angle between the parts' turns against the first, estimated and true; nan for a rigid object."""
+    mine, true = (
+        np.einsum("tba,ptbc->ptac", rotation[0], rotation[1:])
+        for rotation in (np.asarray(each.rotation, np.float64) for each in (motion, truth))
+    )
+    if not mine.size:
+        return float("nan")
+    # |A - B| = 2 sqrt(2) sin(angle / 2): exact for small angles too
+    chord = np.linalg.norm(mine - true, axis=(-2, -1)) / np.sqrt(8)
+    return float(np.degrees(2 * np.arcsin(np.clip(chord, 0, 1))).mean())
+
+
+def success_rate(parts: list[Part], motion: ObjectMotion, truth: ObjectMotion) -> float:
+    """Share of the object's vertices within SUCCESS diameters of where they should be, roots aligned."""
+    diameter = float(pdist(_corners(np.concatenate([part.vertices for part in parts]))).max())
+    shift = object_root(parts, truth) - object_root(parts, motion)
+    near = [
+        np.linalg.norm(
+            posed_points(part.vertices, motion, number) + shift[:, None] - posed_points(part.vertices, truth, number),
+            axis=-1,
+        )
+        < SUCCESS * diameter
+        for number, part in enumerate(parts)
+    ]
+    return float(np.concatenate(near, axis=1).mean())
+
+
+def _corners(points: Float[np.ndarray, "K 3"]) -> Float[np.ndarray, "C 3"]:
+    """Points furthest out in many directions, the ends of the diameter (to a per mille) among them."""
+    steps = np.linspace(-1, 1, 13)
+    directions = np.array([d for d in itertools.product(steps, repeat=3) if max(map(abs, d)) == 1])
+    return points[np.unique((points @ directions.T).argmax(axis=0))]

@@ -1,0 +1,186 @@
+"""All the metrics of one clip, and the small table that `denoise` prints."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from toch_jax.base.arrays import put
+from toch_jax.metrics.contact import (
+    Part,
+    contact_frames,
+    intersection_volumes_cm3,
+    nearest,
+    object_parts,
+    penetration_depths_mm,
+)
+from toch_jax.metrics.hands import hands_depth_mm
+from toch_jax.metrics.joints import mpjpe_mm
+from toch_jax.metrics.motion import acceleration_error_m_s2, acceleration_m_s2
+from toch_jax.metrics.pose import PosedHand
+from toch_jax.object.model import ObjectMotion
+from toch_jax.object.motion import to_part
+from toch_jax.sequence.types import Sequence
+
+MAX_VOLUME_FRAMES = 64
+"""Booleans take some 10 ms each: of more frames in contact than this, that many are measured, evenly spread."""
+
+
+in_part = jax.jit(to_part)
+"""Compiled once for each length of clip: op by op it costs more than the measuring."""
+
+
+@dataclass(frozen=True)
+class Touch:
+    """How one hand meets the object, frame by frame; frames where the hand is not valid touch nothing."""
+
+    contact: Bool[np.ndarray, "T"]
+    depth_mm: Float[np.ndarray, "T"]
+
+
+def sequence_parts(sequence: Sequence) -> list[Part]:
+    """The parts of the sequence's object, for `touch`."""
+    return object_parts(
+        np.asarray(sequence.object_vertices), np.asarray(sequence.object_faces), np.asarray(sequence.object_vertex_part)
+    )
+
+
+def touch(motion: ObjectMotion, parts: list[Part], hand: PosedHand) -> Touch:
+    """Contact and depth (all parts of the object together); a hand without skin is measured by its joints."""
+    each = [nearest(here, part) for here, part in zip(_by_part(motion, parts, hand), parts, strict=True)]
+    closest = np.min(each, axis=0)
+    return Touch(contact_frames(closest) & hand.valid, penetration_depths_mm(closest) * hand.valid)
+
+
+def shared_volumes_cm3(
+    motion: ObjectMotion, parts: list[Part], hand: PosedHand, frames: Int[np.ndarray, "S"]
+) -> tuple[Float[np.ndarray, "S"], bool]:
+    """Volume that a hand with a mesh shares with all parts in each of these frames; whether all are exact, by mesh
+    boolean, or some by solid voxels."""
+    assert hand.faces is not None
+    each = [
+        intersection_volumes_cm3(here[frames], hand.faces, part)
+        for here, part in zip(_by_part(motion, parts, hand), parts, strict=True)
+    ]
+    return np.sum([volume for volume, _ in each], axis=0), all(exact for _, exact in each)
+
+
+def spread(frames: Int[np.ndarray, "n"], count: int) -> Int[np.ndarray, "S"]:
+    """At most `count` of the frames, evenly spread."""
+    return frames[np.linspace(0, len(frames) - 1, min(len(frames), count)).round().astype(int)]
+
+
+def _by_part(motion: ObjectMotion, parts: list[Part], hand: PosedHand) -> list[Float[np.ndarray, "T K 3"]]:
+    """The hand's points as each part sees them."""
+    return [np.asarray(in_part(motion, part, put(hand.points))) for part in range(len(parts))]
+
+
+def measure(
+    sequence: Sequence,
+    hands: list[PosedHand],
+    truth: list[PosedHand] | None = None,
+    parts: list[Part] | None = None,
+) -> dict[str, float]:
+    """The clip's metrics by name, units in the names; nan where there is nothing to measure.
+
+    Several hands: means are over all their frames, counts are summed, the maximum is the worst. Depth and volume are
+    means over the hand's own frames in contact; the depth of hands in each other, over all frames. `parts` are
+    `sequence_parts`, where the caller has them.
+    """
+    parts = sequence_parts(sequence) if parts is None else parts
+    touches = [touch(hand.motion_in(sequence), parts, hand) for hand in hands]
+    volumes = [
+        shared_volumes_cm3(
+            hand.motion_in(sequence), parts, hand, spread(np.flatnonzero(met.contact), MAX_VOLUME_FRAMES)
+        )
+        for hand, met in zip(hands, touches, strict=True)
+        if hand.faces is not None
+    ]
+    between = hands_depth_mm(hands)
+    contact = np.concatenate([t.contact for t in touches])
+    depth = np.concatenate([t.depth_mm for t in touches])
+    metrics = {
+        "penetration_depth_mean_mm": _mean(depth[contact]),
+        "penetration_depth_max_mm": float(depth.max(initial=0.0)),
+        "intersection_volume_cm3": _mean(np.concatenate([volume for volume, _ in volumes] or [np.zeros(0)])),
+        "intersection_volume_is_exact": float(len(volumes) == len(hands) and all(exact for _, exact in volumes)),
+        "hands_depth_mean_mm": _mean(between),
+        "hands_depth_max_mm": float(np.fmax.reduce(between)),
+        "contact_frames": float(contact.sum()),
+        "frames": float(sum(hand.valid.sum() for hand in hands)),
+        "acceleration_m_s2": _mean(
+            [acceleration_m_s2(hand.joints, sequence.fps, hand.valid) for hand in hands if hand.joints is not None]
+        ),
+    }
+    pairs = list(zip(hands, truth, strict=True)) if truth is not None else []
+    joints = [
+        (h.joints, t.joints, h.valid & t.valid) for h, t in pairs if h.joints is not None and t.joints is not None
+    ]
+    skins = [
+        (h.vertices, t.vertices, h.valid & t.valid)
+        for h, t in pairs
+        if h.vertices is not None and t.vertices is not None and h.vertices.shape == t.vertices.shape
+    ]
+    metrics["mpjpe_mm"] = _mean([mpjpe_mm(mine[ok], true[ok]) for mine, true, ok in joints if ok.any()])
+    metrics["mpvpe_mm"] = _mean([mpjpe_mm(mine[ok], true[ok]) for mine, true, ok in skins if ok.any()])
+    metrics["acceleration_error_m_s2"] = _mean(
+        [acceleration_error_m_s2(mine, true, sequence.fps, ok) for mine, true, ok in joints]
+    )
+    return metrics
+
+
+def _mean(values: list[float] | Float[np.ndarray, "n"]) -> float:
+    """Without nan; nan of nothing."""
+    kept = np.asarray(values)[~np.isnan(values)]
+    return float(kept.mean()) if kept.size else float("nan")
+
+
+def summed_up(clips: list[dict[str, float]]) -> dict[str, float]:
+    """The metrics of several clips (`measure`) as one: counts are summed, worst values the worst of all, else means.
+
+    nan is left out; nan if there is nothing else.
+    """
+
+    def one(name: str) -> float:
+        values = np.array([metrics[name] for metrics in clips])
+        if name in ("contact_frames", "frames"):
+            return float(values.sum())
+        return float(np.fmax.reduce(values)) if "_max_" in name else _mean(values)
+
+    return {name: one(name) for name in clips[0]}
+
+
+TABLE = {
+    "penetration_depth_mean_mm": "penetration depth, mean in contact (mm)",
+    "penetration_depth_max_mm": "penetration depth, worst (mm)",
+    "intersection_volume_cm3": "intersection volume, mean in contact (cm3)",
+    "hands_depth_mean_mm": "depth of one hand in another, mean (mm)",
+    "hands_depth_max_mm": "depth of one hand in another, worst (mm)",
+    "contact_frames": "frames in contact",
+    "acceleration_m_s2": "acceleration of the joints, mean (m/s2)",
+    "mpjpe_mm": "joint error, MPJPE (mm)",
+    "mpvpe_mm": "vertex error, MPVPE (mm)",
+}
+
+
+def metrics_table(columns: Mapping[str, dict[str, float]]) -> str:
+    """The metrics (`measure`) of versions of a clip's hands, a column for each; what no column has is left out."""
+
+    def cell(metrics: dict[str, float], name: str) -> str:
+        if np.isnan(metrics[name]):
+            return "-"
+        return f"{metrics[name]:.0f} of {metrics['frames']:.0f}" if name == "contact_frames" else f"{metrics[name]:.2f}"
+
+    rows = [
+        [label, *(cell(metrics, name) for metrics in columns.values())]
+        for name, label in TABLE.items()
+        if not all(np.isnan(metrics[name]) for metrics in columns.values())
+    ]
+    rows.insert(0, ["", *columns])
+    label, *widths = (max(map(len, column)) for column in zip(*rows, strict=True))
+    return "\n".join(
+        "  ".join([f"{row[0]:<{label}}", *(f"{value:>{width}}" for value, width in zip(row[1:], widths, strict=True))])
+        for row in rows
+    )

@@ -1,0 +1,25 @@
+"""How hands meet each other."""
+
+import itertools
+
+import numpy as np
+from jaxtyping import Float
+
+from toch_jax.metrics.contact import Part, signed_distances
+from toch_jax.metrics.pose import PosedHand
+
+
+def hands_depth_mm(hands: list[PosedHand]) -> Float[np.ndarray, "T"]:
+    """Per frame, how deep the deepest point of a hand lies inside another; 0 where they are apart.
+
+    nan where there are no two valid hands, the one deep in the other's closed skin.
+    """
+    deepest = np.full(len(hands[0].valid), np.nan)
+    for mine, other in itertools.permutations(hands, 2):
+        if other.faces is None:
+            continue
+        for frame in np.flatnonzero(mine.valid & other.valid):
+            skin = Part(other.points[frame].astype(np.float64), other.faces.astype(np.int64), None, None)
+            depth = -1e3 * signed_distances(mine.points[frame], skin).min()
+            deepest[frame] = np.fmax(deepest[frame], max(depth, 0.0))
+    return deepest

@@ -1,0 +1,215 @@
+"""What trackers do to a hand, as named random perturbations of its parameters."""
+
+import dataclasses
+import inspect
+import math
+import re
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import jaxlie
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+from toch_jax.base.errors import bad_input
+from toch_jax.hand.model import HandModel, HandParams
+
+# Toch's noise on the pose: so many of the strongest directions of pose space (Zhou et al. 2022, released code).
+N_POSE_DIRECTIONS = 24
+BETA = (8.0, 2.0)
+"""Of GRAB (Beta) in GeneOH Diffusion (Liu and Yi 2024, released code): never negative, 0.8 on average."""
+DRIFT_MEMORY = 0.95
+MEAN_RUN = 5.0
+"""Frames that a gap or a burst of outliers lasts on average."""
+
+Perturbed = tuple[HandParams, Bool[Array, "T"]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Perturbation:
+    """A kind of REGISTRY and its sizes. `parse_perturbation(p.name) == p`."""
+
+    kind: str
+    sizes: tuple[float, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}({','.join(f'{size:g}' for size in self.sizes)})"
+
+    def __call__(self, key: PRNGKeyArray, model: HandModel, params: HandParams) -> Perturbed:
+        """The perturbed parameters of one hand, (T, ...), and in which of the T frames the tracker still sees it."""
+        return REGISTRY[self.kind](key, model, params, *self.sizes)
+
+
+def parse_perturbation(text: str) -> Perturbation:
+    """From "T(0.01)", "B(0.01,0.3)", "missing(0.2)" and the like. Raises InputError."""
+    expected = "one of " + ", ".join(f"{kind}({','.join(_size_names(kind))})" for kind in REGISTRY)
+    match = re.fullmatch(r"\s*(\w+)\(([^()]*)\)\s*", text)
+    if match is None or match[1] not in REGISTRY:
+        raise bad_input("perturbation", text, expected, "something else")
+    kind = match[1]
+    try:
+        sizes = tuple(float(size) for size in match[2].split(","))
+        bound = inspect.signature(REGISTRY[kind]).bind(None, None, None, *sizes)
+    except (ValueError, TypeError) as error:
+        raise bad_input("perturbation", text, expected, f"sizes ({match[2]})") from error
+    if not all(0 <= size < math.inf for size in sizes) or bound.arguments.get("share", 0) >= 1:
+        raise bad_input("perturbation", text, "sizes of 0 or more (a share of frames under 1)", f"({match[2]})")
+    return Perturbation(kind, sizes)
+
+
+def _size_names(kind: str) -> list[str]:
+    parameters = list(inspect.signature(REGISTRY[kind]).parameters.values())[3:]
+    return [p.name if p.default is p.empty else f"[{p.name}]" for p in parameters]
+
+
+def translation_noise(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float) -> Perturbed:
+    """T: each frame's translation on its own, normal with deviation `metres` along each axis."""
+    return _moved(params, metres * jax.random.normal(key, params.transl.shape))
+
+
+def pose_noise(key: PRNGKeyArray, model: HandModel, params: HandParams, pose: float, turn: float = 0.0) -> Perturbed:
+    """R: each frame's pose on its own, along the 24 strongest directions of pose space; and the wrist by `turn` rad."""
+    pose_key, turn_key = jax.random.split(key)
+    bent = _bent(model, params, pose * jax.random.normal(pose_key, (params.pose.shape[0], N_POSE_DIRECTIONS)))
+    return _seen(_turned(bent, turn * jax.random.normal(turn_key, params.global_orient.shape)))
+
+
+def angle_noise(key: PRNGKeyArray, model: HandModel, params: HandParams, radians: float) -> Perturbed:
+    """A: each coordinate of each joint's axis-angle on its own, frame by frame."""
+    return _seen(params.replace(pose=params.pose + radians * jax.random.normal(key, params.pose.shape)))
+
+
+def turn_noise(key: PRNGKeyArray, model: HandModel, params: HandParams, radians: float) -> Perturbed:
+    """G: the whole hand turned about its wrist, frame by frame, normal along each axis of the wrist's own frame."""
+    return _seen(_turned(params, radians * jax.random.normal(key, params.global_orient.shape)))
+
+
+def both_noises(
+    key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float, pose: float, turn: float = 0.0
+) -> Perturbed:
+    """B: T and R together."""
+    translation_key, pose_key = jax.random.split(key)
+    moved, _ = translation_noise(translation_key, model, params, metres)
+    return pose_noise(pose_key, model, moved, pose, turn)
+
+
+def beta_bias(
+    key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float, pose: float, turn: float
+) -> Perturbed:
+    """GeneOH's biased noise: Beta(8,2) times `pose` on each of the 24 coefficients and times `turn` (radians) on each
+    axis of the wrist, drawn anew in each frame; on the translation T.
+    """
+    translation_key, pose_key, turn_key = jax.random.split(key, 3)
+    moved, _ = translation_noise(translation_key, model, params, metres)
+    bent = _bent(model, moved, pose * jax.random.beta(pose_key, *BETA, (params.pose.shape[0], N_POSE_DIRECTIONS)))
+    return _seen(_turned(bent, turn * jax.random.beta(turn_key, *BETA, params.global_orient.shape)))
+
+
+def constant_bias(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float) -> Perturbed:
+    """One offset for the whole clip, normal with deviation `metres` along each axis: a camera that is off."""
+    return _moved(params, metres * jax.random.normal(key, (3,)))
+
+
+def slow_drift(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float) -> Perturbed:
+    """An offset that wanders: AR(1) with memory 0.95 a frame, in each frame normal with deviation `metres`."""
+    noise = jax.random.normal(key, params.transl.shape)
+
+    def step(offset: Float[Array, "3"], fresh: Float[Array, "3"]) -> tuple[Float[Array, "3"], Float[Array, "3"]]:
+        offset = DRIFT_MEMORY * offset + math.sqrt(1 - DRIFT_MEMORY**2) * fresh
+        return offset, offset
+
+    _, offsets = jax.lax.scan(step, noise[0], noise[1:])
+    return _moved(params, metres * jnp.concatenate([noise[:1], offsets]))
+
+
+def missing_frames(
+    key: PRNGKeyArray, model: HandModel, params: HandParams, share: float, metres: float = 0.0
+) -> Perturbed:
+    """A `share` of the frames is lost, in gaps of 5 frames on average; each repeats the last frame seen before it.
+
+    At least one frame stays. On the frames that are seen lies T(`metres`).
+    """
+    gap_key, translation_key = jax.random.split(key)
+    params, _ = translation_noise(translation_key, model, params, metres)
+    n_frames = params.transl.shape[0]
+    lost = _runs(gap_key, n_frames, share)
+    valid = (~lost).at[0].set(~lost[0] | lost.all())
+    frames = jnp.arange(n_frames)
+    last_seen = jax.lax.cummax(jnp.where(valid, frames, -1))
+    source = jnp.where(last_seen < 0, jnp.argmax(valid), last_seen)
+    return jax.tree.map(lambda leaf: leaf[source], params), valid
+
+
+def lost_finger(key: PRNGKeyArray, model: HandModel, params: HandParams, share: float) -> Perturbed:
+    """For one run of a `share` of the frames one finger is hidden: the tracker puts in the mean pose, says nothing."""
+    finger_key, start_key = jax.random.split(key)
+    finger = jnp.repeat(jnp.asarray(_fingers(model.parents)), 3)
+    hidden = finger == jax.random.randint(finger_key, (), 0, finger.max() + 1)
+    n_frames = params.pose.shape[0]
+    length = max(1, round(share * n_frames))
+    start = jax.random.randint(start_key, (), 0, n_frames - length + 1)
+    then = (jnp.arange(n_frames) >= start) & (jnp.arange(n_frames) < start + length)
+    return _seen(params.replace(pose=jnp.where(then[:, None] & hidden, model.pose_mean, params.pose)))
+
+
+def outlier_bursts(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float, share: float) -> Perturbed:
+    """A `share` of the frames, in bursts of 5 on average, is thrown off as by T(`metres`); the tracker says nothing."""
+    burst_key, translation_key = jax.random.split(key)
+    off = _runs(burst_key, params.transl.shape[0], share)
+    return _moved(params, metres * off[:, None] * jax.random.normal(translation_key, params.transl.shape))
+
+
+REGISTRY: dict[str, Callable[..., Perturbed]] = {
+    "T": translation_noise,
+    "R": pose_noise,
+    "A": angle_noise,
+    "G": turn_noise,
+    "B": both_noises,
+    "beta": beta_bias,
+    "bias": constant_bias,
+    "drift": slow_drift,
+    "missing": missing_frames,
+    "finger": lost_finger,
+    "burst": outlier_bursts,
+}
+
+
+def _seen(params: HandParams) -> Perturbed:
+    return params, jnp.ones(params.transl.shape[0], bool)
+
+
+def _moved(params: HandParams, offset: Float[Array, "*#T 3"]) -> Perturbed:
+    return _seen(params.replace(transl=params.transl + offset))
+
+
+def _bent(model: HandModel, params: HandParams, coefficients: Float[Array, "T 24"]) -> HandParams:
+    return params.replace(pose=params.pose + coefficients @ model.pose_components[:N_POSE_DIRECTIONS])
+
+
+def _turned(params: HandParams, offset: Float[Array, "T 3"]) -> HandParams:
+    """The hand turned about its wrist by `offset` (axis-angle in the wrist's own frame)."""
+    orient = jaxlie.SO3.exp(params.global_orient) @ jaxlie.SO3.exp(offset)
+    return params.replace(global_orient=orient.log())
+
+
+def _runs(key: PRNGKeyArray, n_frames: int, share: float) -> Bool[Array, "T"]:
+    """A two-state Markov chain, stationary: true in a `share` of the frames, in runs of MEAN_RUN on average."""
+    draws = jax.random.uniform(key, (n_frames,))
+    stay, enter = 1 - 1 / MEAN_RUN, share / (1 - share) / MEAN_RUN
+
+    def step(inside: Bool[Array, ""], draw: Float[Array, ""]) -> tuple[Bool[Array, ""], Bool[Array, ""]]:
+        inside = draw < jnp.where(inside, stay, enter)
+        return inside, inside
+
+    first = draws[0] < share
+    _, rest = jax.lax.scan(step, first, draws[1:])
+    return jnp.concatenate([first[None], rest])
+
+
+def _fingers(parents: tuple[int, ...]) -> list[int]:
+    """For each joint but the wrist, which of the wrist's children it hangs from."""
+    fingers: list[int] = []
+    for parent in parents[1:]:
+        fingers.append(max(fingers, default=-1) + 1 if parent == 0 else fingers[parent - 1])
+    return fingers

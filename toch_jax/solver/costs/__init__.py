@@ -1,0 +1,1 @@
+"""Cost terms: residuals and their linearisation."""

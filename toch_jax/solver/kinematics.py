@@ -1,0 +1,141 @@
+"""Where points of the skin and joints are, and how they move with each unknown, in closed form.
+
+A turn w (world axis) of joint k moves a skin point by w x lever_k, with lever_k = sum over the bones j below k of
+weight_j (x_j - position_k), where x_j is the point carried by bone j alone. Pose correctives are part of the positions
+but not of the derivatives, which makes the steps of a corrective model approximate; its minimum is unchanged only as
+far as the damped steps still descend, and they are checked to.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jaxtyping import Array, Float, Int
+
+from toch_jax.hand.model import HandModel, forward_kinematics, rest_joints
+from toch_jax.solver.state import WRIST_SCALE, HandState
+
+
+class Bones(struct.PyTreeNode):
+    """The posed skeleton; all that the motion of any point of the hand needs."""
+
+    rotation: Float[Array, "T 16 3 3"]
+    position: Float[Array, "T 16 3"]
+    rest: Float[Array, "16 3"]
+    shape_motion: Float[Array, "T 16 3 S"]
+    """How each joint moves with the shape, the wrist held."""
+    shaped: Float[Array, "T V 3"]
+    """The shaped template with its pose correctives."""
+
+
+class Points(struct.PyTreeNode):
+    """M points of the hand in each frame and their derivatives."""
+
+    position: Float[Array, "T M 3"]
+    lever: Float[Array, "T M 16 3"]
+    shape_motion: Float[Array, "T M 3 S"]
+
+
+def joint_directions(model: HandModel) -> Float[Array, "16 3 S"]:
+    """How the skeleton's rest joints move with the shape."""
+    return jnp.einsum("jv,vcs->jcs", model.joint_regressor, model.shapedirs)
+
+
+def below(parents: tuple[int, ...]) -> Float[np.ndarray, "16 16"]:
+    """1 at [k, j] where joint j is k or hangs from k."""
+    matrix = np.eye(len(parents), dtype=np.float32)
+    for joint in range(len(parents) - 1, 0, -1):
+        matrix[parents[joint]] += matrix[joint]
+    return matrix
+
+
+def pose_bones(model: HandModel, state: HandState) -> Bones:
+    """Pose the skeleton."""
+    n_frames = state.wrist.shape[0]
+    rest = rest_joints(model, state.betas)
+    relative = jnp.broadcast_to(rest - rest[0], (n_frames, 16, 3))
+    rotation, position = forward_kinematics(model.parents, state.rotations, relative)
+    # Positions are linear in the rest joints: their motion with the shape is the same chain run on its directions.
+    directions = joint_directions(model)
+    directions = jnp.moveaxis(directions - directions[0], -1, 0)
+    n_shape = directions.shape[0]
+    _, motion = forward_kinematics(
+        model.parents,
+        jnp.broadcast_to(state.rotations[:, None], (n_frames, n_shape, 16, 3, 3)),
+        jnp.broadcast_to(directions, (n_frames, n_shape, 16, 3)),
+    )
+    bend = (state.rotations[:, 1:] - jnp.eye(3)).reshape(-1, 135)
+    shaped = model.v_template + model.shapedirs @ state.betas
+    return Bones(
+        rotation=rotation,
+        position=position + state.wrist[:, None],
+        rest=rest,
+        shape_motion=jnp.moveaxis(motion, 1, -1),
+        shaped=shaped + jnp.einsum("vcq,tq->tvc", model.posedirs, bend),
+    )
+
+
+def all_vertices(model: HandModel, bones: Bones) -> Float[Array, "T V 3"]:
+    """Positions of every vertex, without derivatives."""
+    offset = bones.position - jnp.einsum("tjab,jb->tja", bones.rotation, bones.rest)
+    rotation = jnp.einsum("vj,tjab->tvab", model.weights, bones.rotation)
+    return jnp.einsum("tvab,tvb->tva", rotation, bones.shaped) + jnp.einsum("vj,tja->tva", model.weights, offset)
+
+
+def skin_points(model: HandModel, bones: Bones, vertices: Int[Array, "T M"]) -> Points:
+    """Chosen vertices of each frame, with derivatives."""
+    return _mixed_points(model, bones, vertices[..., None], jnp.ones((*vertices.shape, 1)))
+
+
+def surface_points(
+    model: HandModel, bones: Bones, face: Int[Array, "T M"], barycentric: Float[Array, "T M 3"]
+) -> Points:
+    """Points within chosen faces of each frame, with derivatives."""
+    return _mixed_points(model, bones, model.faces[face], barycentric)
+
+
+def _mixed_points(
+    model: HandModel, bones: Bones, vertices: Int[Array, "T M C"], shares: Float[Array, "T M C"]
+) -> Points:
+    """Points that are so much of each of C vertices, which are mixed before anything is posed."""
+    by_corner = shares[..., None] * model.weights[vertices]
+    n_frames = len(vertices)
+    shaped = jnp.take_along_axis(bones.shaped, vertices.reshape(n_frames, -1, 1), axis=1).reshape(*vertices.shape, 3)
+    weights = by_corner.sum(axis=2)
+    resting = jnp.einsum("tmcj,tmca->tmja", by_corner, shaped) - weights[..., None] * bones.rest
+    weighted = jnp.einsum("tjab,tmjb->tmja", bones.rotation, resting) + weights[..., None] * bones.position[:, None]
+    tree = jnp.asarray(below(model.parents))
+    lever = jnp.einsum("kj,tmja->tmka", tree, weighted)
+    lever = lever - jnp.einsum("kj,tmj->tmk", tree, weights)[..., None] * bones.position[:, None]
+    bone_motion = bones.shape_motion - jnp.einsum("tjab,jbs->tjas", bones.rotation, joint_directions(model))
+    rotation = jnp.einsum("tmcj,tjab->tmcab", by_corner, bones.rotation)
+    shape_motion = jnp.einsum("tmcab,tmcbs->tmas", rotation, model.shapedirs[vertices])
+    shape_motion = shape_motion + jnp.einsum("tmj,tjas->tmas", weights, bone_motion)
+    return Points(weighted.sum(axis=2), lever, shape_motion)
+
+
+def joint_points(model: HandModel, bones: Bones) -> Points:
+    """The 21 joints (16 of the skeleton, then the tips), with derivatives."""
+    n_frames = bones.position.shape[0]
+    # A joint hangs on its parent: its own turn does not move it, as its lever to itself is zero.
+    tree = jnp.asarray(below(model.parents)).T
+    lever = tree[None, :, :, None] * (bones.position[:, :, None] - bones.position[:, None])
+    skeleton = Points(bones.position, lever, bones.shape_motion)
+    tips = skin_points(model, bones, jnp.broadcast_to(model.tips, (n_frames, 5)))
+    return Points(
+        jnp.concatenate([skeleton.position, tips.position], axis=1),
+        jnp.concatenate([skeleton.lever, tips.lever], axis=1),
+        jnp.concatenate([skeleton.shape_motion, tips.shape_motion], axis=1),
+    )
+
+
+def project(
+    bones: Bones, points: Points, directions: Float[Array, "T M R 3"]
+) -> tuple[Float[Array, "T MR 51"], Float[Array, "T MR S"]]:
+    """Derivatives of each point's coordinates along R directions, by the frame's 51 unknowns and by the shape."""
+    n_frames, n_points, n_rows, _ = directions.shape
+    turn = jnp.cross(points.lever[:, :, None], directions[:, :, :, None])
+    turn = jnp.einsum("tkab,tmrka->tmrkb", bones.rotation, turn)
+    by_frame = jnp.concatenate([turn.reshape(n_frames, n_points, n_rows, 48), WRIST_SCALE * directions], axis=-1)
+    by_shape = jnp.einsum("tmra,tmas->tmrs", directions, points.shape_motion)
+    rows = n_points * n_rows
+    return by_frame.reshape(n_frames, rows, 51), by_shape.reshape(n_frames, rows, -1)

@@ -1,0 +1,115 @@
+"""Damped Gauss-Newton (Levenberg-Marquardt) on a hand's trajectory, and the spread of what it finds."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Generic, TypeVar
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Bool, Float
+
+from toch_jax.hand.model import HandModel
+from toch_jax.solver.banded import factor, frame_covariance, solve
+from toch_jax.solver.costs.terms import Linear, linearize, no_terms
+from toch_jax.solver.kinematics import joint_points, pose_bones, project
+from toch_jax.solver.problem import Problem
+from toch_jax.solver.state import HandState, step_state
+
+DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-4, 0.1, 10.0
+DAMPING_FLOOR = 1e-7
+ENOUGH = 1e-4
+"""Where the next step promises to lower the cost by less than this share of it, it is not taken."""
+
+
+State = TypeVar("State")
+
+
+class Solution(struct.PyTreeNode, Generic[State]):
+    """Where the solver stopped."""
+
+    state: State
+    """A hand's, or a tuple of hands' that were solved together."""
+    linear: Linear
+    """The problem around it."""
+    costs: Float[Array, "iterations"]
+    """The cost at the start and after each step tried; it never rises: a step that would raise it is not taken."""
+
+
+def damped(linear: Linear, damping: Float[Array, ""]) -> Linear:
+    """The normal equations with their diagonal raised: a share of itself, and a little of its mean."""
+    system = linear.system
+    diagonal = jnp.diagonal(system.diagonal, axis1=1, axis2=2)
+    raised = damping * (diagonal + 1e-3 * diagonal.mean())
+    corner = jnp.diagonal(system.corner)
+    return linear.replace(
+        system=system.replace(
+            diagonal=system.diagonal + jnp.eye(diagonal.shape[1]) * raised[:, :, None],
+            corner=system.corner + jnp.diag(damping * corner + 1e-6),
+        )
+    )
+
+
+@partial(jax.jit, static_argnames="iterations")
+def solve_trajectory(model: HandModel, problem: Problem, start: HandState, iterations: int) -> Solution[HandState]:
+    """Descend from `start`; each step is taken only where the cost does not rise, at most `iterations` are tried."""
+    nothing = no_terms(start.wrist.shape[0], start.betas.shape[0])
+    return descend(partial(linearize, model, problem), step_state, start, nothing, iterations)
+
+
+def descend(
+    around: Callable[[State], Linear],
+    step_by: Callable[[State, Array, Array], State],
+    start: State,
+    nothing: Linear,
+    iterations: int,
+) -> Solution[State]:
+    """`solve_trajectory`, of any problem: its view around a state, a state moved by a step of its unknowns, and a
+    problem of its size that says nothing.
+    """
+
+    def goes_on(carry: tuple[State, Linear, State, Array, Array, Array, Array]) -> Bool[Array, ""]:
+        _, linear, _, _, promised, _, tried = carry
+        return (tried <= iterations) & ~(promised < ENOUGH * linear.cost)
+
+    def step(
+        carry: tuple[State, Linear, State, Array, Array, Array, Array],
+    ) -> tuple[State, Linear, State, Array, Array, Array, Array]:
+        state, linear, proposed, damping, _, costs, tried = carry
+        there = around(proposed)
+        better = there.cost < linear.cost  # False for NaN, which float32 gives where damping is too small
+        keep = partial(jax.tree.map, partial(jnp.where, better))
+        state, linear = keep(proposed, state), keep(there, linear)
+        damping = jnp.where(better, jnp.maximum(damping * DAMPING_DOWN, DAMPING_FLOOR), damping * DAMPING_UP)
+        raised = damped(linear, damping)
+        frames, shape = solve(raised.system, factor(raised.system), raised.frames, raised.shape)
+        promised = 0.5 * (jnp.sum(frames * linear.frames) + jnp.sum(shape * linear.shape))
+        costs = jnp.where(jnp.arange(iterations + 1) < tried, costs, linear.cost)
+        return state, linear, step_by(state, frames, shape), damping, promised, costs, tried + 1
+
+    # The start is the first proposal, better than nothing: so the problem is linearised in one place.
+    nothing = nothing.replace(cost=jnp.asarray(jnp.inf))
+    costs = jnp.full(iterations + 1, jnp.inf)
+    carry = (start, nothing, start, jnp.asarray(DAMPING_START / DAMPING_DOWN), nothing.cost, costs, jnp.asarray(0))
+    state, linear, *_, costs, _ = jax.lax.while_loop(goes_on, step, carry)
+    return Solution(state, linear, costs)
+
+
+@jax.jit
+def joint_sigma(model: HandModel, solution: Solution[HandState]) -> Float[Array, "T 21"]:
+    """One standard deviation of each joint's coordinates (mean of the three), metres, from the normal equations."""
+    return joint_spread(model, solution.state, covariance(solution))
+
+
+def covariance(solution: Solution[State]) -> Float[Array, "T n n"]:
+    """Of each frame's unknowns."""
+    return frame_covariance(factor(damped(solution.linear, jnp.asarray(DAMPING_FLOOR)).system))
+
+
+def joint_spread(model: HandModel, state: HandState, covariance: Float[Array, "T 51 51"]) -> Float[Array, "T 21"]:
+    """What the unknowns' covariance makes of the joints: `joint_sigma`."""
+    bones = pose_bones(model, state)
+    axes = jnp.broadcast_to(jnp.eye(3), (bones.position.shape[0], 21, 3, 3))
+    by_frame, _ = project(bones, joint_points(model, bones), axes)
+    variance = jnp.einsum("tri,tij,trj->tr", by_frame, covariance, by_frame)
+    return jnp.sqrt(variance.reshape(-1, 21, 3).mean(axis=-1))

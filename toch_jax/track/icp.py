@@ -1,0 +1,228 @@
+"""Rounds of the fit's solver on points alone: joints, or the skin's nearest places to a tracker's points (ICP)."""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+from scipy.spatial import cKDTree
+
+from toch_jax.hand.mesh import farthest_points
+from toch_jax.hand.model import HandModel, HandParams
+from toch_jax.hand.skin_binding import nearest_on_skin, posed_places, posed_skin
+from toch_jax.solver.build import GAUSSIAN, no_contact, no_joints, prior_term, tracked_term
+from toch_jax.solver.levenberg_marquardt import solve_trajectory
+from toch_jax.solver.problem import JointTerm, Problem, SmoothTerm, SurfaceTerm
+from toch_jax.solver.settings import DEFAULT, Levels
+from toch_jax.solver.state import params_from_state, state_from_params
+
+PIECE = 32
+"""Frames solved at once, whatever the clip's length: one compilation serves all."""
+STEPS = 3
+"""Gauss-Newton steps of a round."""
+JOINT_ROUNDS, PIN_ROUNDS = 4, 1
+POINT_ERROR = 0.003
+"""Metres: how well a tracker's joints or skin points agree with another hand's."""
+BRIDGED_ERROR = 0.01
+"""The same of a joint that the tracker missed in this frame, taken from the frames around it."""
+OWN_ERROR = 0.0003
+"""The same of the model's own vertices."""
+GROSS = 0.02
+"""Metres: skin points farther than this from the surface have no counterpart (a forearm, the other hand)."""
+N_SKIN = 64
+"""Places of the skin that look for the nearest point. Points alone don't say that a hand is too long: nothing pulls
+on the skin beyond them."""
+BARE = 0.015
+"""Metres: places of the skin farther than this from all points have no counterpart (points of one side of a hand)."""
+
+
+@jax.jit
+def _solve(
+    model: HandModel,
+    start: HandParams,
+    valid: Bool[Array, "T"],
+    surface: SurfaceTerm,
+    joints: JointTerm,
+    link: Float[Array, ""],
+    hold: Float[Array, ""],
+) -> HandParams:
+    """Descend on points alone: the start is no observation, and `link` times a loose motion term ties the frames.
+
+    `hold` is the weight that the start's shape has.
+    """
+    n_frames = valid.shape[0]
+    state = state_from_params(model, start)
+    loose = Levels(wrist=1.0, orient=1.0, fingers=1.0)
+    linked = 1 / Levels(wrist=0.02, orient=0.2, fingers=0.2).by_group() ** 2
+    prior = prior_term(model, DEFAULT)
+    problem = Problem(
+        surface=surface,
+        joints=joints,
+        tracked=tracked_term(state, valid, loose, DEFAULT, robust=False).replace(shape_weight=hold),
+        smooth=SmoothTerm(jnp.zeros(17), link * linked, jnp.full(n_frames, GAUSSIAN)),
+        # Another hand's proportions are off in the same way in every frame: the prior has to weigh on each.
+        prior=prior.replace(shape_weight=prior.shape_weight * valid.sum()),
+        contact=no_contact(n_frames),
+        frame_valid=valid,
+    )
+    return params_from_state(model, solve_trajectory(model, problem, state, STEPS).state)
+
+
+def place_hand(
+    model: HandModel, start: HandParams, surface: SurfaceTerm, joints: JointTerm, link: bool, hold_shape: bool
+) -> HandParams:
+    """One round, piece by piece; where there are several the shape is held, as they share it."""
+    n_frames = len(start.pose)
+    assert hold_shape or n_frames <= PIECE
+    weights = jnp.asarray(float(link)), jnp.asarray(1e6 * hold_shape)
+    placed = []
+    for first in range(0, n_frames, PIECE):
+        frames = first + np.arange(PIECE)
+        valid = frames < n_frames
+        frames = np.minimum(frames, n_frames - 1)
+        terms = (jax.tree.map(partial(_pick, frames), term) for term in (surface, joints))
+        placed.append(_solve(model, take(start, frames), jnp.asarray(valid), *terms, *weights))
+    whole = jax.tree.map(lambda *leaves: jnp.asarray(np.concatenate(leaves)[:n_frames]), *placed)
+    return whole.replace(betas=placed[0].betas)
+
+
+def _pick(frames: Int[np.ndarray, "K"], values: Float[Array, "T *rest"] | Int[Array, "T *rest"]) -> Array:
+    """Some frames; on the host, where a clip's length is no reason to compile anything."""
+    return jnp.asarray(np.asarray(values)[frames])
+
+
+def take(params: HandParams, frames: Int[np.ndarray, "K"]) -> HandParams:
+    """Some frames; betas (S,) are of all frames."""
+    return jax.tree.map(partial(_pick, frames), params.replace(betas=params.transl)).replace(betas=params.betas)
+
+
+class Pulls(NamedTuple):
+    """Places of the skin and where each should be; a frame's M places count as much together as 21 joints do."""
+
+    face: Int[np.ndarray, "T M"]
+    barycentric: Float[np.ndarray, "T M 3"]
+    target: Float[np.ndarray, "T M 3"]
+    normal: Float[np.ndarray, "T M 3"]
+    counts: Bool[np.ndarray, "T M"]
+
+
+def skin_term(pulls: Pulls, back: Pulls | None, n_back: int, across: float, error: float = POINT_ERROR) -> SurfaceTerm:
+    """Skin drawn to points; `back`, with `n_back` places, are the skin's own pulls, which may be none.
+
+    `across` is the weight across the normal against that along it.
+    """
+    n_frames = len(pulls.face)
+    vectors = np.zeros((n_frames, n_back, 3), np.float32)
+    silent = Pulls(np.zeros((n_frames, n_back), np.int32), vectors, vectors, vectors, vectors[..., 0] > 0)
+    parts = (pulls, silent if back is None else back)
+    weights = [part.counts * 21 / max(part.counts.shape[1], 1) / error**2 for part in parts]
+    weight = jnp.asarray(np.concatenate(weights, axis=1), jnp.float32)
+    whole = Pulls(*(np.concatenate(each, axis=1) for each in zip(*parts, strict=True)))
+    return SurfaceTerm(
+        face=jnp.asarray(whole.face),
+        barycentric=jnp.asarray(whole.barycentric),
+        target=jnp.asarray(whole.target),
+        normal=jnp.asarray(whole.normal),
+        weight_along=weight,
+        weight_across=across * weight,
+    )
+
+
+def silent_term(n_frames: int, n_points: int) -> SurfaceTerm:
+    """A skin term that says nothing."""
+    vectors = np.zeros((n_frames, n_points, 3), np.float32)
+    nothing = Pulls(np.zeros((n_frames, n_points), np.int32), vectors, vectors, vectors, vectors[..., 0] > 0)
+    return skin_term(nothing, None, 0, across=0.0)
+
+
+def draw_to_skin(
+    model: HandModel,
+    start: HandParams,
+    points: Float[np.ndarray, "T K 3"],
+    some: Int[np.ndarray, "M"],
+    seen: Bool[np.ndarray, "T"],
+    rounds: int,
+    hold_shape: bool,
+    link: bool = True,
+) -> HandParams:
+    """Rounds of ICP, both ways: `some` of the points to the nearest skin, places of the skin to the nearest point."""
+    params, chosen = start, points[:, some]
+    own = skin_places(model)
+    for _ in range(rounds):
+        skin = posed_skin(model, params)
+        place = nearest_on_skin(model, skin, chosen)
+        counts = (place.distance < GROSS) & seen[:, None]
+        pulls = Pulls(place.face, place.barycentric, chosen, place.normal, counts)
+        term = skin_term(pulls, _pulls_of_skin(model, skin, own, points, seen), N_SKIN, across=0.05)
+        params = place_hand(model, params, term, no_joints(len(points)), link, hold_shape)
+    return params
+
+
+def skin_places(model: HandModel) -> tuple[Int[np.ndarray, "M"], Float[np.ndarray, "M 3"]]:
+    """Faces and barycentric coordinates of places spread evenly over the skin."""
+    template = np.asarray(model.v_template)
+    place = nearest_on_skin(model, template[None], template[farthest_points(template, N_SKIN)][None])
+    return place.face[0], place.barycentric[0]
+
+
+def _pulls_of_skin(
+    model: HandModel,
+    skin: Float[np.ndarray, "T V 3"],
+    own: tuple[Int[np.ndarray, "M"], Float[np.ndarray, "M 3"]],
+    points: Float[np.ndarray, "T K 3"],
+    seen: Bool[np.ndarray, "T"],
+) -> Pulls:
+    face, barycentric = own
+    at, axes = posed_places(model, skin, face, barycentric)
+    found = [cKDTree(cloud).query(places) for cloud, places in zip(points, at, strict=True)]
+    distance = np.stack([each for each, _ in found])
+    nearest = np.stack([cloud[index] for cloud, (_, index) in zip(points, found, strict=True)])
+    counts = (distance < BARE) & seen[:, None]
+    where = np.broadcast_to(face, counts.shape), np.broadcast_to(barycentric, nearest.shape)
+    normal = np.asarray(axes[..., 2], np.float32)
+    return Pulls(*where, nearest.astype(np.float32), normal, counts)
+
+
+def pin_to_skin(
+    model: HandModel,
+    start: HandParams,
+    face: Int[np.ndarray, "K"],
+    barycentric: Float[np.ndarray, "K 3"],
+    points: Float[np.ndarray, "T K 3"],
+    seen: Bool[np.ndarray, "T"],
+    hold_shape: bool,
+    error: float = POINT_ERROR,
+) -> HandParams:
+    """Rounds of descent to points whose places on the skin are known."""
+    at = np.broadcast_to(face, points.shape[:2]), np.broadcast_to(barycentric, points.shape)
+    counts = np.broadcast_to(seen[:, None], points.shape[:2])
+    pulls = Pulls(*at, points, np.zeros(points.shape, np.float32), counts)
+    term = skin_term(pulls, None, N_SKIN, across=1.0, error=error)
+    params = start
+    for _ in range(PIN_ROUNDS):
+        params = place_hand(model, params, term, no_joints(len(points)), len(points) <= PIECE, hold_shape)
+    return params
+
+
+def draw_to_joints(
+    model: HandModel,
+    start: HandParams,
+    joints: Float[np.ndarray, "T 21 3"],
+    seen: Bool[np.ndarray, "T"],
+    hold_shape: bool,
+    error: Float[np.ndarray, "T 21"] | float = POINT_ERROR,
+    n_points: int = 1,
+) -> HandParams:
+    """Rounds of descent. Joints that are NaN, or whose `error` (metres) is infinite, say nothing. `n_points` of the
+    skin share the compilation, silent.
+    """
+    known = np.isfinite(joints).all(axis=-1) & seen[:, None]
+    weight = known / np.broadcast_to(error, known.shape) ** 2
+    term = JointTerm(jnp.asarray(np.where(known[..., None], joints, 0)), jnp.asarray(weight, jnp.float32))
+    surface = silent_term(len(joints), n_points)
+    params = start
+    for _ in range(JOINT_ROUNDS):
+        params = place_hand(model, params, surface, term, link=len(joints) <= PIECE, hold_shape=hold_shape)
+    return params

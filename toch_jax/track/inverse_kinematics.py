@@ -1,0 +1,313 @@
+"""Parameters of a hand model from what a tracker gives instead: 21 joints, or points of the skin.
+
+Skin points of another hand are not the vertices of ours: each is drawn to the nearest point of the posed surface,
+chosen anew in rounds. A few frames tell the hand's shape, and where on the skin each point is; all others follow from
+those. A left hand is found as the right hand that its mirror image is: one compilation serves both. What the fitted
+hand can't meet is measured: a little is another hand's form, much is a wrong order.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from toch_jax.base.errors import bad_input
+from toch_jax.hand.mesh import farthest_points, mirror
+from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
+from toch_jax.hand.skin_binding import nearest_on_skin, posed_skin, settled_places
+from toch_jax.sequence.mirror import OTHER_SIDE, mirror_params
+from toch_jax.sequence.record import nearest_valid
+from toch_jax.track.icp import (
+    BRIDGED_ERROR,
+    N_SKIN,
+    OWN_ERROR,
+    PIECE,
+    POINT_ERROR,
+    draw_to_joints,
+    draw_to_skin,
+    pin_to_skin,
+    take,
+)
+from toch_jax.track.initial_pose import bridge_by_palm, follow, pose_from_joints
+from toch_jax.track.joint_checks import bone_change, check_order
+from toch_jax.track.mano_points import check_mano_order, pose_from_mano
+from toch_jax.track.residual import (
+    framewise,
+    is_within_people,
+    joint_residual,
+    scale_between,
+    size_note,
+    spread_note,
+    steady,
+    within_people,
+)
+from toch_jax.track.unordered_points import hand_from_cloud
+
+N_POINTS = 128
+"""Of a tracker's skin points, spread evenly, that the hand is drawn to."""
+ROUNDS, LAST_ROUNDS = 5, 1
+POOR_JOINTS, POOR_POINTS, CLEARLY = 0.002, 0.0014, 0.6
+"""Metres of mean error from which the mirror image is tried, and the share of it that convinces."""
+WRONG_JOINTS, WRONG_POINTS = 0.01, 0.008
+"""Metres of mean error from which joints or points are refused. Measured on joints: the open hand's own 0.1 mm, a real
+tracker's MANO hand 3.1 (2.7 to 4.1 with up to 20 mm of noise, or 0.7 to 1.2 times as large), joints in other orders 12
+to 37, shuffled 53. On points: a real tracker's MANO hand 2.6 mm (5.5 when 1.3 times as large), shuffled or reversed 18
+to 26."""
+FLIP = np.array([-1, 1, 1], np.float32)
+
+
+class Registered(NamedTuple):
+    """A hand found from joints or points."""
+
+    params: HandParams
+    """Axes (T, ...), betas (S,)."""
+    residual: Float[np.ndarray, "21"]
+    """How far each joint of the hand may be from the tracker's for good, metres: see track/residual.py."""
+    skin_gap: float | None
+    """Mean distance of the given points from the hand's skin, metres; None where joints were given."""
+    notes: tuple[str, ...]
+
+
+class _Found(NamedTuple):
+    """The hand of a few frames, and what it misses."""
+
+    params: HandParams
+    residual: Float[np.ndarray, "21"]
+    error: float
+    """Mean over joints or points without what noise leaves, metres."""
+    gap: float | None
+    """Mean distance of points from the skin, noise and all, metres."""
+    scale: float
+    """Of the tracker's hand over this one."""
+
+
+def params_from_joints(
+    model: HandModel, joints: Float[Array, "T 21 3"], seen: Bool[Array, "T"], where: str | Path = "sequence"
+) -> Registered:
+    """Parameters whose joints (16 of the skeleton, then the tips) come nearest; one shape for the clip.
+
+    Frames that are not `seen` take what their neighbours say. Joints may be NaN, in frames that are seen as
+    sequence/missing_joints.py allows. Raises InputError, which begins with `where`, for joints that are plainly of the
+    other side's hand, in another order, or no hand's.
+    """
+    known, given = np.asarray(seen), _right_points(model, joints)
+    check_order(where, model, given[known])
+    right = _right_hand(model)
+    found, params = _from_joints(right, given, known, model.side, where)
+    size = size_note(right, found.params, found.scale)
+    if found.error > WRONG_JOINTS:
+        expected = "the 21 joints of a person's hand in OpenPose order, root to tip, in metres"
+        wrong = f"joints {_mm(found.error)} from any hand on the mean"
+        # joints in no order at all leave a small hand, never a large one
+        raise bad_input(where, "hand_joints", expected, ": ".join((wrong, *(size if found.scale > 1 else ()))))
+    left_over = f"fitted to 21 joints with {_mm(found.error)} left over"
+    bones = f"bone lengths change by {100 * bone_change(given[known]):.1f} %"
+    notes = (f"{left_over}, {bones}", *size)
+    return Registered(_on_side(model, params), found.residual, None, notes)
+
+
+def _from_joints(
+    model: HandModel, joints: Float[np.ndarray, "T 21 3"], seen: Bool[np.ndarray, "T"], side: Side, where: str | Path
+) -> tuple[_Found, HandParams]:
+    """The right hand of a few frames, and its parameters in all; `side` is what the user calls it."""
+    few = _telling_frames(seen)
+    missing = np.isnan(joints).any(axis=-1)
+    error = np.where(missing, np.where(missing[seen].all(axis=0), np.inf, BRIDGED_ERROR), POINT_ERROR)
+    whole = bridge_by_palm(model, joints)
+
+    def find(flip: Float[np.ndarray, "3"]) -> _Found:
+        draw = partial(draw_to_joints, model, joints=whole[few] * flip, seen=seen[few], error=error[few])
+        params = draw(pose_from_joints(model, whole[few] * flip), hold_shape=False)
+        if not is_within_people(params):
+            params = draw(within_people(params), hold_shape=True)
+        residual = joint_residual(model, params, joints[few] * flip, seen[few])
+        fitted = np.asarray(skin_frames(model, framewise(params))[1])
+        scale = scale_between(fitted, joints[few] * flip, seen[few])
+        return _Found(params, residual, float(residual.mean()), None, scale)
+
+    found = _on_this_side(side, find, POOR_JOINTS, where)
+    if len(few) == len(seen):
+        return found, found.params
+    start = pose_from_joints(model, whole).replace(betas=found.params.betas)
+    return found, draw_to_joints(model, start, whole, seen, hold_shape=True, error=error)
+
+
+def _right_hand(model: HandModel) -> HandModel:
+    return model if model.side == "right" else mirror(model)
+
+
+def _right_points(model: HandModel, points: Float[Array, "T K 3"]) -> Float[np.ndarray, "T K 3"]:
+    return np.asarray(points) if model.side == "right" else np.asarray(points) * FLIP
+
+
+def _on_side(model: HandModel, params: HandParams) -> HandParams:
+    """A right hand's parameters as the model's side has them, the shape within people's to the last digit."""
+    params = within_people(params)
+    return params if model.side == "right" else mirror_params(params)
+
+
+def _telling_frames(seen: Bool[np.ndarray, "T"]) -> Int[np.ndarray, "K"]:
+    """The frames that tell the shape: all of a short clip, else some that are seen, spread over it."""
+    if len(seen) <= PIECE:
+        return np.arange(len(seen))
+    known = np.flatnonzero(seen)
+    return known[np.unique(np.linspace(0, len(known) - 1, PIECE).astype(int))]
+
+
+def _on_this_side(
+    side: Side, find: Callable[[Float[np.ndarray, "3"]], _Found], poor: float, where: str | Path
+) -> _Found:
+    """What `find` finds, unless that is poor and the mirror image fits far better; it is told by what to multiply."""
+    found = find(np.ones(3, np.float32))
+    if found.error > poor:
+        other = find(FLIP).error
+        if other < CLEARLY * found.error:
+            expected = f"{OTHER_SIDE[side]} (which fits to {_mm(other)})"
+            raise bad_input(where, "hand_side", expected, f"{side} (which fits to {_mm(found.error)})")
+    return found
+
+
+def params_from_vertices(
+    model: HandModel,
+    vertices: Float[Array, "T K 3"],
+    order: str | None,
+    seen: Bool[Array, "T"],
+    where: str | Path = "sequence",
+) -> Registered:
+    """Parameters from skin points, each the same point of the hand in every frame; one shape for the clip.
+
+    In the model's own order every point has its vertex; in MANO's, tips and wrist ring tell where the hand lies;
+    unordered points are tried from many sides. Frames that are not `seen` take what their neighbours say. Raises
+    InputError, which begins with `where`, for points that are plainly of the other side's hand, not in the order that
+    they are said to be in, or no hand's.
+    """
+    right, given, known = _right_hand(model), _right_points(model, vertices), np.asarray(seen)
+    n_points, n_own = given.shape[1], model.v_template.shape[0]
+    if order == model.name and n_points != n_own:
+        raise bad_input(where, "hand_vertices", f'{n_own} points, which the order "{order}" has', f"{n_points}")
+    if order == "mano":
+        check_mano_order(where, given[known])
+    few = _telling_frames(known)
+    if order == model.name:
+        found, params = _from_own_vertices(right, given, few, known, model.side, where)
+    else:
+        start = _start_from_mano if order == "mano" else _start_from_any_side
+        found, params = _from_points(right, given, start, few, known, model.side, where)
+    assert found.gap is not None
+    spread = spread_note(given[known][:, farthest_points(given[int(np.argmax(known))], N_POINTS)])
+    if found.error > WRONG_POINTS:
+        expected = "points on the skin of a person's hand, in metres"
+        ordered = () if order == "unordered" else (f'is hand_vertex_order "{order}" right, or is it "unordered"?',)
+        wrong = f"points {_mm(found.error)} from it on the mean"
+        raise bad_input(where, "hand_vertices", expected, ": ".join((wrong, *(spread or ordered))))
+    size = size_note(right, found.params, found.scale) or spread
+    notes = (f"fitted to {n_points} points, {_mm(found.gap)} from its skin on the mean", *size)
+    return Registered(_on_side(model, params), found.residual, found.gap, notes)
+
+
+def _from_points(
+    model: HandModel,
+    points: Float[np.ndarray, "T K 3"],
+    rough: Callable[..., HandParams],
+    few: Int[np.ndarray, "few"],
+    seen: Bool[np.ndarray, "T"],
+    side: Side,
+    where: str | Path,
+) -> tuple[_Found, HandParams]:
+    """The right hand of a few frames, and its parameters in all."""
+    some = farthest_points(points[int(np.argmax(seen))], N_POINTS)
+
+    def find(flip: Float[np.ndarray, "3"]) -> _Found:
+        here = points[few] * flip
+        start = rough(model, here, some, seen[few])
+        draw = partial(draw_to_skin, model, points=here, some=some, seen=seen[few])
+        params = draw(start, rounds=ROUNDS, hold_shape=False)
+        if not is_within_people(params):
+            params = draw(within_people(params), rounds=ROUNDS, hold_shape=True)
+        place = nearest_on_skin(model, posed_skin(model, params), here[:, some])
+        gap = float(place.distance[seen[few]].mean())
+        outside = np.sign(((here[:, some] - place.point) * place.normal).sum(axis=-1))
+        error = float(steady((outside * place.distance)[seen[few], :, None]).mean())
+        # the distance is known along the normal alone: across it the hand may be off by as much, twice
+        residual = np.full(21, np.sqrt(3) * error, np.float32)
+        return _Found(params, residual, error, gap, scale_between(place.point, here[:, some], seen[few]))
+
+    found = _on_this_side(side, find, POOR_POINTS, where)
+    if len(few) == len(seen):
+        return found, found.params
+    return found, _spread_out(model, found.params, few, points, some, seen)
+
+
+def _from_own_vertices(
+    model: HandModel,
+    vertices: Float[np.ndarray, "T V 3"],
+    few: Int[np.ndarray, "few"],
+    seen: Bool[np.ndarray, "T"],
+    side: Side,
+    where: str | Path,
+) -> tuple[_Found, HandParams]:
+    """A start from the joints that the vertices tell, roughly once a hand is bent; then vertices go to vertices."""
+    regressed = np.einsum("jv,tvc->tjc", np.asarray(model.joint_regressor), vertices)
+    joints = np.concatenate([regressed, vertices[:, np.asarray(model.tips)]], axis=1)
+    rough, params = _from_joints(model, joints, seen, side, where)
+    spread = farthest_points(np.asarray(model.v_template), N_POINTS)
+    rest = np.asarray(model.v_template)[spread]
+    place = nearest_on_skin(model, np.asarray(model.v_template)[None], rest[None])
+    pin = partial(pin_to_skin, model, face=place.face[0], barycentric=place.barycentric[0], error=OWN_ERROR)
+    shaped = pin(rough.params, points=vertices[few][:, spread], seen=seen[few], hold_shape=False)
+    if not is_within_people(shaped):
+        held = within_people(shaped)
+        shaped = pin(held, points=vertices[few][:, spread], seen=seen[few], hold_shape=True)
+    if len(few) < len(seen):
+        params = pin(params.replace(betas=shaped.betas), points=vertices[:, spread], seen=seen, hold_shape=True)
+    else:
+        params = shaped
+    fitted = posed_skin(model, shaped)
+    error = float(np.linalg.norm(fitted - vertices[few], axis=-1)[seen[few]].mean())
+    residual, scale = np.full(21, error, np.float32), scale_between(fitted, vertices[few], seen[few])
+    return _Found(shaped, residual, error, error, scale), params
+
+
+def _spread_out(
+    model: HandModel,
+    found: HandParams,
+    few: Int[np.ndarray, "few"],
+    points: Float[np.ndarray, "T K 3"],
+    some: Int[np.ndarray, "M"],
+    seen: Bool[np.ndarray, "T"],
+) -> HandParams:
+    """From a few frames to all, of the same shape: each starts as the nearest of the few, moved as a whole, and is
+    drawn by the same places of the skin as those; then by the nearest ones.
+    """
+    is_few = np.zeros(len(points), bool)
+    is_few[few] = True
+    near, chosen = nearest_valid(is_few), points[:, some]
+    start = follow(model, take(found, np.searchsorted(few, near)), chosen[near], chosen)
+    face, barycentric = settled_places(model, posed_skin(model, found), chosen[few])
+    params = pin_to_skin(model, start, face, barycentric, chosen, seen, hold_shape=True)
+    return draw_to_skin(model, params, points, some, seen, LAST_ROUNDS, hold_shape=True)
+
+
+def _start_from_mano(
+    model: HandModel, points: Float[np.ndarray, "T K 3"], some: Int[np.ndarray, "M"], seen: Bool[np.ndarray, "T"]
+) -> HandParams:
+    """The wrist from MANO's wrist ring, the fingers from its tips."""
+    start, joints = pose_from_mano(model, points)
+    return draw_to_joints(model, start, joints, seen, hold_shape=False, n_points=len(some) + N_SKIN)
+
+
+def _start_from_any_side(
+    model: HandModel, points: Float[np.ndarray, "T K 3"], some: Int[np.ndarray, "M"], seen: Bool[np.ndarray, "T"]
+) -> HandParams:
+    """The best fit to the frame in which the hand is the most open, carried to the others."""
+    extent = np.var(points[:, some], axis=1).sum(axis=-1) * seen
+    widest = int(np.argmax(extent))
+    best = hand_from_cloud(model, points[widest], some)
+    return _spread_out(model, best, np.array([widest]), points, some, seen)
+
+
+def _mm(metres: float) -> str:
+    return f"{1e3 * metres:.1f} mm"

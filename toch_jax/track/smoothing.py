@@ -1,0 +1,155 @@
+"""A tracked hand smoothed, before anything is known of the object: the fit's motion and tracker terms, made linear.
+
+A frame's own field tells little of a hand that jumps by centimetres. Of a smoothed hand it shows what no filter can
+see: that the fingers float or sink for frames on end.
+"""
+
+import jax
+import jax.numpy as jnp
+import jaxlie
+import numpy as np
+from flax import struct
+from jaxtyping import Array, Bool, Float
+
+from toch_jax.hand.model import HandModel, HandParams
+from toch_jax.solver.build import GAUSSIAN, smooth_term
+from toch_jax.solver.problem import SmoothTerm
+from toch_jax.solver.settings import DEFAULT, FitSettings
+from toch_jax.solver.state import state_from_params
+from toch_jax.track.noise_level import estimate_noise
+
+GROUP = np.asarray([0] * 4 + [1] * 45 + [16] * 3)
+"""Of the fit's 17 groups, the one that each smoothed value belongs to."""
+UNIT = np.asarray([4.0] * 4 + [1.0] * 48, np.float32)
+"""Squared radians in a squared unit of each value: half a turn's angle is what a quaternion moves by."""
+PACE_ROUNDS = 2
+PACE_REACH = 24
+"""Frames to either side that the pace is read from, at most."""
+
+
+class Smoothed(struct.PyTreeNode):
+    """A smooth trajectory, and how fast it goes."""
+
+    params: HandParams
+    pace: Float[Array, "T 17"]
+    """Of 16 rotations and the wrist: rad/s and m/s per coordinate, over the frames around each; not below the
+    settings' least."""
+
+
+@jax.jit
+def smooth_track(
+    model: HandModel,
+    tracked: HandParams,
+    seen: Bool[Array, "T"],
+    inside: Bool[Array, "T"],
+    fps: float | Float[Array, ""],
+    settings: FitSettings = DEFAULT,
+) -> Smoothed:
+    """The likeliest smooth trajectory of one hand; axes (T, ...), betas (S,) untouched.
+
+    Only `seen` frames are observations; lost ones are filled in. Frames not `inside` are padding and come back as they
+    are. How much is smoothed follows from the track's own noise (`estimate_noise`) and from its own pace: a hand that
+    moves little turns round slowly.
+    """
+    noise = estimate_noise(state_from_params(model, tracked), seen, settings.tracked_assumed)
+    turn = _same_side(jaxlie.SO3.exp(tracked.global_orient).wxyz)
+    values = jnp.concatenate([turn, tracked.pose, tracked.transl], axis=1)
+    sureness = 1 / (noise.by_group() ** 2 + settings.tracked_floor.by_group() ** 2)
+    weight = seen[:, None] * (UNIT * sureness[GROUP])
+
+    def smoothed(motion: SmoothTerm) -> Float[Array, "T 52"]:
+        velocity, acceleration = (
+            jnp.asarray(UNIT) * each[..., GROUP] for each in (motion.velocity_weight, motion.acceleration_weight)
+        )
+        return smooth_paths(values, weight, inside, velocity, acceleration)
+
+    gaussian = jnp.full(len(seen), GAUSSIAN)
+    smooth = smoothed(smooth_term(settings, fps, None, gaussian))
+    for _ in range(PACE_ROUNDS):
+        pace = _pace(smooth, inside, fps, settings)
+        smooth = smoothed(smooth_term(settings, fps, pace, gaussian))
+    params = tracked.replace(
+        global_orient=jaxlie.SO3(smooth[:, :4] / jnp.linalg.norm(smooth[:, :4], axis=1, keepdims=True)).log(),
+        pose=smooth[:, 4:49],
+        transl=smooth[:, 49:],
+    )
+    return Smoothed(params, pace)
+
+
+def _pace(
+    values: Float[Array, "T 52"], inside: Bool[Array, "T"], fps: float | Float[Array, ""], settings: FitSettings
+) -> Float[Array, "T 17"]:
+    """Root mean square velocity of the wrist's turn, of all finger joints and of the wrist's place, over the frames
+    around each."""
+    linked = inside[1:] & inside[:-1]
+    square = jnp.where(linked[:, None], jnp.diff(values, axis=0) ** 2, 0.0) * fps**2
+    kinds = jnp.stack([4 * square[:, :4].sum(axis=1) / 3, square[:, 4:49].mean(axis=1), square[:, 49:].mean(axis=1)])
+    # a step lies midway between its frames
+    near = jnp.exp(-0.5 * ((jnp.arange(-PACE_REACH, PACE_REACH) + 0.5) / (settings.pace_time * fps)) ** 2)
+
+    def around(steps: Float[Array, "T1"]) -> Float[Array, "T2"]:
+        return jnp.convolve(steps, near)[PACE_REACH - 1 :][: len(values)]
+
+    mean = jax.vmap(around)(kinds) / jnp.maximum(around(linked.astype(near.dtype)), 1e-6)
+    turn, fingers, wrist = jnp.sqrt(mean)
+    pace = jnp.stack([turn, *[fingers] * 15, wrist], axis=1)
+    return jnp.maximum(pace, settings.least_pace.by_group())
+
+
+def _same_side(turns: Float[Array, "T 4"]) -> Float[Array, "T 4"]:
+    """Of each quaternion and its opposite (the same rotation) the one nearer to the frame before."""
+    flip = jnp.where(jnp.sum(turns[1:] * turns[:-1], axis=1) < 0, -1.0, 1.0)
+    return turns.at[1:].multiply(jnp.cumprod(flip)[:, None])
+
+
+def smooth_paths(
+    values: Float[Array, "T K"],
+    weight: Float[Array, "T K"],
+    inside: Bool[Array, "T"],
+    velocity: Float[Array, "K"],
+    acceleration: Float[Array, "K"] | Float[Array, "T K"],
+) -> Float[Array, "T K"]:
+    """The x of least weight (x - values)^2 + velocity (first differences)^2 + acceleration (second differences)^2.
+
+    A frame's `acceleration` is that of the difference it is the middle of. Each of the K columns by itself: a
+    pentadiagonal system, factored down the frames and solved up again. Frames not `inside` are tied to nothing and keep
+    their values.
+    """
+    n_frames = len(values)
+    first = (inside[1:] & inside[:-1])[:, None] * velocity
+    second = (inside[2:] & inside[1:-1] & inside[:-2])[:, None] * jnp.broadcast_to(acceleration, values.shape)[1:-1]
+    # with next to no weight a track that was never seen still has an answer
+    weight = jnp.where(inside[:, None], jnp.maximum(weight, 1e-3), 1.0)
+    # the matrix's diagonal, and its entries one and two frames apart
+    zero = jnp.zeros_like(values)
+    diagonal = weight + zero.at[1:].add(first).at[:-1].add(first)
+    diagonal = diagonal.at[2:].add(second).at[1:-1].add(4 * second).at[:-2].add(second)
+    near = zero.at[1:].add(-first).at[2:].add(-2 * second).at[1:-1].add(-2 * second)
+    far = zero.at[2:].add(second)
+
+    Carry = tuple[Array, Array, Array, Array, Array]
+
+    def down(carry: Carry, row: tuple[Array, Array, Array, Array]) -> tuple[Carry, tuple[Array, Array, Array]]:
+        pivot, pivot2, lower, right, right2 = carry
+        diagonal, near, far, value = row
+        here2 = far / pivot2
+        here = (near - here2 * pivot2 * lower) / pivot
+        value = value - here * right - here2 * right2
+        new = diagonal - here**2 * pivot - here2**2 * pivot2
+        return (new, pivot, here, value, right), (here, here2, value / new)
+
+    one, none = jnp.ones(values.shape[1]), jnp.zeros(values.shape[1])
+    _, (lower, lower2, scaled) = jax.lax.scan(
+        down, (one, one, none, none, none), (diagonal, near, far, weight * values)
+    )
+
+    def up(after: tuple[Array, Array], row: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array], Array]:
+        lower, lower2, scaled = row
+        here = scaled - lower * after[0] - lower2 * after[1]
+        return (here, after[0]), here
+
+    def shifted(rows: Float[Array, "T K"], by: int) -> Float[Array, "T K"]:
+        return jnp.concatenate([rows[by:], jnp.zeros((min(by, n_frames), rows.shape[1]))])[:n_frames]
+
+    rows = (shifted(lower, 1), shifted(lower2, 2), scaled)
+    return jax.lax.scan(up, (none, none), rows, reverse=True)[1]
