@@ -18,15 +18,7 @@ from toch_jax.base.errors import InputError, naming
 from toch_jax.base.progress import Progress, compilation_told, each_clip, reporter, silent
 from toch_jax.denoiser.apply import denoise_clip, frame_step
 from toch_jax.denoiser.checkpoints import Denoiser, as_denoiser
-from toch_jax.denoiser.window import (
-    Estimate,
-    OtherHand,
-    Window,
-    mirror,
-    mirror_estimate,
-    near_samples,
-    no_other_hand,
-)
+from toch_jax.denoiser.window import Estimate, OtherHand, Window, mirror, mirror_estimate, near_samples, no_other_hand
 from toch_jax.field.contact_field import contact_field
 from toch_jax.fit.correspondences import field_term, joint_term, weighted
 from toch_jax.fit.fit import Solved, bucket, pad_motion, pad_params, pad_seen, solve_hand

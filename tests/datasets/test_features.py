@@ -8,13 +8,7 @@ import tensorflow_datasets as tfds
 from scipy.spatial.transform import Rotation
 
 from toch_jax.base.errors import InputError
-from toch_jax.datasets.features import (
-    Example,
-    check_example,
-    example_to_sequence,
-    sequence_to_example,
-    with_hand_axis,
-)
+from toch_jax.datasets.features import Example, check_example, example_to_sequence, sequence_to_example, with_hand_axis
 from toch_jax.datasets.read import read_examples, read_sequences
 from toch_jax.datasets.spec import SPEC_DIR, load_spec, spec_names
 from toch_jax.datasets.write import tfds_info

@@ -10,8 +10,8 @@ from toch_jax.fit.correspondences import field_term
 from toch_jax.fit.fit import fitted_alone, solve_hand
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.object.model import ObjectModel
+from toch_jax.solver.costs.points import SurfaceTerm
 from toch_jax.solver.kinematics import pose_bones, surface_points
-from toch_jax.solver.problem import SurfaceTerm
 from toch_jax.solver.settings import DEFAULT
 from toch_jax.solver.state import state_from_params
 

@@ -8,7 +8,7 @@ from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.hand.prior import pose_prior
 from toch_jax.object.model import ObjectMotion
-from toch_jax.solver.problem import SurfaceTerm
+from toch_jax.solver.costs.points import SurfaceTerm
 from toch_jax.solver.settings import DEFAULT
 
 N_FRAMES = 16

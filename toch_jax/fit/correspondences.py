@@ -12,7 +12,7 @@ from toch_jax.denoiser.window import JointEstimate
 from toch_jax.field.types import FieldEstimate
 from toch_jax.hand.mesh import closest_on_canonical
 from toch_jax.hand.model import HandModel
-from toch_jax.solver.problem import JointTerm, SurfaceTerm
+from toch_jax.solver.costs.points import JointTerm, SurfaceTerm
 
 
 def field_term(

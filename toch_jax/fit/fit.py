@@ -17,10 +17,13 @@ from toch_jax.base.arrays import pad_last, put, take
 from toch_jax.hand.model import HandModel, HandParams
 from toch_jax.hand.skin_binding import Binding, own_skin
 from toch_jax.object.model import ObjectModel, ObjectMotion
-from toch_jax.solver.build import GAUSSIAN, no_joints, no_surface, prior_term, smooth_term, tracked_term
-from toch_jax.solver.costs.terms import penetration_depth
+from toch_jax.solver.costs.contact import ContactTerm, penetration_depth
+from toch_jax.solver.costs.points import JointTerm, SurfaceTerm, no_joints, no_surface
+from toch_jax.solver.costs.prior import prior_term
+from toch_jax.solver.costs.smooth import smooth_term
+from toch_jax.solver.costs.tracked import GAUSSIAN, tracked_term
 from toch_jax.solver.levenberg_marquardt import Solution, joint_sigma, solve_trajectory
-from toch_jax.solver.problem import ContactTerm, JointTerm, Problem, SurfaceTerm
+from toch_jax.solver.problem import Problem
 from toch_jax.solver.settings import DEFAULT, FitSettings, Levels, Scalar
 from toch_jax.solver.state import HandState, params_from_state, state_from_params
 from toch_jax.track.noise_level import estimate_noise

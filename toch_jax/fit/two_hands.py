@@ -16,10 +16,10 @@ from toch_jax.base.arrays import pad_last, put
 from toch_jax.fit.fit import Fitted, Solved, as_fitted, fitted_alone
 from toch_jax.hand.model import HandModel
 from toch_jax.object.model import ObjectMotion
-from toch_jax.solver.costs.hands import faced, linearize_hands
-from toch_jax.solver.costs.terms import no_terms
+from toch_jax.solver.costs.hands import HandsTerm, faced
 from toch_jax.solver.levenberg_marquardt import Solution, covariance, descend, joint_spread
-from toch_jax.solver.problem import HandsTerm, Problem
+from toch_jax.solver.linear import no_terms
+from toch_jax.solver.problem import Problem, linearize_hands
 from toch_jax.solver.settings import DEFAULT, FitSettings
 from toch_jax.solver.state import N_UNKNOWNS, HandState, step_state
 

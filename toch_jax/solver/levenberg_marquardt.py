@@ -11,9 +11,9 @@ from jaxtyping import Array, Bool, Float
 
 from toch_jax.hand.model import HandModel
 from toch_jax.solver.banded import factor, frame_covariance, solve
-from toch_jax.solver.costs.terms import Linear, linearize, no_terms
 from toch_jax.solver.kinematics import joint_points, pose_bones, project
-from toch_jax.solver.problem import Problem
+from toch_jax.solver.linear import Linear, no_terms
+from toch_jax.solver.problem import Problem, linearize
 from toch_jax.solver.state import HandState, step_state
 
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-4, 0.1, 10.0

@@ -1,90 +1,27 @@
-"""What a trajectory is fitted to. Every term is data with weights, so one compiled solver serves every use of it.
+"""All terms of one hand's trajectory, or of several hands', and Gauss-Newton's view of them.
 
-Weights are 1 / variance (1/m2 or 1/rad2); a weight of 0 switches a row off. Everything lives in one reference frame,
-usually that of the object's part which the hand holds.
+Every term is data with weights, so one compiled solver serves every use of it. Weights are 1 / variance (1/m2 or
+1/rad2); a weight of 0 switches a row off. Everything lives in one reference frame, usually that of the object's part
+which the hand holds.
 """
 
+import jax
+import jax.numpy as jnp
 from flax import struct
-from jaxtyping import Array, Bool, Float, Int
+from jax.scipy.linalg import block_diag
+from jaxtyping import Array, Bool, Float
 
 from toch_jax.hand.model import HandModel
-from toch_jax.hand.skin_binding import Binding
-from toch_jax.object.model import ObjectModel, ObjectMotion
-from toch_jax.solver.state import HandState
-
-
-class SurfaceTerm(struct.PyTreeNode):
-    """Points of the skin that should be at targets: correspondences of a field, or of a tracker's surface points."""
-
-    face: Int[Array, "T M"]
-    barycentric: Float[Array, "T M 3"]
-    target: Float[Array, "T M 3"]
-    normal: Float[Array, "T M 3"]
-    """Unit direction whose weight differs from that of the two across it."""
-    weight_along: Float[Array, "T M"]
-    weight_across: Float[Array, "T M"]
-
-
-class JointTerm(struct.PyTreeNode):
-    """Joints (16 + tips) that should be at targets."""
-
-    target: Float[Array, "T 21 3"]
-    weight: Float[Array, "T 21"]
-
-
-class TrackedTerm(struct.PyTreeNode):
-    """The tracked hand as an observation, with Student's t errors: a gross error counts little."""
-
-    state: HandState
-    rotation_weight: Float[Array, "T 16"]
-    wrist_weight: Float[Array, "T"]
-    shape_weight: Float[Array, ""]
-    freedom: Float[Array, ""]
-    """Student's degrees of freedom."""
-
-
-class SmoothTerm(struct.PyTreeNode):
-    """Motion: velocity and acceleration of each of 16 rotations and of the wrist, with Student's t spread.
-
-    Most frames of a grasp are still and a few are quick: few degrees of freedom hold the still ones still, many make
-    the term plain least squares. Weights are per frame, not per second: the caller scales by the frame rate.
-    """
-
-    velocity_weight: Float[Array, "17"]
-    acceleration_weight: Float[Array, "17"] | Float[Array, "T 17"]
-    """Where it differs from frame to frame: of the second difference that each is the middle of."""
-    freedom: Float[Array, "T"]
-    """Student's degrees of freedom of each frame."""
-
-
-class PriorTerm(struct.PyTreeNode):
-    """Plausible hands."""
-
-    pose_mean: Float[Array, "45"]
-    pose_precision: Float[Array, "45 45"]
-    lower: Float[Array, "45"]
-    upper: Float[Array, "45"]
-    limit_weight: Float[Array, ""]
-    shape_weight: Float[Array, ""]
-
-
-class ContactTerm(struct.PyTreeNode):
-    """The skin stays out of the object."""
-
-    object: ObjectModel
-    motion: ObjectMotion
-    """Each part relative to the reference frame."""
-    skin: Binding
-    """The points that are watched."""
-    weight: Float[Array, "T"]
-    """Of each point's depth inside the object."""
-    margin: Float[Array, ""]
-    """Depth that costs nothing, metres: skin gives way."""
-    push_back: Float[Array, "T"]
-    """0 to 1: weight of vertices that came through the middle of a thin part, whose nearest way out leads on. They are
-    pushed against the direction of the skin's normal instead. At 0 they are left alone."""
-    watched: int = struct.field(pytree_node=False, default=128)
-    """How many points of each frame push: the deepest."""
+from toch_jax.solver.banded import BandedSystem
+from toch_jax.solver.costs.contact import ContactTerm, contact_rows
+from toch_jax.solver.costs.hands import HandsTerm, add_hands
+from toch_jax.solver.costs.points import JointTerm, SurfaceTerm, joint_rows, surface_rows
+from toch_jax.solver.costs.prior import PriorTerm, add_prior
+from toch_jax.solver.costs.smooth import SmoothTerm, add_smooth
+from toch_jax.solver.costs.tracked import TrackedTerm, add_tracked
+from toch_jax.solver.kinematics import pose_bones
+from toch_jax.solver.linear import Linear, add_rows, no_terms
+from toch_jax.solver.state import N_UNKNOWNS, HandState
 
 
 class Problem(struct.PyTreeNode):
@@ -100,17 +37,44 @@ class Problem(struct.PyTreeNode):
     """False for the frames that pad the clip to its bucket."""
 
 
-class HandsTerm(struct.PyTreeNode):
-    """The skins of H hands stay out of each other."""
+def linearize(model: HandModel, problem: Problem, state: HandState) -> Linear:
+    """Gauss-Newton's view of the problem around `state`."""
+    linear = no_terms(state.wrist.shape[0], state.betas.shape[0])
+    # Padding frames have no terms: a unit diagonal keeps them where they are.
+    idle = jnp.eye(N_UNKNOWNS) * ~problem.frame_valid[:, None, None]
+    linear = linear.replace(system=linear.system.replace(diagonal=idle))
+    bones = pose_bones(model, state)
+    linear = add_rows(linear, surface_rows(model, bones, problem.surface))
+    linear = add_rows(linear, joint_rows(model, bones, problem.joints))
+    linear = add_rows(linear, contact_rows(model, bones, problem.contact))
+    linear = add_tracked(linear, problem.tracked, state)
+    linear = add_smooth(linear, problem.smooth, state, problem.frame_valid)
+    return add_prior(linear, problem.prior, state, problem.frame_valid)
 
-    skins: tuple[HandModel, ...]
-    """Each hand, closed and coarse; its vertices are the points that are watched."""
-    rotation: Float[Array, "H T 3 3"]
-    """Each hand's own reference frame to one that they share."""
-    translation: Float[Array, "H T 3"]
-    weights: tuple[Float[Array, "T #V"], ...]
-    """Of each point's depth inside another hand: of one hand's in another's, for all pairs as `permutations` orders."""
-    margin: Float[Array, ""]
-    """Depth that costs nothing, metres."""
-    watched: int = struct.field(pytree_node=False, default=128)
-    """How many points of a hand push out of another in each frame: the deepest."""
+
+def linearize_hands(
+    models: tuple[HandModel, ...], problems: tuple[Problem, ...], term: HandsTerm, states: tuple[HandState, ...]
+) -> Linear:
+    """Gauss-Newton's view of the hands' problems and the term between them.
+
+    A frame's unknowns are the first hand's, then the second's, and so are those of the shape.
+    """
+    alone = [linearize(*each) for each in zip(models, problems, states, strict=True)]
+    linear = Linear(
+        cost=jnp.sum(jnp.stack([each.cost for each in alone])),
+        system=BandedSystem(
+            diagonal=_diagonal([each.system.diagonal for each in alone]),
+            next_one=_diagonal([each.system.next_one for each in alone]),
+            next_two=_diagonal([each.system.next_two for each in alone]),
+            border=_diagonal([each.system.border for each in alone]),
+            corner=block_diag(*(each.system.corner for each in alone)),
+        ),
+        frames=jnp.concatenate([each.frames for each in alone], axis=1),
+        shape=jnp.concatenate([each.shape for each in alone]),
+    )
+    return add_hands(linear, term, states)
+
+
+def _diagonal(blocks: list[Float[Array, "T _ _"]]) -> Float[Array, "T _ _"]:
+    """Block-diagonal matrices."""
+    return jax.vmap(block_diag)(*blocks)

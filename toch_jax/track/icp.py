@@ -12,9 +12,13 @@ from scipy.spatial import cKDTree
 from toch_jax.hand.mesh import farthest_points
 from toch_jax.hand.model import HandModel, HandParams
 from toch_jax.hand.skin_binding import nearest_on_skin, posed_places, posed_skin
-from toch_jax.solver.build import GAUSSIAN, no_contact, no_joints, prior_term, tracked_term
+from toch_jax.solver.costs.contact import no_contact
+from toch_jax.solver.costs.points import JointTerm, SurfaceTerm, no_joints
+from toch_jax.solver.costs.prior import prior_term
+from toch_jax.solver.costs.smooth import SmoothTerm
+from toch_jax.solver.costs.tracked import GAUSSIAN, tracked_term
 from toch_jax.solver.levenberg_marquardt import solve_trajectory
-from toch_jax.solver.problem import JointTerm, Problem, SmoothTerm, SurfaceTerm
+from toch_jax.solver.problem import Problem
 from toch_jax.solver.settings import DEFAULT, Levels
 from toch_jax.solver.state import params_from_state, state_from_params
 

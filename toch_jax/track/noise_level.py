@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from toch_jax.solver.costs.terms import turns
+from toch_jax.solver.linear import rotation_vectors
 from toch_jax.solver.settings import Levels, Scalar
 from toch_jax.solver.state import HandState
 
@@ -54,7 +54,7 @@ def denoiser_share(
 @jax.jit
 def estimate_noise(state: HandState, valid: Bool[Array, "T"], assumed: Levels) -> Levels:
     """Noise levels of a tracked trajectory; `assumed` where it is too short to tell."""
-    turn = turns(jnp.swapaxes(state.rotations[:-1], -1, -2) @ state.rotations[1:])
+    turn = rotation_vectors(jnp.swapaxes(state.rotations[:-1], -1, -2) @ state.rotations[1:])
     spin = turn[1:] - turn[:-1]
     bend = jnp.diff(state.wrist, n=2, axis=0)
     whole = valid[2:] & valid[1:-1] & valid[:-2]

@@ -16,7 +16,7 @@ from toch_jax.base.arrays import put
 from toch_jax.object.model import ObjectMotion
 from toch_jax.sequence.record import nearest_valid
 from toch_jax.sequence.types import Sequence
-from toch_jax.solver.problem import JointTerm, SurfaceTerm
+from toch_jax.solver.costs.points import JointTerm, SurfaceTerm
 from toch_jax.track.tracked_hand import TrackedHand
 
 NEAR, FAR = 0.05, 0.1

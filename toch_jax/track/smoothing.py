@@ -12,8 +12,8 @@ from flax import struct
 from jaxtyping import Array, Bool, Float
 
 from toch_jax.hand.model import HandModel, HandParams
-from toch_jax.solver.build import GAUSSIAN, smooth_term
-from toch_jax.solver.problem import SmoothTerm
+from toch_jax.solver.costs.smooth import SmoothTerm, smooth_term
+from toch_jax.solver.costs.tracked import GAUSSIAN
 from toch_jax.solver.settings import DEFAULT, FitSettings
 from toch_jax.solver.state import state_from_params
 from toch_jax.track.noise_level import estimate_noise

@@ -11,17 +11,14 @@ from support.plain import plain, plain_jit
 from toch_jax.hand.model import HandModel
 from toch_jax.hand.skin_binding import Binding
 from toch_jax.object.model import ObjectModel
-from toch_jax.solver.costs.terms import WAY_BACK_STEP, WAY_BACK_STEPS, Linear, _way_back, linearize
+from toch_jax.solver.costs.contact import WAY_BACK_STEP, WAY_BACK_STEPS, ContactTerm, _way_back
+from toch_jax.solver.costs.points import JointTerm, SurfaceTerm
+from toch_jax.solver.costs.prior import PriorTerm
+from toch_jax.solver.costs.smooth import SmoothTerm
+from toch_jax.solver.costs.tracked import TrackedTerm
 from toch_jax.solver.kinematics import joint_points, pose_bones, surface_points
-from toch_jax.solver.problem import (
-    ContactTerm,
-    JointTerm,
-    PriorTerm,
-    Problem,
-    SmoothTerm,
-    SurfaceTerm,
-    TrackedTerm,
-)
+from toch_jax.solver.linear import Linear
+from toch_jax.solver.problem import Problem, linearize
 from toch_jax.solver.state import N_UNKNOWNS, HandState, step_state
 
 T, M, N_SHAPE = 4, 6, 10

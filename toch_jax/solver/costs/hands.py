@@ -1,4 +1,4 @@
-"""The term that keeps hands out of each other, linearised; and the problem that it makes of theirs.
+"""Hands stay out of each other: the depth of one hand's skin in another's moves both.
 
 Skin is stiff against what is believed of a track. Solved in turns, each hand held while another moves, the first would
 go nearly all of the way out and the other never come to its share. So a frame's block holds the unknowns of all hands
@@ -10,23 +10,40 @@ import itertools
 import jax
 import jax.numpy as jnp
 from flax import struct
-from jax.scipy.linalg import block_diag
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.device import map_each
 from toch_jax.hand.model import HandModel
-from toch_jax.solver.banded import BandedSystem
-from toch_jax.solver.costs.terms import Linear, Rows, add_rows, linearize
 from toch_jax.solver.kinematics import Bones, all_vertices, pose_bones, project, skin_points
-from toch_jax.solver.problem import HandsTerm, Problem
+from toch_jax.solver.linear import Linear, Rows, add_rows
 from toch_jax.solver.state import N_UNKNOWNS, HandState
 
 REACH = 0.03
 """Metres: nothing is deeper than this in a hand."""
+
+
 SMOOTHING = 0.003
 """Metres: somewhat less than the coarse skin's vertices are apart on a finger."""
+
+
 _FRAMES = 32
 """At once, on a device of many lanes."""
+
+
+class HandsTerm(struct.PyTreeNode):
+    """The skins of H hands stay out of each other."""
+
+    skins: tuple[HandModel, ...]
+    """Each hand, closed and coarse; its vertices are the points that are watched."""
+    rotation: Float[Array, "H T 3 3"]
+    """Each hand's own reference frame to one that they share."""
+    translation: Float[Array, "H T 3"]
+    weights: tuple[Float[Array, "T #V"], ...]
+    """Of each point's depth inside another hand: of one hand's in another's, for all pairs as `permutations` orders."""
+    margin: Float[Array, ""]
+    """Depth that costs nothing, metres."""
+    watched: int = struct.field(pytree_node=False, default=128)
+    """How many points of a hand push out of another in each frame: the deepest."""
 
 
 class Skin(struct.PyTreeNode):
@@ -37,29 +54,6 @@ class Skin(struct.PyTreeNode):
     """Outward, unit."""
 
 
-def linearize_hands(
-    models: tuple[HandModel, ...], problems: tuple[Problem, ...], term: HandsTerm, states: tuple[HandState, ...]
-) -> Linear:
-    """Gauss-Newton's view of the hands' problems and the term between them.
-
-    A frame's unknowns are the first hand's, then the second's, and so are those of the shape.
-    """
-    alone = [linearize(*each) for each in zip(models, problems, states, strict=True)]
-    linear = Linear(
-        cost=jnp.sum(jnp.stack([each.cost for each in alone])),
-        system=BandedSystem(
-            diagonal=_diagonal([each.system.diagonal for each in alone]),
-            next_one=_diagonal([each.system.next_one for each in alone]),
-            next_two=_diagonal([each.system.next_two for each in alone]),
-            border=_diagonal([each.system.border for each in alone]),
-            corner=block_diag(*(each.system.corner for each in alone)),
-        ),
-        frames=jnp.concatenate([each.frames for each in alone], axis=1),
-        shape=jnp.concatenate([each.shape for each in alone]),
-    )
-    return add_hands(linear, term, states)
-
-
 def add_hands(linear: Linear, term: HandsTerm, states: tuple[HandState, ...]) -> Linear:
     """The hands' problem with the term between them among its terms."""
     bones, skins = _posed(term, states)
@@ -68,13 +62,24 @@ def add_hands(linear: Linear, term: HandsTerm, states: tuple[HandState, ...]) ->
     return linear
 
 
+@jax.jit
+def faced(term: HandsTerm, states: tuple[HandState, ...]) -> tuple[HandsTerm, Bool[Array, ""]]:
+    """The term with each point's weight cut to how squarely its skin faces into the other hand; does any point cost?
+
+    Skin that faces the way out did not sink in there: it is the back of a finger. That is told once, from where the
+    hands are when they are brought together: about a finger's middle the way out turns with each step.
+    """
+    _, skins = _posed(term, states)
+    weights, costs = [], []
+    for (one, other), weight in zip(_pairs(len(states)), term.weights, strict=True):
+        facing = jnp.sum(_ways(skins[one].vertices, skins[other]) * skins[one].normals, axis=-1)
+        weights.append(weight * jnp.clip(-facing, 0.0, 1.0))
+        costs.append(jnp.any((_distances(skins[one], skins[other])[0] < -term.margin) & (weights[-1] > 0)))
+    return term.replace(weights=tuple(weights)), jnp.any(jnp.stack(costs))
+
+
 def _pairs(n_hands: int) -> list[tuple[int, int]]:
     return list(itertools.permutations(range(n_hands), 2))
-
-
-def _diagonal(blocks: list[Float[Array, "T _ _"]]) -> Float[Array, "T _ _"]:
-    """Block-diagonal matrices."""
-    return jax.vmap(block_diag)(*blocks)
 
 
 def _posed(term: HandsTerm, states: tuple[HandState, ...]) -> tuple[list[Bones], list[Skin]]:
@@ -147,19 +152,3 @@ def _depth_rows(
         by_frame.reshape(n_frames, n_rows, -1),
         by_shape.reshape(n_frames, n_rows, -1),
     )
-
-
-@jax.jit
-def faced(term: HandsTerm, states: tuple[HandState, ...]) -> tuple[HandsTerm, Bool[Array, ""]]:
-    """The term with each point's weight cut to how squarely its skin faces into the other hand; does any point cost?
-
-    Skin that faces the way out did not sink in there: it is the back of a finger. That is told once, from where the
-    hands are when they are brought together: about a finger's middle the way out turns with each step.
-    """
-    _, skins = _posed(term, states)
-    weights, costs = [], []
-    for (one, other), weight in zip(_pairs(len(states)), term.weights, strict=True):
-        facing = jnp.sum(_ways(skins[one].vertices, skins[other]) * skins[one].normals, axis=-1)
-        weights.append(weight * jnp.clip(-facing, 0.0, 1.0))
-        costs.append(jnp.any((_distances(skins[one], skins[other])[0] < -term.margin) & (weights[-1] > 0)))
-    return term.replace(weights=tuple(weights)), jnp.any(jnp.stack(costs))

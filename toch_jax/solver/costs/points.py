@@ -1,0 +1,64 @@
+"""Points of the skin, and joints, that should be at targets.
+
+    0.5 sum_m |W_m^(1/2) (x_m(state) - y_m)|^2
+
+W_m has one weight along a direction and another across it: those of a correspondence, whose error along the ray differs
+from the error on the skin.
+"""
+
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Float, Int
+
+from toch_jax.hand.model import HandModel
+from toch_jax.solver.kinematics import Bones, joint_points, project, surface_points
+from toch_jax.solver.linear import Rows
+
+
+class SurfaceTerm(struct.PyTreeNode):
+    """Points of the skin that should be at targets: correspondences of a field, or of a tracker's surface points."""
+
+    face: Int[Array, "T M"]
+    barycentric: Float[Array, "T M 3"]
+    target: Float[Array, "T M 3"]
+    normal: Float[Array, "T M 3"]
+    """Unit direction whose weight differs from that of the two across it."""
+    weight_along: Float[Array, "T M"]
+    weight_across: Float[Array, "T M"]
+
+
+class JointTerm(struct.PyTreeNode):
+    """Joints (16 + tips) that should be at targets."""
+
+    target: Float[Array, "T 21 3"]
+    weight: Float[Array, "T 21"]
+
+
+def no_surface(n_frames: int) -> SurfaceTerm:
+    """A surface term that says nothing."""
+    zero, vector = jnp.zeros((n_frames, 1)), jnp.zeros((n_frames, 1, 3))
+    return SurfaceTerm(jnp.zeros((n_frames, 1), jnp.int32), vector, vector, vector, zero, zero)
+
+
+def no_joints(n_frames: int) -> JointTerm:
+    """A joint term that says nothing."""
+    return JointTerm(jnp.zeros((n_frames, 21, 3)), jnp.zeros((n_frames, 21)))
+
+
+def surface_rows(model: HandModel, bones: Bones, term: SurfaceTerm) -> Rows:
+    points = surface_points(model, bones, term.face, term.barycentric)
+    across = jnp.sqrt(term.weight_across)[..., None, None]
+    along = jnp.sqrt(term.weight_along)[..., None, None]
+    outer = term.normal[..., :, None] * term.normal[..., None, :]
+    whiten = across * jnp.eye(3) + (along - across) * outer
+    residual = jnp.einsum("tmra,tma->tmr", whiten, points.position - term.target)
+    by_frame, by_shape = project(bones, points, whiten)
+    return Rows(residual.reshape(residual.shape[0], -1), by_frame, by_shape)
+
+
+def joint_rows(model: HandModel, bones: Bones, term: JointTerm) -> Rows:
+    points = joint_points(model, bones)
+    whiten = jnp.sqrt(term.weight)[..., None, None] * jnp.eye(3)
+    residual = jnp.sqrt(term.weight)[..., None] * (points.position - term.target)
+    by_frame, by_shape = project(bones, points, whiten)
+    return Rows(residual.reshape(residual.shape[0], -1), by_frame, by_shape)

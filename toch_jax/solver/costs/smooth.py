@@ -1,0 +1,94 @@
+"""Smooth motion: first and second differences of each rotation and of the wrist, with Student's t spread.
+
+sum_t (f / 2) log(1 + w |s_t|^2 / f) with s_t = log(R_t^T R_t+1), and the same of s_t+1 - s_t
+"""
+
+import itertools
+
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Bool, Float
+
+from toch_jax.solver.linear import N_GROUPS, Linear, inverse_right_jacobian, rotation_vectors, spread, student
+from toch_jax.solver.settings import FitSettings
+from toch_jax.solver.state import N_UNKNOWNS, WRIST_SCALE, HandState
+
+
+class SmoothTerm(struct.PyTreeNode):
+    """Motion: velocity and acceleration of each of 16 rotations and of the wrist, with Student's t spread.
+
+    Most frames of a grasp are still and a few are quick: few degrees of freedom hold the still ones still, many make
+    the term plain least squares. Weights are per frame, not per second: the caller scales by the frame rate.
+    """
+
+    velocity_weight: Float[Array, "17"]
+    acceleration_weight: Float[Array, "17"] | Float[Array, "T 17"]
+    """Where it differs from frame to frame: of the second difference that each is the middle of."""
+    freedom: Float[Array, "T"]
+    """Student's degrees of freedom of each frame."""
+
+
+def smooth_term(
+    settings: FitSettings,
+    fps: float | Float[Array, ""],
+    pace: Float[Array, "T 17"] | None,
+    freedom: Float[Array, "T"],
+) -> SmoothTerm:
+    """Motion, per frame at this frame rate; as quick as the settings say where its pace is not known."""
+    usual = settings.acceleration.by_group()
+    acceleration = usual if pace is None else settings.quickness.by_group() * pace
+    return SmoothTerm(
+        velocity_weight=(fps / settings.velocity.by_group()) ** 2,
+        acceleration_weight=(fps**2 / acceleration) ** 2,
+        freedom=freedom,
+    )
+
+
+def add_smooth(linear: Linear, term: SmoothTerm, state: HandState, frame_valid: Bool[Array, "T"]) -> Linear:
+    """First and second differences; derivatives are by this frame, the next, and the one after."""
+    n_frames = state.wrist.shape[0]
+    turn = rotation_vectors(jnp.swapaxes(state.rotations[:-1], -1, -2) @ state.rotations[1:])
+    step = jnp.concatenate([turn, jnp.diff(state.wrist, axis=0)[:, None]], axis=1)
+    unit = jnp.broadcast_to(WRIST_SCALE * jnp.eye(3), (n_frames - 1, 1, 3, 3))
+    by_here = -jnp.concatenate([inverse_right_jacobian(-turn), unit], axis=1)
+    by_next = jnp.concatenate([inverse_right_jacobian(turn), unit], axis=1)
+    linked = frame_valid[:-1] & frame_valid[1:]
+
+    diagonal = jnp.zeros((n_frames, N_GROUPS, 3, 3))
+    next_one, next_two = jnp.zeros_like(diagonal), jnp.zeros_like(diagonal)
+    gradient = jnp.zeros((n_frames, N_GROUPS, 3))
+
+    weight = term.velocity_weight * linked[:, None]
+    cost, trust = student(weight * jnp.sum(step**2, axis=-1), term.freedom[:-1, None])
+    total = cost.sum()
+    weight = weight * trust
+    parts = (by_here, by_next)
+    for i, a in enumerate(parts):
+        gradient = gradient.at[i : n_frames - 1 + i].add(jnp.einsum("tg,tgai,tga->tgi", weight, a, step))
+        diagonal = diagonal.at[i : n_frames - 1 + i].add(jnp.einsum("tg,tgai,tgaj->tgij", weight, a, a))
+    next_one = next_one.at[:-1].add(jnp.einsum("tg,tgai,tgaj->tgij", weight, by_here, by_next))
+
+    bend = step[1:] - step[:-1]
+    acceleration = jnp.broadcast_to(term.acceleration_weight, (n_frames, N_GROUPS))[1:-1]
+    weight = acceleration * (linked[:-1] & linked[1:])[:, None]
+    cost, trust = student(weight * jnp.sum(bend**2, axis=-1), term.freedom[1:-1, None])
+    total = total + cost.sum()
+    weight = weight * trust
+    pieces = (-by_here[:-1], by_here[1:] - by_next[:-1], by_next[1:])
+    for i, a in enumerate(pieces):
+        gradient = gradient.at[i : n_frames - 2 + i].add(jnp.einsum("tg,tgai,tga->tgi", weight, a, bend))
+        diagonal = diagonal.at[i : n_frames - 2 + i].add(jnp.einsum("tg,tgai,tgaj->tgij", weight, a, a))
+    for i, (a, b) in enumerate(itertools.pairwise(pieces)):
+        next_one = next_one.at[i : n_frames - 2 + i].add(jnp.einsum("tg,tgai,tgaj->tgij", weight, a, b))
+    next_two = next_two.at[:-2].add(jnp.einsum("tg,tgai,tgaj->tgij", weight, pieces[0], pieces[2]))
+
+    system = linear.system
+    return linear.replace(
+        cost=linear.cost + total,
+        system=system.replace(
+            diagonal=system.diagonal + spread(diagonal),
+            next_one=system.next_one + spread(next_one),
+            next_two=system.next_two + spread(next_two),
+        ),
+        frames=linear.frames - gradient.reshape(n_frames, N_UNKNOWNS),
+    )
