@@ -11,7 +11,9 @@ from toch_jax.denoiser.checkpoints import create_denoiser
 from toch_jax.denoiser.light import LightConfig, LightDenoiser
 from toch_jax.hand.files import load_hand
 from toch_jax.object.model import ObjectModel
-from toch_jax.pipeline import look, read_clip, refine, sequence_object
+from toch_jax.observe import observe, read_clip
+from toch_jax.pipeline import refine
+from toch_jax.sequence.built_object import sequence_object
 from toch_jax.sequence.types import Sequence
 from toch_jax.track.tracked_hand import tracked_hand, tracked_hands
 
@@ -84,8 +86,8 @@ def test_parts_and_hands_are_where_they_are_in_each_frame(sequence: Sequence, bo
 def test_what_is_seen_of_a_hand_does_not_hang_on_its_place_in_the_file(
     sequence: Sequence, box: ObjectModel, denoiser: LightDenoiser
 ) -> None:
-    here = [look(hand, box, denoiser) for hand in tracked_hands(sequence)]
-    there = [look(hand, box, denoiser) for hand in tracked_hands(swapped(sequence))]
+    here = [observe(hand, box, denoiser) for hand in tracked_hands(sequence)]
+    there = [observe(hand, box, denoiser) for hand in tracked_hands(swapped(sequence))]
     for one, other in zip(here, there[::-1], strict=True):
         for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
             np.testing.assert_array_equal(a, b)
@@ -95,7 +97,7 @@ def test_what_is_seen_of_a_hand_does_not_hang_on_its_place_in_the_file(
 def test_the_denoiser_sees_the_other_hand(sequence: Sequence, box: ObjectModel, denoiser: LightDenoiser) -> None:
     both = tracked_hands(sequence)[RIGHT]
     alone = tracked_hand(sequence, RIGHT)
-    seen, unseen = (look(each, box, denoiser).estimate.joints for each in (both, alone))
+    seen, unseen = (observe(each, box, denoiser).estimate.joints for each in (both, alone))
     assert seen is not None
     assert unseen is not None
     assert float(jnp.abs(seen.joints - unseen.joints).max()) > 1e-4

@@ -18,7 +18,8 @@ from toch_jax.metrics.hands import hands_depth_mm
 from toch_jax.metrics.joints import mpjpe_mm
 from toch_jax.object.model import ObjectModel
 from toch_jax.perturb.registry import parse_perturbation
-from toch_jax.pipeline import refine, sequence_object
+from toch_jax.pipeline import refine
+from toch_jax.sequence.built_object import sequence_object
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.rows import posed

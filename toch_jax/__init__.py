@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from toch_jax.hand.files import load_hand
     from toch_jax.hand.model import HandModel, HandParams
     from toch_jax.object.model import ObjectModel, ObjectMotion
-    from toch_jax.pipeline import refine, refine_many, sequence_object
+    from toch_jax.pipeline import refine, refine_many
     from toch_jax.sequence.arrays import arrays_from_sequence, sequence_from_arrays
+    from toch_jax.sequence.built_object import sequence_object
     from toch_jax.sequence.file import load_sequence, save_sequence
     from toch_jax.sequence.types import Hands, Sequence
     from toch_jax.solver.settings import FitSettings
@@ -39,7 +40,7 @@ _HOMES = {
     "refine_many": "pipeline",
     "save_sequence": "sequence.file",
     "sequence_from_arrays": "sequence.arrays",
-    "sequence_object": "pipeline",
+    "sequence_object": "sequence.built_object",
     "warm_up": "warming",
 }
 

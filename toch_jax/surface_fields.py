@@ -14,7 +14,8 @@ from toch_jax.base.short_repr import short_repr
 from toch_jax.denoiser.checkpoints import Denoiser, as_denoiser
 from toch_jax.fit.hand_forms import given_as
 from toch_jax.object.model import ObjectModel
-from toch_jax.pipeline import look, read_clip, sequence_object
+from toch_jax.observe import observe, read_clip
+from toch_jax.sequence.built_object import sequence_object
 from toch_jax.sequence.types import Sequence
 from toch_jax.track.tracked_hand import TrackedHand, tracked_hands
 
@@ -119,7 +120,7 @@ def _field(
 
 
 def _denoised(tracked: TrackedHand, object: ObjectModel, denoiser: Denoiser, tell: Progress) -> DenoisedField:
-    field = look(tracked, object, denoiser, tell).estimate.field
+    field = observe(tracked, object, denoiser, tell).estimate.field
     return DenoisedField(
         probability=expit(np.asarray(field.mask_logit)),
         distance=np.asarray(field.distance),

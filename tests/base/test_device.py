@@ -12,7 +12,8 @@ from support.plain import plain_jit
 from toch_jax.base.device import exactly
 from toch_jax.cli import main
 from toch_jax.field.rays import nearest_hits
-from toch_jax.pipeline import Seen, repair_by
+from toch_jax.observe import FieldObservation
+from toch_jax.pipeline import repair_by
 from toch_jax.sequence.file import load_sequence
 
 
@@ -39,7 +40,7 @@ def test_products_are_exact_within_and_as_before_without() -> None:
 
 
 def test_a_repair_has_exact_products(example_file: Path) -> None:
-    def look(*_: object) -> Seen:
+    def look(*_: object) -> FieldObservation:
         assert precision() == "float32"
         raise Stop
 

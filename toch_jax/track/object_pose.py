@@ -13,6 +13,8 @@ from scipy.spatial.transform import Rotation
 
 from toch_jax.base.arrays import put
 from toch_jax.object.model import ObjectMotion
+from toch_jax.object.motion import part_middles
+from toch_jax.sequence.types import Sequence
 
 EXACT = 0.0003, 0.003
 """Metres and radians per coordinate: less noise than this is left as it is (float16 rounds as much)."""
@@ -134,3 +136,16 @@ def _least_squares(
     bands[1, 2:] -= 2 * inner
     bands[0, 2:] += inner
     return solveh_banded(bands, weight[:, None] * values)
+
+
+def with_tracked_object(sequence: Sequence) -> Sequence:
+    """The sequence with its object's motion smoothed where it shakes, and notes that say so."""
+    middles = part_middles(np.asarray(sequence.object_vertices), np.asarray(sequence.object_vertex_part))
+    tracked = track_object(sequence.object_motion, middles, sequence.fps)
+    notes = (
+        f"object{f', part {part}' if len(middles) > 1 else ''}: its tracked pose shakes by {1e3 * metres:.1f} mm and "
+        f"{np.rad2deg(radians):.1f} degrees a coordinate: smoothed"
+        for part, (metres, radians) in enumerate(zip(tracked.position_noise, tracked.rotation_noise, strict=True))
+        if tracked.is_smoothed[part]
+    )
+    return sequence.replace(object_motion=tracked.motion, notes=(*sequence.notes, *notes))

@@ -10,7 +10,8 @@ from toch_jax.denoiser.window import Estimate
 from toch_jax.field.types import ContactField, FieldEstimate
 from toch_jax.hand.model import HandParams
 from toch_jax.object.model import ObjectModel
-from toch_jax.pipeline import Seen, look, read_clip, repair_by
+from toch_jax.observe import FieldObservation, observe, read_clip
+from toch_jax.pipeline import repair_by
 from toch_jax.sequence.part_frame import hand_to_part
 from toch_jax.sequence.types import Sequence
 from toch_jax.solver.settings import DEFAULT
@@ -28,25 +29,27 @@ def fit_clean_field(sequence: Sequence, object: ObjectModel | None = None) -> Se
     The samples are those that the denoiser would read; each frame's count as one independent observation.
     """
 
-    def look(tracked: TrackedHand, object: ObjectModel) -> Seen:
+    def true_field(tracked: TrackedHand, object: ObjectModel) -> FieldObservation:
         field, points, normals = _true_field(sequence, tracked, object)
         doubt = jnp.full_like(field.distance, CLEAN_SIGMA)
         logit = jnp.where(field.mask, SURE, -SURE)
-        return Seen(Estimate(FieldEstimate(logit, field.distance, field.correspondence, doubt, doubt)), points, normals)
+        return FieldObservation(
+            Estimate(FieldEstimate(logit, field.distance, field.correspondence, doubt, doubt)), points, normals
+        )
 
-    return repair_by(sequence, look, DEFAULT.replace(field_strength=1.0), object).model
+    return repair_by(sequence, true_field, DEFAULT.replace(field_strength=1.0), object).model
 
 
 def fit_true_mask(denoiser: Denoiser, sequence: Sequence, object: ObjectModel | None = None) -> Sequence:
     """The sequence as repaired by a denoiser that is told which samples the true hand lies along."""
 
-    def look_again(tracked: TrackedHand, object: ObjectModel) -> Seen:
-        seen = look(tracked, object, denoiser)
+    def observe_again(tracked: TrackedHand, object: ObjectModel) -> FieldObservation:
+        seen = observe(tracked, object, denoiser)
         mask = _true_field(sequence, tracked, object, denoiser.config.smoothed)[0].mask
         field = seen.estimate.field.replace(mask_logit=jnp.where(mask, SURE, -SURE))
         return seen._replace(estimate=seen.estimate.replace(field=field))
 
-    return repair_by(sequence, look_again, object=object).model
+    return repair_by(sequence, observe_again, object=object).model
 
 
 def _true_field(

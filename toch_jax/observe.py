@@ -1,0 +1,135 @@
+"""What the denoiser makes of a tracked hand: its contact field, read through a window of samples near the hand."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from toch_jax.base.arrays import pad_last, put, take
+from toch_jax.base.device import exactly
+from toch_jax.base.progress import Progress, silent
+from toch_jax.denoiser.apply import denoise_clip, frame_step
+from toch_jax.denoiser.checkpoints import Denoiser
+from toch_jax.denoiser.window import Estimate, OtherHand, Window, mirror, mirror_estimate, near_samples, no_other_hand
+from toch_jax.field.contact_field import contact_field
+from toch_jax.fit.fit import bucket, pad_motion, pad_params, pad_seen
+from toch_jax.hand.mesh import close_surface, closed_faces
+from toch_jax.hand.model import HandModel, HandParams, skin_frames
+from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.object.motion import samples_from_part, samples_in_frame
+from toch_jax.track.smoothing import smooth_track
+from toch_jax.track.tracked_hand import TrackedHand
+
+N_DENOISED = 512
+"""Samples of the object's surface that the denoiser reads: those nearest to the hand."""
+
+
+class FieldObservation(NamedTuple):
+    """What is believed of one hand in each frame of a clip, and the samples of the object that it is about."""
+
+    estimate: Estimate
+    """Axes (T, ...), in the fit's frame."""
+    points: Float[Array, "T N 3"]
+    normals: Float[Array, "T N 3"]
+    from_network: bool = False
+    """If true it counts the less the steadier the tracked hand is (`denoiser_share`)."""
+
+
+Observer = Callable[[TrackedHand, ObjectModel], FieldObservation]
+
+
+def observe(
+    tracked: TrackedHand, object: ObjectModel, denoiser: Denoiser, progress: Progress = silent
+) -> FieldObservation:
+    """What the denoiser makes of a tracked hand."""
+    progress("contact field")
+    clip, points, normals = read_clip(tracked, object, denoiser.config.smoothed)
+    progress("denoiser")
+    if tracked.surface.side == "left":
+        estimate = mirror_estimate(denoise_clip(denoiser, mirror(clip), frame_step(tracked.fps)))
+    else:
+        estimate = denoise_clip(denoiser, clip, frame_step(tracked.fps))
+    n_frames = len(tracked.seen)
+    points, normals = take((points, normals), np.s_[:n_frames])
+    return FieldObservation(take(estimate, np.s_[0, :n_frames]), points, normals, from_network=True)
+
+
+@exactly
+def read_clip(
+    tracked: TrackedHand, object: ObjectModel, smoothed: bool, there: HandParams | None = None
+) -> tuple[Window, Float[Array, "B N 3"], Float[Array, "B N 3"]]:
+    """What a denoiser reads of a tracked hand, padded to its bucket of B frames: as one window, with its samples'
+    points and normals in the fit's frame. `there`: what it would read on the same samples, were the hand there (axes
+    (T, ...), betas (S,)).
+    """
+    n_frames = len(tracked.seen)
+    size = bucket(n_frames)
+    return _clip(
+        tracked.surface,
+        tracked.part,
+        pad_params(tracked.params, size),
+        pad_seen(tracked.seen, size),
+        put(np.arange(size) < n_frames),
+        tracked.fps,
+        object,
+        pad_motion(tracked.motion, size),
+        None if tracked.other is None else _pad_other(tracked.other, size),
+        None if there is None else pad_params(there, size),
+        smoothed,
+    )
+
+
+def _pad_other(other: OtherHand, size: int) -> OtherHand:
+    return OtherHand(joints=pad_last(other.joints, size), seen=pad_seen(other.seen, size))
+
+
+@partial(jax.jit, static_argnames="smoothed")
+def _clip(
+    surface: HandModel,
+    part: int | Int[Array, ""],
+    params: HandParams,
+    seen: Bool[Array, "T"],
+    inside: Bool[Array, "T"],
+    fps: float | Float[Array, ""],
+    object: ObjectModel,
+    motion: ObjectMotion,
+    other: OtherHand | None,
+    there: HandParams | None,
+    smoothed: bool,
+) -> tuple[Window, Float[Array, "T N 3"], Float[Array, "T N 3"]]:
+    size = len(inside)
+
+    def posed(hand: HandParams) -> tuple[Float[Array, "T V 3"], Float[Array, "T 21 3"]]:
+        return skin_frames(surface, hand.replace(betas=jnp.broadcast_to(hand.betas, (size, *hand.betas.shape))))
+
+    vertices, joints = posed(smooth_track(surface, params, seen, inside, fps).params if smoothed else params)
+    points, _ = samples_from_part(object, motion)
+    chosen = near_samples(jax.random.key(0), points, joints, seen, min(N_DENOISED, points.shape[1]))
+    object = object.with_samples(chosen)
+    points, normals = samples_from_part(object, motion)
+    if there is not None:
+        vertices, joints = posed(there)
+    field = contact_field(
+        close_surface(surface, vertices),
+        closed_faces(surface),
+        close_surface(surface, surface.v_template),
+        object,
+        motion,
+    )
+    clip = Window(
+        field=jax.tree.map(lambda leaf: leaf[None], field),
+        points=points[None],
+        normals=normals[None],
+        own=(object.point_part == part)[None],
+        joints=joints[None],
+        tracked=posed(params)[1][None],
+        valid=seen[None],
+        left=jnp.asarray([surface.side == "left"]),
+        two_handed=jnp.asarray([other is not None]),
+        other=no_other_hand(1, size) if other is None else jax.tree.map(lambda leaf: leaf[None], other),
+    )
+    return clip, *samples_in_frame(object, motion)
