@@ -170,7 +170,7 @@ def test_missing_files_are_named(
         missing.rename(aside)
         assert main(["prepare", "grab", "--raw", str(raw), "--data-dir", str(tmp_path / "data")]) == 2
         aside.rename(missing)
-        (line,) = capsys.readouterr().err.strip().splitlines()
+        line = capsys.readouterr().err.strip().splitlines()[-1]
         assert line.startswith(f"toch: {missing}: grab: expected ")
         assert "grab.is.tue.mpg.de" in line
     assert not (tmp_path / "data").exists()
