@@ -51,7 +51,8 @@ def test_a_repair_has_exact_products(example_file: Path) -> None:
 def test_commands_have_exact_products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, object] = {}
     monkeypatch.setattr(jax.config, "update", asked.__setitem__)
-    main(["denoise", str(tmp_path / "nothing.npz"), "-o", str(tmp_path / "out.npz")])
+    (tmp_path / "no_archive.npz").write_bytes(b"")
+    assert main(["denoise", str(tmp_path / "no_archive.npz"), "-o", str(tmp_path / "out.npz")]) == 2
     assert asked["jax_default_matmul_precision"] == "float32"
 
 
