@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,16 @@ def test_parameters_of_the_other_side() -> None:
     (note,) = check_contact(sequence, tracked_hands(sequence), _object(sequence))
     assert note.startswith("no hand touches the object (nearest joint ")
     assert "side" in note
+
+
+def test_a_hand_that_passes_the_object_by_chance() -> None:
+    sequence = load_sequence(EXAMPLE)
+    (hand,), built = tracked_hands(sequence), _object(sequence)
+    nearest = joint_distance(built, sequence.object_motion, np.asarray(hand.joints)).min(axis=1)
+    away = np.full((len(nearest), 1, 3), [0.0, 0.0, 0.5])
+    away[nearest.argsort()[:3]] = 0
+    (note,) = check_contact(sequence, [dataclasses.replace(hand, joints=hand.joints + away)], built)
+    assert note.startswith("no hand touches the object (near it in 3 of 111 frames): ")
 
 
 def test_a_hand_that_was_moved_far_or_left_inside() -> None:
