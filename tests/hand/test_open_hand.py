@@ -4,10 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import trimesh
+from make_open_hand import build
 
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, HandParams, Side, rest_joints, skin_frames
-from toch_jax.hand.open_hand.build import build
 from toch_jax.hand.prior import pose_prior
 
 

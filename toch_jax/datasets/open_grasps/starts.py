@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from toch_jax.datasets.open_grasps.grasp import Aim, Grasp, energy, grid_only, pose_hand
 from toch_jax.datasets.open_grasps.probe import HandProbe
-from toch_jax.hand.open_hand.poses import RANGES
+from toch_jax.hand.pose_ranges import RANGES
 from toch_jax.object.model import ObjectModel
 
 LIMITS = np.deg2rad([[pair[side] for pair in (r.flexion, r.spread, r.twist)] for side in (0, 1) for r in RANGES])

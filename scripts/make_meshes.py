@@ -1,4 +1,4 @@
-"""Makes the meshes of this folder: python make.py METAWORLD ROBOSUITE, the two wheels unpacked."""
+"""Makes the meshes of open_grasps: python scripts/make_meshes.py METAWORLD ROBOSUITE, the two wheels unpacked."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ import numpy as np
 import trimesh
 from trimesh import Trimesh
 
-HERE = Path(__file__).parent
+MESHES = Path(__file__).parents[1] / "toch_jax" / "datasets" / "open_grasps" / "meshes"
 
 
 def load(path: Path) -> Trimesh:
@@ -89,12 +89,12 @@ def main(metaworld: Path, robosuite: Path) -> None:
         print(
             f"{name:8s} {len(mesh.vertices):5d} vertices {len(mesh.faces):5d} faces {np.round(mesh.extents * 1000)} mm"
         )
-        mesh.export(HERE / f"{name}.ply", vertex_normal=False)
+        mesh.export(MESHES / f"{name}.ply", vertex_normal=False)
     for name, mesh in netbook(world / "laptop").items():
         mesh = without_slivers(mesh)
         assert mesh.is_volume, name
         print(f"netbook {name:6s} {len(mesh.faces):5d} faces {np.round(mesh.bounds * 1000).tolist()} mm")
-        mesh.export(HERE / "hinged" / f"netbook_{name}.ply", vertex_normal=False)
+        mesh.export(MESHES / "hinged" / f"netbook_{name}.ply", vertex_normal=False)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""Right hands of 2,000 grown-ups, cut from MakeHuman's body (steps 1 to 5 of the recipe in build.py)."""
+"""Right hands of 2,000 grown-ups, cut from MakeHuman's body (steps 1 to 5 of the recipe in make_open_hand.py)."""
 
 import zipfile
 from dataclasses import dataclass
 
 import numpy as np
-
-from toch_jax.hand.open_hand.makehuman import macro_targets, read_body, read_target, word_weights
+from makehuman import macro_targets, read_body, read_target, word_weights
 
 JOINTS = ("hand", *(f"finger-{finger}-{bone}" for finger in (2, 3, 5, 4, 1) for bone in (1, 2, 3)))
 """MakeHuman's names of MANO's 16 joints: wrist, then index, middle, pinky, ring, thumb from root to tip."""

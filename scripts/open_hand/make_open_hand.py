@@ -1,4 +1,4 @@
-"""Makes open_hand.npz, a hand in MANO's interface: `python -m toch_jax.hand.open_hand.build`.
+"""Makes open_hand.npz, a hand in MANO's interface: `python scripts/open_hand/make_open_hand.py`.
 
 Grown-ups are sampled from MakeHuman's phenotypes, their right hands cut off, aligned, laid flat and scaled to measured
 hand lengths; shape space is the principal components of what is left. Same bytes on every run.
@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from makehuman import open_wheel
+from people import People, sample_people
 from scipy.optimize import nnls
 from scipy.spatial.transform import Rotation
 
-from toch_jax.hand.open_hand.makehuman import open_wheel
-from toch_jax.hand.open_hand.people import People, sample_people
-from toch_jax.hand.open_hand.poses import bend_axes, pose_limits, sample_poses
+from toch_jax.hand.pose_ranges import bend_axes, pose_limits, sample_poses
 
 N_PEOPLE, N_BETAS, N_POSES = 2000, 10, 20_000
 PARENTS = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14)
@@ -186,6 +186,6 @@ def build(say: Callable[[str], None] = print) -> dict[str, Array]:
 
 
 if __name__ == "__main__":
-    path = Path(__file__).with_name("open_hand.npz")
+    path = Path(__file__).parents[2] / "toch_jax" / "hand" / "open_hand" / "open_hand.npz"
     np.savez_compressed(path, allow_pickle=False, **build())
     print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
