@@ -1,0 +1,33 @@
+"""Tables of the documentation that are made from the code."""
+
+import dataclasses
+import importlib.util
+from pathlib import Path
+
+from toch_jax.metrics.definitions import METRICS
+from toch_jax.solver.settings import FitSettings
+
+ROOT = Path(__file__).parents[1]
+SPEC = importlib.util.spec_from_file_location("docs_hooks", ROOT / "scripts" / "docs_hooks.py")
+assert SPEC is not None
+assert SPEC.loader is not None
+docs_hooks = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(docs_hooks)
+
+
+def test_every_setting_and_metric_has_its_row() -> None:
+    page = docs_hooks.on_page_markdown("<!-- table: settings -->\n\n<!-- table: metrics -->")
+    settings, metrics = page.split("\n\n")
+    assert [line.split("`")[1] for line in settings.splitlines()[2:]] == [
+        field.name for field in dataclasses.fields(FitSettings)
+    ]
+    assert [line.split("`")[1] for line in metrics.splitlines()[2:]] == list(METRICS)
+    assert "| `pace_time` | `0.067` | Standard deviation of the time" in settings
+    assert "| `steps` | `10` |" in settings
+
+
+def test_links_out_of_the_docs_are_plain_text() -> None:
+    page = docs_hooks.on_page_markdown(
+        "[all](../README.md#limits), [card](../toch_jax/x.md), [here](own_data.md)"
+    )
+    assert page == "[all](index.md#limits), card, [here](own_data.md)"
