@@ -1,0 +1,46 @@
+"""What the fit's settings do: the example repaired with one of them changed at a time, and what changes in the result.
+
+Run: python 08_tune_the_fit.py. All settings, with their units, are in the docstrings of `toch_jax.FitSettings`.
+"""
+
+from importlib.resources import files
+
+import jax
+
+import toch_jax
+from toch_jax.metrics.clip import measure, sequence_parts
+from toch_jax.view.rows import posed, rows_of
+
+sequence = toch_jax.load_sequence(files("toch_jax.example") / "tracked.npz")
+parts, truth = sequence_parts(sequence), rows_of(sequence)["truth"]
+network = toch_jax.load_denoiser()  # once for all
+
+usual = toch_jax.FitSettings()
+
+
+def times(factor: float, levels: object) -> object:
+    """All of these standard deviations times a factor."""
+    return jax.tree.map(lambda level: factor * level, levels)
+
+
+variants = {
+    "as shipped": usual,
+    "motion less smooth": usual.replace(acceleration=times(5, usual.acceleration), quickness=times(5, usual.quickness)),
+    "motion smoother": usual.replace(
+        acceleration=times(0.2, usual.acceleration), quickness=times(0.2, usual.quickness)
+    ),
+    "object softer": usual.replace(depth=10 * usual.depth, last_depths=(0.01,) * 4),
+    "contact field ignored": usual.replace(field_strength=0.0),
+    "network ignored": usual.replace(field_strength=0.0, joint_strength=0.0),
+}
+print(f"{'':25} {'joint error':>12} {'acceleration':>13} {'depth, mean':>12} {'worst':>9}")
+for name, settings in variants.items():
+    clean = toch_jax.refine(sequence, network, settings=settings)
+    found = measure(sequence, posed(clean), truth, parts)
+    print(
+        f"{name:25} {found['mpjpe_mm']:9.2f} mm {found['acceleration_m_s2']:8.2f} m/s2"
+        f" {found['penetration_depth_mean_mm']:9.2f} mm {found['penetration_depth_max_mm']:6.2f} mm"
+    )
+true = measure(sequence, truth, truth, parts)
+print(f"Of the true hand, acceleration is {true['acceleration_m_s2']:.2f} m/s2, depth", end=" ")
+print(f"{true['penetration_depth_mean_mm']:.2f} mm: skin gives way.")
