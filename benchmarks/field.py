@@ -60,8 +60,8 @@ def tochs_rule(hand: trimesh.Trimesh, body: trimesh.Trimesh, model: ObjectModel)
         return distance
 
     distance, clearance = first(hand, points), first(body, points + 1e-4 * directions)
-    seen = (distance < clearance) & (distance <= 0.1)
-    return np.where(seen, np.where(inside, -distance, distance), np.nan)
+    observed = (distance < clearance) & (distance <= 0.1)
+    return np.where(observed, np.where(inside, -distance, distance), np.nan)
 
 
 def casts_alone(triangles: np.ndarray, points: np.ndarray, normals: np.ndarray) -> None:

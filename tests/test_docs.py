@@ -27,7 +27,5 @@ def test_every_setting_and_metric_has_its_row() -> None:
 
 
 def test_links_out_of_the_docs_are_plain_text() -> None:
-    page = docs_hooks.on_page_markdown(
-        "[all](../README.md#limits), [card](../toch_jax/x.md), [here](own_data.md)"
-    )
+    page = docs_hooks.on_page_markdown("[all](../README.md#limits), [card](../toch_jax/x.md), [here](own_data.md)")
     assert page == "[all](index.md#limits), card, [here](own_data.md)"

@@ -76,8 +76,8 @@ def test_parts_and_hands_are_where_they_are_in_each_frame(sequence: Sequence, bo
     other = 1 - hand
     joints = into(hand, np.asarray(tracked_hand(sequence, other).joints, np.float64))
     np.testing.assert_allclose(window.other.joints[0, :FRAMES], joints, atol=1e-5)
-    np.testing.assert_array_equal(window.other.seen[0, :FRAMES], sequence.hand_valid[other])
-    assert not window.other.seen[0, FRAMES:].any()
+    np.testing.assert_array_equal(window.other.observed[0, :FRAMES], sequence.hand_valid[other])
+    assert not window.other.observed[0, FRAMES:].any()
     assert window.two_handed.tolist() == [True]
     assert window.left.tolist() == [hand == LEFT]
 
@@ -97,10 +97,10 @@ def test_what_is_seen_of_a_hand_does_not_hang_on_its_place_in_the_file(
 def test_the_denoiser_sees_the_other_hand(sequence: Sequence, box: ObjectModel, denoiser: LightDenoiser) -> None:
     both = tracked_hands(sequence)[RIGHT]
     alone = tracked_hand(sequence, RIGHT)
-    seen, unseen = (observe(each, box, denoiser).estimate.joints for each in (both, alone))
-    assert seen is not None
+    observed, unseen = (observe(each, box, denoiser).estimate.joints for each in (both, alone))
+    assert observed is not None
     assert unseen is not None
-    assert float(jnp.abs(seen.joints - unseen.joints).max()) > 1e-4
+    assert float(jnp.abs(observed.joints - unseen.joints).max()) > 1e-4
 
 
 @pytest.mark.slow

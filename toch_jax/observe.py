@@ -16,7 +16,7 @@ from toch_jax.denoiser.apply import denoise_clip, frame_step
 from toch_jax.denoiser.checkpoints import Denoiser
 from toch_jax.denoiser.window import Estimate, OtherHand, Window, mirror, mirror_estimate, near_samples, no_other_hand
 from toch_jax.field.contact_field import contact_field
-from toch_jax.fit.fit import bucket, pad_motion, pad_params, pad_seen
+from toch_jax.fit.fit import bucket, pad_motion, pad_observed, pad_params
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.object.model import ObjectModel, ObjectMotion
@@ -53,7 +53,7 @@ def observe(
         estimate = mirror_estimate(denoise_clip(denoiser, mirror(clip), frame_step(tracked.fps)))
     else:
         estimate = denoise_clip(denoiser, clip, frame_step(tracked.fps))
-    n_frames = len(tracked.seen)
+    n_frames = len(tracked.observed)
     points, normals = take((points, normals), np.s_[:n_frames])
     return FieldObservation(take(estimate, np.s_[0, :n_frames]), points, normals, from_network=True)
 
@@ -66,13 +66,13 @@ def read_clip(
     points and normals in the fit's frame. `there`: what it would read on the same samples, were the hand there (axes
     (T, ...), betas (S,)).
     """
-    n_frames = len(tracked.seen)
+    n_frames = len(tracked.observed)
     size = bucket(n_frames)
     return _clip(
         tracked.surface,
         tracked.part,
         pad_params(tracked.params, size),
-        pad_seen(tracked.seen, size),
+        pad_observed(tracked.observed, size),
         put(np.arange(size) < n_frames),
         tracked.fps,
         object,
@@ -84,7 +84,7 @@ def read_clip(
 
 
 def _pad_other(other: OtherHand, size: int) -> OtherHand:
-    return OtherHand(joints=pad_last(other.joints, size), seen=pad_seen(other.seen, size))
+    return OtherHand(joints=pad_last(other.joints, size), observed=pad_observed(other.observed, size))
 
 
 @partial(jax.jit, static_argnames="smoothed")
@@ -92,8 +92,8 @@ def _clip(
     surface: HandModel,
     part: int | Int[Array, ""],
     params: HandParams,
-    seen: Bool[Array, "T"],
-    inside: Bool[Array, "T"],
+    observed: Bool[Array, "T"],
+    frame_mask: Bool[Array, "T"],
     fps: float | Float[Array, ""],
     object: ObjectModel,
     motion: ObjectMotion,
@@ -101,14 +101,14 @@ def _clip(
     there: HandParams | None,
     smoothed: bool,
 ) -> tuple[Window, Float[Array, "T N 3"], Float[Array, "T N 3"]]:
-    size = len(inside)
+    size = len(frame_mask)
 
     def posed(hand: HandParams) -> tuple[Float[Array, "T V 3"], Float[Array, "T 21 3"]]:
         return skin_frames(surface, hand.replace(betas=jnp.broadcast_to(hand.betas, (size, *hand.betas.shape))))
 
-    vertices, joints = posed(smooth_track(surface, params, seen, inside, fps).params if smoothed else params)
+    vertices, joints = posed(smooth_track(surface, params, observed, frame_mask, fps).params if smoothed else params)
     points, _ = samples_from_part(object, motion)
-    chosen = near_samples(jax.random.key(0), points, joints, seen, min(N_DENOISED, points.shape[1]))
+    chosen = near_samples(jax.random.key(0), points, joints, observed, min(N_DENOISED, points.shape[1]))
     object = object.with_samples(chosen)
     points, normals = samples_from_part(object, motion)
     if there is not None:
@@ -127,7 +127,7 @@ def _clip(
         own=(object.point_part == part)[None],
         joints=joints[None],
         tracked=posed(params)[1][None],
-        valid=seen[None],
+        observed=observed[None],
         left=jnp.asarray([surface.side == "left"]),
         two_handed=jnp.asarray([other is not None]),
         other=no_other_hand(1, size) if other is None else jax.tree.map(lambda leaf: leaf[None], other),

@@ -14,7 +14,7 @@ from toch_jax.base.errors import InputError, naming
 from toch_jax.base.progress import Progress, compilation_told, each_clip, reporter, silent
 from toch_jax.denoiser.checkpoints import Denoiser, as_denoiser
 from toch_jax.fit.correspondences import field_term, joint_term, weighted
-from toch_jax.fit.fit import Solved, bucket, pad_params, pad_seen, solve_hand
+from toch_jax.fit.fit import Solved, bucket, pad_observed, pad_params, solve_hand
 from toch_jax.fit.hand_forms import Repaired, given_as, in_both_forms
 from toch_jax.fit.two_hands import fit_together
 from toch_jax.hand.model import HandParams
@@ -130,8 +130,8 @@ def repair_by(
     progress("fit")
     bindings = [_bound(sequence, hand) for hand in hands]
     solved = [
-        _solve(sequence, hand, frame, object, seen, binding, settings)
-        for hand, frame, seen, binding in zip(hands, frames, observations, bindings, strict=True)
+        _solve(sequence, hand, frame, object, observation, binding, settings)
+        for hand, frame, observation, binding in zip(hands, frames, observations, bindings, strict=True)
     ]
     # each hand's frame as the first hand's sees it
     places = ObjectMotion(*(put(np.stack(each)) for each in zip(*(between(f, frames[0]) for f in frames), strict=True)))
@@ -147,7 +147,7 @@ def _bound(sequence: Sequence, tracked: TrackedHand) -> Binding | None:
     if given_as(sequence.hands) != "points":
         return None
     assert sequence.hands.vertices is not None
-    return bind(tracked.model, tracked.world, take(sequence.hands.vertices, tracked.hand), tracked.seen)
+    return bind(tracked.model, tracked.world, take(sequence.hands.vertices, tracked.hand), tracked.observed)
 
 
 def _solve(
@@ -155,34 +155,34 @@ def _solve(
     tracked: TrackedHand,
     frame: Pose,
     object: ObjectModel,
-    seen: FieldObservation | None,
+    observation: FieldObservation | None,
     binding: Binding | None,
     settings: FitSettings,
 ) -> Solved:
     """One hand fitted by itself, in its fit frame."""
     part = between(part_pose(sequence, tracked.part), frame)
     surface, joints = None, None
-    if seen is not None:
-        field, points, normals = seen.estimate.field, seen.points, seen.normals
+    if observation is not None:
+        field, points, normals = observation.estimate.field, observation.points, observation.normals
         surface = field_term(tracked.model, field, points, normals, settings.field_strength, settings.correspondences)
-        if seen.estimate.joints is not None:
-            joints = joint_term(seen.estimate.joints, settings.joint_strength)
-        if seen.from_network:
-            n_frames = len(tracked.seen)
+        if observation.estimate.joints is not None:
+            joints = joint_term(observation.estimate.joints, settings.joint_strength)
+        if observation.from_network:
+            n_frames = len(tracked.observed)
             size = bucket(n_frames)
             state = state_from_params(tracked.model, pad_params(tracked.params, size))
-            observed = pad_seen(tracked.seen, size)
+            observed = pad_observed(tracked.observed, size)
             share = denoiser_share(state, observed, settings.tracked_assumed, settings.steady_noise)
             surface, joints = weighted(surface, joints, take(share, np.s_[:n_frames]))
         surface, joints = move_terms(surface, joints, part)
     params = move_hand(tracked.model, tracked.params, *map(put, part))
     motion = parts_in_frame(sequence, frame)
     return solve_hand(
-        tracked.model, params, tracked.seen, tracked.fps, object, motion, surface, joints, settings, binding
+        tracked.model, params, tracked.observed, tracked.fps, object, motion, surface, joints, settings, binding
     )
 
 
 def _in_world(tracked: TrackedHand, frame: Pose, params: HandParams) -> HandParams:
     """World parameters, (T, ...) axes, betas too; from those in the fit frame, betas (S,)."""
     world = move_hand(tracked.model, params, *(put(each, np.float32) for each in frame))
-    return world.replace(betas=repeat(world.betas, len(tracked.seen)))
+    return world.replace(betas=repeat(world.betas, len(tracked.observed)))

@@ -102,7 +102,7 @@ def _field(
         np.asarray(each)[0, :n_frames]
         for each in (window.field.mask, window.field.distance, window.field.correspondence)
     )
-    mask = mask & np.asarray(tracked.seen)[:, None]
+    mask = mask & np.asarray(tracked.observed)[:, None]
     motion = sequence.object_motion
     turned = np.swapaxes(np.asarray(motion.rotation)[tracked.part], 1, 2)
     translation = np.asarray(motion.translation)[tracked.part]

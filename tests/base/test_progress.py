@@ -48,14 +48,14 @@ def test_a_long_compilation_is_told_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_jax_sends_these_events() -> None:
     """JAX may rename them: its own compilation is seen."""
-    seen: list[str] = []
+    observed: list[str] = []
 
     def listen(event: str, duration_secs: float, **_: str | int) -> None:
-        seen.append(event)
+        observed.append(event)
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     try:
         jax.jit(lambda x: 3 * x + 0.123)(1.0)
     finally:
         jax.monitoring.unregister_event_duration_listener(listen)
-    assert [event for event in seen if event in (LOWERED, COMPILED)] == [LOWERED, COMPILED]
+    assert [event for event in observed if event in (LOWERED, COMPILED)] == [LOWERED, COMPILED]

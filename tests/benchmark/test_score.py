@@ -124,9 +124,9 @@ def test_two_hands_apart(clean: Sequence) -> None:
 def test_lost_frames_count(clean: Sequence, truth: Truth) -> None:
     """The tracker repeats the last frame that it saw, while the hand moves on."""
     noisy = perturb_clip("a", clean, parse_perturbation("missing(0.5)"), 4)
-    seen = np.asarray(noisy.hand_valid)
-    kept = np.flatnonzero(seen[0])
+    observed = np.asarray(noisy.hand_valid)
+    kept = np.flatnonzero(observed[0])
     behind = np.array([abs(t - kept[kept <= t].max(initial=kept[0])) for t in range(noisy.n_frames)])
-    found = score(truth, answer_of(noisy), seen)
+    found = score(truth, answer_of(noisy), observed)
     assert found["mpjpe"] == pytest.approx(behind.mean() * STEP_MM, rel=1e-3)
-    assert found["mpjpe_missing"] == pytest.approx(behind[~seen[0]].mean() * STEP_MM, rel=1e-3)
+    assert found["mpjpe_missing"] == pytest.approx(behind[~observed[0]].mean() * STEP_MM, rel=1e-3)

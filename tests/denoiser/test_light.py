@@ -38,7 +38,7 @@ def model() -> LightDenoiser:
 def test_nothing_tracked_of_a_lost_frame_is_read(model: LightDenoiser) -> None:
     """And what was filled in there says nothing of other frames."""
     window, other = random_window(0), random_window(1)
-    lost = ~window.valid
+    lost = ~window.observed
 
     def swapped(ours: jax.Array, theirs: jax.Array | np.ndarray) -> jax.Array:
         there = np.asarray(lost).reshape(*lost.shape, *(1,) * (ours.ndim - 2))
@@ -47,7 +47,7 @@ def test_nothing_tracked_of_a_lost_frame_is_read(model: LightDenoiser) -> None:
     expected = estimated(model, window)
     spoilt = window.replace(tracked=swapped(window.tracked, np.asarray(other.tracked) + 1.0))
     assert_close(estimated(model, spoilt), expected, CLOSE)
-    field = other.replace(valid=jnp.asarray(np.ones_like(lost))).field
+    field = other.replace(observed=jnp.asarray(np.ones_like(lost))).field
     refilled = spoilt.replace(
         field=jax.tree.map(swapped, window.field, field), joints=swapped(window.joints, other.joints)
     )
@@ -62,7 +62,7 @@ def test_padding_changes_nothing(model: LightDenoiser) -> None:
         return jnp.asarray(np.pad(leaf, ((0, 0), (0, extra), *((0, 0),) * (leaf.ndim - 2))))
 
     longer = map_frames(padded, window)
-    short = take(estimated(model, longer), np.s_[:, : window.valid.shape[1]])
+    short = take(estimated(model, longer), np.s_[:, : window.observed.shape[1]])
     assert_close(short, estimated(model, window), CLOSE)
 
 
@@ -127,10 +127,10 @@ def test_every_new_input_is_read(model: LightDenoiser) -> None:
 def test_an_other_hand_that_is_never_seen_is_none(model: LightDenoiser) -> None:
     """And where it is seen no more, what is filled in there says nothing."""
     window, noise = random_window(0), random_window(1).other.joints + 1.0
-    unseen = window.other.replace(seen=jnp.zeros_like(window.valid), joints=noise)
-    absent = window.replace(other=no_other_hand(*window.valid.shape))
+    unseen = window.other.replace(observed=jnp.zeros_like(window.observed), joints=noise)
+    absent = window.replace(other=no_other_hand(*window.observed.shape))
     assert differs(model, window.replace(other=unseen), absent).max() == 0
-    refilled = jnp.where(window.other.seen[..., None, None], window.other.joints, noise)
+    refilled = jnp.where(window.other.observed[..., None, None], window.other.joints, noise)
     assert differs(model, window, window.replace(other=window.other.replace(joints=refilled))).max() == 0
 
 
@@ -155,8 +155,10 @@ def test_untrained_it_leaves_field_and_joints_nearly_as_they_are() -> None:
     window = random_window(0)
     estimate = estimated(untrained(LIGHT), window)
     assert estimate.joints is not None
-    seen = window.valid[..., None, None]
-    np.testing.assert_allclose(jnp.where(seen, estimate.joints.joints, 0), jnp.where(seen, window.joints, 0), atol=2e-4)
+    observed = window.observed[..., None, None]
+    np.testing.assert_allclose(
+        jnp.where(observed, estimate.joints.joints, 0), jnp.where(observed, window.joints, 0), atol=2e-4
+    )
     mask = window.field.mask
     np.testing.assert_allclose(estimate.field.distance[mask], window.field.distance[mask], atol=5e-4)
     np.testing.assert_allclose(estimate.field.correspondence[mask], window.field.correspondence[mask], atol=5e-3)
@@ -164,7 +166,7 @@ def test_untrained_it_leaves_field_and_joints_nearly_as_they_are() -> None:
 
 def test_a_window_without_a_hand_has_finite_gradients() -> None:
     window = random_window(0)
-    nothing = window.replace(valid=jnp.zeros_like(window.valid))
+    nothing = window.replace(observed=jnp.zeros_like(window.observed))
     _, gradient, _ = learnt(untrained(LIGHT), nothing, random_target(1, window))
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
 

@@ -15,8 +15,8 @@ def normal(*shape: int, seed: int = 0) -> jax.Array:
     return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
 
 
-def smoothed(joints: jax.Array, valid: jax.Array, widths: tuple[float, ...]) -> list[np.ndarray]:
-    found = plain_jit(lambda joints, valid: smooth_paths(joints, valid, widths), joints, valid)
+def smoothed(joints: jax.Array, observed: jax.Array, widths: tuple[float, ...]) -> list[np.ndarray]:
+    found = plain_jit(lambda joints, observed: smooth_paths(joints, observed, widths), joints, observed)
     return [np.asarray(each) for each in found]
 
 
@@ -44,8 +44,8 @@ def test_smoothing_is_scipys_away_from_the_ends() -> None:
 
 def test_smoothing_reads_valid_frames_only() -> None:
     joints = normal(1, 40, 21, 3)
-    valid = jnp.asarray(np.isin(np.arange(40), [0, 30])[None])
-    smooth = smoothed(jnp.asarray(np.where(valid[..., None, None], joints, np.nan)), valid, (1.0, float("inf")))
+    observed = jnp.asarray(np.isin(np.arange(40), [0, 30])[None])
+    smooth = smoothed(jnp.asarray(np.where(observed[..., None, None], joints, np.nan)), observed, (1.0, float("inf")))
     # in the gap what is nearest counts alone
     np.testing.assert_allclose(smooth[0][0, 10], joints[0, 0], atol=1e-6)
     np.testing.assert_allclose(smooth[0][0, 25], joints[0, 30], atol=1e-6)

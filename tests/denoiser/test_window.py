@@ -65,7 +65,7 @@ def test_windows_of_a_clip_take_its_frames_and_what_has_none() -> None:
     windows = plain_jit(cut_windows, clip, frames, inside)
     np.testing.assert_array_equal(windows.points, np.asarray(clip.points)[0, frames])
     np.testing.assert_array_equal(windows.other.joints, np.asarray(clip.other.joints)[0, frames])
-    np.testing.assert_array_equal(windows.other.seen, [[True] * 3, [False, True, False]])
+    np.testing.assert_array_equal(windows.other.observed, [[True] * 3, [False, True, False]])
     np.testing.assert_array_equal(windows.own, np.repeat(clip.own, 2, axis=0))
     still = plain_jit(cut_windows, alone_on_rigid(clip), frames, inside)
     np.testing.assert_array_equal(still.points, np.repeat(clip.points[:, :1], 2, axis=0))
@@ -77,8 +77,8 @@ def test_near_samples_are_distinct_and_near() -> None:
     near = rng.permutation(500) < 50
     points = np.where(near[:, None], 4.0, 5.0) + 0.02 * rng.normal(size=(500, 3))
     joints = jnp.full((3, 21, 3), 4.0).at[1].set(5.0)
-    valid = jnp.asarray([True, False, True])
-    chosen = np.asarray(near_samples(jax.random.key(1), jnp.asarray(points[None], jnp.float32), joints, valid, 60))
+    observed = jnp.asarray([True, False, True])
+    chosen = np.asarray(near_samples(jax.random.key(1), jnp.asarray(points[None], jnp.float32), joints, observed, 60))
     assert len(set(chosen.tolist())) == 60
     assert set(np.flatnonzero(near)) <= set(chosen.tolist())
 
@@ -97,6 +97,6 @@ def test_samples_that_the_hand_meets_only_where_they_have_moved_are_near() -> No
 
 def test_without_a_hand_samples_are_drawn_evenly() -> None:
     points = jax.random.uniform(jax.random.key(0), (1, 200, 3))
-    valid = jnp.zeros(3, bool)
-    chosen = near_samples(jax.random.key(1), points, jnp.full((3, 21, 3), jnp.nan), valid, 150)
+    observed = jnp.zeros(3, bool)
+    chosen = near_samples(jax.random.key(1), points, jnp.full((3, 21, 3), jnp.nan), observed, 150)
     assert len(set(np.asarray(chosen).tolist())) == 150

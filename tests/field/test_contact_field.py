@@ -81,7 +81,7 @@ def test_agrees_with_trimesh_and_embree(name: str) -> None:
     model = object_of(body)
     field = contact_field(posed(motion, in_object), hand.faces, hand.v_template, model, motion)
     points, normals = np.asarray(model.points, np.float64), np.asarray(model.normals, np.float64)
-    agree, seen = [], 0
+    agree, observed = [], 0
     for t in range(N_FRAMES):
         mesh = trimesh.Trimesh(in_object[t], np.asarray(hand.faces), process=False)
         mask, distance, correspondence = peer_field(mesh, np.asarray(hand.v_template), body, points, normals)
@@ -89,8 +89,8 @@ def test_agrees_with_trimesh_and_embree(name: str) -> None:
         close = np.abs(distance - field.distance[t]) < 1e-5
         close &= np.linalg.norm(correspondence - field.correspondence[t], axis=1) < 1e-4
         agree.append((mask == field.mask[t]) & (close | ~both))
-        seen += both.sum()
-    assert seen > 1000
+        observed += both.sum()
+    assert observed > 1000
     assert np.mean(agree) >= 0.999
 
 

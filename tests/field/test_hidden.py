@@ -46,14 +46,14 @@ def test_a_lid_hides_the_hand_above_it_and_no_longer_once_it_is_open() -> None:
 
     points, normals = (np.asarray(each, np.float64) for each in samples_in_frame(object, motion))
     poses = Rotation.from_matrix(np.asarray(motion.rotation).reshape(-1, 3, 3)).as_matrix().reshape(2, FRAMES, 3, 3)
-    agree, seen, alone = [], [], []
+    agree, observed, alone = [], [], []
     for t in range(FRAMES):
         where = np.einsum("vab,vb->va", poses[of_part, t], rest) + np.asarray(motion.translation)[of_part, t]
         mesh = trimesh.Trimesh(skin[t], np.asarray(hand.faces), process=False)
         every = trimesh.Trimesh(where, np.concatenate(faces), process=False)
         mask, distance, _ = peer_field(mesh, np.asarray(hand.v_template), every, points[t], normals[t])
         agree.append(mask == field.mask[t])
-        seen.append(mask)
+        observed.append(mask)
         # what would be seen were each part alone
         own = [
             peer_field(mesh, np.asarray(hand.v_template), trimesh.Trimesh(where, f), points[t], normals[t])[0]
@@ -62,8 +62,8 @@ def test_a_lid_hides_the_hand_above_it_and_no_longer_once_it_is_open() -> None:
         alone.append(np.where(np.asarray(object.point_part) == 0, *own))
         both = mask & np.asarray(field.mask[t])
         np.testing.assert_allclose(np.asarray(field.distance[t])[both], distance[both], atol=1e-4)
-    agree, seen, alone = np.stack(agree), np.stack(seen), np.stack(alone)
-    hidden = alone & ~seen
+    agree, observed, alone = np.stack(agree), np.stack(observed), np.stack(alone)
+    hidden = alone & ~observed
     in_box = np.asarray(object.point_part) == 0
     assert hidden[0, in_box].sum() > 30
     assert hidden[-1].sum() < 0.2 * hidden[0].sum()

@@ -73,8 +73,8 @@ def test_a_true_field_undoes_a_bias(hand: HandModel, ball: ObjectModel, truth: H
     )
     far = still(N_FRAMES)
     far = far.replace(translation=far.translation + 1.0)
-    seen = jnp.ones(N_FRAMES, bool)
-    solved = solve_hand(hand, biased, seen, 30.0, ball, far, term, settings=SETTINGS)
+    observed = jnp.ones(N_FRAMES, bool)
+    solved = solve_hand(hand, biased, observed, 30.0, ball, far, term, settings=SETTINGS)
     found = fitted_alone(solved, SETTINGS).params
     wanted = joints_of(hand, truth)
     before = np.linalg.norm(joints_of(hand, biased) - wanted, axis=-1).mean()

@@ -25,13 +25,13 @@ def fitted(
     hand: HandModel,
     tracked: HandParams,
     ball: ObjectModel,
-    seen: np.ndarray | None = None,
+    observed: np.ndarray | None = None,
     joints: JointTerm | None = None,
 ) -> Fitted:
     n_frames = len(tracked.pose)
-    seen = np.ones(n_frames, bool) if seen is None else seen
+    observed = np.ones(n_frames, bool) if observed is None else observed
     surface = silent_surface(n_frames)
-    solved = solve_hand(hand, tracked, jnp.asarray(seen), FPS, ball, still(n_frames), surface, joints)
+    solved = solve_hand(hand, tracked, jnp.asarray(observed), FPS, ball, still(n_frames), surface, joints)
     return fitted_alone(solved, DEFAULT)
 
 
@@ -54,16 +54,16 @@ def depth(hand: HandModel, params: HandParams) -> np.ndarray:
 @pytest.fixture(scope="module")
 def problem(hand: HandModel, ball: ObjectModel) -> Problem:
     """What a shaken grasp is fitted to in the last pass."""
-    seen: list[Problem] = []
+    observed: list[Problem] = []
 
     def spy(model: HandModel, problem: Problem, *rest: object) -> object:
-        seen.append(problem)
+        observed.append(problem)
         return solve_trajectory(model, problem, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fit, "solve_trajectory", spy)
         fitted(hand, shaken(grasp(), 0.01, 0.1), ball)
-    return seen[-1]
+    return observed[-1]
 
 
 def test_buckets() -> None:
@@ -115,17 +115,17 @@ def test_time_runs_both_ways(hand: HandModel, ball: ObjectModel) -> None:
 
 def test_lost_frames_are_filled_and_doubted(hand: HandModel, ball: ObjectModel) -> None:
     truth = grasp()
-    seen = np.ones(N_FRAMES, bool)
-    seen[3:6] = False
+    observed = np.ones(N_FRAMES, bool)
+    observed[3:6] = False
     tracked = shaken(truth, 0.003, 0.03)
-    held = np.where(seen, np.arange(N_FRAMES), 2)
+    held = np.where(observed, np.arange(N_FRAMES), 2)
     tracked = jax.tree.map(lambda leaf: leaf[held], tracked.replace(betas=tracked.transl)).replace(betas=tracked.betas)
-    found = fitted(hand, tracked, ball, seen)
-    filled, given = error(hand, found.params, truth)[~seen], error(hand, tracked, truth)[~seen]
+    found = fitted(hand, tracked, ball, observed)
+    filled, given = error(hand, found.params, truth)[~observed], error(hand, tracked, truth)[~observed]
     assert filled.mean() < 0.5 * given.mean()
     sigma = np.asarray(found.joint_sigma).mean(axis=1)
-    assert sigma[~seen].min() > sigma[seen].max()
-    assert sigma[~seen].mean() > 1.3 * sigma[seen].mean()
+    assert sigma[~observed].min() > sigma[observed].max()
+    assert sigma[~observed].mean() > 1.3 * sigma[observed].mean()
 
 
 def test_lost_frames_sigma_covers_their_error_and_grows_with_the_gap(hand: HandModel, ball: ObjectModel) -> None:

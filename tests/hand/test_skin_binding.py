@@ -71,8 +71,8 @@ def test_points_off_the_skin_turn_with_it(hand: HandModel, on_skin: tuple[np.nda
 
 def test_lost_frames_are_not_looked_at(hand: HandModel, on_skin: tuple[np.ndarray, np.ndarray]) -> None:
     points = places(hand, grasp(), on_skin)
-    seen = np.arange(N_FRAMES) % 2 == 0
-    points[~seen] = 9.0
-    binding = bind(hand, grasp(), jnp.asarray(points), jnp.asarray(seen))
+    observed = np.arange(N_FRAMES) % 2 == 0
+    points[~observed] = 9.0
+    binding = bind(hand, grasp(), jnp.asarray(points), jnp.asarray(observed))
     moved = np.asarray(carry(hand, grasp(), binding))
     np.testing.assert_allclose(moved, places(hand, grasp(), on_skin), atol=2e-5)

@@ -76,7 +76,7 @@ def test_volumes_of_a_long_clip_are_taken_on_some_frames() -> None:
 
 def test_points_without_a_mesh_have_depth_but_no_volume() -> None:
     sequence, hand = balls([0.06, 0.06])
-    cloud = PosedHand(None, hand.vertices, None, hand.valid)
+    cloud = PosedHand(None, hand.vertices, None, hand.observed)
     measured = measure(sequence, [cloud])
     assert measured["penetration_depth_mean_mm"] == pytest.approx(40, abs=0.3)
     assert np.isnan(measured["intersection_volume_cm3"])
@@ -109,10 +109,10 @@ def test_hands_are_posed_by_parameters_first(clean: Sequence) -> None:
     hand = pose_hands(given, models)[0]
     np.testing.assert_allclose(hand.vertices, vertices[0], atol=1e-6)
     np.testing.assert_allclose(hand.joints, joints[0], atol=1e-6)
-    assert hand.valid.sum() == 11
+    assert hand.observed.sum() == 11
     truth = pose_truth(given, models)
     assert truth is not None
-    assert truth[0].valid.all()
+    assert truth[0].observed.all()
     assert measure(given, [hand], truth)["mpvpe_mm"] < 1e-3
     cloud = given.replace(hands=Hands(None, None, jnp.asarray(vertices[:, :, :50]), "unordered"))
     assert pose_hands(cloud, models)[0].faces is None

@@ -29,7 +29,7 @@ def test_of_three_the_deepest_pair_counts() -> None:
 
 def test_frames_without_two_hands_say_nothing() -> None:
     one = ball([0.0, 0.0])
-    lost = dataclasses.replace(ball([0.09, 0.09]), valid=np.array([True, False]))
+    lost = dataclasses.replace(ball([0.09, 0.09]), observed=np.array([True, False]))
     found = hands_depth_mm([one, lost])
     assert found[0] == pytest.approx(10, abs=0.2)
     assert np.isnan(found[1])

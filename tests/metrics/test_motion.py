@@ -29,10 +29,10 @@ def test_acceleration_error_in_both_units() -> None:
 def test_only_runs_of_valid_frames_count() -> None:
     broken = FALL.copy()
     broken[20] = 100.0
-    valid = np.ones(40, dtype=bool)
-    valid[20] = False
+    observed = np.ones(40, dtype=bool)
+    observed[20] = False
     assert motion.acceleration_m_s2(broken, FPS) > 1000
-    assert motion.acceleration_m_s2(broken, FPS, valid) == pytest.approx(9.81, rel=1e-6)
+    assert motion.acceleration_m_s2(broken, FPS, observed) == pytest.approx(9.81, rel=1e-6)
 
 
 @pytest.mark.parametrize("frames", [1, 2])

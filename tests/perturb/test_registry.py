@@ -100,9 +100,9 @@ def test_missing_frames_come_in_gaps_that_repeat_the_last_one(random_hand: HandM
 
 def test_noise_on_the_frames_that_are_not_missing(random_hand: HandModel, params: HandParams) -> None:
     found, valid = plain_jit(parse_perturbation("missing(0.2,0.01)"), KEY, random_hand, params)
-    seen = np.asarray(valid)
-    np.testing.assert_allclose(np.asarray(found.transl - params.transl)[seen].std(axis=0), 0.01, rtol=0.06)
-    lost = np.flatnonzero(~seen)[1:]
+    observed = np.asarray(valid)
+    np.testing.assert_allclose(np.asarray(found.transl - params.transl)[observed].std(axis=0), 0.01, rtol=0.06)
+    lost = np.flatnonzero(~observed)[1:]
     np.testing.assert_array_equal(found.transl[lost], found.transl[lost - 1])
 
 

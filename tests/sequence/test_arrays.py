@@ -176,16 +176,16 @@ def test_what_comes_out_is_what_went_in(
         if not isinstance(value, np.ndarray) or value.dtype.kind in "Ub":
             np.testing.assert_array_equal(found[key], value, err_msg=key)
             continue
-        seen = given["hand_valid"] if key.startswith("hand_") and key != "hand_betas" else ...
+        observed = given["hand_valid"] if key.startswith("hand_") and key != "hand_betas" else ...
         if key == "object_rotation":
             angle = Rotation.from_rotvec(found[key].reshape(-1, 3)).inv() * Rotation.from_rotvec(value.reshape(-1, 3))
             assert angle.magnitude().max() < 1e-5
             assert found[key].shape == value.shape
-        elif seen is ... or key == "hand_joint_sigma":
+        elif observed is ... or key == "hand_joint_sigma":
             np.testing.assert_allclose(found[key], value, atol=1e-6, err_msg=key)
         else:
             assert found[key].shape == value.shape
-            np.testing.assert_allclose(found[key][seen], value[seen], atol=1e-6, err_msg=key)
+            np.testing.assert_allclose(found[key][observed], value[observed], atol=1e-6, err_msg=key)
     _assert_same(sequence_from_arrays(**found), sequence)
     assert sequence.numpy().keys() == found.keys()
     found["object_vertices"][:] = 0
@@ -199,6 +199,6 @@ def test_a_sequence_prints_short(record: Record) -> None:
         assert part in text
     assert "array" not in text.lower()
     # traced, with no values behind it
-    seen: list[str] = []
-    jax.jit(lambda sequence: seen.append(repr(sequence)))(_call(record))
-    assert "pose (1, 6, 45)" in seen[0]
+    observed: list[str] = []
+    jax.jit(lambda sequence: observed.append(repr(sequence)))(_call(record))
+    assert "pose (1, 6, 45)" in observed[0]

@@ -52,8 +52,8 @@ def test_what_is_saved_is_read_again(tmp_path: Path, make_record: Callable[..., 
     assert again.keys() == two.keys()
     for key, value in two.items():
         if value.dtype.kind == "f":
-            seen = two["hand_valid"] if value.shape[:2] == (2, n_frames) and key.startswith("hand_") else ...
-            np.testing.assert_allclose(again[key][seen], value[seen], atol=1e-6, err_msg=key)
+            observed = two["hand_valid"] if value.shape[:2] == (2, n_frames) and key.startswith("hand_") else ...
+            np.testing.assert_allclose(again[key][observed], value[observed], atol=1e-6, err_msg=key)
         else:
             np.testing.assert_array_equal(again[key], value, err_msg=key)
     assert list(tmp_path.glob(".*")) == []

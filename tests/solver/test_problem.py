@@ -77,7 +77,7 @@ def problem(random_hand: HandModel, ball: ObjectModel, state: HandState) -> Prob
         ),
         contact=ContactTerm(ball, still(T), skin, jnp.full(T, 1000.0), jnp.asarray(0.001), jnp.zeros(T)),
         # The last frame pads: nothing ties it to the others.
-        frame_valid=jnp.arange(T) < T - 1,
+        frame_mask=jnp.arange(T) < T - 1,
     )
 
 
@@ -115,7 +115,7 @@ def test_normal_matrix(random_hand: HandModel, problem: Problem) -> None:
         joints=problem.joints.replace(target=joint_points(model, bones).position),
         tracked=problem.tracked.replace(state=rest),
         prior=prior.replace(pose_mean=jnp.zeros(45)),
-        frame_valid=jnp.ones(T, bool),
+        frame_mask=jnp.ones(T, bool),
     )
 
     def gradient(steps: jax.Array) -> tuple[jax.Array, Linear]:

@@ -56,8 +56,8 @@ def random_window(seed: int, batch: int = 2, frames: int = 6, samples: int = 20)
     rng = np.random.default_rng(seed)
     axes = (batch, frames)
     normals = rng.normal(size=(batch, samples, 3))
-    valid = np.arange(frames) != 2
-    mask = (rng.random((*axes, samples)) < 0.5) & valid[:, None]
+    observed = np.arange(frames) != 2
+    mask = (rng.random((*axes, samples)) < 0.5) & observed[:, None]
     hits = CORNERS[rng.integers(len(CORNERS), size=mask.shape)]
     own = rng.random((batch, samples)) < 0.5
     points = CORNERS[rng.integers(len(CORNERS), size=(batch, samples))] + 0.02 * normals
@@ -79,12 +79,12 @@ def random_window(seed: int, batch: int = 2, frames: int = 6, samples: int = 20)
         own=jnp.asarray(own),
         joints=jnp.asarray(JOINTS + 0.005 * rng.normal(size=(*axes, 21, 3)), jnp.float32),
         tracked=jnp.asarray(JOINTS + 0.01 * rng.normal(size=(*axes, 21, 3)), jnp.float32),
-        valid=jnp.asarray(np.broadcast_to(valid, axes)),
+        observed=jnp.asarray(np.broadcast_to(observed, axes)),
         left=jnp.arange(batch) % 2 == 1,
         two_handed=jnp.ones(batch, bool),
         other=OtherHand(
             joints=jnp.asarray([-1.0, 1, 1] * JOINTS + 0.1 + 0.01 * rng.normal(size=(*axes, 21, 3)), jnp.float32),
-            seen=jnp.asarray(other_seen),
+            observed=jnp.asarray(other_seen),
         ),
     )
 
@@ -98,13 +98,13 @@ def alone_on_rigid(window: Window) -> Window:
         own=jnp.ones_like(window.own),
         left=nobody,
         two_handed=nobody,
-        other=no_other_hand(*window.valid.shape),
+        other=no_other_hand(*window.observed.shape),
     )
 
 
 def random_target(seed: int, window: Window) -> Target:
     other = random_window(seed, *window.field.mask.shape)
-    return Target(field=other.field, joints=other.joints, known=jnp.ones(window.valid.shape, bool))
+    return Target(field=other.field, joints=other.joints, frame_mask=jnp.ones(window.observed.shape, bool))
 
 
 def assert_close(one: Estimate, other: Estimate, atol: float) -> None:

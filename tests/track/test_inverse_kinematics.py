@@ -78,14 +78,14 @@ def test_long_clips_share_a_shape(hand: HandModel) -> None:
 
 def test_lost_frames_take_what_their_neighbours_say(hand: HandModel) -> None:
     joints = joints_of(hand, grasp())
-    seen = np.ones(N_FRAMES, bool)
-    seen[[5, 6]] = False
+    observed = np.ones(N_FRAMES, bool)
+    observed[[5, 6]] = False
     found = params_from_joints(
-        hand, jnp.asarray(np.where(seen[:, None, None], joints, joints[4])), jnp.asarray(seen)
+        hand, jnp.asarray(np.where(observed[:, None, None], joints, joints[4])), jnp.asarray(observed)
     ).params
     wrong = joint_error(hand, found, joints)
-    assert wrong[seen].max() < 0.0005
-    assert wrong[~seen].max() < 0.3 * np.linalg.norm(joints[6] - joints[4], axis=-1).mean()
+    assert wrong[observed].max() < 0.0005
+    assert wrong[~observed].max() < 0.3 * np.linalg.norm(joints[6] - joints[4], axis=-1).mean()
 
 
 def test_missing_joints_are_found_from_the_others(hand: HandModel) -> None:

@@ -48,9 +48,9 @@ def test_gross_errors_and_lost_frames_count_little() -> None:
 
 def test_too_little_to_tell_leaves_what_was_assumed() -> None:
     state = moving_hand(Levels(0.01, 0.1, 0.1))
-    seen = jnp.asarray(np.arange(T) % 4 != 0)  # never five frames in a row
+    observed = jnp.asarray(np.arange(T) % 4 != 0)  # never five frames in a row
     assumed = Levels(wrist=0.123, orient=0.456, fingers=0.789)
-    found = estimate_noise(state, seen, assumed)
+    found = estimate_noise(state, observed, assumed)
     assert (float(found.wrist), float(found.orient), float(found.fingers)) == pytest.approx((0.123, 0.456, 0.789))
 
 

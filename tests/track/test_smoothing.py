@@ -47,10 +47,10 @@ def test_noise_goes_and_a_clean_track_stays(hand: HandModel) -> None:
 
 def test_lost_frames_are_filled_and_not_read(hand: HandModel) -> None:
     truth = grasp()
-    seen = np.ones(N_FRAMES, bool)
-    seen[6:9] = False
-    lost = truth.replace(transl=jnp.where(seen[:, None], truth.transl, 7.0), pose=truth.pose.at[7].set(2.0))
-    found = smooth_track(hand, lost, jnp.asarray(seen), ALL, FPS).params
+    observed = np.ones(N_FRAMES, bool)
+    observed[6:9] = False
+    lost = truth.replace(transl=jnp.where(observed[:, None], truth.transl, 7.0), pose=truth.pose.at[7].set(2.0))
+    found = smooth_track(hand, lost, jnp.asarray(observed), ALL, FPS).params
     assert error(hand, found, truth).max() < 0.005
 
 

@@ -76,13 +76,13 @@ def test_without_noise_the_window_is_its_target(batch: tuple[Window, Target]) ->
     window, target = batch
     # in padding nothing is known or seen
     lengths = np.array([FRAMES, FRAMES, SHORT] * 2)
-    np.testing.assert_array_equal(target.known, np.arange(FRAMES) < lengths[:, None])
-    np.testing.assert_array_equal(window.valid, target.known)
+    np.testing.assert_array_equal(target.frame_mask, np.arange(FRAMES) < lengths[:, None])
+    np.testing.assert_array_equal(window.observed, target.frame_mask)
     np.testing.assert_allclose(window.joints, target.joints, atol=1e-5)
-    known = np.asarray(target.known)
+    frame_mask = np.asarray(target.frame_mask)
     assert target.field.mask.any(axis=(1, 2)).all()
-    np.testing.assert_array_equal(window.field.mask[known], target.field.mask[known])
-    np.testing.assert_allclose(window.field.distance[known], target.field.distance[known], atol=1e-4)
+    np.testing.assert_array_equal(window.field.mask[frame_mask], target.field.mask[frame_mask])
+    np.testing.assert_allclose(window.field.distance[frame_mask], target.field.distance[frame_mask], atol=1e-4)
 
 
 @pytest.mark.slow
@@ -119,7 +119,7 @@ def test_varied_scenes_are_the_same_scenes(batch: tuple[Window, Target]) -> None
     def ends_from_joints(window: Window, target: Target) -> np.ndarray:
         ends = np.asarray(window.points + target.field.distance[..., None] * window.normals)
         away = np.linalg.norm(ends[:, :, :, None] - np.asarray(target.joints)[:, :, None], axis=-1)
-        return np.where(np.asarray(target.known)[..., None, None], away, 0.0)
+        return np.where(np.asarray(target.frame_mask)[..., None, None], away, 0.0)
 
     before, after = ends_from_joints(window, target), ends_from_joints(new_window, new_target)
     for b in range(CONFIG.batch):
@@ -226,8 +226,8 @@ def test_windows_say_which_hand_they_are_of(batch: tuple[Window, Target]) -> Non
     window, _ = batch
     np.testing.assert_array_equal(window.left[:3], [True, False, False])
     np.testing.assert_array_equal(window.two_handed[:3], [True, True, False])
-    np.testing.assert_array_equal(window.other.seen[:3].all(axis=1), [True, True, False])
-    assert not window.other.seen[ALONE].any()
+    np.testing.assert_array_equal(window.other.observed[:3].all(axis=1), [True, True, False])
+    assert not window.other.observed[ALONE].any()
     # the rigid box is all its hand's own, and stands still
     assert window.own[ALONE].all()
     assert np.ptp(np.asarray(window.points[ALONE]), axis=0).max() < 1e-6

@@ -67,7 +67,7 @@ def test_an_object_that_comes_again_is_built_once() -> None:
 def test_frames_without_a_hand_are_known_of() -> None:
     name, sequence = next(toy_sequences(1, FRAMES))
     lost = dataclasses.replace(sequence, hand_valid=sequence.hand_valid.at[0, 3].set(False))
-    assert np.flatnonzero(~np.asarray(build_clips([(name, lost)], HAND, WINDOW, 64).valid)).tolist() == [3]
+    assert np.flatnonzero(~np.asarray(build_clips([(name, lost)], HAND, WINDOW, 64).observed)).tolist() == [3]
 
 
 @pytest.mark.parametrize("change", ["far", "no parameters", "another hand"])

@@ -48,7 +48,7 @@ def test_errors_of_a_constant_answer() -> None:
         own=jnp.ones((1, SAMPLES), bool),
         joints=jnp.full((1, FRAMES, 21, 3), 0.01),
         tracked=jnp.full((1, FRAMES, 21, 3), 0.02),
-        valid=jnp.asarray([[True, False]]),
+        observed=jnp.asarray([[True, False]]),
         left=jnp.zeros(1, bool),
         two_handed=jnp.zeros(1, bool),
         other=no_other_hand(1, FRAMES),

@@ -98,7 +98,7 @@ def test_repaired_hands_have_no_gap_where_tracked_ones_do(
 ) -> None:
     drawn: dict[str, np.ndarray] = {}
     monkeypatch.setattr(picture, "_curve", lambda axes, sequence, curves, *rest: drawn.update(curves))
-    lost = dataclasses.replace(hand_at(0.04), valid=np.arange(8) != 4)
+    lost = dataclasses.replace(hand_at(0.04), observed=np.arange(8) != 4)
     draw_picture(tmp_path / "gap.png", sequence, {"before": [lost], "after": [lost]}, n_frames=2)
     assert np.isnan(drawn["before"][3:6]).all()
     assert np.isfinite(drawn["after"][1:-1]).all()

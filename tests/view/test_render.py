@@ -17,18 +17,18 @@ def ball(color: np.ndarray, shift: tuple[float, float, float] = (0, 0, 0), opaci
 
 def test_a_ball_covers_its_disc() -> None:
     """A ball of radius r at distance 1 shows as a disc of angle asin(r)."""
-    seen = first_hits([ball(RED)], [CAMERA], 200, 200)[0] == 0
-    radius = np.sqrt(seen.sum() / np.pi) / 100 * np.tan(0.2)
+    observed = first_hits([ball(RED)], [CAMERA], 200, 200)[0] == 0
+    radius = np.sqrt(observed.sum() / np.pi) / 100 * np.tan(0.2)
     assert radius == pytest.approx(np.tan(np.arcsin(0.1)), rel=0.01)
-    assert not seen[0].any()
-    assert seen[100, 100]
+    assert not observed[0].any()
+    assert observed[100, 100]
 
 
 def test_right_is_right_and_up_is_up() -> None:
-    seen = first_hits([ball(RED, (0.1, 0, 0)), ball(BLUE, (0, 0, 0.1))], [CAMERA], 100, 100)[0]
-    assert seen[50, 75] == 0
-    assert seen[20, 50] == 1
-    assert seen[80, 50] == -1
+    observed = first_hits([ball(RED, (0.1, 0, 0)), ball(BLUE, (0, 0, 0.1))], [CAMERA], 100, 100)[0]
+    assert observed[50, 75] == 0
+    assert observed[20, 50] == 1
+    assert observed[80, 50] == -1
 
 
 def test_what_is_in_front_hides_and_glass_does_not() -> None:

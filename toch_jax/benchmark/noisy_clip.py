@@ -14,15 +14,15 @@ def perturb_clip(clip_id: str, clean: Sequence, perturbation: Perturbation, seed
     """The clip with perturbed hands, the clean ones as its truth. The noise depends on id and seed alone."""
     key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(clip_id.encode()))
     assert clean.hands.params is not None
-    noisy, seen = [], []
+    noisy, masks = [], []
     for hand, side in enumerate(clean.hand_side):
         params = jax.tree.map(lambda leaf, hand=hand: leaf[hand], clean.hands.params)
         model = hand_model(clean.hand_model or "open", side)
-        perturbed, valid = perturbation(jax.random.fold_in(key, hand), model, params)
+        perturbed, observed = perturbation(jax.random.fold_in(key, hand), model, params)
         noisy.append(perturbed)
-        seen.append(valid)
+        masks.append(observed)
     return clean.replace(
         hands=clean.hands.replace(params=jax.tree.map(lambda *leaves: jnp.stack(leaves), *noisy)),
-        hand_valid=jnp.stack(seen),
+        hand_valid=jnp.stack(masks),
         truth=clean.hands,
     )

@@ -127,15 +127,15 @@ def prepare(clean: Sequence) -> Truth:
     )
 
 
-def score(truth: Truth, answer: Answer, seen: Bool[np.ndarray, "H T"] | None = None) -> Scores:
+def score(truth: Truth, answer: Answer, observed: Bool[np.ndarray, "H T"] | None = None) -> Scores:
     """The metrics of `definitions.METRICS`, means over the clip's hands; all hands have joints and a closed mesh.
 
-    Every frame counts, those that the tracker lost (not `seen`) too. Depth and volume are means over the frames in
+    Every frame counts, those that the tracker lost (not `observed`) too. Depth and volume are means over the frames in
     which the true hand is in contact, so that a hand that flees the object gains nothing by having fewer to count.
     """
     rows: list[Scores] = []
     for i, (hand, true) in enumerate(zip(answer.hands, truth.hands, strict=True)):
-        lost = np.zeros(truth.clean.n_frames, bool) if seen is None else ~seen[i]
+        lost = np.zeros(truth.clean.n_frames, bool) if observed is None else ~observed[i]
         row = _places(truth, answer, hand, true, lost) | _motion(truth, answer, i, hand, true)
         row |= _contact(truth.meetings[i], _meet(truth, answer.object_motion, i, hand))
         if hand.sigma is not None:
@@ -239,13 +239,13 @@ def _contact(true: Meeting, mine: Meeting) -> Scores:
 
 def _meet(truth: Truth, motion: ObjectMotion, i: int, hand: PosedHand) -> Meeting:
     skin, frames, side = _there(hand.vertices), truth.frames, truth.clean.hand_side[i]
-    seen, here = _at(motion, frames), _at_frames(hand, frames)
-    met = touch(seen, truth.parts, here)
+    observed, here = _at(motion, frames), _at_frames(hand, frames)
+    met = touch(observed, truth.parts, here)
     true_contact = truth.meetings[i].touch.contact if truth.meetings else met.contact
     some = spread(np.flatnonzero(true_contact), VOLUME_FRAMES)
     volumes, touching = np.zeros(len(some)), met.contact[some]
     # what does not touch shares nothing
-    volumes[touching], exact = shared_volumes_cm3(seen, truth.parts, here, some[touching])
+    volumes[touching], exact = shared_volumes_cm3(observed, truth.parts, here, some[touching])
     # padded to one length, so that the field is compiled once for clips of all lengths
     padded = np.pad(frames, (0, CONTACT_FRAMES - len(frames)), mode="edge")
     model = hand_model(truth.clean.hand_model or "open", side)

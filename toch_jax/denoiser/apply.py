@@ -24,15 +24,15 @@ def denoise_clip(
     The network sees it in windows of the length that it was trained on; each frame is the mean of the windows that
     hold it, and the more of each the nearer it is to its middle. A window's frames are `step` apart (`frame_step`).
     """
-    n_frames = clip.valid.shape[1]
+    n_frames = clip.observed.shape[1]
     n_windows = max(0, -(-(-(-n_frames // step) - window) // stride)) + 1
     within = jnp.arange(n_windows)[:, None] * stride + jnp.arange(window)
     frames = (jnp.arange(step)[:, None, None] + step * within).reshape(-1, window)
-    inside = frames < n_frames
+    frame_mask = frames < n_frames
     frames = jnp.minimum(frames, n_frames - 1)
-    estimate = denoiser(cut_windows(clip, frames, inside))
+    estimate = denoiser(cut_windows(clip, frames, frame_mask))
     middle = 1 - jnp.abs(jnp.arange(window) - (window - 1) / 2) / (window / 2 + 0.5)
-    weight = jnp.where(inside, middle, 0.0)
+    weight = jnp.where(frame_mask, middle, 0.0)
     total = jnp.zeros(n_frames).at[frames].add(weight)
 
     def blend(leaf: Float[Array, "B W *rest"]) -> Float[Array, "1 T *rest"]:

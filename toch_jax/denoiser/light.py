@@ -62,10 +62,10 @@ class TemporalBlock(nnx.Module):
         self.taps = nnx.Linear(3 * width, width, rngs=rngs)
         self.out = nnx.Linear(width, width, kernel_init=nnx.initializers.normal(1e-2), rngs=rngs)
 
-    def __call__(self, frames: Float[Array, "B W C"], valid: Bool[Array, "B W"]) -> Float[Array, "B W C"]:
+    def __call__(self, frames: Float[Array, "B W C"], observed: Bool[Array, "B W"]) -> Float[Array, "B W C"]:
         normal = self.norm(frames)
-        seen = jnp.where(valid[..., None], normal, 0.0)
-        around = [_shift(seen, -self.dilation), normal, _shift(seen, self.dilation)]
+        shown = jnp.where(observed[..., None], normal, 0.0)
+        around = [_shift(shown, -self.dilation), normal, _shift(shown, self.dilation)]
         return frames + self.out(jax.nn.silu(self.taps(jnp.concatenate(around, axis=-1))))
 
 
@@ -103,10 +103,10 @@ class LightDenoiser(nnx.Module):
     def __call__(self, window: Window) -> Estimate:
         """Any number of frames and of samples; lost frames are filled in."""
         config = self.config
-        valid = window.valid
+        observed = window.observed
 
         # into the palm's mean frame, decimetres
-        mean = smooth_paths(window.joints, valid, (float("inf"),))[0, :, 0]
+        mean = smooth_paths(window.joints, observed, (float("inf"),))[0, :, 0]
         rotation, origin = palm_frame(mean)
         points, joints, tracked, other = (
             _UNIT * jnp.einsum("bwjc,bcd->bwjd", each - origin[:, None, None], rotation)
@@ -118,10 +118,10 @@ class LightDenoiser(nnx.Module):
         correspondence = self._canonical(window.field.correspondence, window.field.mask)
 
         # what else could be the joints, seen from where they are; and how far a frame's joints usually are off
-        rough = jnp.where(valid[..., None, None], tracked - joints, 0.0)
-        paths = smooth_paths(tracked, valid, (*config.smoothing, float("inf"))) - joints
+        rough = jnp.where(observed[..., None, None], tracked - joints, 0.0)
+        paths = smooth_paths(tracked, observed, (*config.smoothing, float("inf"))) - joints
         filtered = jnp.moveaxis(jnp.concatenate([rough[None], paths]), 0, -1) * _FINE / _UNIT
-        count = jnp.maximum(valid.sum(axis=1), 1)[:, None]
+        count = jnp.maximum(observed.sum(axis=1), 1)[:, None]
         jitter = jnp.sqrt((rough**2).sum(axis=(1, 3)) / count + 1e-6) * _FINE / _UNIT
 
         # the object's shape, once a window: as it is in the first frame
@@ -132,8 +132,8 @@ class LightDenoiser(nnx.Module):
         # what each sample sees of the tracked hand, and its digest a frame
         hits = points + distance * normals
         noisy = jnp.concatenate([mask, distance * 5.0, distance * 5.0 * normals, correspondence], axis=-1)
-        seen, near = self._geometry(hits, points, normals, joints)
-        point = jax.nn.silu(self.point_in(jnp.concatenate([noisy, seen], axis=-1)) + shape[:, None])
+        shown, near = self._geometry(hits, points, normals, joints)
+        point = jax.nn.silu(self.point_in(jnp.concatenate([noisy, shown], axis=-1)) + shape[:, None])
         point = jax.nn.silu(self.point_out(point))
         touched = jnp.sum(point * mask, axis=2) / (jnp.sum(mask, axis=2) + 1.0)
         frame = self.frame_in(
@@ -146,18 +146,18 @@ class LightDenoiser(nnx.Module):
                     _flat(_to_palm(joints, joints)),
                     _flat(filtered),
                     jnp.broadcast_to(jitter[:, None], joints.shape[:3]),
-                    valid[..., None],
+                    observed[..., None],
                 ],
                 axis=-1,
             )
         )
         frame = frame + self.frame_hands(_hands(window, other, joints))
         for block in self.blocks:
-            frame = block(frame, valid)
+            frame = block(frame, observed)
         frame = self.frame_norm(frame)
 
         # the joints: a mixture of filters and a correction in the palm's frame
-        by_joint = self.to_joints(frame).reshape(*valid.shape, 21, -1)
+        by_joint = self.to_joints(frame).reshape(*observed.shape, 21, -1)
         mixed = jnp.einsum("bwjck,bwjk->bwjc", filtered, by_joint[..., :-4])
         turn, _ = palm_frame(joints)
         correction = (mixed + jnp.einsum("bwdc,bwjc->bwjd", turn, by_joint[..., -4:-1])) / _FINE * _UNIT
@@ -167,12 +167,12 @@ class LightDenoiser(nnx.Module):
         moved = jnp.einsum("bwnj,bwjc->bwnc", near, correction)
         along = jnp.sum(moved * normals, axis=-1, keepdims=True)
         reached = hits + mask * along * normals
-        seen, _ = self._geometry(reached, points, normals, clean)
+        shown, _ = self._geometry(reached, points, normals, clean)
         in_palm = jnp.einsum("bwnc,bwcd->bwnd", moved, turn)
-        local = jnp.concatenate([point, noisy, seen, 5.0 * along, 5.0 * in_palm], axis=-1)
+        local = jnp.concatenate([point, noisy, shown, 5.0 * along, 5.0 * in_palm], axis=-1)
         answer = self.answer_in(local) + self.answer_shape(shape)[:, None] + self.answer_frame(frame)[:, :, None]
         answer = jax.nn.silu(answer)
-        answer = answer + _filter(answer, self.answer_taps[...], valid)
+        answer = answer + _filter(answer, self.answer_taps[...], observed)
         answer = self.answer_out(jax.nn.silu(self.answer_mid(answer)))
 
         return Estimate(
@@ -198,22 +198,22 @@ class LightDenoiser(nnx.Module):
         estimate = self(window)
         field, truth = estimate.field, target.field
         assert estimate.joints is not None
-        known = jnp.broadcast_to(target.known[..., None], truth.mask.shape).astype(jnp.float32)
-        weight = truth.mask * known * jnp.maximum(jnp.exp(-jnp.abs(truth.distance) / self.config.near), 0.1)
+        frame_mask = jnp.broadcast_to(target.frame_mask[..., None], truth.mask.shape).astype(jnp.float32)
+        weight = truth.mask * frame_mask * jnp.maximum(jnp.exp(-jnp.abs(truth.distance) / self.config.near), 0.1)
         cross_entropy = optax.sigmoid_binary_cross_entropy(field.mask_logit, truth.mask.astype(jnp.float32))
         distance = _FINE * jnp.abs(field.distance - truth.distance)
         correspondence = _FINE * _length(field.correspondence - truth.correspondence)
         joints = _FINE * _length(estimate.joints.joints - target.joints)
-        seen = jnp.broadcast_to(target.known[..., None], joints.shape).astype(jnp.float32)
+        shown = jnp.broadcast_to(target.frame_mask[..., None], joints.shape).astype(jnp.float32)
         terms = {
-            "mask": _mean(cross_entropy * jnp.where(truth.mask, self.config.mask_weight, 1.0), known),
+            "mask": _mean(cross_entropy * jnp.where(truth.mask, self.config.mask_weight, 1.0), frame_mask),
             "distance": _mean(distance, weight),
             "correspondence": _mean(correspondence, weight),
-            "joints": _mean(joints, seen),
+            "joints": _mean(joints, shown),
             # the root mean square of three coordinates is a length's over sqrt(3)
             "sigma": _mean(_doubt(field.distance_sigma, distance), weight)
             + _mean(_doubt(field.correspondence_sigma, correspondence / 3**0.5), weight)
-            + _mean(_doubt(estimate.joints.sigma, joints / 3**0.5), seen),
+            + _mean(_doubt(estimate.joints.sigma, joints / 3**0.5), shown),
         }
         total = 2.0 * terms["mask"] + 2.0 * terms["distance"] + terms["correspondence"] + 2.0 * terms["joints"]
         return total + 0.1 * terms["sigma"], terms
@@ -257,12 +257,12 @@ def _shift(frames: Float[Array, "B W C"], by: int) -> Float[Array, "B W C"]:
 
 
 def _filter(
-    samples: Float[Array, "B W N C"], taps: Float[Array, "taps C"], valid: Bool[Array, "B W"]
+    samples: Float[Array, "B W N C"], taps: Float[Array, "taps C"], observed: Bool[Array, "B W"]
 ) -> Float[Array, "B W N C"]:
     """Each channel of each sample filtered over frames, lost ones left out."""
     size, reach = samples.shape[1], taps.shape[0] // 2
-    seen = jnp.where(valid[:, :, None, None], samples, 0.0)
-    padded = jnp.pad(seen, ((0, 0), (reach, reach), (0, 0), (0, 0)))
+    shown = jnp.where(observed[:, :, None, None], samples, 0.0)
+    padded = jnp.pad(shown, ((0, 0), (reach, reach), (0, 0), (0, 0)))
     filtered = padded[:, :size] * taps[0]
     for k in range(1, taps.shape[0]):
         filtered = filtered + padded[:, k : k + size] * taps[k]
@@ -279,10 +279,10 @@ def _hands(window: Window, other: Float[Array, "B W 21 3"], joints: Float[Array,
     there are two."""
     away = _to_palm(other, joints)
     away = away / jnp.sqrt(1.0 + jnp.sum(away**2, axis=-1, keepdims=True) / _FAR**2)
-    seen = window.other.seen[..., None]
+    observed = window.other.observed[..., None]
     once = jnp.stack([window.left, window.two_handed], axis=-1)[:, None]
-    flags = jnp.concatenate([seen, jnp.broadcast_to(once, (*seen.shape[:2], 2))], axis=-1)
-    return jnp.concatenate([jnp.where(seen, _flat(away), 0.0), flags], axis=-1)
+    flags = jnp.concatenate([observed, jnp.broadcast_to(once, (*observed.shape[:2], 2))], axis=-1)
+    return jnp.concatenate([jnp.where(observed, _flat(away), 0.0), flags], axis=-1)
 
 
 def _flat(paths: Float[Array, "B W ..."]) -> Float[Array, "B W C"]:

@@ -28,21 +28,21 @@ def palm_frame(
 
 
 def smooth_paths(
-    joints: Float[Array, "B W 21 3"], valid: Bool[Array, "B W"], widths: tuple[float, ...]
+    joints: Float[Array, "B W 21 3"], observed: Bool[Array, "B W"], widths: tuple[float, ...]
 ) -> Float[Array, "K B W 21 3"]:
     """The joints' paths smoothed by Gaussians of some widths (frames; inf is the window's mean) over valid frames only.
 
     In a long gap the nearest valid frame is what counts; with no valid frame at all the result is 0.
     """
-    frames = jnp.arange(valid.shape[1])
+    frames = jnp.arange(observed.shape[1])
     squared = (frames[:, None] - frames[None]).astype(jnp.float32) ** 2
-    any_valid = valid.any(axis=1)[:, None, None]
-    seen = jnp.where(valid[..., None, None], joints, 0.0)
+    any_valid = observed.any(axis=1)[:, None, None]
+    shown = jnp.where(observed[..., None, None], joints, 0.0)
 
     def smoothed(width: float) -> Float[Array, "B W 21 3"]:
-        logits = jnp.where(valid[:, None], -squared / (2.0 * width**2), -jnp.inf)
+        logits = jnp.where(observed[:, None], -squared / (2.0 * width**2), -jnp.inf)
         weights = jax.nn.softmax(jnp.where(any_valid, logits, 0.0), axis=-1)
-        return jnp.einsum("bij,bjkc->bikc", weights, seen)
+        return jnp.einsum("bij,bjkc->bikc", weights, shown)
 
     return jnp.stack([smoothed(width) for width in widths])
 

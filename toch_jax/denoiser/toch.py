@@ -179,10 +179,10 @@ class TochDenoiser(nnx.Module):
             self.encode(read, points[:, :half]), points[:, half:], normals[:, half:]
         )
 
-        known = jnp.broadcast_to(target.known[..., None], truth.mask.shape).astype(jnp.float32)
-        hit = truth.mask * known
+        frame_mask = jnp.broadcast_to(target.frame_mask[..., None], truth.mask.shape).astype(jnp.float32)
+        hit = truth.mask * frame_mask
         cross_entropy = optax.sigmoid_binary_cross_entropy(mask_logit, truth.mask.astype(jnp.float32))
-        mask_loss = _mean(cross_entropy * jnp.where(truth.mask, self.config.mask_weight, 1.0), known)
+        mask_loss = _mean(cross_entropy * jnp.where(truth.mask, self.config.mask_weight, 1.0), frame_mask)
         correspondence_error = correspondence - self._canonical(truth.correspondence, truth.mask)
         correspondence_loss = _mean(jnp.mean(correspondence_error**2, axis=-1), hit)
         # nearer samples count for more; the weights of a frame sum to its number of hits

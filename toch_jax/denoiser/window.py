@@ -16,7 +16,7 @@ class OtherHand(struct.PyTreeNode):
 
     joints: Float[Array, "*batch 21 3"]
     """16 of the skeleton, then tips thumb to pinky."""
-    seen: Bool[Array, "*batch"]
+    observed: Bool[Array, "*batch"]
     """False where the tracker lost it, in padding, and where there is none: such a frame's joints mean nothing."""
 
 
@@ -35,7 +35,7 @@ class Window(struct.PyTreeNode):
     as the network wants it."""
     tracked: Float[Array, "B W 21 3"]
     """As the tracker gave them."""
-    valid: Bool[Array, "B W"]
+    observed: Bool[Array, "B W"]
     """False where the tracker lost the hand and in padding: nothing tracked of such a frame is read."""
     left: Bool[Array, "B"]
     """Whether the hand is a left one, which is read mirrored."""
@@ -46,7 +46,7 @@ class Window(struct.PyTreeNode):
 
 
 def no_other_hand(batch: int, frames: int) -> OtherHand:
-    return OtherHand(joints=jnp.zeros((batch, frames, 21, 3)), seen=jnp.zeros((batch, frames), bool))
+    return OtherHand(joints=jnp.zeros((batch, frames, 21, 3)), observed=jnp.zeros((batch, frames), bool))
 
 
 class JointEstimate(struct.PyTreeNode):
@@ -70,13 +70,13 @@ class Target(struct.PyTreeNode):
     field: ContactField
     """Axes (B, W, N)."""
     joints: Float[Array, "B W 21 3"]
-    known: Bool[Array, "B W"]
-    """False in padding. A lost frame is known: its target is what was there to be seen."""
+    frame_mask: Bool[Array, "B W"]
+    """False in padding. A lost frame has its target: the true hand."""
 
 
 def map_frames(function: Callable[[Array], Array], window: Window) -> Window:
     """The window with `function` applied to all that has an axis of frames (of one frame: a rigid object's samples)."""
-    names = ("field", "points", "normals", "joints", "tracked", "valid", "other")
+    names = ("field", "points", "normals", "joints", "tracked", "observed", "other")
     return window.replace(**jax.tree.map(function, {name: getattr(window, name) for name in names}))
 
 
@@ -108,9 +108,9 @@ def mirror_estimate(estimate: Estimate) -> Estimate:
 
 def blank_lost(window: Window) -> Window:
     """The window with the field of lost frames emptied: a field measured on a lost hand means nothing."""
-    seen = window.valid[..., None]
+    observed = window.observed[..., None]
     field = window.field
-    mask = field.mask & seen
+    mask = field.mask & observed
     return window.replace(
         field=ContactField(
             mask=mask,
@@ -148,7 +148,7 @@ def scale(window: Window, factor: Float[Array, "B"]) -> Window:
     )
 
 
-def cut_windows(clip: Window, frames: Int[Array, "B W"], inside: Bool[Array, "B W"]) -> Window:
+def cut_windows(clip: Window, frames: Int[Array, "B W"], frame_mask: Bool[Array, "B W"]) -> Window:
     """Windows of the chosen `frames` of one clip (a Window of B = 1); what is not `inside` the clip is padding."""
     batch = len(frames)
 
@@ -165,10 +165,10 @@ def cut_windows(clip: Window, frames: Int[Array, "B W"], inside: Bool[Array, "B 
         own=whole(clip.own),
         joints=clip.joints[0, frames],
         tracked=clip.tracked[0, frames],
-        valid=clip.valid[0, frames] & inside,
+        observed=clip.observed[0, frames] & frame_mask,
         left=whole(clip.left),
         two_handed=whole(clip.two_handed),
-        other=OtherHand(joints=clip.other.joints[0, frames], seen=clip.other.seen[0, frames] & inside),
+        other=OtherHand(joints=clip.other.joints[0, frames], observed=clip.other.observed[0, frames] & frame_mask),
     )
 
 
@@ -176,7 +176,7 @@ def near_samples(
     key: jax.Array,
     points: Float[Array, "#W N 3"],
     joints: Float[Array, "W 21 3"],
-    valid: Bool[Array, "W"],
+    observed: Bool[Array, "W"],
     count: int,
     radius: float = 0.06,
 ) -> jax.Array:
@@ -194,7 +194,7 @@ def near_samples(
         + jnp.sum(joints**2, axis=-1)[:, None]
         - 2.0 * jnp.einsum("wnc,wjc->wnj", points, joints)
     )
-    squared = jnp.where(valid[:, None, None], jnp.maximum(squared, 0.0), jnp.inf)
-    nearest = jnp.where(valid.any(), jnp.sqrt(jnp.min(squared, axis=(0, 2))), 0.0)
+    squared = jnp.where(observed[:, None, None], jnp.maximum(squared, 0.0), jnp.inf)
+    nearest = jnp.where(observed.any(), jnp.sqrt(jnp.min(squared, axis=(0, 2))), 0.0)
     log_weight = -jnp.maximum(nearest - radius, 0.0) / radius
     return jnp.sort(jax.lax.top_k(log_weight + jax.random.gumbel(key, log_weight.shape), count)[1])

@@ -40,11 +40,11 @@ def contact_field(
 
 
 @jax.jit
-def _where(field: ContactField, seen: Bool[Array, "T N"]) -> ContactField:
+def _where(field: ContactField, observed: Bool[Array, "T N"]) -> ContactField:
     return ContactField(
-        mask=field.mask & seen,
-        distance=jnp.where(seen, field.distance, 0.0),
-        correspondence=jnp.where(seen[..., None], field.correspondence, 0.0),
+        mask=field.mask & observed,
+        distance=jnp.where(observed, field.distance, 0.0),
+        correspondence=jnp.where(observed[..., None], field.correspondence, 0.0),
     )
 
 

@@ -200,16 +200,16 @@ def _keys(
     row = [line[:, k] for k in range(12)]
     coordinate = [triangle[:, :, k].T[..., None] for k in range(9)]
 
-    def seen(corner: int, axis: int) -> Float[Array, "c M l"]:
+    def observed(corner: int, axis: int) -> Float[Array, "c M l"]:
         x, y, z = coordinate[3 * corner : 3 * corner + 3]
         return x * row[3 * axis] + (y * row[3 * axis + 1] + (z * row[3 * axis + 2] - row[9 + axis]))
 
-    (xa, ya), (xb, yb), (xc, yc) = ((seen(corner, 0), seen(corner, 1)) for corner in range(3))
+    (xa, ya), (xb, yb), (xc, yc) = ((observed(corner, 0), observed(corner, 1)) for corner in range(3))
     # The line is at (0, 0), and inside where the edges turn the same way about it. Each turn has the form p x q of the
     # edge's ends in their order, and no other: a fused multiply-add rounds the terms of a difference differently.
     bc, ac, ab = xb * yc - yb * xc, xa * yc - ya * xc, xa * yb - ya * xb
     inside = ((ab >= 0) & (bc >= 0) & (ac <= 0)) | ((ab <= 0) & (bc <= 0) & (ac >= 0))
-    t = (bc * seen(0, 2) - ac * seen(1, 2) + ab * seen(2, 2)) / (bc - ac + ab) * scale
+    t = (bc * observed(0, 2) - ac * observed(1, 2) + ab * observed(2, 2)) / (bc - ac + ab) * scale
     # Not for the nan of a triangle without area.
     hit = inside & (jnp.abs(t) < 2 ** (31 - place_bits) - 1)
     place = first[:, None] + jnp.arange(triangle.shape[1])[:, None, None]

@@ -70,9 +70,9 @@ def pad_motion(motion: ObjectMotion, size: int) -> ObjectMotion:
     return jax.tree.map(partial(pad_last, size=size, axis=1), motion)
 
 
-def pad_seen(seen: Bool[Array, "T"], size: int) -> Bool[Array, "T2"]:
+def pad_observed(observed: Bool[Array, "T"], size: int) -> Bool[Array, "T2"]:
     """No tracker saw the frames that pad."""
-    return put(np.pad(np.asarray(seen), (0, size - len(seen))))
+    return put(np.pad(np.asarray(observed), (0, size - len(observed))))
 
 
 def cut_frames(params: HandParams, n_frames: int) -> HandParams:
@@ -84,7 +84,7 @@ def cut_frames(params: HandParams, n_frames: int) -> HandParams:
 def solve_hand(
     model: HandModel,
     tracked: HandParams,
-    seen: Bool[Array, "T"],
+    observed: Bool[Array, "T"],
     fps: float,
     object: ObjectModel,
     motion: ObjectMotion,
@@ -95,7 +95,7 @@ def solve_hand(
 ) -> Solved:
     """Fit one hand over T frames, T >= 1.
 
-    `tracked` ((T, ...) axes, betas (S,)) and the parts' `motion` are in the fit's frame; `seen` is false where the
+    `tracked` ((T, ...) axes, betas (S,)) and the parts' `motion` are in the fit's frame; `observed` is false where the
     tracker lost the hand: the values there are a start and no more. `surface` and `joints` are what a denoiser says,
     over the same frames. `skin`: the points that must not sink into the object, the model's vertices if None.
     """
@@ -105,7 +105,7 @@ def solve_hand(
     start, noise, smooth, robust = _problems(
         model,
         pad_params(tracked, size),
-        pad_seen(seen, size),
+        pad_observed(observed, size),
         put(np.arange(size) < n_frames),
         fps,
         object.without_mesh(),
@@ -161,8 +161,8 @@ def as_fitted(
 def _problems(
     model: HandModel,
     tracked: HandParams,
-    seen: Bool[Array, "T"],
-    valid: Bool[Array, "T"],
+    observed: Bool[Array, "T"],
+    frame_mask: Bool[Array, "T"],
     fps: float | Float[Array, ""],
     object: ObjectModel,
     motion: ObjectMotion,
@@ -173,31 +173,31 @@ def _problems(
 ) -> tuple[HandState, Levels, Problem, Problem]:
     """The start, its noise, and the problems of the first two passes; over a bucket's frames, `valid` where the clip
     is."""
-    size = len(valid)
+    size = len(frame_mask)
     start = state_from_params(model, tracked)
-    pace = smooth_track(model, tracked, seen, valid, fps, settings).pace
-    noise = estimate_noise(start, seen, settings.tracked_assumed)
+    pace = smooth_track(model, tracked, observed, frame_mask, fps, settings).pace
+    noise = estimate_noise(start, observed, settings.tracked_assumed)
     contact = ContactTerm(
         object=object,
         motion=motion,
         skin=skin,
         # Strongly typed, as the first pass has it: a weak type would be compiled anew.
-        weight=jnp.asarray(valid / settings.depth**2, jnp.float32),
+        weight=jnp.asarray(frame_mask / settings.depth**2, jnp.float32),
         margin=jnp.asarray(settings.margin, jnp.float32),
         push_back=jnp.zeros(size),
     )
     smooth = Problem(
         surface=no_surface(size) if surface is None else surface,
         joints=no_joints(size) if joints is None else joints,
-        tracked=tracked_term(start, seen, noise, settings, robust=False),
+        tracked=tracked_term(start, observed, noise, settings, robust=False),
         smooth=smooth_term(settings, fps, pace, jnp.full(size, GAUSSIAN)),
         prior=prior_term(model, settings),
         contact=contact.replace(weight=jnp.zeros(size)),
-        frame_valid=valid,
+        frame_mask=frame_mask,
     )
     robust = smooth.replace(
         contact=contact,
-        tracked=tracked_term(start, seen, noise, settings, robust=True),
+        tracked=tracked_term(start, observed, noise, settings, robust=True),
         smooth=smooth_term(settings, fps, pace, jnp.full(size, settings.motion_freedom, jnp.float32)),
     )
     return start, noise, smooth, robust
@@ -207,12 +207,12 @@ def _pushed_back(problem: Problem, share: Float[np.ndarray, "T"], depth: Scalar,
     """The second pass's problem where `share` is 0; where it is 1 vertices behind a thin part are pushed back, `depth`
     (metres) is contact's sigma and motion is Gaussian: a hand that leaps is not pushed back.
     """
-    share = np.pad(share, (0, len(problem.frame_valid) - len(share)))
+    share = np.pad(share, (0, len(problem.frame_mask) - len(share)))
 
     def between(second: Scalar, third: Scalar) -> Float[np.ndarray, "T"]:
         return np.exp((1 - share) * np.log(float(second)) + share * np.log(float(third)))
 
-    weight = np.asarray(problem.frame_valid) / between(settings.depth, depth) ** 2
+    weight = np.asarray(problem.frame_mask) / between(settings.depth, depth) ** 2
     contact = problem.contact.replace(weight=put(weight, np.float32), push_back=put(share, np.float32))
     freedom = put(between(settings.motion_freedom, GAUSSIAN), np.float32)
     return problem.replace(contact=contact, smooth=problem.smooth.replace(freedom=freedom))

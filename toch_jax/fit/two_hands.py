@@ -42,7 +42,7 @@ def fit_together(
     """
     if len(alone) == 1:
         return [fitted_alone(each, settings) for each in alone]
-    valid = alone[0].problem.frame_valid
+    valid = alone[0].problem.frame_mask
     weight = put(np.asarray(valid)[:, None] / settings.depth**2, np.float32)
     term = HandsTerm(
         skins=tuple(skins),

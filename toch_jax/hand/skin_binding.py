@@ -83,13 +83,13 @@ def settled_places(
 
 
 def bind(
-    model: HandModel, params: HandParams, points: Float[Array, "T K 3"], seen: Bool[Array, "T"] | None = None
+    model: HandModel, params: HandParams, points: Float[Array, "T K 3"], observed: Bool[Array, "T"] | None = None
 ) -> Binding:
     """Tie points, each the same point of a hand in every frame, to the skin of the hand that was fitted to them.
 
-    `params` has (T, ...) axes, betas (S,) or (T, S). Frames that are not `seen` are not looked at.
+    `params` has (T, ...) axes, betas (S,) or (T, S). Frames that are not `observed` are not looked at.
     """
-    known = np.arange(len(points)) if seen is None else np.flatnonzero(np.asarray(seen))
+    known = np.arange(len(points)) if observed is None else np.flatnonzero(np.asarray(observed))
     skin, targets = posed_skin(model, params)[known], np.asarray(points)[known]
     few = np.unique(np.linspace(0, len(known) - 1, MOST_FRAMES).astype(int))
     face, barycentric = settled_places(model, skin[few], targets[few])

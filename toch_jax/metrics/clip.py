@@ -51,7 +51,7 @@ def touch(motion: ObjectMotion, parts: list[Part], hand: PosedHand) -> Touch:
     """Contact and depth (all parts of the object together); a hand without skin is measured by its joints."""
     each = [nearest(here, part) for here, part in zip(_by_part(motion, parts, hand), parts, strict=True)]
     closest = np.min(each, axis=0)
-    return Touch(contact_frames(closest) & hand.valid, penetration_depths_mm(closest) * hand.valid)
+    return Touch(contact_frames(closest) & hand.observed, penetration_depths_mm(closest) * hand.observed)
 
 
 def shared_volumes_cm3(
@@ -109,17 +109,17 @@ def measure(
         "hands_depth_mean_mm": _mean(between),
         "hands_depth_max_mm": float(np.fmax.reduce(between)),
         "contact_frames": float(contact.sum()),
-        "frames": float(sum(hand.valid.sum() for hand in hands)),
+        "frames": float(sum(hand.observed.sum() for hand in hands)),
         "acceleration_m_s2": _mean(
-            [acceleration_m_s2(hand.joints, sequence.fps, hand.valid) for hand in hands if hand.joints is not None]
+            [acceleration_m_s2(hand.joints, sequence.fps, hand.observed) for hand in hands if hand.joints is not None]
         ),
     }
     pairs = list(zip(hands, truth, strict=True)) if truth is not None else []
     joints = [
-        (h.joints, t.joints, h.valid & t.valid) for h, t in pairs if h.joints is not None and t.joints is not None
+        (h.joints, t.joints, h.observed & t.observed) for h, t in pairs if h.joints is not None and t.joints is not None
     ]
     skins = [
-        (h.vertices, t.vertices, h.valid & t.valid)
+        (h.vertices, t.vertices, h.observed & t.observed)
         for h, t in pairs
         if h.vertices is not None and t.vertices is not None and h.vertices.shape == t.vertices.shape
     ]

@@ -14,11 +14,11 @@ def hands_depth_mm(hands: list[PosedHand]) -> Float[np.ndarray, "T"]:
 
     nan where there are no two valid hands, the one deep in the other's closed skin.
     """
-    deepest = np.full(len(hands[0].valid), np.nan)
+    deepest = np.full(len(hands[0].observed), np.nan)
     for mine, other in itertools.permutations(hands, 2):
         if other.faces is None:
             continue
-        for frame in np.flatnonzero(mine.valid & other.valid):
+        for frame in np.flatnonzero(mine.observed & other.observed):
             skin = Part(other.points[frame].astype(np.float64), other.faces.astype(np.int64), None, None)
             depth = -1e3 * signed_distances(mine.points[frame], skin).min()
             deepest[frame] = np.fmax(deepest[frame], max(depth, 0.0))

@@ -10,41 +10,41 @@ Trajectory = Float[np.ndarray, "T K 3"]
 Valid = Bool[np.ndarray, "T"]
 
 
-def _mean_difference(points: Trajectory, order: int, valid: Valid | None) -> float:
+def _mean_difference(points: Trajectory, order: int, observed: Valid | None) -> float:
     """Mean length of the `order`-th difference over frames and points, metres / frame^order."""
     if len(points) <= order:
         return float("nan")
     length = np.linalg.norm(np.diff(points.astype(np.float64), n=order, axis=0), axis=-1)
-    if valid is not None:
-        length = length[np.lib.stride_tricks.sliding_window_view(valid, order + 1).all(axis=-1)]
+    if observed is not None:
+        length = length[np.lib.stride_tricks.sliding_window_view(observed, order + 1).all(axis=-1)]
     return float(length.mean()) if length.size else float("nan")
 
 
-def acceleration_m_s2(points: Trajectory, fps: float, valid: Valid | None = None) -> float:
+def acceleration_m_s2(points: Trajectory, fps: float, observed: Valid | None = None) -> float:
     """Mean acceleration of the points themselves; noise that is drawn anew in each frame shows here first."""
-    return _mean_difference(points, 2, valid) * fps**2
+    return _mean_difference(points, 2, observed) * fps**2
 
 
-def jerk_m_s3(points: Trajectory, fps: float, valid: Valid | None = None) -> float:
+def jerk_m_s3(points: Trajectory, fps: float, observed: Valid | None = None) -> float:
     """Mean jerk of the points: the "jitter" of Flash and Hogan 1985."""
-    return _mean_difference(points, 3, valid) * fps**3
+    return _mean_difference(points, 3, observed) * fps**3
 
 
 def acceleration_error_mm_frame2(
-    predicted: Trajectory, truth: Trajectory, valid: Valid | None = None, root: int | None = None
+    predicted: Trajectory, truth: Trajectory, observed: Valid | None = None, root: int | None = None
 ) -> float:
     """Mean length of the difference of accelerations, mm / frame^2 (as in PAD-Hand); of points relative to `root`."""
     error = predicted - truth
     if root is not None:
         error = error - error[:, root : root + 1]
-    return _mean_difference(error, 2, valid) * 1e3
+    return _mean_difference(error, 2, observed) * 1e3
 
 
 def acceleration_error_m_s2(
-    predicted: Trajectory, truth: Trajectory, fps: float, valid: Valid | None = None, root: int | None = None
+    predicted: Trajectory, truth: Trajectory, fps: float, observed: Valid | None = None, root: int | None = None
 ) -> float:
     """The same in m / s^2; with `root=0` it is ARCTIC's ACC."""
-    return acceleration_error_mm_frame2(predicted, truth, valid, root) * 1e-3 * fps**2
+    return acceleration_error_mm_frame2(predicted, truth, observed, root) * 1e-3 * fps**2
 
 
 def hand_object_motion_mm2(skin: Trajectory, touching: Bool[np.ndarray, "T K"]) -> float:

@@ -24,7 +24,7 @@ class PosedHand:
     vertices: Float[np.ndarray, "T K 3"] | None
     """The closed mesh's where `faces` is there, else points on the skin."""
     faces: Int[np.ndarray, "F 3"] | None
-    valid: Bool[np.ndarray, "T"]
+    observed: Bool[np.ndarray, "T"]
     sigma: Float[np.ndarray, "T 21"] | None = None
     """One standard deviation of each coordinate of a joint, where the method says so."""
     object_motion: ObjectMotion | None = None
@@ -59,11 +59,11 @@ def pose_truth(sequence: Sequence, models: Mapping[Side, HandModel]) -> list[Pos
     """The true hands, which are there in every frame; None where the sequence has none."""
     if sequence.truth is None:
         return None
-    valid = np.ones(sequence.hand_valid.shape, dtype=bool)
-    return _posed(sequence.truth, valid, [models[side] for side in sequence.hand_side])
+    observed = np.ones(sequence.hand_valid.shape, dtype=bool)
+    return _posed(sequence.truth, observed, [models[side] for side in sequence.hand_side])
 
 
-def _posed(hands: Hands, valid: Bool[np.ndarray, "H T"], models: list[HandModel]) -> list[PosedHand]:
+def _posed(hands: Hands, observed: Bool[np.ndarray, "H T"], models: list[HandModel]) -> list[PosedHand]:
     posed = []
     for hand, model in enumerate(models):
         params, joints, skin = take((hands.params, hands.joints, hands.vertices), hand)
@@ -76,7 +76,7 @@ def _posed(hands: Hands, valid: Bool[np.ndarray, "H T"], models: list[HandModel]
                 joints=None if joints is None else bridge_joints(np.asarray(joints)),
                 vertices=None if skin is None else np.asarray(close_surface(model, skin) if has_mesh else skin),
                 faces=np.asarray(closed_faces(model)) if has_mesh else None,
-                valid=valid[hand],
+                observed=observed[hand],
             )
         )
     return posed

@@ -55,14 +55,14 @@ def wrong_frames(
     wrong, notes = blank.copy(), []
     for hand, side in enumerate(sides):
         rows = np.concatenate([value[hand].reshape(valid.shape[1], -1) for value in _moving(data)], axis=-1)
-        seen = valid[hand] & ~blank[hand]
-        is_still = not _changes(rows[seen]).any() and seen.sum() > 1
-        found = _together([jumps(points, seen, fps) for points in _tracks(data, hand)])
-        seen &= ~found.wrong
-        repeated = np.zeros_like(seen) if is_still else _repeated(rows, _travel(data, hand), seen)
+        observed = valid[hand] & ~blank[hand]
+        is_still = not _changes(rows[observed]).any() and observed.sum() > 1
+        found = _together([jumps(points, observed, fps) for points in _tracks(data, hand)])
+        observed &= ~found.wrong
+        repeated = np.zeros_like(observed) if is_still else _repeated(rows, _travel(data, hand), observed)
         wrong[hand] |= found.wrong | repeated
         stays = found.steps & ~np.append(False, repeated[:-1])
-        filled_up = repeated.sum() > MANY_REPEATED * seen.sum()
+        filled_up = repeated.sum() > MANY_REPEATED * observed.sum()
         why = " (were samples repeated to fill the frame rate?)" if filled_up else ""
         for which, what in (
             (blank[hand], "all zero or all one point: treated as lost"),
@@ -213,9 +213,9 @@ def _without_gaps(joints: Float[np.ndarray, "T J 3"]) -> Float[np.ndarray, "T J2
     known = ~np.isnan(joints).any(axis=2)
     every = np.arange(len(joints))
     filled = [
-        np.stack([np.interp(every, every[seen], joint[seen, axis]) for axis in range(3)], axis=-1)
-        for joint, seen in zip(joints.swapaxes(0, 1), known.T, strict=True)
-        if seen.any()
+        np.stack([np.interp(every, every[observed], joint[observed, axis]) for axis in range(3)], axis=-1)
+        for joint, observed in zip(joints.swapaxes(0, 1), known.T, strict=True)
+        if observed.any()
     ]
     return np.stack(filled, axis=1)
 

@@ -14,7 +14,7 @@ from toch_jax.sequence.record import nearest_valid
 from toch_jax.sequence.types import Sequence
 
 
-def nearest_part(sequence: Sequence, joints: Float[Array, "T 21 3"], seen: Bool[Array, "T"]) -> int:
+def nearest_part(sequence: Sequence, joints: Float[Array, "T 21 3"], observed: Bool[Array, "T"]) -> int:
     """The part that the hand comes nearest to on the mean of the frames in which it is seen."""
     n_parts = sequence.object_motion.translation.shape[0]
     if n_parts == 1:
@@ -22,7 +22,7 @@ def nearest_part(sequence: Sequence, joints: Float[Array, "T 21 3"], seen: Bool[
     vertices, of_part = np.asarray(sequence.object_vertices), np.asarray(sequence.object_vertex_part)
     distances = [
         cKDTree(vertices[of_part == part])
-        .query(np.asarray(to_part(sequence.object_motion, part, joints))[np.asarray(seen)])[0]
+        .query(np.asarray(to_part(sequence.object_motion, part, joints))[np.asarray(observed)])[0]
         .min(axis=-1)
         .mean()
         for part in range(n_parts)
@@ -71,9 +71,9 @@ def _pose(sequence: Sequence, part: int) -> tuple[Float[Array, "T 3 3"], Float[A
     return take((sequence.object_motion.rotation, sequence.object_motion.translation), part)
 
 
-def hold_lost(params: HandParams, seen: Bool[Array, "T"]) -> HandParams:
+def hold_lost(params: HandParams, observed: Bool[Array, "T"]) -> HandParams:
     """Frames that the tracker lost take the nearest frame that it saw; (T, ...) axes. At least one frame is seen.
 
     In a part's frame this is where a hand that holds the part would be.
     """
-    return take(params, nearest_valid(np.asarray(seen)))
+    return take(params, nearest_valid(np.asarray(observed)))

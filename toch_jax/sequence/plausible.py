@@ -36,16 +36,16 @@ def check_hand_size(
     where: str | Path, prefix: str, data: dict[str, np.ndarray], valid: Bool[np.ndarray, "H T"]
 ) -> None:
     """Refuse joints or vertices that aren't the size of a hand. `data` may hold joints (OpenPose order), vertices."""
-    for hand, seen in enumerate(valid):
+    for hand, observed in enumerate(valid):
         if "joints" in data:
-            chain = np.diff(data["joints"][hand, seen][:, MIDDLE_CHAIN], axis=1)
+            chain = np.diff(data["joints"][hand, observed][:, MIDDLE_CHAIN], axis=1)
             lengths = np.linalg.norm(chain, axis=-1).sum(axis=-1)
             # a tracker may miss single joints
             if np.isfinite(lengths).any():
                 length = float(np.nanmedian(lengths))
                 _check_length(where, f"{prefix}joints", "from wrist to middle tip along the bones", length, HAND_LENGTH)
         if "vertices" in data:
-            extent = float(np.median(np.ptp(data["vertices"][hand, seen], axis=1).max(axis=-1)))
+            extent = float(np.median(np.ptp(data["vertices"][hand, observed], axis=1).max(axis=-1)))
             _check_length(where, f"{prefix}vertices", "of largest extent", extent, HAND_EXTENT)
 
 

@@ -278,7 +278,7 @@ def _valid(reader: Reader, data: dict[str, np.ndarray]) -> Bool[np.ndarray, "H T
 
 def _fill(value: np.ndarray, valid: Bool[np.ndarray, "H T"]) -> np.ndarray:
     """Each lost frame takes the data of the nearest frame that is not."""
-    return np.stack([one[nearest_valid(seen)] for one, seen in zip(value, valid, strict=True)])
+    return np.stack([one[nearest_valid(observed)] for one, observed in zip(value, valid, strict=True)])
 
 
 def nearest_valid(valid: Bool[np.ndarray, "T"]) -> Int64[np.ndarray, "T"]:

@@ -33,7 +33,7 @@ class Problem(struct.PyTreeNode):
     smooth: SmoothTerm
     prior: PriorTerm
     contact: ContactTerm
-    frame_valid: Bool[Array, "T"]
+    frame_mask: Bool[Array, "T"]
     """False for the frames that pad the clip to its bucket."""
 
 
@@ -41,15 +41,15 @@ def linearize(model: HandModel, problem: Problem, state: HandState) -> Linear:
     """Gauss-Newton's view of the problem around `state`."""
     linear = no_terms(state.wrist.shape[0], state.betas.shape[0])
     # Padding frames have no terms: a unit diagonal keeps them where they are.
-    idle = jnp.eye(N_UNKNOWNS) * ~problem.frame_valid[:, None, None]
+    idle = jnp.eye(N_UNKNOWNS) * ~problem.frame_mask[:, None, None]
     linear = linear.replace(system=linear.system.replace(diagonal=idle))
     bones = pose_bones(model, state)
     linear = add_rows(linear, surface_rows(model, bones, problem.surface))
     linear = add_rows(linear, joint_rows(model, bones, problem.joints))
     linear = add_rows(linear, contact_rows(model, bones, problem.contact))
     linear = add_tracked(linear, problem.tracked, state)
-    linear = add_smooth(linear, problem.smooth, state, problem.frame_valid)
-    return add_prior(linear, problem.prior, state, problem.frame_valid)
+    linear = add_smooth(linear, problem.smooth, state, problem.frame_mask)
+    return add_prior(linear, problem.prior, state, problem.frame_mask)
 
 
 def linearize_hands(

@@ -30,11 +30,11 @@ def check_contact(sequence: Sequence, hands: list[TrackedHand], object: ObjectMo
 
     Raises InputError for a hand that is deep inside in nearly all frames.
     """
-    notes, nearest = [], np.full(len(hands[0].seen), np.inf)
+    notes, nearest = [], np.full(len(hands[0].observed), np.inf)
     for hand in hands:
-        seen = np.asarray(hand.seen)
-        distance = joint_distance(object, sequence.object_motion, np.asarray(hand.joints))[seen]
-        nearest[seen] = np.minimum(nearest[seen], distance.min(axis=1))
+        observed = np.asarray(hand.observed)
+        distance = joint_distance(object, sequence.object_motion, np.asarray(hand.joints))[observed]
+        nearest[observed] = np.minimum(nearest[observed], distance.min(axis=1))
         middle = np.median(distance, axis=1)
         inside = middle < 0
         if inside.mean() <= MOST_INSIDE:
@@ -44,11 +44,10 @@ def check_contact(sequence: Sequence, hands: list[TrackedHand], object: ObjectMo
         if inside.mean() > REFUSED_INSIDE and np.median(middle[inside]) < -REFUSED_DEPTH:
             raise bad_input(sequence.source, name, "a hand outside of the object", f"it {found}")
         notes.append(f"{name}: {found}")
-    near, seen = (nearest < FARTHEST_JOINT).sum(), np.isfinite(nearest).sum()
-    if near < SHORTEST_TOUCH * seen:
-        found = (
-            f"nearest joint {1e3 * nearest.min():.0f} mm off" if near == 0 else f"near it in {near} of {seen} frames"
-        )
+    near, observed = (nearest < FARTHEST_JOINT).sum(), np.isfinite(nearest).sum()
+    if near < SHORTEST_TOUCH * observed:
+        where = f"near it in {near} of {observed} frames"
+        found = where if near else f"nearest joint {1e3 * nearest.min():.0f} mm off"
         question = "are the hand's side, the unit and the frame of reference right?"
         notes.append(f"no hand touches the object ({found}): {question}")
     return tuple(notes)
@@ -58,12 +57,12 @@ def check_result(repaired: Sequence, hands: list[TrackedHand], object: ObjectMod
     """A line for each hand that the repair moved far, or left inside the object. `repaired` has the model's joints."""
     notes = []
     for hand, joints in zip(hands, np.asarray(repaired.hands.joints), strict=True):
-        seen, name = np.asarray(hand.seen), f"hand {hand.hand} ({hand.model.side})"
+        observed, name = np.asarray(hand.observed), f"hand {hand.hand} ({hand.model.side})"
         tracked = to_openpose(np.asarray(hand.joints), -2)
-        moved = float(np.linalg.norm(joints - tracked, axis=-1)[seen].mean())
+        moved = float(np.linalg.norm(joints - tracked, axis=-1)[observed].mean())
         if moved > LARGEST_MOVE:
             notes.append(f"{name}: moved by {1e3 * moved:.0f} mm on the mean: do the hand and the object fit together?")
-        middle = np.median(joint_distance(object, repaired.object_motion, joints)[seen], axis=1)
+        middle = np.median(joint_distance(object, repaired.object_motion, joints)[observed], axis=1)
         if (middle < 0).mean() > MOST_INSIDE:
             notes.append(f"{name}: after the repair {_inside(middle)}")
     return tuple(notes)

@@ -69,7 +69,7 @@ def _solve(
         # Another hand's proportions are off in the same way in every frame: the prior has to weigh on each.
         prior=prior.replace(shape_weight=prior.shape_weight * valid.sum()),
         contact=no_contact(n_frames),
-        frame_valid=valid,
+        frame_mask=valid,
     )
     return params_from_state(model, solve_trajectory(model, problem, state, STEPS).state)
 
@@ -146,7 +146,7 @@ def draw_to_skin(
     start: HandParams,
     points: Float[np.ndarray, "T K 3"],
     some: Int[np.ndarray, "M"],
-    seen: Bool[np.ndarray, "T"],
+    observed: Bool[np.ndarray, "T"],
     rounds: int,
     hold_shape: bool,
     link: bool = True,
@@ -157,9 +157,9 @@ def draw_to_skin(
     for _ in range(rounds):
         skin = posed_skin(model, params)
         place = nearest_on_skin(model, skin, chosen)
-        counts = (place.distance < GROSS) & seen[:, None]
+        counts = (place.distance < GROSS) & observed[:, None]
         pulls = Pulls(place.face, place.barycentric, chosen, place.normal, counts)
-        term = skin_term(pulls, _pulls_of_skin(model, skin, own, points, seen), N_SKIN, across=0.05)
+        term = skin_term(pulls, _pulls_of_skin(model, skin, own, points, observed), N_SKIN, across=0.05)
         params = place_hand(model, params, term, no_joints(len(points)), link, hold_shape)
     return params
 
@@ -176,14 +176,14 @@ def _pulls_of_skin(
     skin: Float[np.ndarray, "T V 3"],
     own: tuple[Int[np.ndarray, "M"], Float[np.ndarray, "M 3"]],
     points: Float[np.ndarray, "T K 3"],
-    seen: Bool[np.ndarray, "T"],
+    observed: Bool[np.ndarray, "T"],
 ) -> Pulls:
     face, barycentric = own
     at, axes = posed_places(model, skin, face, barycentric)
     found = [cKDTree(cloud).query(places) for cloud, places in zip(points, at, strict=True)]
     distance = np.stack([each for each, _ in found])
     nearest = np.stack([cloud[index] for cloud, (_, index) in zip(points, found, strict=True)])
-    counts = (distance < BARE) & seen[:, None]
+    counts = (distance < BARE) & observed[:, None]
     where = np.broadcast_to(face, counts.shape), np.broadcast_to(barycentric, nearest.shape)
     normal = np.asarray(axes[..., 2], np.float32)
     return Pulls(*where, nearest.astype(np.float32), normal, counts)
@@ -195,13 +195,13 @@ def pin_to_skin(
     face: Int[np.ndarray, "K"],
     barycentric: Float[np.ndarray, "K 3"],
     points: Float[np.ndarray, "T K 3"],
-    seen: Bool[np.ndarray, "T"],
+    observed: Bool[np.ndarray, "T"],
     hold_shape: bool,
     error: float = POINT_ERROR,
 ) -> HandParams:
     """Rounds of descent to points whose places on the skin are known."""
     at = np.broadcast_to(face, points.shape[:2]), np.broadcast_to(barycentric, points.shape)
-    counts = np.broadcast_to(seen[:, None], points.shape[:2])
+    counts = np.broadcast_to(observed[:, None], points.shape[:2])
     pulls = Pulls(*at, points, np.zeros(points.shape, np.float32), counts)
     term = skin_term(pulls, None, N_SKIN, across=1.0, error=error)
     params = start
@@ -214,7 +214,7 @@ def draw_to_joints(
     model: HandModel,
     start: HandParams,
     joints: Float[np.ndarray, "T 21 3"],
-    seen: Bool[np.ndarray, "T"],
+    observed: Bool[np.ndarray, "T"],
     hold_shape: bool,
     error: Float[np.ndarray, "T 21"] | float = POINT_ERROR,
     n_points: int = 1,
@@ -222,7 +222,7 @@ def draw_to_joints(
     """Rounds of descent. Joints that are NaN, or whose `error` (metres) is infinite, say nothing. `n_points` of the
     skin share the compilation, silent.
     """
-    known = np.isfinite(joints).all(axis=-1) & seen[:, None]
+    known = np.isfinite(joints).all(axis=-1) & observed[:, None]
     weight = known / np.broadcast_to(error, known.shape) ** 2
     term = JointTerm(jnp.asarray(np.where(known[..., None], joints, 0)), jnp.asarray(weight, jnp.float32))
     surface = silent_term(len(joints), n_points)

@@ -85,15 +85,15 @@ class _Found(NamedTuple):
 
 
 def params_from_joints(
-    model: HandModel, joints: Float[Array, "T 21 3"], seen: Bool[Array, "T"], where: str | Path = "sequence"
+    model: HandModel, joints: Float[Array, "T 21 3"], observed: Bool[Array, "T"], where: str | Path = "sequence"
 ) -> Registered:
     """Parameters whose joints (16 of the skeleton, then the tips) come nearest; one shape for the clip.
 
-    Frames that are not `seen` take what their neighbours say. Joints may be NaN, in frames that are seen as
+    Frames that are not `observed` take what their neighbours say. Joints may be NaN, in frames that are seen as
     sequence/missing_joints.py allows. Raises InputError, which begins with `where`, for joints that are plainly of the
     other side's hand, in another order, or no hand's.
     """
-    known, given = np.asarray(seen), _right_points(model, joints)
+    known, given = np.asarray(observed), _right_points(model, joints)
     check_order(where, model, given[known])
     right = _right_hand(model)
     found, params = _from_joints(right, given, known, model.side, where)
@@ -110,29 +110,33 @@ def params_from_joints(
 
 
 def _from_joints(
-    model: HandModel, joints: Float[np.ndarray, "T 21 3"], seen: Bool[np.ndarray, "T"], side: Side, where: str | Path
+    model: HandModel,
+    joints: Float[np.ndarray, "T 21 3"],
+    observed: Bool[np.ndarray, "T"],
+    side: Side,
+    where: str | Path,
 ) -> tuple[_Found, HandParams]:
     """The right hand of a few frames, and its parameters in all; `side` is what the user calls it."""
-    few = _telling_frames(seen)
+    few = _telling_frames(observed)
     missing = np.isnan(joints).any(axis=-1)
-    error = np.where(missing, np.where(missing[seen].all(axis=0), np.inf, BRIDGED_ERROR), POINT_ERROR)
+    error = np.where(missing, np.where(missing[observed].all(axis=0), np.inf, BRIDGED_ERROR), POINT_ERROR)
     whole = bridge_by_palm(model, joints)
 
     def find(flip: Float[np.ndarray, "3"]) -> _Found:
-        draw = partial(draw_to_joints, model, joints=whole[few] * flip, seen=seen[few], error=error[few])
+        draw = partial(draw_to_joints, model, joints=whole[few] * flip, observed=observed[few], error=error[few])
         params = draw(pose_from_joints(model, whole[few] * flip), hold_shape=False)
         if not is_within_people(params):
             params = draw(within_people(params), hold_shape=True)
-        residual = joint_residual(model, params, joints[few] * flip, seen[few])
+        residual = joint_residual(model, params, joints[few] * flip, observed[few])
         fitted = np.asarray(skin_frames(model, framewise(params))[1])
-        scale = scale_between(fitted, joints[few] * flip, seen[few])
+        scale = scale_between(fitted, joints[few] * flip, observed[few])
         return _Found(params, residual, float(residual.mean()), None, scale)
 
     found = _on_this_side(side, find, POOR_JOINTS, where)
-    if len(few) == len(seen):
+    if len(few) == len(observed):
         return found, found.params
     start = pose_from_joints(model, whole).replace(betas=found.params.betas)
-    return found, draw_to_joints(model, start, whole, seen, hold_shape=True, error=error)
+    return found, draw_to_joints(model, start, whole, observed, hold_shape=True, error=error)
 
 
 def _right_hand(model: HandModel) -> HandModel:
@@ -149,11 +153,11 @@ def _on_side(model: HandModel, params: HandParams) -> HandParams:
     return params if model.side == "right" else mirror_params(params)
 
 
-def _telling_frames(seen: Bool[np.ndarray, "T"]) -> Int[np.ndarray, "K"]:
+def _telling_frames(observed: Bool[np.ndarray, "T"]) -> Int[np.ndarray, "K"]:
     """The frames that tell the shape: all of a short clip, else some that are seen, spread over it."""
-    if len(seen) <= PIECE:
-        return np.arange(len(seen))
-    known = np.flatnonzero(seen)
+    if len(observed) <= PIECE:
+        return np.arange(len(observed))
+    known = np.flatnonzero(observed)
     return known[np.unique(np.linspace(0, len(known) - 1, PIECE).astype(int))]
 
 
@@ -174,17 +178,17 @@ def params_from_vertices(
     model: HandModel,
     vertices: Float[Array, "T K 3"],
     order: str | None,
-    seen: Bool[Array, "T"],
+    observed: Bool[Array, "T"],
     where: str | Path = "sequence",
 ) -> Registered:
     """Parameters from skin points, each the same point of the hand in every frame; one shape for the clip.
 
     In the model's own order every point has its vertex; in MANO's, tips and wrist ring tell where the hand lies;
-    unordered points are tried from many sides. Frames that are not `seen` take what their neighbours say. Raises
+    unordered points are tried from many sides. Frames that are not `observed` take what their neighbours say. Raises
     InputError, which begins with `where`, for points that are plainly of the other side's hand, not in the order that
     they are said to be in, or no hand's.
     """
-    right, given, known = _right_hand(model), _right_points(model, vertices), np.asarray(seen)
+    right, given, known = _right_hand(model), _right_points(model, vertices), np.asarray(observed)
     n_points, n_own = given.shape[1], model.v_template.shape[0]
     if order == model.name and n_points != n_own:
         raise bad_input(where, "hand_vertices", f'{n_own} points, which the order "{order}" has', f"{n_points}")
@@ -213,61 +217,61 @@ def _from_points(
     points: Float[np.ndarray, "T K 3"],
     rough: Callable[..., HandParams],
     few: Int[np.ndarray, "few"],
-    seen: Bool[np.ndarray, "T"],
+    observed: Bool[np.ndarray, "T"],
     side: Side,
     where: str | Path,
 ) -> tuple[_Found, HandParams]:
     """The right hand of a few frames, and its parameters in all."""
-    some = farthest_points(points[int(np.argmax(seen))], N_POINTS)
+    some = farthest_points(points[int(np.argmax(observed))], N_POINTS)
 
     def find(flip: Float[np.ndarray, "3"]) -> _Found:
         here = points[few] * flip
-        start = rough(model, here, some, seen[few])
-        draw = partial(draw_to_skin, model, points=here, some=some, seen=seen[few])
+        start = rough(model, here, some, observed[few])
+        draw = partial(draw_to_skin, model, points=here, some=some, observed=observed[few])
         params = draw(start, rounds=ROUNDS, hold_shape=False)
         if not is_within_people(params):
             params = draw(within_people(params), rounds=ROUNDS, hold_shape=True)
         place = nearest_on_skin(model, posed_skin(model, params), here[:, some])
-        gap = float(place.distance[seen[few]].mean())
+        gap = float(place.distance[observed[few]].mean())
         outside = np.sign(((here[:, some] - place.point) * place.normal).sum(axis=-1))
-        error = float(steady((outside * place.distance)[seen[few], :, None]).mean())
+        error = float(steady((outside * place.distance)[observed[few], :, None]).mean())
         # the distance is known along the normal alone: across it the hand may be off by as much, twice
         residual = np.full(21, np.sqrt(3) * error, np.float32)
-        return _Found(params, residual, error, gap, scale_between(place.point, here[:, some], seen[few]))
+        return _Found(params, residual, error, gap, scale_between(place.point, here[:, some], observed[few]))
 
     found = _on_this_side(side, find, POOR_POINTS, where)
-    if len(few) == len(seen):
+    if len(few) == len(observed):
         return found, found.params
-    return found, _spread_out(model, found.params, few, points, some, seen)
+    return found, _spread_out(model, found.params, few, points, some, observed)
 
 
 def _from_own_vertices(
     model: HandModel,
     vertices: Float[np.ndarray, "T V 3"],
     few: Int[np.ndarray, "few"],
-    seen: Bool[np.ndarray, "T"],
+    observed: Bool[np.ndarray, "T"],
     side: Side,
     where: str | Path,
 ) -> tuple[_Found, HandParams]:
     """A start from the joints that the vertices tell, roughly once a hand is bent; then vertices go to vertices."""
     regressed = np.einsum("jv,tvc->tjc", np.asarray(model.joint_regressor), vertices)
     joints = np.concatenate([regressed, vertices[:, np.asarray(model.tips)]], axis=1)
-    rough, params = _from_joints(model, joints, seen, side, where)
+    rough, params = _from_joints(model, joints, observed, side, where)
     spread = farthest_points(np.asarray(model.v_template), N_POINTS)
     rest = np.asarray(model.v_template)[spread]
     place = nearest_on_skin(model, np.asarray(model.v_template)[None], rest[None])
     pin = partial(pin_to_skin, model, face=place.face[0], barycentric=place.barycentric[0], error=OWN_ERROR)
-    shaped = pin(rough.params, points=vertices[few][:, spread], seen=seen[few], hold_shape=False)
+    shaped = pin(rough.params, points=vertices[few][:, spread], observed=observed[few], hold_shape=False)
     if not is_within_people(shaped):
         held = within_people(shaped)
-        shaped = pin(held, points=vertices[few][:, spread], seen=seen[few], hold_shape=True)
-    if len(few) < len(seen):
-        params = pin(params.replace(betas=shaped.betas), points=vertices[:, spread], seen=seen, hold_shape=True)
+        shaped = pin(held, points=vertices[few][:, spread], observed=observed[few], hold_shape=True)
+    if len(few) < len(observed):
+        params = pin(params.replace(betas=shaped.betas), points=vertices[:, spread], observed=observed, hold_shape=True)
     else:
         params = shaped
     fitted = posed_skin(model, shaped)
-    error = float(np.linalg.norm(fitted - vertices[few], axis=-1)[seen[few]].mean())
-    residual, scale = np.full(21, error, np.float32), scale_between(fitted, vertices[few], seen[few])
+    error = float(np.linalg.norm(fitted - vertices[few], axis=-1)[observed[few]].mean())
+    residual, scale = np.full(21, error, np.float32), scale_between(fitted, vertices[few], observed[few])
     return _Found(shaped, residual, error, error, scale), params
 
 
@@ -277,7 +281,7 @@ def _spread_out(
     few: Int[np.ndarray, "few"],
     points: Float[np.ndarray, "T K 3"],
     some: Int[np.ndarray, "M"],
-    seen: Bool[np.ndarray, "T"],
+    observed: Bool[np.ndarray, "T"],
 ) -> HandParams:
     """From a few frames to all, of the same shape: each starts as the nearest of the few, moved as a whole, and is
     drawn by the same places of the skin as those; then by the nearest ones.
@@ -287,26 +291,26 @@ def _spread_out(
     near, chosen = nearest_valid(is_few), points[:, some]
     start = follow(model, take(found, np.searchsorted(few, near)), chosen[near], chosen)
     face, barycentric = settled_places(model, posed_skin(model, found), chosen[few])
-    params = pin_to_skin(model, start, face, barycentric, chosen, seen, hold_shape=True)
-    return draw_to_skin(model, params, points, some, seen, LAST_ROUNDS, hold_shape=True)
+    params = pin_to_skin(model, start, face, barycentric, chosen, observed, hold_shape=True)
+    return draw_to_skin(model, params, points, some, observed, LAST_ROUNDS, hold_shape=True)
 
 
 def _start_from_mano(
-    model: HandModel, points: Float[np.ndarray, "T K 3"], some: Int[np.ndarray, "M"], seen: Bool[np.ndarray, "T"]
+    model: HandModel, points: Float[np.ndarray, "T K 3"], some: Int[np.ndarray, "M"], observed: Bool[np.ndarray, "T"]
 ) -> HandParams:
     """The wrist from MANO's wrist ring, the fingers from its tips."""
     start, joints = pose_from_mano(model, points)
-    return draw_to_joints(model, start, joints, seen, hold_shape=False, n_points=len(some) + N_SKIN)
+    return draw_to_joints(model, start, joints, observed, hold_shape=False, n_points=len(some) + N_SKIN)
 
 
 def _start_from_any_side(
-    model: HandModel, points: Float[np.ndarray, "T K 3"], some: Int[np.ndarray, "M"], seen: Bool[np.ndarray, "T"]
+    model: HandModel, points: Float[np.ndarray, "T K 3"], some: Int[np.ndarray, "M"], observed: Bool[np.ndarray, "T"]
 ) -> HandParams:
     """The best fit to the frame in which the hand is the most open, carried to the others."""
-    extent = np.var(points[:, some], axis=1).sum(axis=-1) * seen
+    extent = np.var(points[:, some], axis=1).sum(axis=-1) * observed
     widest = int(np.argmax(extent))
     best = hand_from_cloud(model, points[widest], some)
-    return _spread_out(model, best, np.array([widest]), points, some, seen)
+    return _spread_out(model, best, np.array([widest]), points, some, observed)
 
 
 def _mm(metres: float) -> str:

@@ -81,7 +81,7 @@ def fit_frame(sequence: Sequence, tracked: TrackedHand) -> Pose:
     squared = igl.point_mesh_squared_distance(query, vertices, own)[0]
     distance = np.sqrt(squared.reshape(n_frames, n_joints).min(axis=1))
     # lost frames say nothing of where the hand is: they take the nearest that was observed
-    distance = distance[nearest_valid(np.asarray(tracked.seen))]
+    distance = distance[nearest_valid(np.asarray(tracked.observed))]
     return Pose(*reference_frame(*part, distance, sequence.fps))
 
 

@@ -26,7 +26,7 @@ def framewise(params: HandParams) -> HandParams:
 
 
 def joint_residual(
-    model: HandModel, params: HandParams, joints: Float[np.ndarray, "T 21 3"], seen: Bool[np.ndarray, "T"]
+    model: HandModel, params: HandParams, joints: Float[np.ndarray, "T 21 3"], observed: Bool[np.ndarray, "T"]
 ) -> Float[np.ndarray, "21"]:
     """How far each joint stays off the hand's as the wrist sees it, metres. Joints that are NaN are skipped.
 
@@ -34,7 +34,7 @@ def joint_residual(
     """
     off = joints - np.asarray(skin_frames(model, framewise(params))[1])
     wrist = Rotation.from_rotvec(np.asarray(params.global_orient)).as_matrix()
-    local = np.einsum("tab,tja->tjb", wrist, off)[seen]
+    local = np.einsum("tab,tja->tjb", wrist, off)[observed]
     absent = np.isnan(local).any(axis=-1).all(axis=0)
     return np.where(absent, NEVER_SEEN, steady(local)).astype(np.float32)
 
@@ -63,10 +63,10 @@ def is_within_people(params: HandParams) -> bool:
 
 
 def scale_between(
-    fitted: Float[np.ndarray, "T K 3"], given: Float[np.ndarray, "T K 3"], seen: Bool[np.ndarray, "T"]
+    fitted: Float[np.ndarray, "T K 3"], given: Float[np.ndarray, "T K 3"], observed: Bool[np.ndarray, "T"]
 ) -> float:
     """How many times larger the given points are than the fitted ones, each frame about its mean; NaN is skipped."""
-    known = (np.isfinite(given).all(axis=-1) & seen[:, None])[..., None]
+    known = (np.isfinite(given).all(axis=-1) & observed[:, None])[..., None]
     count = np.maximum(known.sum(axis=1, keepdims=True), 1)
 
     def centred(points: Float[np.ndarray, "T K 3"]) -> Float[np.ndarray, "T K 3"]:

@@ -40,33 +40,33 @@ class Smoothed(struct.PyTreeNode):
 def smooth_track(
     model: HandModel,
     tracked: HandParams,
-    seen: Bool[Array, "T"],
-    inside: Bool[Array, "T"],
+    observed: Bool[Array, "T"],
+    frame_mask: Bool[Array, "T"],
     fps: float | Float[Array, ""],
     settings: FitSettings = DEFAULT,
 ) -> Smoothed:
     """The likeliest smooth trajectory of one hand; axes (T, ...), betas (S,) untouched.
 
-    Only `seen` frames are observations; lost ones are filled in. Frames not `inside` are padding and come back as they
-    are. How much is smoothed follows from the track's own noise (`estimate_noise`) and from its own pace: a hand that
-    moves little turns round slowly.
+    Only `observed` frames are observations; lost ones are filled in. Frames not in `frame_mask` are padding and come
+    back as they are. How much is smoothed follows from the track's own noise (`estimate_noise`) and speed: a slow hand
+    accelerates little.
     """
-    noise = estimate_noise(state_from_params(model, tracked), seen, settings.tracked_assumed)
+    noise = estimate_noise(state_from_params(model, tracked), observed, settings.tracked_assumed)
     turn = _same_side(jaxlie.SO3.exp(tracked.global_orient).wxyz)
     values = jnp.concatenate([turn, tracked.pose, tracked.transl], axis=1)
     sureness = 1 / (noise.by_group() ** 2 + settings.tracked_floor.by_group() ** 2)
-    weight = seen[:, None] * (UNIT * sureness[GROUP])
+    weight = observed[:, None] * (UNIT * sureness[GROUP])
 
     def smoothed(motion: SmoothTerm) -> Float[Array, "T 52"]:
         velocity, acceleration = (
             jnp.asarray(UNIT) * each[..., GROUP] for each in (motion.velocity_weight, motion.acceleration_weight)
         )
-        return smooth_paths(values, weight, inside, velocity, acceleration)
+        return smooth_paths(values, weight, frame_mask, velocity, acceleration)
 
-    gaussian = jnp.full(len(seen), GAUSSIAN)
+    gaussian = jnp.full(len(observed), GAUSSIAN)
     smooth = smoothed(smooth_term(settings, fps, None, gaussian))
     for _ in range(PACE_ROUNDS):
-        pace = _pace(smooth, inside, fps, settings)
+        pace = _pace(smooth, frame_mask, fps, settings)
         smooth = smoothed(smooth_term(settings, fps, pace, gaussian))
     params = tracked.replace(
         global_orient=jaxlie.SO3(smooth[:, :4] / jnp.linalg.norm(smooth[:, :4], axis=1, keepdims=True)).log(),
@@ -77,11 +77,11 @@ def smooth_track(
 
 
 def _pace(
-    values: Float[Array, "T 52"], inside: Bool[Array, "T"], fps: float | Float[Array, ""], settings: FitSettings
+    values: Float[Array, "T 52"], frame_mask: Bool[Array, "T"], fps: float | Float[Array, ""], settings: FitSettings
 ) -> Float[Array, "T 17"]:
     """Root mean square velocity of the wrist's turn, of all finger joints and of the wrist's place, over the frames
     around each."""
-    linked = inside[1:] & inside[:-1]
+    linked = frame_mask[1:] & frame_mask[:-1]
     square = jnp.where(linked[:, None], jnp.diff(values, axis=0) ** 2, 0.0) * fps**2
     kinds = jnp.stack([4 * square[:, :4].sum(axis=1) / 3, square[:, 4:49].mean(axis=1), square[:, 49:].mean(axis=1)])
     # a step lies midway between its frames
@@ -105,7 +105,7 @@ def _same_side(turns: Float[Array, "T 4"]) -> Float[Array, "T 4"]:
 def smooth_paths(
     values: Float[Array, "T K"],
     weight: Float[Array, "T K"],
-    inside: Bool[Array, "T"],
+    frame_mask: Bool[Array, "T"],
     velocity: Float[Array, "K"],
     acceleration: Float[Array, "K"] | Float[Array, "T K"],
 ) -> Float[Array, "T K"]:
@@ -116,10 +116,12 @@ def smooth_paths(
     their values.
     """
     n_frames = len(values)
-    first = (inside[1:] & inside[:-1])[:, None] * velocity
-    second = (inside[2:] & inside[1:-1] & inside[:-2])[:, None] * jnp.broadcast_to(acceleration, values.shape)[1:-1]
+    first = (frame_mask[1:] & frame_mask[:-1])[:, None] * velocity
+    second = (frame_mask[2:] & frame_mask[1:-1] & frame_mask[:-2])[:, None] * jnp.broadcast_to(
+        acceleration, values.shape
+    )[1:-1]
     # with next to no weight a track that was never seen still has an answer
-    weight = jnp.where(inside[:, None], jnp.maximum(weight, 1e-3), 1.0)
+    weight = jnp.where(frame_mask[:, None], jnp.maximum(weight, 1e-3), 1.0)
     # the matrix's diagonal, and its entries one and two frames apart
     zero = jnp.zeros_like(values)
     diagonal = weight + zero.at[1:].add(first).at[:-1].add(first)

@@ -41,7 +41,7 @@ class TrackedHand:
     """Of `world`, in the hand model's order."""
     params: HandParams
     """In the part's frame; a frame that the tracker lost holds the nearest that it saw."""
-    seen: Bool[Array, "T"]
+    observed: Bool[Array, "T"]
     fps: float
     motion: ObjectMotion
     """Of all parts, as seen from that part."""
@@ -66,7 +66,7 @@ def tracked_hands(sequence: Sequence) -> list[TrackedHand]:
         if index is None:
             return None
         joints = _in_part(sequence.object_motion, hand.part, hands[index].joints)
-        return OtherHand(joints=joints, seen=hands[index].seen)
+        return OtherHand(joints=joints, observed=hands[index].observed)
 
     return [replace(hand, other=beside(hand)) for hand in hands]
 
@@ -75,11 +75,11 @@ def tracked_hand(sequence: Sequence, hand: int) -> TrackedHand:
     """One hand of the sequence, whatever it was given as. Ground truth is not read."""
     model, registered = _registered(sequence, hand)
     world = registered.params
-    seen = take(sequence.hand_valid, hand)
+    observed = take(sequence.hand_valid, hand)
     framewise = world.replace(betas=repeat(world.betas, sequence.n_frames))
     joints = skin_frames(model, framewise)[1]
-    part = nearest_part(sequence, joints, seen)
-    held = hold_lost(hand_to_part(model, framewise, sequence, part), seen)
+    part = nearest_part(sequence, joints, observed)
+    held = hold_lost(hand_to_part(model, framewise, sequence, part), observed)
     return TrackedHand(
         model=model,
         surface=field_hand(sequence.hand_model or "open", model.side),
@@ -88,7 +88,7 @@ def tracked_hand(sequence: Sequence, hand: int) -> TrackedHand:
         world=world,
         joints=joints,
         params=held.replace(betas=world.betas),
-        seen=seen,
+        observed=observed,
         fps=sequence.fps,
         motion=relative_to(sequence.object_motion, part),
         residual=registered.residual,
@@ -110,12 +110,12 @@ def _registered(sequence: Sequence, hand: int) -> tuple[HandModel, Registered]:
     """The model of one hand, and its parameters in the world, fitted where the tracker gave none."""
     model = load_hand(sequence.hand_model or "open", sequence.hand_side[hand])
     given = sequence.hands
-    params, joints, vertices, seen = take((given.params, given.joints, given.vertices, sequence.hand_valid), hand)
+    params, joints, vertices, observed = take((given.params, given.joints, given.vertices, sequence.hand_valid), hand)
     check_betas(sequence, model)
     if params is not None:
         params = params.replace(betas=put(np.asarray(params.betas).mean(axis=0)))
         return model, Registered(params, np.zeros(21, np.float32), None, ())
     if joints is not None:
-        return model, params_from_joints(model, put(from_openpose(np.asarray(joints))), seen, sequence.source)
+        return model, params_from_joints(model, put(from_openpose(np.asarray(joints))), observed, sequence.source)
     assert vertices is not None
-    return model, params_from_vertices(model, vertices, given.vertex_order, seen, sequence.source)
+    return model, params_from_vertices(model, vertices, given.vertex_order, observed, sequence.source)

@@ -29,12 +29,12 @@ SPARSE = 6
 def hand_from_cloud(model: HandModel, cloud: Float[np.ndarray, "K 3"], some: Int[np.ndarray, "M"]) -> HandParams:
     """One frame's hand, its size one of SIZES; `some` of the points are those that it is drawn to."""
     clouds = np.broadcast_to(cloud, (N_TRIES, *cloud.shape))
-    seen = np.ones(N_TRIES, bool)
+    observed = np.ones(N_TRIES, bool)
     found = []
     for size in SIZES:
         betas = jnp.zeros(model.shapedirs.shape[-1]).at[0].set(size)
         many = poses_from_cloud(model, betas, cloud[some], N_TRIES)
-        drawn = draw_to_skin(model, many, clouds, some, seen, ROUNDS, hold_shape=True, link=False)
+        drawn = draw_to_skin(model, many, clouds, some, observed, ROUNDS, hold_shape=True, link=False)
         distances = [two_way_distance(skin, cloud) for skin in posed_skin(model, drawn)]
         found.append((min(distances), take(drawn, np.argmin(distances, keepdims=True))))
     return min(found, key=itemgetter(0))[1]

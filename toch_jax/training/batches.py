@@ -47,7 +47,7 @@ class Scenes(struct.PyTreeNode):
 
     clean: HandParams
     """Axes (B, W, ...)."""
-    known: Bool[Array, "B W"]
+    frame_mask: Bool[Array, "B W"]
     """False in padding."""
     objects: ObjectModel
     """Axes (B, ...), without meshes."""
@@ -73,14 +73,14 @@ def draw_scenes(key: jax.Array, clips: Clips, config: BatchConfig) -> Scenes:
     inside = steps < clips.length[picks][:, None]
     return Scenes(
         clean=jax.tree.map(lambda leaf: leaf[frames], clips.params),
-        known=clips.valid[frames] & inside,
+        frame_mask=clips.observed[frames] & inside,
         objects=jax.vmap(clips.shapes.object)(clips.object[picks]),
         part=clips.part[picks],
         motion=jax.tree.map(lambda leaf: jnp.moveaxis(leaf[:, frames], 0, 1), clips.motion),
         left=clips.left[picks],
         two_handed=clips.two_handed[picks],
         other=jax.tree.map(lambda leaf: leaf[frames], clips.other),
-        other_known=clips.other_valid[frames] & inside,
+        other_known=clips.other_observed[frames] & inside,
     )
 
 
@@ -95,9 +95,11 @@ def track(
     noise_key, lose_key, sample_key, sway_key, other_key = jax.random.split(key, 5)
     scenes = scenes.replace(clean=sway(sway_key, noise, surface, scenes.clean))
     noisy = perturb(noise_key, noise, surface, scenes.clean)
-    valid = lose_frames(lose_key, noise, scenes.known)
+    observed = lose_frames(lose_key, noise, scenes.frame_mask)
 
-    given = jax.vmap(_smoothed, in_axes=(None, 0, 0, 0))(surface, noisy, valid, scenes.known) if smoothed else noisy
+    given = (
+        jax.vmap(_smoothed, in_axes=(None, 0, 0, 0))(surface, noisy, observed, scenes.frame_mask) if smoothed else noisy
+    )
     # the given hand's frames, then the clean one's: axes (B, 2 W, ...)
     both = jax.tree.map(lambda a, b: jnp.concatenate([a, b], axis=1), given, scenes.clean)
     vertices, joints = skin(surface, both)
@@ -105,7 +107,7 @@ def track(
     tracked = skin(surface, noisy)[1]
     keys = jax.random.split(sample_key, config.batch)
     points, _ = jax.vmap(samples_from_part)(scenes.objects, scenes.motion)
-    chosen = jax.vmap(near_samples, in_axes=(0, 0, 0, 0, None))(keys, points, before, valid, config.samples)
+    chosen = jax.vmap(near_samples, in_axes=(0, 0, 0, 0, None))(keys, points, before, observed, config.samples)
     objects = jax.vmap(ObjectModel.with_samples)(scenes.objects, chosen)
     points, normals = jax.vmap(samples_from_part)(objects, scenes.motion)
     twice = jax.tree.map(lambda leaf: jnp.concatenate([leaf, leaf], axis=2), scenes.motion)
@@ -121,12 +123,12 @@ def track(
         own=objects.point_part == scenes.part[:, None],
         joints=before,
         tracked=tracked,
-        valid=valid,
+        observed=observed,
         left=scenes.left,
         two_handed=scenes.two_handed,
         other=_other_hand(other_key, scenes, surface, noise),
     )
-    return window, Target(clean_field, truth, scenes.known)
+    return window, Target(clean_field, truth, scenes.frame_mask)
 
 
 def _other_hand(key: jax.Array, scenes: Scenes, surface: HandModel, noise: NoiseConfig) -> OtherHand:
@@ -134,12 +136,14 @@ def _other_hand(key: jax.Array, scenes: Scenes, surface: HandModel, noise: Noise
     noise_key, lose_key, sway_key = jax.random.split(key, 3)
     tracked = perturb(noise_key, noise, surface, sway(sway_key, noise, surface, scenes.other))
     joints = mirror_points(skin(surface, tracked)[1])
-    return OtherHand(joints=joints, seen=lose_frames(lose_key, noise, scenes.other_known))
+    return OtherHand(joints=joints, observed=lose_frames(lose_key, noise, scenes.other_known))
 
 
-def _smoothed(model: HandModel, tracked: HandParams, valid: Bool[Array, "W"], known: Bool[Array, "W"]) -> HandParams:
+def _smoothed(
+    model: HandModel, tracked: HandParams, observed: Bool[Array, "W"], frame_mask: Bool[Array, "W"]
+) -> HandParams:
     """As the road smooths before it takes a field; betas (W, S), all the same."""
-    smooth = smooth_track(model, tracked.replace(betas=tracked.betas[0]), valid, known, FRAME_RATE).params
+    smooth = smooth_track(model, tracked.replace(betas=tracked.betas[0]), observed, frame_mask, FRAME_RATE).params
     return smooth.replace(betas=tracked.betas)
 
 

@@ -33,12 +33,12 @@ class Clips(struct.PyTreeNode):
 
     params: HandParams
     """Axes (F, ...); a right hand, in the frame of the part it handles."""
-    valid: Bool[Array, "F"]
+    observed: Bool[Array, "F"]
     motion: ObjectMotion
     """Axes (P, F, ...); as seen from that part. Parts that an object lacks stand still."""
     other: HandParams
     """Axes (F, ...); the other hand, mirrored to be a right one too, in the mirrored frame of that part."""
-    other_valid: Bool[Array, "F"]
+    other_observed: Bool[Array, "F"]
     """False too where there is no other hand."""
     start: Int[Array, "M"]
     length: Int[Array, "M"]
@@ -85,7 +85,7 @@ def build_clips(
             clip, joints, part = _in_part_frame(right, hand, model)
             piece = _shape(right, n_samples, cache, objects)
             of_hand = piece, part, side == "left", other_hand(sequence.hand_side, hand) is not None
-            near = np.asarray(clip.valid) & (_distance(objects[piece], clip.motion, joints) <= NEAR)
+            near = np.asarray(clip.observed) & (_distance(objects[piece], clip.motion, joints) <= NEAR)
             for speed in speeds:
                 for begin, length in _window_spans(len(near[::speed]), window):
                     if near[::speed][begin : begin + length].any():
@@ -99,14 +99,14 @@ def build_clips(
     shapes = stack_shapes(objects)
     n_parts = shapes.grid.shape[1]
     played = [each._replace(motion=_with_parts(each.motion, n_parts)) for each in played]
-    timed = [(each.params, each.valid, each.other, each.other_valid) for each in played]
-    params, valid, other, other_valid = jax.tree.map(lambda *leaves: put(np.concatenate(leaves)), *timed)
+    timed = [(each.params, each.observed, each.other, each.other_observed) for each in played]
+    params, observed, other, other_observed = jax.tree.map(lambda *leaves: put(np.concatenate(leaves)), *timed)
     return Clips(
         params=params,
-        valid=valid,
+        observed=observed,
         motion=jax.tree.map(lambda *leaves: put(np.concatenate(leaves, axis=1)), *(each.motion for each in played)),
         other=other,
-        other_valid=other_valid,
+        other_observed=other_observed,
         shapes=shapes,
         **named,
     )
@@ -116,17 +116,17 @@ class _HandFrames(NamedTuple):
     """What `Clips` holds of one hand's frames, all of its frames."""
 
     params: HandParams
-    valid: Bool[Array, "T"]
+    observed: Bool[Array, "T"]
     motion: ObjectMotion
     """Of the object's own parts."""
     other: HandParams
-    other_valid: Bool[Array, "T"]
+    other_observed: Bool[Array, "T"]
 
     def every(self, step: int) -> "_HandFrames":
         """Every so-manieth frame."""
-        timed = self.params, self.valid, self.other, self.other_valid
-        params, valid, other, other_valid = take(timed, np.s_[::step])
-        return _HandFrames(params, valid, take(self.motion, np.s_[:, ::step]), other, other_valid)
+        timed = self.params, self.observed, self.other, self.other_observed
+        params, observed, other, other_observed = take(timed, np.s_[::step])
+        return _HandFrames(params, observed, take(self.motion, np.s_[:, ::step]), other, other_observed)
 
 
 def _in_part_frame(
@@ -142,22 +142,22 @@ def _in_part_frame(
     )
     all_seen = put(np.pad(np.asarray(sequence.hand_valid), ((0, 0), (0, size - n_frames))))
     sequence = sequence.replace(object_motion=motion)
-    world, seen = take((all_params, all_seen), hand)
-    part = nearest_part(sequence, skin_frames(model, world)[1], seen)
+    world, observed = take((all_params, all_seen), hand)
+    part = nearest_part(sequence, skin_frames(model, world)[1], observed)
     clip = hand_to_part(model, world, sequence, part)
     joints = np.asarray(skin_frames(model, clip)[1])
     index = other_hand(sequence.hand_side, hand)
     if index is None:
-        other, other_seen = jax.tree.map(lambda leaf: put(np.zeros(leaf.shape, leaf.dtype)), (clip, seen))
+        other, other_seen = jax.tree.map(lambda leaf: put(np.zeros(leaf.shape, leaf.dtype)), (clip, observed))
     else:
         world, other_seen = take((all_params, all_seen), index)
         mirrored = sequence.replace(object_motion=mirror_motion(sequence.object_motion))
         other = hand_to_part(model, mirror_params(world), mirrored, part)
-    timed = clip, seen, other, other_seen, joints
+    timed = clip, observed, other, other_seen, joints
     kept = slice(None, n_frames, frame_step(sequence.fps))
-    clip, seen, other, other_seen, joints = take(timed, kept)
+    clip, observed, other, other_seen, joints = take(timed, kept)
     motion = take(relative_to(motion, part), np.s_[:, kept])
-    return _HandFrames(clip, seen, motion, other, other_seen), np.asarray(joints), part
+    return _HandFrames(clip, observed, motion, other, other_seen), np.asarray(joints), part
 
 
 def _shape(sequence: Sequence, n_samples: int, cache: dict[bytes, int], objects: list[ObjectModel]) -> int:

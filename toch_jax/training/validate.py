@@ -41,8 +41,8 @@ def errors(model: Denoiser, window: Window, target: Target) -> Sums:
     """
     estimate = model(window)
     noisy, field, truth = window.field, estimate.field, target.field
-    known = target.known[..., None]
-    contact = truth.mask & known & (jnp.abs(truth.distance) < CONTACT)
+    frame_mask = target.frame_mask[..., None]
+    contact = truth.mask & frame_mask & (jnp.abs(truth.distance) < CONTACT)
     shared = contact & noisy.mask
     sums: Sums = {}
 
@@ -56,18 +56,18 @@ def errors(model: Denoiser, window: Window, target: Target) -> Sums:
         add(f"correspondence{suffix}_mm", correspondence, shared)
         add(f"hand_point{suffix}_mm", jnp.hypot(distance, correspondence), shared)
     for suffix, mask in (("_before", noisy.mask), ("", field.mask_logit > 0)):
-        union = (mask | truth.mask) & known
+        union = (mask | truth.mask) & frame_mask
         add(f"mask_overlap{suffix}", (mask & truth.mask).astype(jnp.float32), union)
     error = jnp.abs(field.distance - truth.distance)
     add("distance_within_sigma", (error < field.distance_sigma).astype(jnp.float32), contact)
-    seen = jnp.broadcast_to((target.known & window.valid)[..., None], window.joints.shape[:-1])
-    add("joints_tracked_mm", _MM * jnp.linalg.norm(window.tracked - target.joints, axis=-1), seen)
-    add("joints_before_mm", _MM * jnp.linalg.norm(window.joints - target.joints, axis=-1), seen)
+    observed = jnp.broadcast_to((target.frame_mask & window.observed)[..., None], window.joints.shape[:-1])
+    add("joints_tracked_mm", _MM * jnp.linalg.norm(window.tracked - target.joints, axis=-1), observed)
+    add("joints_before_mm", _MM * jnp.linalg.norm(window.joints - target.joints, axis=-1), observed)
     if estimate.joints is not None:
         off = jnp.linalg.norm(estimate.joints.joints - target.joints, axis=-1)
-        add("joints_mm", _MM * off, seen)
-        lost = jnp.broadcast_to((target.known & ~window.valid)[..., None], off.shape)
+        add("joints_mm", _MM * off, observed)
+        lost = jnp.broadcast_to((target.frame_mask & ~window.observed)[..., None], off.shape)
         add("lost_joints_mm", _MM * off, lost)
         inside = jnp.abs(estimate.joints.joints - target.joints) < estimate.joints.sigma[..., None]
-        add("joints_within_sigma", inside.mean(axis=-1), seen | lost)
+        add("joints_within_sigma", inside.mean(axis=-1), observed | lost)
     return sums

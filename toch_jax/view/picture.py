@@ -75,7 +75,7 @@ def draw_picture(
 
 
 def _in_every_frame(hand: PosedHand) -> PosedHand:
-    return replace(hand, valid=np.ones_like(hand.valid))
+    return replace(hand, observed=np.ones_like(hand.observed))
 
 
 def _row_colors(rows: Rows) -> dict[str, str]:
@@ -92,7 +92,7 @@ def _frames_to_show(contact: Bool[np.ndarray, "T"], wanted: int) -> list[int]:
 
 def _depth(hands: list[PosedHand], touches: list[Touch]) -> Float[np.ndarray, "T"]:
     """Of the deepest hand, mm; nan where no hand is valid."""
-    return np.fmax.reduce([np.where(h.valid, t.depth_mm, np.nan) for h, t in zip(hands, touches, strict=True)])
+    return np.fmax.reduce([np.where(h.observed, t.depth_mm, np.nan) for h, t in zip(hands, touches, strict=True)])
 
 
 def _acceleration(hands: list[PosedHand], fps: float) -> Float[np.ndarray, "T"]:
@@ -100,7 +100,7 @@ def _acceleration(hands: list[PosedHand], fps: float) -> Float[np.ndarray, "T"]:
     accelerations = []
     for hand in hands:
         points = hand.points if hand.joints is None else hand.joints
-        points = np.where(hand.valid[:, None, None], points, np.nan).astype(np.float64)
+        points = np.where(hand.observed[:, None, None], points, np.nan).astype(np.float64)
         second = np.linalg.norm(np.diff(points, n=2, axis=0), axis=-1).mean(axis=-1) * fps**2
         accelerations.append(np.pad(second, 1, constant_values=np.nan))
     return np.fmax.reduce(accelerations)

@@ -52,9 +52,9 @@ def render(surfaces: List[Surface], camera: Camera, width: int, height: int, sam
     if glass:
         hit, color, cover, near = _shade(glass, camera, directions, light)
         front = near[hit] < depth[hit]
-        seen = np.flatnonzero(hit)[front]
+        observed = np.flatnonzero(hit)[front]
         alpha = cover[front, None]
-        picture[seen] = alpha * color[front] + (1 - alpha) * picture[seen]
+        picture[observed] = alpha * color[front] + (1 - alpha) * picture[observed]
     fine = picture.reshape(height, samples, width, samples, 3).mean(axis=(1, 3))
     return (np.clip(fine, 0, 1) * 255 + 0.5).astype(np.uint8)
 
@@ -65,12 +65,12 @@ def first_hits(
     """Which surface each pixel sees, all taken as opaque; -1 for none."""
     scene, _, _ = _scene(surfaces)
     owner = np.repeat(np.arange(len(surfaces)), [len(surface.faces) for surface in surfaces])
-    seen = []
+    observed = []
     for camera in cameras:
         directions = _rays(camera, width, height)
         face = scene.run(_origins(camera, directions), directions)
-        seen.append(np.where(face >= 0, owner[face], -1).reshape(height, width))
-    return np.stack(seen)
+        observed.append(np.where(face >= 0, owner[face], -1).reshape(height, width))
+    return np.stack(observed)
 
 
 def _axes(camera: Camera) -> tuple[Vec3, Vec3, Vec3]:

@@ -78,10 +78,10 @@ def test_noise_goes_down() -> None:
 
 
 def test_missing_frames_are_bridged() -> None:
-    broken, valid = LINE.copy(), np.ones(T, dtype=bool)
-    valid[[0, 10, 11, 12]] = False
-    broken[~valid] = 7.0
-    filtered = filter_points(broken, Kalman("world", 1.0), STILL_OBJECT, 0, FPS, valid)
+    broken, observed = LINE.copy(), np.ones(T, dtype=bool)
+    observed[[0, 10, 11, 12]] = False
+    broken[~observed] = 7.0
+    filtered = filter_points(broken, Kalman("world", 1.0), STILL_OBJECT, 0, FPS, observed)
     np.testing.assert_allclose(filtered[5:], LINE[5:], atol=2e-3)
     assert np.abs(filtered - LINE).max() < 0.05
 

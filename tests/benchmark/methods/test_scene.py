@@ -20,15 +20,15 @@ def test_a_repair_that_changes_nothing_gives_the_hand_back(held, held_object):
 
 
 def test_the_scene_is_the_same_wherever_it_is(held, held_object):
-    seen = []
+    observed = []
 
     def keep(scene):
-        seen.append(scene)
+        observed.append(scene)
         return scene.tracked
 
     repair_hands(held, keep, held_object)
     repair_hands(moved(held), keep, held_object)
-    one, other = (skin_frames(scene.surface, scene.tracked)[0] for scene in seen)
+    one, other = (skin_frames(scene.surface, scene.tracked)[0] for scene in observed)
     np.testing.assert_allclose(np.asarray(one), np.asarray(other), atol=2e-6)
     np.testing.assert_allclose(joints_of(moved(held)), after_move(joints_of(held)), atol=2e-6)
 

@@ -40,8 +40,8 @@ class Clock(Fake):
     """Its distances tell the frame's place in its window."""
 
     def __call__(self, window: Window) -> Estimate:
-        there = jnp.broadcast_to(jnp.arange(window.valid.shape[1])[:, None], window.field.mask.shape)
-        values = jnp.where(window.valid[..., None], there, -1).astype(jnp.float32)
+        there = jnp.broadcast_to(jnp.arange(window.observed.shape[1])[:, None], window.field.mask.shape)
+        values = jnp.where(window.observed[..., None], there, -1).astype(jnp.float32)
         return Estimate(FieldEstimate(values, values, window.field.correspondence, values, values))
 
 
@@ -55,7 +55,7 @@ def test_frames_come_from_the_windows_of_the_paper(n_frames, padded):
         own=jnp.ones((1, 4), bool),
         joints=jnp.zeros((1, padded, 21, 3)),
         tracked=jnp.zeros((1, padded, 21, 3)),
-        valid=(jnp.arange(padded) < n_frames)[None],
+        observed=(jnp.arange(padded) < n_frames)[None],
         left=jnp.zeros(1, bool),
         two_handed=jnp.zeros(1, bool),
         other=no_other_hand(1, padded),

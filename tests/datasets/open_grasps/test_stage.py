@@ -41,8 +41,8 @@ def test_mirror_image_has_the_distances_of_the_thing() -> None:
 
 def test_left_hand_sees_the_hinge_in_the_mirror(stage: Stage) -> None:
     angle = np.array([0.0, 0.7, 2.0])
-    seen, is_so = stage.part_turn("left", 1, angle), hinge_turn(angle)
-    np.testing.assert_allclose(seen, is_so * np.outer(FLIP, FLIP), atol=1e-12)
+    observed, is_so = stage.part_turn("left", 1, angle), hinge_turn(angle)
+    np.testing.assert_allclose(observed, is_so * np.outer(FLIP, FLIP), atol=1e-12)
     np.testing.assert_allclose(stage.turn_to("right", 1, 0, angle), is_so, atol=1e-12)
     np.testing.assert_allclose(stage.turn_to("right", 0, 1, angle) @ is_so, np.tile(np.eye(3), (3, 1, 1)), atol=1e-12)
     for side in ("right", "left"):

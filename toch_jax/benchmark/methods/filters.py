@@ -83,7 +83,7 @@ def filter_points(
     motion: ObjectMotion,
     part: int,
     fps: float,
-    valid: Bool[np.ndarray, "T"] | None = None,
+    observed: Bool[np.ndarray, "T"] | None = None,
 ) -> Trajectory:
     """The filtered world trajectory of K points; `part` of the object is the frame where the setting asks for it.
 
@@ -92,7 +92,7 @@ def filter_points(
     in_object = setting.frame == "object"
     if in_object:
         points = np.asarray(to_part(motion, part, jnp.asarray(points)))
-    filtered = _filter(_bridge(points, valid).astype(np.float64), setting, fps).astype(np.float32)
+    filtered = _filter(_bridge(points, observed).astype(np.float64), setting, fps).astype(np.float32)
     return np.asarray(to_world(motion, part, jnp.asarray(filtered))) if in_object else filtered
 
 
@@ -100,11 +100,11 @@ def filter_hands(sequence: Sequence, hands: list[PosedHand], setting: Setting) -
     """The sequence's hands with joints and skin filtered, in the frame of the part that each comes nearest to."""
 
     def filtered(hand: PosedHand) -> PosedHand:
-        part = nearest_part(sequence, jnp.asarray(hand.joints), jnp.asarray(hand.valid))
+        part = nearest_part(sequence, jnp.asarray(hand.joints), jnp.asarray(hand.observed))
         joints, vertices = (
             None
             if points is None
-            else filter_points(points, setting, sequence.object_motion, part, sequence.fps, hand.valid)
+            else filter_points(points, setting, sequence.object_motion, part, sequence.fps, hand.observed)
             for points in (hand.joints, hand.vertices)
         )
         return replace(hand, joints=joints, vertices=vertices)
@@ -112,11 +112,11 @@ def filter_hands(sequence: Sequence, hands: list[PosedHand], setting: Setting) -
     return [filtered(hand) for hand in hands]
 
 
-def _bridge(points: Trajectory, valid: Bool[np.ndarray, "T"] | None) -> Trajectory:
+def _bridge(points: Trajectory, observed: Bool[np.ndarray, "T"] | None) -> Trajectory:
     """Invalid frames filled in linearly between valid ones, held at the ends."""
-    if valid is None or valid.all() or not valid.any():
+    if observed is None or observed.all() or not observed.any():
         return points
-    kept = np.flatnonzero(valid)
+    kept = np.flatnonzero(observed)
     where = np.interp(np.arange(len(points)), kept, np.arange(len(kept)))
     left, right = np.floor(where).astype(int), np.ceil(where).astype(int)
     weight = (where - left)[:, None, None]

@@ -44,10 +44,10 @@ def fit_true_mask(denoiser: Denoiser, sequence: Sequence, object: ObjectModel | 
     """The sequence as repaired by a denoiser that is told which samples the true hand lies along."""
 
     def observe_again(tracked: TrackedHand, object: ObjectModel) -> FieldObservation:
-        seen = observe(tracked, object, denoiser)
+        observed = observe(tracked, object, denoiser)
         mask = _true_field(sequence, tracked, object, denoiser.config.smoothed)[0].mask
-        field = seen.estimate.field.replace(mask_logit=jnp.where(mask, SURE, -SURE))
-        return seen._replace(estimate=seen.estimate.replace(field=field))
+        field = observed.estimate.field.replace(mask_logit=jnp.where(mask, SURE, -SURE))
+        return observed._replace(estimate=observed.estimate.replace(field=field))
 
     return repair_by(sequence, observe_again, object=object).model
 

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.arrays import pad_last, put, stack, take
 from toch_jax.denoiser.window import near_samples
-from toch_jax.fit.fit import bucket, pad_motion, pad_seen
+from toch_jax.fit.fit import bucket, pad_motion, pad_observed
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.joint_order import to_openpose
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
@@ -35,7 +35,7 @@ class Scene(struct.PyTreeNode):
     tracked: HandParams
     """In the frame of the part that it handles; axes (T, ...), betas (T, S), the same in every frame. A frame that the
     tracker lost holds the nearest that it saw."""
-    seen: Bool[Array, "T"]
+    observed: Bool[Array, "T"]
     """False where the tracker lost the hand, and in padding."""
     n_frames: Int[Array, ""]
     """Frames that are no padding."""
@@ -77,7 +77,7 @@ def near_points(
     """The `count` samples of the object near the hand's path (all where it has fewer), drawn as training draws them:
     the object with these alone, and their points and normals in each frame."""
     points, _ = samples_from_part(scene.object, scene.motion)
-    chosen = near_samples(jax.random.key(0), points, joints, scene.seen, min(count, points.shape[1]))
+    chosen = near_samples(jax.random.key(0), points, joints, scene.observed, min(count, points.shape[1]))
     near = scene.object.with_samples(chosen)
     return near, *samples_in_frame(near, scene.motion)
 
@@ -94,7 +94,7 @@ def _repair_hand(sequence: Sequence, hand: int, object: ObjectModel, repair: Rep
     scene = Scene(
         surface=tracked.surface,
         tracked=jax.tree.map(partial(pad_last, size=size), params),
-        seen=pad_seen(tracked.seen, size),
+        observed=pad_observed(tracked.observed, size),
         n_frames=jnp.asarray(n_frames),
         object=object,
         part=jnp.asarray(tracked.part),

@@ -79,7 +79,7 @@ def toch_refine(sequence: Sequence, denoiser: Denoiser, object: ObjectModel | No
         found = (field.mask_logit > 0).any(axis=1)
         targets = correspondences(jax.random.key(0), scene, field, points, normals)
         fitted = fit(jax.random.key(1), scene.surface, targets, scene.n_frames)
-        stay = scene.seen & ~found
+        stay = scene.observed & ~found
         return jax.tree.map(lambda fitted, tracked: jnp.where(stay[:, None], tracked, fitted), fitted, scene.tracked)
 
     return repair_hands(sequence, repair, object)
@@ -102,7 +102,7 @@ def clean_field(scene: Scene, denoiser: Denoiser) -> tuple[FieldEstimate, Float[
         own=(near.point_part == scene.part)[None],
         joints=joints[None],
         tracked=joints[None],
-        valid=scene.seen[None],
+        observed=scene.observed[None],
         left=jnp.zeros(1, bool),
         two_handed=jnp.zeros(1, bool),
         other=no_other_hand(1, len(joints)),
@@ -112,7 +112,7 @@ def clean_field(scene: Scene, denoiser: Denoiser) -> tuple[FieldEstimate, Float[
 
 @jax.jit
 def _denoise(denoiser: Denoiser, clip: Window, n_frames: Int[Array, ""]) -> FieldEstimate:
-    padded = clip.valid.shape[1]
+    padded = clip.observed.shape[1]
     last = jnp.maximum(n_frames - WINDOW, 0)
     starts = jnp.minimum(STRIDE * jnp.arange(max(1, -(-(padded - WINDOW) // STRIDE) + 1)), last)
     frames = starts[:, None] + jnp.arange(WINDOW)

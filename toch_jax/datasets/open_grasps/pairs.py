@@ -200,11 +200,11 @@ def _forearms(
 ) -> tuple[Float[np.ndarray, "n m 3"], Float[np.ndarray, "n m 3"]]:
     """Where the hands' elbows lie (unit), in the object's frame."""
 
-    def seen(grip: Grip, angles: Float[np.ndarray, "k"]) -> Float[np.ndarray, "k 3"]:
+    def observed(grip: Grip, angles: Float[np.ndarray, "k"]) -> Float[np.ndarray, "k 3"]:
         return stage.part_turn(grip.side, grip.part, angles) @ grip.hand.rotation[0, :, 0] * stage.flip(grip.side)
 
-    one = np.stack([seen(grip, angle[i]) for i, grip in enumerate(first)])
-    two = np.stack([seen(grip, angle[:, j]) for j, grip in enumerate(second)], axis=1)
+    one = np.stack([observed(grip, angle[i]) for i, grip in enumerate(first)])
+    two = np.stack([observed(grip, angle[:, j]) for j, grip in enumerate(second)], axis=1)
     return one, two
 
 

@@ -192,9 +192,9 @@ def make_stage(
             surface.vertices, surface.faces, n_samples=N_SAMPLES, sdf_resolution=SDF_RESOLUTION, where=where
         )
         image = Trimesh(surface.vertices * FLIP, surface.faces[:, ::-1], process=False)
-        for side, seen, mesh in zip(SIDES, (target, mirror_object(target)), (surface, image), strict=True):
-            shops[side].append(Workshop(model, probe, grid_only(seen), mesh, fps))
-            targets[side].append(seen)
+        for side, observed, mesh in zip(SIDES, (target, mirror_object(target)), (surface, image), strict=True):
+            shops[side].append(Workshop(model, probe, grid_only(observed), mesh, fps))
+            targets[side].append(observed)
     return Stage(thing, shops, targets)
 
 

@@ -117,8 +117,8 @@ def two_handed_entries(stage: Stage, made: Staged, rng: np.random.Generator) -> 
     for track in tracks:
         side, part = track.grip.side, track.grip.part
         shop = stage.shops[side][part]
-        seen, place = _world(stage, track.grip, motion)[0], translation * stage.flip(side)
-        entries = hand_entries(shop, track.hand, track.grip.betas, seen, place)
+        observed, place = _world(stage, track.grip, motion)[0], translation * stage.flip(side)
+        entries = hand_entries(shop, track.hand, track.grip.betas, observed, place)
         hands.append(entries if side == "right" else mirrored(entries))
     order = sorted(range(len(tracks)), key=lambda hand: tracks[hand].grip.side != "right")
     turn = Rotation.from_matrix(motion.rotation).as_rotvec()

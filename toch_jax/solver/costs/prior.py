@@ -40,12 +40,12 @@ def prior_term(model: HandModel, settings: FitSettings) -> PriorTerm:
     )
 
 
-def add_prior(linear: Linear, term: PriorTerm, state: HandState, frame_valid: Bool[Array, "T"]) -> Linear:
+def add_prior(linear: Linear, term: PriorTerm, state: HandState, frame_mask: Bool[Array, "T"]) -> Linear:
     n_frames = state.wrist.shape[0]
     angles = rotation_vectors(state.rotations[:, 1:])
     by_turn = inverse_right_jacobian(angles)
     pose = angles.reshape(n_frames, 45)
-    valid = frame_valid[:, None].astype(pose.dtype)
+    valid = frame_mask[:, None].astype(pose.dtype)
     offset = (pose - term.pose_mean) * valid
     beyond = (jnp.minimum(pose - term.lower, 0) + jnp.maximum(pose - term.upper, 0)) * valid
     pull = offset @ term.pose_precision + term.limit_weight * beyond

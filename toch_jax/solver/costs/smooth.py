@@ -44,7 +44,7 @@ def smooth_term(
     )
 
 
-def add_smooth(linear: Linear, term: SmoothTerm, state: HandState, frame_valid: Bool[Array, "T"]) -> Linear:
+def add_smooth(linear: Linear, term: SmoothTerm, state: HandState, frame_mask: Bool[Array, "T"]) -> Linear:
     """First and second differences; derivatives are by this frame, the next, and the one after."""
     n_frames = state.wrist.shape[0]
     turn = rotation_vectors(jnp.swapaxes(state.rotations[:-1], -1, -2) @ state.rotations[1:])
@@ -52,7 +52,7 @@ def add_smooth(linear: Linear, term: SmoothTerm, state: HandState, frame_valid: 
     unit = jnp.broadcast_to(WRIST_SCALE * jnp.eye(3), (n_frames - 1, 1, 3, 3))
     by_here = -jnp.concatenate([inverse_right_jacobian(-turn), unit], axis=1)
     by_next = jnp.concatenate([inverse_right_jacobian(turn), unit], axis=1)
-    linked = frame_valid[:-1] & frame_valid[1:]
+    linked = frame_mask[:-1] & frame_mask[1:]
 
     diagonal = jnp.zeros((n_frames, N_GROUPS, 3, 3))
     next_one, next_two = jnp.zeros_like(diagonal), jnp.zeros_like(diagonal)

@@ -27,7 +27,7 @@ class TrackedTerm(struct.PyTreeNode):
 
 
 def tracked_term(
-    tracked: HandState, seen: Bool[Array, "T"], noise: Levels, settings: FitSettings, robust: bool
+    tracked: HandState, observed: Bool[Array, "T"], noise: Levels, settings: FitSettings, robust: bool
 ) -> TrackedTerm:
     """The tracked hand, as sure as its noise lets it be."""
     times, most = settings.finger_bias
@@ -36,8 +36,8 @@ def tracked_term(
     weight = 1 / (noise.by_group() ** 2 + settings.tracked_floor.by_group() ** 2)
     return TrackedTerm(
         state=tracked,
-        rotation_weight=seen[:, None] * weight[:16],
-        wrist_weight=seen * weight[16],
+        rotation_weight=observed[:, None] * weight[:16],
+        wrist_weight=observed * weight[16],
         shape_weight=jnp.asarray(1 / settings.tracked_shape**2, jnp.float32),
         freedom=jnp.asarray(settings.tracked_freedom if robust else GAUSSIAN, jnp.float32),
     )
