@@ -54,6 +54,11 @@ def test_nothing_there(tmp_path, capsys):
     [
         ("denoise no.npz -o b.npz", "toch: no.npz: SEQUENCE: expected a file or a folder, found nothing"),
         ("denoise . -o out --object .", "toch: .: --object: expected a file, found a folder"),
+        ("denoise a.npz -o out.txt", "toch: out.txt: -o: expected a file name that ends in .npz, found out.txt"),
+        (
+            "denoise a.npz -o b.npz --denoiser no",
+            "toch: no: --denoiser: expected a file, default or none, found no such",
+        ),
         ("view no.npz", "toch: no.npz: SEQUENCE: expected a file, found nothing"),
         ("view a.npz no.npz", "toch: no.npz: CLEAN: expected a file, found nothing"),
         ("prepare grab --raw a.npz", "toch: a.npz: --raw: expected a folder, found a file"),

@@ -8,7 +8,7 @@ from toch_jax.base.errors import InputError
 from toch_jax.base.extras import missing_extra
 from toch_jax.cli.benchmark import benchmark, check_benchmark
 from toch_jax.cli.demo import demo
-from toch_jax.cli.denoise import denoise
+from toch_jax.cli.denoise import check_denoise, denoise
 from toch_jax.cli.info import info
 from toch_jax.cli.parse import Group, UsageError, completion, run, typed
 from toch_jax.cli.prepare import arctic, grab, myodm, open_grasps
@@ -26,7 +26,7 @@ TOCH = Group(
     "Repair tracked hand-object motion.",
     {
         "demo": typed(demo),
-        "denoise": typed(denoise),
+        "denoise": typed(denoise, check_denoise),
         "view": typed(view),
         "info": typed(info),
         "warm-up": typed(warm_up),

@@ -48,11 +48,17 @@ def denoise(
         return 2 if done.refused else 0
     if output.is_dir():
         output = output / sequence.name
-    if output.suffix != ".npz":
-        raise bad_input(output, "-o", "a file name that ends in .npz", output.name)
     report = denoise_file(sequence, output, network, object, object_scale, hand, keep_object, picture, to_stderr)
     print(report_text(report))
     print(f"result -> {output}")
     if report.picture is not None:
         print(f"picture -> {report.picture}")
     return 0
+
+
+def check_denoise(sequence: Path, output: Path, denoiser: str = "default", **_: object) -> None:
+    """Refuse a network that is not there, and a result of one file that is no .npz."""
+    if denoiser not in ("default", "none") and not Path(denoiser).is_file():
+        raise bad_input(denoiser, "--denoiser", "a file, default or none", "no such file")
+    if sequence.is_file() and not output.is_dir() and output.suffix != ".npz":
+        raise bad_input(output, "-o", "a file name that ends in .npz", output.name)
