@@ -22,7 +22,7 @@ def test_every_setting_and_metric_has_its_row() -> None:
         field.name for field in dataclasses.fields(FitSettings)
     ]
     assert [line.split("`")[1] for line in metrics.splitlines()[2:]] == list(METRICS)
-    assert "| `pace_time` | `0.067` | Standard deviation of the time" in settings
+    assert "| `pace_time` | `0.067` | Standard deviation of the Gaussian" in settings
     assert "| `steps` | `10` |" in settings
 
 

@@ -1,4 +1,4 @@
-"""What the fit believes of hands, trackers and motion."""
+"""What the fit assumes of hands, trackers and motion."""
 
 import jax.numpy as jnp
 from flax import struct
@@ -8,43 +8,45 @@ Scalar = Float[Array, ""] | float
 
 
 class Levels(struct.PyTreeNode):
-    """Standard deviations of a coordinate: the wrist's place (m), its turn (rad), a finger joint's turn (rad)."""
+    """Standard deviations of a coordinate: wrist position (m), wrist rotation (rad), finger joint rotation (rad)."""
 
     wrist: Scalar
     orient: Scalar
     fingers: Scalar
 
     def by_group(self) -> Float[Array, "17"]:
-        """As the fit's unknowns lie: the wrist's turn, 15 finger joints, the wrist's place."""
+        """In the order of the fit's unknowns: wrist rotation, 15 finger joints, wrist position."""
         return jnp.stack([jnp.asarray(level, jnp.float32) for level in (self.orient, *[self.fingers] * 15, self.wrist)])
 
 
 class FitSettings(struct.PyTreeNode):
-    """Standard deviations unless said otherwise; tuned on validation clips."""
+    """Standard deviations unless said otherwise; tuned by hand on validation clips of MyoDM and open_grasps."""
 
     velocity: Levels = Levels(wrist=1.0, orient=10.0, fingers=10.0)
     """Per second, in the object's frame."""
     acceleration: Levels = Levels(wrist=4.0, orient=8.0, fingers=15.0)
-    """Per second squared, of a hand whose pace is not known."""
+    """Per second squared, of a hand whose speed is not known."""
     quickness: Levels = Levels(wrist=26.0, orient=26.0, fingers=24.0)
-    """Acceleration per second and unit of pace: the slower a hand goes, the gentler it turns round."""
+    """Acceleration over speed (1/s): a slow hand accelerates little."""
     least_pace: Levels = Levels(wrist=0.1, orient=0.6, fingers=0.6)
-    """Per second."""
+    """The least speed that is reckoned with in `quickness`, per second."""
     pace_time: Scalar = 0.067
-    """Standard deviation of the time that the pace is a mean over, seconds."""
+    """Standard deviation of the Gaussian that the speed is averaged with, seconds."""
     motion_freedom: Scalar = 5.0
-    """Student's degrees of freedom of velocity and acceleration: quick frames are rare, not impossible."""
+    """Degrees of freedom of Student's t for velocity and acceleration: fast frames are rare, not impossible."""
     tracked_floor: Levels = Levels(wrist=0.001, orient=0.01, fingers=0.02)
     """The least error that a tracker is credited with."""
     tracked_assumed: Levels = Levels(wrist=0.005, orient=0.05, fingers=0.1)
     """The error assumed of a clip too short to tell."""
     finger_bias: tuple[Scalar, Scalar] = (4.0, 0.1)
-    """Fingers that shake are off by more than they shake: so many times, but no more than so much for that (rad).
-    Fingers that don't shake at all are believed."""
+    """Fingers that shake also have slow errors. Their standard deviation is this many times the estimated noise, but
+    at most this angle (rad) unless the noise itself is larger."""
     tracked_freedom: Scalar = 8.0
+    """Degrees of freedom of Student's t for the tracked hand in the second pass: a gross error counts little."""
     tracked_shape: Scalar = 0.1
+    """Of the tracked shape coefficients (betas, which have standard deviation 1 over people)."""
     field_strength: Scalar = 0.02
-    """How many independent samples all correspondences of a frame are worth."""
+    """How many independent observations all correspondences of a frame count as."""
     joint_strength: Scalar = 0.3
     """The same of the denoiser's 21 joints."""
     steady_noise: Scalar = 0.002
@@ -67,9 +69,11 @@ class FitSettings(struct.PyTreeNode):
     pose_prior: Scalar = 0.02
     """Weight of the anatomical prior against one full observation."""
     joint_limit: Scalar = 0.05
-    """Turn beyond a joint's limit, rad."""
+    """Rotation beyond a joint's limit, rad."""
     shape: Scalar = 1.0
+    """Of the shape coefficients over people: 1 by their definition."""
     correspondences: int = struct.field(pytree_node=False, default=128)
+    """How many of a frame's correspondences are kept: those of least variance. A limit of compute time."""
     steps: int = struct.field(pytree_node=False, default=10)
     """Gauss-Newton steps of each of the first two passes. In the first, motion and tracker are Gaussian and the object
     is thin air: from the noisy input every frame would look like a quick one, and the nearest way out of the object be
