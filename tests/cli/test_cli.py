@@ -55,10 +55,8 @@ def test_nothing_there(tmp_path, capsys):
         ("denoise no.npz -o b.npz", "toch: no.npz: SEQUENCE: expected a file or a folder, found nothing"),
         ("denoise . -o out --object .", "toch: .: --object: expected a file, found a folder"),
         ("denoise a.npz -o out.txt", "toch: out.txt: -o: expected a file name that ends in .npz, found out.txt"),
-        (
-            "denoise a.npz -o b.npz --denoiser no",
-            "toch: no: --denoiser: expected a file, default or none, found no such",
-        ),
+        ("denoise a.npz -o b.npz --denoiser no", "toch: no: --denoiser: expected a file, default or none, found no"),
+        ("denoise a.zip -o .", "toch: a.zip: -o: expected a file name that ends in .npz, found a.zip"),
         ("view no.npz", "toch: no.npz: SEQUENCE: expected a file, found nothing"),
         ("view a.npz no.npz", "toch: no.npz: CLEAN: expected a file, found nothing"),
         ("prepare grab --raw a.npz", "toch: a.npz: --raw: expected a folder, found a file"),
@@ -68,7 +66,8 @@ def test_nothing_there(tmp_path, capsys):
     ],
 )
 def test_what_is_missing_is_told_before_jax_is_loaded(command, line, tmp_path, monkeypatch, capsys):
-    (tmp_path / "a.npz").touch()
+    for name in ("a.npz", "a.zip"):
+        (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("toch_jax.cli.parse.set_up_process", lambda: pytest.fail("JAX would be loaded"))
     assert error_line(capsys, *command.split()).startswith(line)

@@ -60,5 +60,6 @@ def check_denoise(sequence: Path, output: Path, denoiser: str = "default", **_: 
     """Refuse a network that is not there, and a result of one file that is no .npz."""
     if denoiser not in ("default", "none") and not Path(denoiser).is_file():
         raise bad_input(denoiser, "--denoiser", "a file, default or none", "no such file")
-    if sequence.is_file() and not output.is_dir() and output.suffix != ".npz":
+    output = output / sequence.name if output.is_dir() else output
+    if sequence.is_file() and output.suffix != ".npz":
         raise bad_input(output, "-o", "a file name that ends in .npz", output.name)
