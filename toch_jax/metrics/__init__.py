@@ -1,1 +1,1 @@
-"""What is measured of a repaired clip."""
+"""Metrics of a repaired clip."""

@@ -1,6 +1,6 @@
 """ARCTIC's metrics of hands and a hinged object (Fan et al. 2023; constants from zc-alexfan/arctic: src/utils).
 
-Contact is between vertices, and that of the truth: each hand vertex and its nearest object vertex.
+Contact is taken from the ground truth, between vertices: each hand vertex and its nearest object vertex.
 """
 
 import itertools
@@ -15,27 +15,28 @@ from toch_jax.metrics.contact import Part
 from toch_jax.object.model import ObjectMotion
 
 CONTACT_M = 0.003
+"""Largest distance (metres) between a hand vertex and an object vertex that are in contact."""
 WINDOW = 15
-"""Frames that a contact has to last for its motion to count: half a second."""
+"""Least number of frames of a contact that counts in MDev: half a second in ARCTIC."""
 SUCCESS = 0.05
-"""Of the object's diameter."""
+"""Largest error of a correctly placed object vertex, as a share of the object's diameter."""
 _MM = 1e3
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """What the true hand touches: for each frame and vertex of the hand the nearest vertex of the object."""
+    """Contact of the true hand: for each frame and hand vertex the nearest object vertex."""
 
     distance: Float[np.ndarray, "T V"]
     """Metres; inf beyond CONTACT_M."""
     part: Int[np.ndarray, "T V"]
     vertex: Int[np.ndarray, "T V"]
-    """In its part; 0 where there is none."""
+    """Index of the object vertex within its part; 0 where no vertex is within CONTACT_M."""
 
 
 @dataclass(frozen=True)
 class Hold:
-    """A vertex of the hand that stays at a vertex of the object; frames `start` to `stop` - 1."""
+    """A static contact of one hand vertex with one object vertex in frames `start` to `stop` - 1."""
 
     start: int
     stop: int
@@ -45,7 +46,7 @@ class Hold:
 
 
 def touching_pairs(skin_in_parts: list[Float[np.ndarray, "T V 3"]], parts: list[Part]) -> Pairs:
-    """The pairs of a true hand, whose skin is given in the frame of each part."""
+    """The contact pairs of a true hand, whose skin (metres) is given once in the frame of each part."""
     found = [
         cKDTree(part.vertices).query(skin, distance_upper_bound=CONTACT_M)
         for skin, part in zip(skin_in_parts, parts, strict=True)
@@ -57,11 +58,12 @@ def touching_pairs(skin_in_parts: list[Float[np.ndarray, "T V 3"]], parts: list[
 
 
 def holds(pairs: Pairs, parts: list[Part], motion: ObjectMotion) -> list[Hold]:
-    """Runs of WINDOW frames or more in which a hand vertex is in contact and does not slide.
+    """Static contacts: runs of WINDOW frames or more in which a hand vertex is in contact and does not slide.
 
-    It slides where the object's vertices that it meets are more than CONTACT_M apart on the mean, as they lie in the
-    first frame. The pair of the whole run is the vertex that it meets most. Unlike in ARCTIC's code, runs that begin
-    or end with the clip count, and the mean is over each pair of frames once.
+    A run slides if the object vertices that it touches are more than CONTACT_M apart, as a mean over pairs of its
+    frames, with the object posed as in the clip's first frame. The object vertex of the contact is the one touched in
+    most frames. Unlike in ARCTIC's code, runs that begin or end with the clip count, and each pair of frames enters
+    the mean once.
     """
     first = [posed_points(part.vertices, motion, number)[0] for number, part in enumerate(parts)]
     found = []
@@ -82,7 +84,7 @@ def holds(pairs: Pairs, parts: list[Part], motion: ObjectMotion) -> list[Hold]:
 
 
 def posed_points(points: Float[np.ndarray, "K 3"], motion: ObjectMotion, part: int) -> Float[np.ndarray, "T K 3"]:
-    """Points of a part in the world."""
+    """World positions of points given in the frame of a part; metres."""
     rotation, translation = (np.asarray(leaf, np.float64)[part] for leaf in (motion.rotation, motion.translation))
     return np.einsum("tab,kb->tka", rotation, points) + translation[:, None]
 
@@ -90,7 +92,10 @@ def posed_points(points: Float[np.ndarray, "K 3"], motion: ObjectMotion, part: i
 def contact_deviation_mm(
     skin: Float[np.ndarray, "T V 3"], pairs: Pairs, parts: list[Part], motion: ObjectMotion
 ) -> float:
-    """CDev: distance of the pairs that touch in truth, mean over those of a frame and then over frames; nan without."""
+    """CDev (mm): mean distance of the pairs in contact in the ground truth, over a frame's pairs, then over frames.
+
+    nan if there are no pairs. `skin` is in the world, metres.
+    """
     touching = pairs.distance <= CONTACT_M
     frame, hand_vertex = np.nonzero(touching)
     if not len(frame):
@@ -110,7 +115,10 @@ def contact_deviation_mm(
 def motion_deviation_mm(
     skin: Float[np.ndarray, "T V 3"], held: list[Hold], parts: list[Part], motion: ObjectMotion
 ) -> float:
-    """MDev: how far a hand vertex moves in a frame beyond what it holds, mean over a hold and then over holds."""
+    """MDev (mm): motion of a hand vertex relative to its object vertex in one frame, mean over a hold, then over holds.
+
+    nan if `held` is empty. `skin` is in the world, metres.
+    """
     deviations = []
     for hold in held:
         point = posed_points(parts[hold.part].vertices[hold.vertex][None], motion, hold.part)[:, 0]
@@ -125,17 +133,17 @@ def relative_root_mm(
     true_first: Float[np.ndarray, "T 3"],
     true_second: Float[np.ndarray, "T 3"],
 ) -> float:
-    """MRRPE: mean error of the way from one root to another."""
+    """MRRPE (mm): mean error of the vector from the first root to the second; roots in the world, metres."""
     return float(np.linalg.norm((second - first) - (true_second - true_first), axis=-1).mean() * _MM)
 
 
 def object_root(parts: list[Part], motion: ObjectMotion) -> Float[np.ndarray, "T 3"]:
-    """The mean of the first part's (ARCTIC's bottom's) vertices, in the world."""
+    """Mean vertex of the object's first part (in ARCTIC the bottom), in the world, metres."""
     return posed_points(parts[0].vertices.mean(axis=0)[None], motion, 0)[:, 0]
 
 
 def articulation_error_deg(motion: ObjectMotion, truth: ObjectMotion) -> float:
-    """AAE: the mean angle between the parts' turns against the first, estimated and true; nan for a rigid object."""
+    """AAE (degrees): mean error of the other parts' rotations relative to the first part; nan for a rigid object."""
     mine, true = (
         np.einsum("tba,ptbc->ptac", rotation[0], rotation[1:])
         for rotation in (np.asarray(each.rotation, np.float64) for each in (motion, truth))
@@ -148,7 +156,7 @@ def articulation_error_deg(motion: ObjectMotion, truth: ObjectMotion) -> float:
 
 
 def success_rate(parts: list[Part], motion: ObjectMotion, truth: ObjectMotion) -> float:
-    """Share of the object's vertices within SUCCESS diameters of where they should be, roots aligned."""
+    """Share of the object's vertices within SUCCESS diameters of their true positions, with the roots aligned."""
     diameter = float(pdist(_corners(np.concatenate([part.vertices for part in parts]))).max())
     shift = object_root(parts, truth) - object_root(parts, motion)
     near = [
@@ -163,7 +171,7 @@ def success_rate(parts: list[Part], motion: ObjectMotion, truth: ObjectMotion) -
 
 
 def _corners(points: Float[np.ndarray, "K 3"]) -> Float[np.ndarray, "C 3"]:
-    """Points furthest out in many directions, the ends of the diameter (to a per mille) among them."""
+    """The points farthest out in each of many directions: enough to find the diameter to within 0.1 %."""
     steps = np.linspace(-1, 1, 13)
     directions = np.array([d for d in itertools.product(steps, repeat=3) if max(map(abs, d)) == 1])
     return points[np.unique((points @ directions.T).argmax(axis=0))]

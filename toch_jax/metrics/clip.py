@@ -25,19 +25,20 @@ from toch_jax.object.motion import to_part
 from toch_jax.sequence.types import Sequence
 
 MAX_VOLUME_FRAMES = 64
-"""Booleans take some 10 ms each: of more frames in contact than this, that many are measured, evenly spread."""
+"""Maximum number of frames in contact, evenly spread, whose volume is measured: each takes some 10 ms."""
 
 
 in_part = jax.jit(to_part)
-"""Compiled once for each length of clip: op by op it costs more than the measuring."""
+"""`to_part`, compiled once for each length of clip: without compilation it takes longer than the metrics do."""
 
 
 @dataclass(frozen=True)
 class Touch:
-    """How one hand meets the object, frame by frame; frames where the hand is not valid touch nothing."""
+    """Contact of one hand with the object in each frame; none in frames that are not `observed`."""
 
     contact: Bool[np.ndarray, "T"]
     depth_mm: Float[np.ndarray, "T"]
+    """Penetration depth of the deepest point of the hand; 0 where it is outside the object."""
 
 
 def sequence_parts(sequence: Sequence) -> list[Part]:
@@ -48,7 +49,7 @@ def sequence_parts(sequence: Sequence) -> list[Part]:
 
 
 def touch(motion: ObjectMotion, parts: list[Part], hand: PosedHand) -> Touch:
-    """Contact and depth (all parts of the object together); a hand without skin is measured by its joints."""
+    """Contact and penetration depth over all parts of the object, of the skin, or of the joints if there is no skin."""
     each = [nearest(here, part) for here, part in zip(_by_part(motion, parts, hand), parts, strict=True)]
     closest = np.min(each, axis=0)
     return Touch(contact_frames(closest) & hand.observed, penetration_depths_mm(closest) * hand.observed)
@@ -57,8 +58,10 @@ def touch(motion: ObjectMotion, parts: list[Part], hand: PosedHand) -> Touch:
 def shared_volumes_cm3(
     motion: ObjectMotion, parts: list[Part], hand: PosedHand, frames: Int[np.ndarray, "S"]
 ) -> tuple[Float[np.ndarray, "S"], bool]:
-    """Volume that a hand with a mesh shares with all parts in each of these frames; whether all are exact, by mesh
-    boolean, or some by solid voxels."""
+    """Volume that a hand with a mesh shares with all parts in each of these frames.
+
+    The second value is true if all volumes are exact (mesh boolean), false if some are from solid voxels.
+    """
     assert hand.faces is not None
     each = [
         intersection_volumes_cm3(here[frames], hand.faces, part)
@@ -68,12 +71,12 @@ def shared_volumes_cm3(
 
 
 def spread(frames: Int[np.ndarray, "n"], count: int) -> Int[np.ndarray, "S"]:
-    """At most `count` of the frames, evenly spread."""
+    """At most `count` of the frame indices, evenly spread."""
     return frames[np.linspace(0, len(frames) - 1, min(len(frames), count)).round().astype(int)]
 
 
 def _by_part(motion: ObjectMotion, parts: list[Part], hand: PosedHand) -> list[Float[np.ndarray, "T K 3"]]:
-    """The hand's points as each part sees them."""
+    """The hand's points in the frame of each part, metres."""
     return [np.asarray(in_part(motion, part, put(hand.points))) for part in range(len(parts))]
 
 
@@ -85,9 +88,10 @@ def measure(
 ) -> dict[str, float]:
     """The clip's metrics by name, units in the names; nan where there is nothing to measure.
 
-    Several hands: means are over all their frames, counts are summed, the maximum is the worst. Depth and volume are
-    means over the hand's own frames in contact; the depth of hands in each other, over all frames. `parts` are
-    `sequence_parts`, where the caller has them.
+    With several hands, depths are averaged over all their frames, counts are summed, and maxima are over all of them;
+    acceleration and errors are means of the hands' means. Depth and volume are means over the frames in which the
+    measured hand is in contact; the depth of one hand in another, over all frames with both. `parts`: the result of
+    `sequence_parts`, if the caller has it.
     """
     parts = sequence_parts(sequence) if parts is None else parts
     touches = [touch(hand.motion_in(sequence), parts, hand) for hand in hands]
@@ -132,15 +136,15 @@ def measure(
 
 
 def _mean(values: list[float] | Float[np.ndarray, "n"]) -> float:
-    """Without nan; nan of nothing."""
+    """Mean of the values that are not nan; nan if there are none."""
     kept = np.asarray(values)[~np.isnan(values)]
     return float(kept.mean()) if kept.size else float("nan")
 
 
 def summed_up(clips: list[dict[str, float]]) -> dict[str, float]:
-    """The metrics of several clips (`measure`) as one: counts are summed, worst values the worst of all, else means.
+    """The metrics of several clips (`measure`) as one: counts summed, maxima over all clips, means of the others.
 
-    nan is left out; nan if there is nothing else.
+    nan is left out; the result is nan if all clips have nan.
     """
 
     def one(name: str) -> float:
@@ -166,7 +170,7 @@ TABLE = {
 
 
 def metrics_table(columns: Mapping[str, dict[str, float]]) -> str:
-    """The metrics (`measure`) of versions of a clip's hands, a column for each; what no column has is left out."""
+    """Text table of `measure` for several versions of a clip's hands, a column each, without rows that are all nan."""
 
     def cell(metrics: dict[str, float], name: str) -> str:
         if np.isnan(metrics[name]):

@@ -1,6 +1,6 @@
-"""How a hand's skin and an object's surface meet: depth, volume, contact. Metres in; units out are in the names.
+"""Contact metrics of a hand's skin and an object: depth, volume, contact. Metres in; units of results in the names.
 
-Each function takes the mesh of one part of the object, in its own frame, and the hand in that frame (object/motion.py).
+Distances and volumes take one part of the object in its own frame, and the hand in that frame (object/motion.py).
 """
 
 from dataclasses import dataclass, replace
@@ -15,37 +15,38 @@ from jaxtyping import Bool, Float, Int
 from toch_jax.field.types import ContactField
 
 CONTACT_DISTANCE_M = 0.005
-"""A frame is in contact when the hand comes this near (GraspTTA, Jiang et al. 2021)."""
+"""Largest distance (metres) of the hand from the object in a frame in contact (GraspTTA, Jiang et al. 2021)."""
 CONTACT_SAMPLE_M = 0.002
-"""A sample of the surface is in contact when the hand lies this near along its normal (TOCH's contact IoU)."""
+"""Largest distance (metres) of the hand along the normal of an object sample in contact (TOCH's contact IoU)."""
 INSIDE = 0.5
-"""Winding numbers above this are inside (Barill et al. 2018)."""
+"""Winding number above which a point is inside (Barill et al. 2018)."""
 GRID = 24
-"""Cells along the longest side of the grid that bounds distances: it costs speed only, never exactness."""
+"""Cells along the longest side of the grid that bounds distances; affects the speed, not the results."""
 VOXEL_PITCH_M = 0.002
-"""Solid voxels, as in CHOIR; a surface voxelisation, as GraspTTA's, misses the inside."""
+"""Side (metres) of the voxels, which are solid as in CHOIR; a surface voxelisation (GraspTTA) misses the inside."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of an object in its own frame, with what is computed once for it."""
+    """One part of an object in its own frame (metres), with the structures for distance queries."""
 
     vertices: Float[np.ndarray, "V 3"]
     faces: Int[np.ndarray, "F 3"]
     nodes: Float[np.ndarray, "X Y Z 3"] | None
-    """A coarse grid over all that can be in contact; None where the surface has holes: see `nearest`."""
+    """Coarse grid over all points that can be in contact, for `nearest`; None if the mesh is not watertight."""
     node_distance: Float[np.ndarray, "X Y Z"] | None
+    """Signed distance of each node to the surface, metres; None where `nodes` is None."""
 
     @cached_property
     def tree(self) -> igl.AABB:
-        """Of the faces, for distances."""
+        """Bounding box tree of the faces, for unsigned distances."""
         tree = igl.AABB()
         tree.init(self.vertices, self.faces)
         return tree
 
     @cached_property
     def winding(self) -> igl.FastWindingNumberBVH:
-        """Tells inside from outside."""
+        """Hierarchy for generalised winding numbers, which tell inside from outside."""
         hierarchy = igl.FastWindingNumberBVH()
         hierarchy.init(self.vertices, self.faces)
         return hierarchy
@@ -54,7 +55,7 @@ class Part:
 def object_parts(
     vertices: Float[np.ndarray, "Vo 3"], faces: Int[np.ndarray, "Fo 3"], vertex_part: Int[np.ndarray, "Vo"]
 ) -> list[Part]:
-    """The object's parts, each of the faces whose corners are all its own."""
+    """The object's parts; a face belongs to a part if all three of its corners do."""
     parts = []
     for part in range(int(vertex_part.max()) + 1):
         mine = faces[(vertex_part[faces] == part).all(axis=-1)]
@@ -64,9 +65,9 @@ def object_parts(
 
 
 def object_part(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) -> Part:
-    """A part from its mesh."""
+    """A part from its mesh, with the distance grid if the mesh is watertight."""
     part = Part(np.ascontiguousarray(vertices, np.float64), np.ascontiguousarray(faces, np.int64), None, None)
-    # a Trimesh would keep its edges until the garbage is collected: 0.1 GB of a scan
+    # no Trimesh: it keeps its edges until garbage collection, 0.1 GB for a scan
     if not trimesh.graph.is_watertight(trimesh.geometry.faces_to_edges(faces))[0]:
         return part
     low, high = part.vertices.min(axis=0) - CONTACT_DISTANCE_M, part.vertices.max(axis=0) + CONTACT_DISTANCE_M
@@ -79,25 +80,26 @@ def object_part(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"
 def signed_distances(
     points: Float[np.ndarray, "*batch 3"], part: Part, reach: float = CONTACT_DISTANCE_M
 ) -> Float[np.ndarray, "*batch"]:
-    """Exact distance of each point to the part's surface, negative inside; inf beyond `reach` of its bounding box.
+    """Exact distance (metres) of each point to the part's surface, negative inside.
 
-    Inside is told by the generalised winding number, so small holes do no harm.
+    inf farther than `reach` from the part's bounding box. The sign is from the generalised winding number, which
+    tolerates small holes.
     """
     near = _near(points, part, reach)
     distance = np.full(points.shape[:-1], np.inf)
     if near.any():
         query = np.ascontiguousarray(points[near], np.float64)
-        # igl's own sign by winding number scales distances: d (1 - 2w)
+        # not igl's own signed distance by winding number w, which scales the distance d: d (1 - 2w)
         unsigned = np.sqrt(part.tree.squared_distance(part.vertices, part.faces, query)[0])
         distance[near] = np.where(part.winding.winding_number(query) > INSIDE, -unsigned, unsigned)
     return distance
 
 
 def nearest(points: Float[np.ndarray, "T K 3"], part: Part) -> Float[np.ndarray, "T"]:
-    """The smallest of `signed_distances` in each frame, without computing most of them.
+    """The smallest of `signed_distances` in each frame, metres, without computing most of them.
 
-    Around a closed surface the distance changes no faster than the point moves, so the nearest grid node bounds it,
-    and few points can be the frame's smallest.
+    The signed distance to a closed surface is 1-Lipschitz, so that the value at the nearest grid node bounds it; only
+    the few points that can be the smallest of their frame are evaluated.
     """
     candidates = _near(points, part, CONTACT_DISTANCE_M)
     if part.nodes is not None and part.node_distance is not None:
@@ -118,17 +120,17 @@ def _near(points: Float[np.ndarray, "*batch 3"], part: Part, reach: float) -> Bo
 
 
 def penetration_depths_mm(nearest: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
-    """Per frame, how deep the deepest hand vertex lies inside the object."""
+    """Penetration depth of each frame from its smallest signed distance (metres); 0 outside."""
     return np.maximum(-nearest, 0) * 1e3
 
 
 def contact_frames(nearest: Float[np.ndarray, "T"], within: float = CONTACT_DISTANCE_M) -> Bool[np.ndarray, "T"]:
-    """Which frames have a hand vertex inside the object or `within` (at most CONTACT_DISTANCE_M) of it."""
+    """Frames whose smallest signed distance is at most `within` (metres, at most CONTACT_DISTANCE_M)."""
     return nearest <= within
 
 
 def _manifold(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) -> manifold3d.Manifold | None:
-    """The mesh as a solid, or None where it is not one."""
+    """The mesh as a solid, or None if it is no closed manifold of positive volume."""
     solid = manifold3d.Manifold(manifold3d.Mesh64(vertices, np.ascontiguousarray(faces, np.uint64)))
     return solid if solid.status() == manifold3d.Error.NoError and solid.volume() > 0 else None
 
@@ -140,11 +142,11 @@ def intersection_volumes_cm3(
 ) -> tuple[Float[np.ndarray, "T"], bool]:
     """Volume shared by the solid hand and the solid part in each frame.
 
-    Exact (mesh boolean) where both are closed manifolds; else by the hand's solid voxels that lie inside the part: they
-    take memory for the hand's size, whatever the part's. The second value says whether all are exact. The hand's mesh
-    should be closed; where it folds into itself the boolean counts it twice (a fist: 1 %).
+    Exact (mesh boolean) where both are closed manifolds; else the volume of the hand's solid voxels inside the part,
+    whose memory depends on the size of the hand only. The second value is true if all volumes are exact. The hand's
+    mesh should be closed; where it intersects itself the boolean counts the overlap twice (a fist: 1 %).
     """
-    # not kept: a scan's takes 0.2 GB
+    # the part's solid is not cached: 0.2 GB for a scan
     volumes, exact, solid = np.zeros(len(hand_vertices)), True, _manifold(part.vertices, part.faces)
     faces = np.ascontiguousarray(hand_faces, np.int64)
     for frame, vertices in enumerate(hand_vertices.astype(np.float64)):
@@ -168,7 +170,7 @@ def solid_voxels(
 ) -> Float[np.ndarray, "M 3"]:
     """Centres of the cells of a cubic grid (side VOXEL_PITCH_M) that lie inside the mesh and between `low` and `high`.
 
-    The grid's planes are multiples of the side in the frame of the coordinates, whatever the mesh.
+    The grid's planes lie at multiples of the side, independent of the mesh.
     """
     start = np.floor(np.maximum(low, vertices.min(axis=0)) / VOXEL_PITCH_M)
     stop = np.ceil(np.minimum(high, vertices.max(axis=0)) / VOXEL_PITCH_M)
@@ -178,14 +180,14 @@ def solid_voxels(
 
 
 def samples_in_contact(field: ContactField, within: float = CONTACT_SAMPLE_M) -> Bool[np.ndarray, "*batch N"]:
-    """Which of the object's samples the hand touches: it lies along their normal, |distance| <= `within`."""
+    """Object samples in contact: the hand lies along their normal with |distance| <= `within`, metres."""
     return np.asarray(field.mask) & (np.abs(np.asarray(field.distance)) <= within)
 
 
 def contact_iou(field: ContactField, truth: ContactField, within: float = CONTACT_SAMPLE_M) -> float:
-    """Intersection over union of two clips' contacts, counted over samples and frames together; nan without any.
+    """Intersection over union of two clips' samples in contact, over samples and frames together; nan without any.
 
-    TOCH's C-IoU is this with 2 mm. Frames that touch nothing add to neither count.
+    With `within` = 2 mm this is TOCH's C-IoU. Frames without contact add to neither count.
     """
     mine, true = samples_in_contact(field, within), samples_in_contact(truth, within)
     union = (mine | true).sum()
@@ -198,7 +200,7 @@ def samples_near_hand(
     hand_faces: Int[np.ndarray, "F 3"],
     within: float = CONTACT_SAMPLE_M,
 ) -> Bool[np.ndarray, "T N"]:
-    """Which of the object's samples have the hand's surface `within` metres of them, in whatever direction."""
+    """Object samples at most `within` metres from the hand's surface, in any direction."""
     low, high = hand_vertices.min(axis=1) - within, hand_vertices.max(axis=1) + within
     found = ((samples >= low[:, None]) & (samples <= high[:, None])).all(axis=-1)
     faces = np.ascontiguousarray(hand_faces, np.int64)
@@ -210,10 +212,10 @@ def samples_near_hand(
 
 
 def contact_f1(mine: Bool[np.ndarray, "T N"], truth: Bool[np.ndarray, "T N"]) -> float:
-    """F1 of binary contact over samples and frames together; nan where neither touches anything.
+    """F1 score of binary contact over samples and frames together; nan if neither has any contact.
 
-    CHOIR's is that of `samples_near_hand` at 2 mm; where it reads the true contact from thermal maps, here the true
-    hand gives it by the same rule.
+    CHOIR's F1 takes `samples_near_hand` at 2 mm. Its true contact is from thermal maps; ours is from the true hand, by
+    the same rule.
     """
     total = mine.sum() + truth.sum()
     return float(2 * (mine & truth).sum() / total) if total else float("nan")

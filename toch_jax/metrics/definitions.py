@@ -1,4 +1,4 @@
-"""What each number of the benchmark is, with its unit and constants; written beside the results."""
+"""Definition of each metric of the benchmark, with its unit and constants; written beside the results."""
 
 from dataclasses import dataclass
 
@@ -7,21 +7,23 @@ from toch_jax.metrics.calibration import LEVELS
 from toch_jax.metrics.contact import CONTACT_DISTANCE_M, CONTACT_SAMPLE_M, VOXEL_PITCH_M
 
 CONTACT_FRAMES = 20
-"""Depth, contact and field are taken on this many frames of a clip, evenly spread; joints and skin on all."""
+"""Maximum number of frames, evenly spread, for depth, contact and field; joints and skin are measured in all."""
 VOLUME_FRAMES = 8
-"""Of those in which the hand is in contact, the volume is taken on this many."""
+"""Maximum number of those frames, with the true hand in contact, for the volume."""
 PCK_M = 0.02
+"""Threshold of the PCK metric, metres."""
 AUC_M = 0.05
+"""Largest threshold of the AUC metric, metres."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A column of the results."""
+    """Unit and meaning of one metric."""
 
     unit: str
     meaning: str
     headline: bool = False
-    """Whether it stands in the short table."""
+    """Whether the short table of results shows it."""
 
 
 _ON_FRAMES = f"on at most {CONTACT_FRAMES} frames, evenly spread"

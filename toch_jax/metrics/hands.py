@@ -1,4 +1,4 @@
-"""How hands meet each other."""
+"""Penetration of hands into each other."""
 
 import itertools
 
@@ -10,9 +10,9 @@ from toch_jax.metrics.pose import PosedHand
 
 
 def hands_depth_mm(hands: list[PosedHand]) -> Float[np.ndarray, "T"]:
-    """Per frame, how deep the deepest point of a hand lies inside another; 0 where they are apart.
+    """Penetration depth of the deepest point of a hand inside another hand in each frame; 0 where they are apart.
 
-    nan where there are no two valid hands, the one deep in the other's closed skin.
+    nan where fewer than two hands are observed, or no hand has a closed mesh to be inside of.
     """
     deepest = np.full(len(hands[0].observed), np.nan)
     for mine, other in itertools.permutations(hands, 2):

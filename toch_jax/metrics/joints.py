@@ -1,4 +1,4 @@
-"""How far points (joints, vertices) lie from where they should be. Points in metres, errors in millimetres."""
+"""Errors of points (joints or vertices). Points in metres, errors in millimetres."""
 
 import numpy as np
 from jaxtyping import Float
@@ -9,7 +9,7 @@ MM = 1e3
 
 
 def mpjpe_mm(predicted: Points, truth: Points) -> float:
-    """Mean distance between corresponding points, nothing aligned; of vertices it is the MPVPE."""
+    """Mean distance between corresponding points, without alignment: MPJPE for joints, MPVPE for vertices."""
     return float(np.linalg.norm(predicted - truth, axis=-1).mean() * MM)
 
 
@@ -26,15 +26,15 @@ def object_aligned_mpjpe_mm(
 ) -> float:
     """`mpjpe_mm` after the object's centroid is moved to the origin (ContactOpt's objalign).
 
-    It differs from the plain one only where the object was estimated too.
+    It differs from `mpjpe_mm` only where the object was estimated too.
     """
     return mpjpe_mm(predicted - predicted_centroid[..., None, :], truth - true_centroid[..., None, :])
 
 
 def procrustes(predicted: Points, truth: Points, scale: bool = False) -> Points:
-    """`predicted`, each frame moved onto `truth` by the best rotation and translation, and scale if asked.
+    """`predicted`, each frame aligned to `truth` by the least-squares rotation and translation, with `scale` if true.
 
-    ContactOpt aligns without scale; HO-3D's server with it. Closed form: Umeyama 1991, reflections excluded.
+    ContactOpt aligns without scale, HO-3D's server with it. Closed form of Umeyama 1991, without reflections.
     """
     from_mean, to_mean = predicted.mean(axis=-2, keepdims=True), truth.mean(axis=-2, keepdims=True)
     source, target = predicted - from_mean, truth - to_mean
@@ -50,16 +50,16 @@ def procrustes(predicted: Points, truth: Points, scale: bool = False) -> Points:
 
 
 def procrustes_mpjpe_mm(predicted: Points, truth: Points, scale: bool = False) -> float:
-    """`mpjpe_mm` after `procrustes`; "PA-MPJPE" without scale in ContactOpt, with it in HO-3D."""
+    """`mpjpe_mm` after `procrustes`: the PA-MPJPE, in ContactOpt without scale and in HO-3D with scale."""
     return mpjpe_mm(procrustes(predicted, truth, scale), truth)
 
 
 def pck(predicted: Points, truth: Points, threshold_m: float) -> float:
-    """Share of points within `threshold_m` of the truth."""
+    """Share of points at most `threshold_m` metres from the truth."""
     return float((np.linalg.norm(predicted - truth, axis=-1) <= threshold_m).mean())
 
 
 def auc(predicted: Points, truth: Points, up_to_m: float = 0.05) -> float:
-    """Area under `pck` over thresholds from 0 to `up_to_m` (50 mm as in HO-3D), 1 at best; exact, not sampled."""
+    """Area under `pck` over thresholds from 0 to `up_to_m` (HO-3D: 50 mm), at most 1; exact, not from sampled ones."""
     error = np.linalg.norm(predicted - truth, axis=-1)
     return float(np.clip(1 - error / up_to_m, 0, None).mean())

@@ -1,6 +1,6 @@
-"""How a trajectory moves: accelerations and jerk by finite differences. Points in metres.
+"""Accelerations and jerk of trajectories by finite differences. Points in metres.
 
-A difference counts only where all its frames are valid; where no such frames are, the result is nan.
+A difference counts only if all its frames are observed (None: all are); the result is nan if no difference counts.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ def _mean_difference(points: Trajectory, order: int, observed: Valid | None) -> 
 
 
 def acceleration_m_s2(points: Trajectory, fps: float, observed: Valid | None = None) -> float:
-    """Mean acceleration of the points themselves; noise that is drawn anew in each frame shows here first."""
+    """Mean acceleration of the points; the metric most sensitive to noise that is independent between frames."""
     return _mean_difference(points, 2, observed) * fps**2
 
 
@@ -33,7 +33,10 @@ def jerk_m_s3(points: Trajectory, fps: float, observed: Valid | None = None) -> 
 def acceleration_error_mm_frame2(
     predicted: Trajectory, truth: Trajectory, observed: Valid | None = None, root: int | None = None
 ) -> float:
-    """Mean length of the difference of accelerations, mm / frame^2 (as in PAD-Hand); of points relative to `root`."""
+    """Mean length of the difference of accelerations, mm / frame^2 (as in PAD-Hand).
+
+    Accelerations are relative to those of the point with index `root`, if given.
+    """
     error = predicted - truth
     if root is not None:
         error = error - error[:, root : root + 1]
@@ -43,15 +46,15 @@ def acceleration_error_mm_frame2(
 def acceleration_error_m_s2(
     predicted: Trajectory, truth: Trajectory, fps: float, observed: Valid | None = None, root: int | None = None
 ) -> float:
-    """The same in m / s^2; with `root=0` it is ARCTIC's ACC."""
+    """Mean length of the difference of accelerations, m / s^2; with `root=0` it is ARCTIC's ACC."""
     return acceleration_error_mm_frame2(predicted, truth, observed, root) * 1e-3 * fps**2
 
 
 def hand_object_motion_mm2(skin: Trajectory, touching: Bool[np.ndarray, "T K"]) -> float:
-    """Mean square of how far a touching point of the skin slips over the object in one frame, mm^2; nan without any.
+    """Mean squared slip of touching skin points over the object from one frame to the next, mm^2; nan without any.
 
-    `skin` is in the frame of the part that it touches; a point counts from a frame to the next where it is `touching`
-    in both. Named after GeneOH Diffusion's hand-object motion consistency, whose formula is not public.
+    `skin` is in the frame of the part that it touches; a point counts if it is `touching` in both frames. Named after
+    GeneOH Diffusion's hand-object motion consistency, whose formula is not public.
     """
     both = touching[1:] & touching[:-1]
     slip = ((np.diff(skin.astype(np.float64), axis=0) * 1e3) ** 2).sum(axis=-1)

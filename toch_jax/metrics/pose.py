@@ -1,4 +1,4 @@
-"""A sequence's hands as plain arrays: what metrics, baselines and pictures work on."""
+"""A sequence's hands as NumPy arrays, for metrics, baselines and pictures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,35 +17,35 @@ from toch_jax.sequence.types import Hands, Sequence
 
 @dataclass(frozen=True)
 class PosedHand:
-    """One hand over a clip, in the world. Metres. Joints or vertices are there, or both."""
+    """One hand over a clip, in the world, metres. At least one of joints and vertices is given."""
 
     joints: Float[np.ndarray, "T 21 3"] | None
-    """OpenPose order; those that the tracker missed one by one are bridged over time."""
+    """Joints in OpenPose order; single joints that the tracker lost are interpolated over time."""
     vertices: Float[np.ndarray, "T K 3"] | None
-    """The closed mesh's where `faces` is there, else points on the skin."""
+    """Vertices of the closed mesh if `faces` is given, else points on the skin."""
     faces: Int[np.ndarray, "F 3"] | None
     observed: Bool[np.ndarray, "T"]
     sigma: Float[np.ndarray, "T 21"] | None = None
-    """One standard deviation of each coordinate of a joint, where the method says so."""
+    """One standard deviation of each coordinate of a joint, metres; None if the method gives none."""
     object_motion: ObjectMotion | None = None
-    """The object's motion beside this version of the hand, where it is not the sequence's."""
+    """The object's motion that belongs to this version of the hand; None: the sequence's."""
 
     def motion_in(self, sequence: Sequence) -> ObjectMotion:
-        """The object's motion to measure the hand against."""
+        """The object's motion that the hand is compared with."""
         return sequence.object_motion if self.object_motion is None else self.object_motion
 
     @property
     def points(self) -> Float[np.ndarray, "T K 3"]:
-        """The skin, or the joints where there is none."""
+        """Points on the skin, or the joints if there is no skin."""
         points = self.joints if self.vertices is None else self.vertices
         assert points is not None, "a hand has joints or vertices"
         return points
 
 
 def pose_hands(sequence: Sequence, models: Mapping[Side, HandModel]) -> list[PosedHand]:
-    """The sequence's hands, skinned where they have parameters, else as they came.
+    """The sequence's hands: skinned if they have parameters, else the given joints and points.
 
-    Points in no known order, or of another mesh than the model's, have no faces.
+    `faces` is None for given points that are not the vertices of the model's mesh.
     """
     hands = _posed(sequence.hands, np.asarray(sequence.hand_valid), [models[side] for side in sequence.hand_side])
     hands = [replace(hand, object_motion=sequence.object_motion) for hand in hands]
@@ -56,7 +56,7 @@ def pose_hands(sequence: Sequence, models: Mapping[Side, HandModel]) -> list[Pos
 
 
 def pose_truth(sequence: Sequence, models: Mapping[Side, HandModel]) -> list[PosedHand] | None:
-    """The true hands, which are there in every frame; None where the sequence has none."""
+    """The ground-truth hands, observed in every frame; None if the sequence has no ground truth."""
     if sequence.truth is None:
         return None
     observed = np.ones(sequence.hand_valid.shape, dtype=bool)
