@@ -1,6 +1,6 @@
 """What the fit's settings do: the example repaired with one of them changed at a time, and what changes in the result.
 
-Run: python 08_tune_the_fit.py. All settings, with their units, are in the docstrings of `toch_jax.FitSettings`.
+Run: python 08_tune_the_fit.py. All settings and their units are in docs/settings.md and in `toch_jax.FitSettings`.
 """
 
 from importlib.resources import files
