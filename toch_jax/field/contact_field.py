@@ -12,7 +12,7 @@ from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import to_part, to_world
 
 _THICKNESS = 0.03
-"""Of a hand, metres."""
+"""Thickness of a hand (m): each line is searched at least this far, to find the hand's far side."""
 
 
 @exactly
@@ -24,13 +24,13 @@ def contact_field(
     motion: ObjectMotion,
     reach: float | Float[Array, ""] = 0.1,
 ) -> ContactField:
-    """What each sample of the object sees of the hand in each of T frames; all axes (T, N). Metres.
+    """The contact field of one hand on the object's N samples in each of T frames; axes (T, N). Metres.
 
-    From each sample a line runs outward along the normal; where the sample lies inside the hand, inward, and its
-    distance is negative. The mask is false where the hand is beyond `reach` or behind the object, in whichever part.
-    `vertices` (world) and `canonical` belong to the same closed mesh.
+    A line runs from each sample outward along its normal, or inward if the sample is inside the hand: then the
+    distance is negative. The mask is false where the hand is farther than `reach` or any part of the object lies
+    between. `vertices` (world frame) and `canonical` (the model's template) belong to the same closed mesh.
     """
-    # Not the mesh: objects of any size share what is compiled.
+    # Without the object's mesh: compiled code is shared by meshes of any size.
     samples = (object.points, object.normals, object.point_part, object.clearance_out, object.clearance_in)
     field = _field_of_samples(*samples, motion, vertices, faces, canonical, reach)
     if object.n_parts == 1:
@@ -61,7 +61,7 @@ def _field_of_samples(
     canonical: Float[Array, "V 3"],
     reach: float | Float[Array, ""],
 ) -> ContactField:
-    # In the frame of the first part a rigid object's lines never move, and coordinates are small.
+    # In the frame of part 0 the lines of a rigid object are constant, and coordinates are small.
     vertices = to_part(motion, 0, vertices)
     origins, directions = points[None], normals[None]
     if len(motion.rotation) > 1:
@@ -81,15 +81,18 @@ def field_of_lines(
     canonical: Float[Array, "V 3"],
     reach: float | Float[Array, ""] = 0.1,
 ) -> ContactField:
-    """`contact_field` of samples and hand given in one frame of reference; the samples may stand still (one frame).
+    """`contact_field` from lines and vertices in one frame of reference, without occlusion by other parts.
 
-    Lines are grouped by where they are in the first frame: map over clips, rather than joining them along T.
+    Samples that do not move in that frame may have one frame (#T = 1). Lines are grouped by their positions in
+    frame 0, so map over clips instead of concatenating them along T.
     """
-    # What the object hides need not be looked for, but for the hand's far side, which tells inside from outside.
+    # Beyond its clearance a line meets the object first. It is still searched as far as a hand is thick, because the
+    # hand's far side decides whether the sample is inside.
     clearance = jnp.stack([clearance_out, clearance_in], axis=-1)
     limits = jnp.minimum(jnp.maximum(clearance, _THICKNESS), reach)
     hits = nearest_hits(origins, directions, limits, vertices, faces, canonical)
-    # A line leaves a closed mesh only from inside. Asking both ways holds where the hand passes through itself.
+    # A line that leaves the closed mesh started inside. Both directions are tested: where the hand intersects itself,
+    # one is not enough.
     inside = jnp.any(hits.leaving, axis=-1)
 
     def chosen(both: Array) -> Array:
@@ -97,7 +100,7 @@ def field_of_lines(
         return jnp.where(inside.reshape(inside.shape + (1,) * (along.ndim - 2)), against, along)
 
     distance = chosen(hits.distance)
-    # Out of reach the distance is inf, and inf < inf is false.
+    # Out of reach the distance is inf: also with a clearance of inf, inf < inf is false.
     mask = distance < jnp.where(inside, clearance_in, clearance_out)
     corners = canonical[faces][chosen(hits.triangle)]
     points = jnp.sum(chosen(hits.barycentric)[..., None] * corners, axis=-2)

@@ -1,4 +1,4 @@
-"""What one part of an object hides from another, which changes as they turn about their hinge."""
+"""Occlusion of a sample by another part of the object, which changes with the hinge angle."""
 
 import jax
 import jax.numpy as jnp
@@ -10,14 +10,14 @@ from toch_jax.object.motion import samples_in_frame, to_part
 from toch_jax.object.sdf import signed_distance
 
 LEAST_STEP = 0.0005
-"""Metres: walls as thin as this are seen."""
+"""Minimum step of the sphere tracing, metres; walls thinner than this may be missed."""
 
 
 @jax.jit
 def behind_other_parts(object: ObjectModel, motion: ObjectMotion, distance: Float[Array, "T N"]) -> Bool[Array, "T N"]:
-    """Whether a part that is not a sample's own lies between it and its `distance` along its normal (metres, signed).
+    """Whether another part of the object lies between a sample and the point at `distance` along its normal.
 
-    Lines walk by what the parts' grids say is free (sphere tracing, Hart 1996).
+    `distance` is signed, in metres. Sphere tracing (Hart 1996) through the signed distance grids of the parts.
     """
     points, normals = samples_in_frame(object, motion)
     parts, still = jnp.arange(object.n_parts), motion.replace(translation=jnp.zeros_like(motion.translation))
@@ -34,7 +34,7 @@ def behind_other_parts(object: ObjectModel, motion: ObjectMotion, distance: Floa
         walked, met = state
         free = signed_distance(object, parts[:, None, None], origins + walked[..., None] * ways)
         free = jnp.where(own, jnp.inf, free).min(axis=0)
-        # a grid knows of nothing beyond its margin but that it is as far as that
+        # Outside a part's grid the value is an upper bound; the part itself is at least GRID_MARGIN away.
         return walked + jnp.clip(free, LEAST_STEP, GRID_MARGIN), met | ((free < 0) & (walked < length))
 
     return jax.lax.while_loop(walks, walk, (jnp.zeros_like(length), jnp.zeros(length.shape, bool)))[1]

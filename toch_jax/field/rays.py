@@ -1,7 +1,7 @@
-"""Lines against a moving mesh: the nearest hit both ways along each line.
+"""Intersection of lines with a moving mesh: the nearest hit in both directions along each line.
 
-Lines and triangles are grouped into blocks of neighbours. In each frame a block of lines is tried against those blocks
-of triangles whose bounding sphere one of its lines enters: some 5 % of all pairs, for a hand about an object.
+Lines and triangles are grouped into blocks of neighbours. In each frame a block of lines is tested against the blocks
+of triangles whose bounding sphere one of its lines enters: about 5 % of all pairs for a hand near an object.
 """
 
 import math
@@ -15,26 +15,27 @@ from jaxtyping import Array, Bool, Float, Int, UInt32
 from toch_jax.base.device import map_each
 
 _LINES, _TRIANGLES = 8, 16
-"""Lines and triangles in a block; eight lines fill a processor's vector register."""
+"""Lines and triangles in a block; eight lines fill a vector register of a CPU."""
 _BATCH = 512
-"""Pairs of blocks tried at once: few enough to stay in a processor's cache."""
+"""Pairs of blocks tested at once: few enough for the cache of a CPU."""
 _FRAMES = 256
-"""At once, on a device of many lanes."""
+"""Frames computed at once on a GPU or TPU."""
 _MISS = np.uint32(2**31)
+"""Key of a line that hits nothing (see `_search`)."""
 
 
 @struct.dataclass
 class Hits:
-    """The nearest hit of each line, within its limits, along its direction (last axis 0) and against it (1)."""
+    """The nearest hit of each line within its limits; on the axis of 2, along its direction (0) and against it (1)."""
 
     distance: Float[Array, "*batch N 2"]
-    """Metres, not negative; inf where nothing is hit."""
+    """Metres, at least 0; inf where nothing is hit."""
     triangle: Int[Array, "*batch N 2"]
-    """0 where nothing is hit."""
+    """Index of the triangle; 0 where nothing is hit."""
     barycentric: Float[Array, "*batch N 2 3"]
-    """Weights of the triangle's corners; 0 where nothing is hit."""
+    """Weights of the triangle's three vertices; 0 where nothing is hit."""
     leaving: Bool[Array, "*batch N 2"]
-    """Whether the hit triangle faces away from the origin: a closed mesh seen from inside."""
+    """Whether the line hits the back of the triangle, so that it leaves a closed mesh there."""
 
 
 def nearest_hits(
@@ -47,16 +48,17 @@ def nearest_hits(
 ) -> Hits:
     """Nearest hits of N lines (unit directions) on a mesh in each of T frames; axes (T, N, 2). Metres.
 
-    `limits` is how far each line reaches along and against its direction. `rest` is the mesh in a pose where
-    neighbours in space are neighbours on the surface. A line through an edge or a corner hits one of the triangles
-    there; one without area is never hit.
+    `limits` are the lengths that are searched along and against the direction. `rest` are the mesh's vertices in a
+    pose where points close in space are close on the surface; they group the triangles. A line through an edge or a
+    vertex hits one of the triangles there; a triangle without area is never hit.
     """
     ends = origins[0, :, None] + directions[0, :, None] * (limits * jnp.array([1.0, -1.0]))[..., None]
     line_blocks = _blocks_of_neighbours(ends.reshape(len(ends), 6), _LINES)
     face_blocks = _blocks_of_neighbours(rest[faces].mean(axis=1), _TRIANGLES)
     in_blocks = origins[:, line_blocks], directions[:, line_blocks]
     lines = (origins, directions, *in_blocks, _line_frames(*in_blocks))
-    # Both triangles at an edge see its ends in the same order, so none slips between them (Woop et al. 2013).
+    # Sorted: both triangles at an edge have its ends in the same order, so that no line passes between them
+    # (Woop et al. 2013).
     blocks = jnp.sort(faces[face_blocks], axis=-1)
 
     def frame(t: Int[Array, ""]) -> Hits:
@@ -70,9 +72,9 @@ def nearest_hits(
 
 
 def _blocks_of_neighbours(places: Float[Array, "n k"], size: int) -> Int[Array, "blocks size"]:
-    """Indices of n points in blocks of `size`, halved again and again across the longest side.
+    """Indices of n points in blocks of `size`, made by repeated halving across the longest side of each part.
 
-    Where n does not fill the blocks, some points appear twice.
+    If n does not fill the blocks, some points appear twice.
     """
     n_blocks = math.ceil(len(places) / size)
     position = jnp.arange(n_blocks * size, dtype=jnp.uint32)
@@ -87,7 +89,7 @@ def _blocks_of_neighbours(places: Float[Array, "n k"], size: int) -> Int[Array, 
         side = jax.ops.segment_max(here, part, n_blocks, indices_are_sorted=True) - low
         longest = jnp.argmax(side, axis=1)[part]
         along = jnp.take_along_axis((here - low[part]) / (side[part] + 1e-9), longest[:, None], axis=1)[:, 0]
-        # Part, place and index in one number: many times as fast to sort as three.
+        # Part, position and index in one integer, which is many times faster to sort than three.
         place = (along * (2**place_bits - 1)).astype(jnp.uint32)
         key = (((part << place_bits) | place) << index_bits) | index
         return jnp.sort(key) & np.uint32(2**index_bits - 1)
@@ -103,10 +105,11 @@ def _search(
     lines: Float[Array, "L 12 l"],
     corners: Float[Array, "C c 3 3"],
 ) -> tuple[Bool[Array, "2 L l"], Int[Array, "2 L l"]]:
-    """Whether each line hits anything along and against it, and the place of the nearest triangle among the blocks.
+    """Whether each line hits anything along (0) and against (1) it, and the nearest triangle's index over all blocks.
 
-    What is compared is an unsigned integer: distance in fixed point, which wraps around where it is negative, above
-    the triangle's place. The nearest ahead is the least of all and the nearest behind the greatest.
+    Hits are compared by a key, an unsigned integer: the distance in fixed point in its high bits (a negative one wraps
+    around), the triangle's index in its low bits. The nearest hit along the line has the smallest key, the nearest hit
+    against it the largest.
     """
     n_blocks, face_size = corners.shape[:2]
     place_bits = max(1, (n_blocks * face_size - 1).bit_length())
@@ -123,7 +126,7 @@ def _search(
         line_block, face_block = _nth_pairs(pairs, counts, i * _BATCH + jnp.arange(_BATCH))
         keys = _keys(lines[line_block], triangles[face_block], face_block * face_size, scale, place_bits)
         nothing = jnp.full(keys.shape[1:], _MISS, jnp.uint32)
-        # A scan, for min and max would each compute the keys.
+        # A scan: separate calls of min and max would each compute the keys.
         (low, high), _ = jax.lax.scan(nearer, (nothing, nothing), keys)
         return i + 1, ahead.at[line_block].min(low, mode="drop"), behind.at[line_block].max(high, mode="drop")
 
@@ -137,9 +140,9 @@ def _search(
 def _line_frames(
     origins: Float[Array, "*batch l 3"], directions: Float[Array, "*batch l 3"]
 ) -> Float[Array, "*batch 12 l"]:
-    """The rotation that takes each line to the z axis, row by row, and where it takes the origin."""
+    """The rotation of each line's direction to the z axis (9 numbers, by rows) and the line's rotated origin (3)."""
     x, y, z = jnp.moveaxis(directions, -1, 0)
-    # Smooth but for z = 0, and exact everywhere (Duff et al. 2017).
+    # Smooth except at z = 0, and accurate everywhere (Duff et al. 2017).
     sign = jnp.where(z >= 0, 1.0, -1.0)
     a = -1.0 / (sign + z)
     b = x * y * a
@@ -154,8 +157,8 @@ def _meeting_pairs(
     limits: Float[Array, "L l 2"],
     corners: Float[Array, "C K 3"],
 ) -> UInt32[Array, "L W"]:
-    """For each block of lines one bit for each block of triangles: whether a line enters its bounding sphere."""
-    # Whole words of 32 blocks; what isn't there is the last one again, with no size.
+    """One bit for each pair of blocks, in words of 32 triangle blocks: whether a line enters the bounding sphere."""
+    # Padded to whole words of 32 blocks with copies of the last block, whose squared radius is made negative.
     block = jnp.minimum(jnp.arange(-(-len(corners) // 32) * 32), len(corners) - 1)
     centre = (corners.min(axis=1) + corners.max(axis=1)) / 2
     squared = jnp.max(jnp.sum((corners - centre[:, None]) ** 2, -1), axis=1)
@@ -164,7 +167,7 @@ def _meeting_pairs(
     middle = origins + directions * ((limits[..., :1] - limits[..., 1:]) / 2)
     half = limits.sum(-1) / 2
     meets = jnp.zeros((len(origins), len(block)), bool)
-    for j in range(origins.shape[1]):  # one by one, so that the spheres fill the lanes
+    for j in range(origins.shape[1]):  # a loop, so that vector instructions run over the spheres
         way = [centre[:, k] - middle[:, j, k, None] for k in range(3)]
         along = sum(way[k] * directions[:, j, k, None] for k in range(3))
         beyond = jnp.maximum(jnp.abs(along) - half[:, j, None], 0.0)
@@ -176,7 +179,10 @@ def _meeting_pairs(
 def _nth_pairs(
     pairs: UInt32[Array, "L W"], counts: Int[Array, "LW"], n: Int[Array, "M"]
 ) -> tuple[Int[Array, "M"], Int[Array, "M"]]:
-    """Block of lines and block of triangles of the n-th pairs; a block of lines that isn't there beyond the last."""
+    """Block of lines and block of triangles of the n-th pairs; after the last pair the block of lines is L.
+
+    `counts` is the cumulative number of set bits, word by word.
+    """
     word = jnp.searchsorted(counts, n, side="right")
     bits = pairs.reshape(-1).at[word].get(mode="fill", fill_value=0)
     rank = n - counts.at[word].get(mode="clip") + jax.lax.population_count(bits).astype(jnp.int32)
@@ -196,7 +202,7 @@ def _keys(
     scale: Float[Array, ""],
     place_bits: int,
 ) -> UInt32[Array, "c M l"]:
-    """The key (see `_search`) of each line and triangle of each pair of blocks; _MISS where they don't meet."""
+    """The key (see `_search`) of each line and triangle in each pair of blocks; _MISS where they do not intersect."""
     row = [line[:, k] for k in range(12)]
     coordinate = [triangle[:, :, k].T[..., None] for k in range(9)]
 
@@ -205,12 +211,13 @@ def _keys(
         return x * row[3 * axis] + (y * row[3 * axis + 1] + (z * row[3 * axis + 2] - row[9 + axis]))
 
     (xa, ya), (xb, yb), (xc, yc) = ((observed(corner, 0), observed(corner, 1)) for corner in range(3))
-    # The line is at (0, 0), and inside where the edges turn the same way about it. Each turn has the form p x q of the
-    # edge's ends in their order, and no other: a fused multiply-add rounds the terms of a difference differently.
+    # In its own frame the line is at (0, 0): inside the triangle if it is on the same side of all three edges. Every
+    # side is computed as p x q of the edge's ends in sorted order: a fused multiply-add rounds the two terms of a
+    # difference differently, so that another form could differ between two triangles that share the edge.
     bc, ac, ab = xb * yc - yb * xc, xa * yc - ya * xc, xa * yb - ya * xb
     inside = ((ab >= 0) & (bc >= 0) & (ac <= 0)) | ((ab <= 0) & (bc <= 0) & (ac >= 0))
     t = (bc * observed(0, 2) - ac * observed(1, 2) + ab * observed(2, 2)) / (bc - ac + ab) * scale
-    # Not for the nan of a triangle without area.
+    # False for NaN, which a triangle without area gives.
     hit = inside & (jnp.abs(t) < 2 ** (31 - place_bits) - 1)
     place = first[:, None] + jnp.arange(triangle.shape[1])[:, None, None]
     key = (jnp.floor(jnp.where(hit, t, 0.0)).astype(jnp.int32) << place_bits) | place
@@ -225,7 +232,7 @@ def _intersect(
     faces: Int[Array, "F 3"],
     triangle: Int[Array, "2 N"],
 ) -> Hits:
-    """Each line with the triangles that it hits (-1: none), in coordinates about its origin for precision."""
+    """The hits of each line on the triangles found for it (-1: none), computed relative to its origin for precision."""
     found = triangle >= 0
     a, b, c = (vertices[faces[triangle, k]] - origins for k in range(3))
     volumes = jnp.stack([jnp.sum(directions * jnp.cross(p, q), -1) for p, q in ((b, c), (c, a), (a, b))], -1)
