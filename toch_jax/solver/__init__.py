@@ -1,1 +1,1 @@
-"""A banded least-squares problem over a hand's trajectory, and damped Gauss-Newton for it; costs/ has its terms."""
+"""Banded least-squares problem over a hand's trajectory, and Levenberg-Marquardt for it; its terms are in costs/."""

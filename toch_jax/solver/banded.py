@@ -1,7 +1,8 @@
-"""Symmetric block systems whose blocks couple only to the next two, with one dense border (the shape).
+"""Symmetric block-banded systems: each frame couples to the next two, and all frames to a dense border (the shape).
 
-Two neighbouring frames make one block, which turns the five diagonals of second differences into three; these are
-eliminated front to back and substituted back (a Kalman smoother's two passes), with the border by Schur complement.
+Two neighbouring frames are joined into one block, which turns the block-pentadiagonal matrix into a block-tridiagonal
+one. It is eliminated forwards and substituted backwards (the two passes of a Kalman smoother), the border by Schur
+complement.
 """
 
 import jax
@@ -12,24 +13,27 @@ from jaxtyping import Array, Float
 
 
 class BandedSystem(struct.PyTreeNode):
-    """The matrix [[A, C], [C', D]] of T frames with n unknowns each and S shared ones."""
+    """The matrix [[A, C], [C', D]] of T frames with n unknowns each and S shared ones.
+
+    A is given by `diagonal`, `next_one` and `next_two`; C is `border`, D is `corner`.
+    """
 
     diagonal: Float[Array, "T n n"]
     next_one: Float[Array, "T n n"]
-    """Rows of frame t, columns of frame t + 1; the last is unused."""
+    """Blocks with the rows of frame t and the columns of frame t + 1; the last is unused."""
     next_two: Float[Array, "T n n"]
-    """Rows of frame t, columns of frame t + 2; the last two are unused."""
+    """Blocks with the rows of frame t and the columns of frame t + 2; the last two are unused."""
     border: Float[Array, "T n S"]
     corner: Float[Array, "S S"]
 
 
 class Factor(struct.PyTreeNode):
-    """The eliminated system."""
+    """Factorised system. T2 = T / 2 pairs of frames, of m = 2 n unknowns each."""
 
     inverse: Float[Array, "T2 m m"]
     """Inverses of the pivots' Cholesky factors."""
     coupling: Float[Array, "T2 m m"]
-    """pivot^-1 times the block to the right."""
+    """Inverse pivot times the block to its right."""
     shared: Float[Array, "T n S"]
     """A^-1 C."""
     corner_lower: Float[Array, "S S"]
@@ -37,6 +41,7 @@ class Factor(struct.PyTreeNode):
 
 
 def _pairs(system: BandedSystem) -> tuple[Float[Array, "T2 m m"], Float[Array, "T2 m m"]]:
+    """Diagonal blocks of pairs of frames, and the blocks to their right."""
     even, odd = slice(0, None, 2), slice(1, None, 2)
     a, b = system.diagonal[even], system.diagonal[odd]
     within, across = system.next_one[even], system.next_one[odd]
@@ -47,7 +52,7 @@ def _pairs(system: BandedSystem) -> tuple[Float[Array, "T2 m m"], Float[Array, "
 
 
 def _inverse_lower(lower: Float[Array, "m m"]) -> Float[Array, "m m"]:
-    """Inverse of a triangular matrix by halves: products, ten times faster on a CPU than XLA's substitution."""
+    """Inverse of a lower triangular matrix by recursive halving: ten times faster on a CPU than XLA's substitution."""
     size = lower.shape[0]
     if size == 1:
         return 1 / lower
@@ -62,6 +67,8 @@ def _inverse_lower(lower: Float[Array, "m m"]) -> Float[Array, "m m"]:
 def _substitute(
     inverse: Float[Array, "T2 m m"], coupling: Float[Array, "T2 m m"], value: Float[Array, "T2 m K"]
 ) -> Float[Array, "T2 m K"]:
+    """Solve A x = value with the factors of A."""
+
     def forward(above: Array, row: tuple[Array, Array, Array]) -> tuple[Array, Array]:
         lower, link, here = row
         here = here - above
@@ -79,7 +86,7 @@ def _substitute(
 
 
 def factor(system: BandedSystem) -> Factor:
-    """Eliminate. T must be even; the system positive definite (a NaN comes out where it is not)."""
+    """Factorise. T must be even, and the system positive definite: otherwise the factors hold NaN."""
     diagonal, right = _pairs(system)
 
     def eliminate(carried: Array, row: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
@@ -98,7 +105,7 @@ def factor(system: BandedSystem) -> Factor:
 def solve(
     system: BandedSystem, factors: Factor, frames: Float[Array, "T n"], shape: Float[Array, "S"]
 ) -> tuple[Float[Array, "T n"], Float[Array, "S"]]:
-    """The solution for one right-hand side."""
+    """Solution for one right-hand side, given its part of the frames and of the shape."""
     n_pairs, width = factors.inverse.shape[:2]
     alone = _substitute(factors.inverse, factors.coupling, frames.reshape(n_pairs, width, 1)).reshape(frames.shape)
     by_shape = cho_solve((factors.corner_lower, True), shape - jnp.einsum("tns,tn->s", system.border, alone))
@@ -106,7 +113,7 @@ def solve(
 
 
 def frame_covariance(factors: Factor) -> Float[Array, "T n n"]:
-    """Each frame's own block of the inverse (Rauch-Tung-Striebel's backward pass), the shape's share included."""
+    """Each frame's diagonal block of the inverse matrix (Rauch-Tung-Striebel's backward pass), the border included."""
 
     def backward(after: Array, row: tuple[Array, Array]) -> tuple[Array, Array]:
         lower, link = row

@@ -1,9 +1,9 @@
-"""Where points of the skin and joints are, and how they move with each unknown, in closed form.
+"""Positions of skin points and joints, and their derivatives with respect to each unknown, in closed form.
 
-A turn w (world axis) of joint k moves a skin point by w x lever_k, with lever_k = sum over the bones j below k of
-weight_j (x_j - position_k), where x_j is the point carried by bone j alone. Pose correctives are part of the positions
-but not of the derivatives, which makes the steps of a corrective model approximate; its minimum is unchanged only as
-far as the damped steps still descend, and they are checked to.
+A small rotation w of joint k (vector in the reference frame) moves a skin point by w x lever_k, with lever_k = sum over
+k and its descendants j of weight_j (x_j - position_k), where x_j is the point as bone j alone would move it. Pose
+correctives are part of the positions but not of the derivatives: for models that have them steps are approximate, and
+the solver takes a step only if the cost falls.
 """
 
 import jax.numpy as jnp
@@ -16,19 +16,19 @@ from toch_jax.solver.state import WRIST_SCALE, HandState
 
 
 class Bones(struct.PyTreeNode):
-    """The posed skeleton; all that the motion of any point of the hand needs."""
+    """Posed skeleton, with all that positions and derivatives of points of the hand need. Metres, reference frame."""
 
     rotation: Float[Array, "T 16 3 3"]
     position: Float[Array, "T 16 3"]
     rest: Float[Array, "16 3"]
     shape_motion: Float[Array, "T 16 3 S"]
-    """How each joint moves with the shape, the wrist held."""
+    """Derivative of each joint's position with respect to the shape coefficients, the wrist fixed."""
     shaped: Float[Array, "T V 3"]
-    """The shaped template with its pose correctives."""
+    """Template with shape and pose correctives added, before skinning."""
 
 
 class Points(struct.PyTreeNode):
-    """M points of the hand in each frame and their derivatives."""
+    """M points of the hand in each frame: positions, levers to each joint (metres) and derivatives by the shape."""
 
     position: Float[Array, "T M 3"]
     lever: Float[Array, "T M 16 3"]
@@ -36,12 +36,12 @@ class Points(struct.PyTreeNode):
 
 
 def joint_directions(model: HandModel) -> Float[Array, "16 3 S"]:
-    """How the skeleton's rest joints move with the shape."""
+    """Derivatives of the rest joints with respect to the shape coefficients."""
     return jnp.einsum("jv,vcs->jcs", model.joint_regressor, model.shapedirs)
 
 
 def below(parents: tuple[int, ...]) -> Float[np.ndarray, "16 16"]:
-    """1 at [k, j] where joint j is k or hangs from k."""
+    """Matrix with 1 at [k, j] if joint j is k or a descendant of k, else 0."""
     matrix = np.eye(len(parents), dtype=np.float32)
     for joint in range(len(parents) - 1, 0, -1):
         matrix[parents[joint]] += matrix[joint]
@@ -54,7 +54,7 @@ def pose_bones(model: HandModel, state: HandState) -> Bones:
     rest = rest_joints(model, state.betas)
     relative = jnp.broadcast_to(rest - rest[0], (n_frames, 16, 3))
     rotation, position = forward_kinematics(model.parents, state.rotations, relative)
-    # Positions are linear in the rest joints: their motion with the shape is the same chain run on its directions.
+    # Positions are linear in the rest joints: forward kinematics of the shape directions gives their derivatives.
     directions = joint_directions(model)
     directions = jnp.moveaxis(directions - directions[0], -1, 0)
     n_shape = directions.shape[0]
@@ -96,7 +96,7 @@ def surface_points(
 def _mixed_points(
     model: HandModel, bones: Bones, vertices: Int[Array, "T M C"], shares: Float[Array, "T M C"]
 ) -> Points:
-    """Points that are so much of each of C vertices, which are mixed before anything is posed."""
+    """Means of C vertices each, weighted by `shares`, with derivatives; averaged for each bone before posing."""
     by_corner = shares[..., None] * model.weights[vertices]
     n_frames = len(vertices)
     shaped = jnp.take_along_axis(bones.shaped, vertices.reshape(n_frames, -1, 1), axis=1).reshape(*vertices.shape, 3)
@@ -116,7 +116,7 @@ def _mixed_points(
 def joint_points(model: HandModel, bones: Bones) -> Points:
     """The 21 joints (16 of the skeleton, then the tips), with derivatives."""
     n_frames = bones.position.shape[0]
-    # A joint hangs on its parent: its own turn does not move it, as its lever to itself is zero.
+    # A joint's own rotation does not move it: its lever to itself is zero.
     tree = jnp.asarray(below(model.parents)).T
     lever = tree[None, :, :, None] * (bones.position[:, :, None] - bones.position[:, None])
     skeleton = Points(bones.position, lever, bones.shape_motion)
@@ -131,7 +131,7 @@ def joint_points(model: HandModel, bones: Bones) -> Points:
 def project(
     bones: Bones, points: Points, directions: Float[Array, "T M R 3"]
 ) -> tuple[Float[Array, "T MR 51"], Float[Array, "T MR S"]]:
-    """Derivatives of each point's coordinates along R directions, by the frame's 51 unknowns and by the shape."""
+    """Derivatives of each point's coordinates along R directions with respect to the frame's unknowns and the shape."""
     n_frames, n_points, n_rows, _ = directions.shape
     turn = jnp.cross(points.lever[:, :, None], directions[:, :, :, None])
     turn = jnp.einsum("tkab,tmrka->tmrkb", bones.rotation, turn)

@@ -1,4 +1,4 @@
-"""Damped Gauss-Newton (Levenberg-Marquardt) on a hand's trajectory, and the spread of what it finds."""
+"""Levenberg-Marquardt (damped Gauss-Newton) for hand trajectories, and the covariance of the solution."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,25 +19,26 @@ from toch_jax.solver.state import HandState, step_state
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-4, 0.1, 10.0
 DAMPING_FLOOR = 1e-7
 ENOUGH = 1e-4
-"""Where the next step promises to lower the cost by less than this share of it, it is not taken."""
+"""The solver stops when the next step is predicted to lower the cost by less than this fraction of it."""
 
 
 State = TypeVar("State")
 
 
 class Solution(struct.PyTreeNode, Generic[State]):
-    """Where the solver stopped."""
+    """Result of the solver."""
 
     state: State
-    """A hand's, or a tuple of hands' that were solved together."""
+    """State of one hand, or a tuple of the states of hands that were solved together."""
     linear: Linear
-    """The problem around it."""
+    """The problem linearised at `state`."""
     costs: Float[Array, "iterations"]
-    """The cost at the start and after each step tried; it never rises: a step that would raise it is not taken."""
+    """Cost at the start and after each step that was tried; the last is repeated if the solver stopped early. It never
+    rises: a step that does not lower it is not taken."""
 
 
 def damped(linear: Linear, damping: Float[Array, ""]) -> Linear:
-    """The normal equations with their diagonal raised: a share of itself, and a little of its mean."""
+    """Normal equations with the diagonal raised by `damping` times itself and a small part of its mean."""
     system = linear.system
     diagonal = jnp.diagonal(system.diagonal, axis1=1, axis2=2)
     raised = damping * (diagonal + 1e-3 * diagonal.mean())
@@ -52,7 +53,7 @@ def damped(linear: Linear, damping: Float[Array, ""]) -> Linear:
 
 @partial(jax.jit, static_argnames="iterations")
 def solve_trajectory(model: HandModel, problem: Problem, start: HandState, iterations: int) -> Solution[HandState]:
-    """Descend from `start`; each step is taken only where the cost does not rise, at most `iterations` are tried."""
+    """Minimise the cost from `start`. At most `iterations` steps are tried; one is taken only if it lowers the cost."""
     nothing = no_terms(start.wrist.shape[0], start.betas.shape[0])
     return descend(partial(linearize, model, problem), step_state, start, nothing, iterations)
 
@@ -64,8 +65,10 @@ def descend(
     nothing: Linear,
     iterations: int,
 ) -> Solution[State]:
-    """`solve_trajectory`, of any problem: its view around a state, a state moved by a step of its unknowns, and a
-    problem of its size that says nothing.
+    """Levenberg-Marquardt for any problem, as `solve_trajectory`.
+
+    `around(state)` gives the linearised problem, `step_by(state, frames, shape)` the state after a step; `nothing`, a
+    problem without terms, fixes the sizes.
     """
 
     def goes_on(carry: tuple[State, Linear, State, Array, Array, Array, Array]) -> Bool[Array, ""]:
@@ -77,7 +80,7 @@ def descend(
     ) -> tuple[State, Linear, State, Array, Array, Array, Array]:
         state, linear, proposed, damping, _, costs, tried = carry
         there = around(proposed)
-        better = there.cost < linear.cost  # False for NaN, which float32 gives where damping is too small
+        better = there.cost < linear.cost  # False for NaN, which float32 gives if the damping is too small
         keep = partial(jax.tree.map, partial(jnp.where, better))
         state, linear = keep(proposed, state), keep(there, linear)
         damping = jnp.where(better, jnp.maximum(damping * DAMPING_DOWN, DAMPING_FLOOR), damping * DAMPING_UP)
@@ -87,7 +90,7 @@ def descend(
         costs = jnp.where(jnp.arange(iterations + 1) < tried, costs, linear.cost)
         return state, linear, step_by(state, frames, shape), damping, promised, costs, tried + 1
 
-    # The start is the first proposal, better than nothing: so the problem is linearised in one place.
+    # The start is the first proposal, and its cost is below infinity: so the problem is linearised in one place only.
     nothing = nothing.replace(cost=jnp.asarray(jnp.inf))
     costs = jnp.full(iterations + 1, jnp.inf)
     carry = (start, nothing, start, jnp.asarray(DAMPING_START / DAMPING_DOWN), nothing.cost, costs, jnp.asarray(0))
@@ -97,17 +100,17 @@ def descend(
 
 @jax.jit
 def joint_sigma(model: HandModel, solution: Solution[HandState]) -> Float[Array, "T 21"]:
-    """One standard deviation of each joint's coordinates (mean of the three), metres, from the normal equations."""
+    """Standard deviation of a joint's coordinates (root mean square over the three), m, from the normal equations."""
     return joint_spread(model, solution.state, covariance(solution))
 
 
 def covariance(solution: Solution[State]) -> Float[Array, "T n n"]:
-    """Of each frame's unknowns."""
+    """Covariance of each frame's unknowns."""
     return frame_covariance(factor(damped(solution.linear, jnp.asarray(DAMPING_FLOOR)).system))
 
 
 def joint_spread(model: HandModel, state: HandState, covariance: Float[Array, "T 51 51"]) -> Float[Array, "T 21"]:
-    """What the unknowns' covariance makes of the joints: `joint_sigma`."""
+    """Standard deviation of each joint's coordinates (metres, as `joint_sigma`) from the unknowns' covariance."""
     bones = pose_bones(model, state)
     axes = jnp.broadcast_to(jnp.eye(3), (bones.position.shape[0], 21, 3, 3))
     by_frame, _ = project(bones, joint_points(model, bones), axes)

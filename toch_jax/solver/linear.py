@@ -1,6 +1,6 @@
-"""A problem around one state: costs, residuals and their share of the normal equations.
+"""Linearisation of a problem at one state: its cost, its normal equations, and how residuals add to them.
 
-Costs are negative log likelihoods up to a constant, so the terms weigh against each other as probabilities do.
+Costs are negative log likelihoods up to a constant, so that terms are weighed by their variances.
 """
 
 import jax.numpy as jnp
@@ -12,13 +12,13 @@ from toch_jax.solver.banded import BandedSystem
 from toch_jax.solver.state import N_UNKNOWNS
 
 N_GROUPS = 17
-"""16 rotations and the wrist: three unknowns each."""
+"""Groups of three unknowns in a frame: 16 rotations and the wrist position."""
 
 
 class Linear(struct.PyTreeNode):
-    """The problem around one state: its cost, the normal equations and their right-hand side.
+    """Problem linearised at one state: cost, normal equations, and their right-hand side (`frames`, `shape`).
 
-    A frame has n unknowns: the 51 of each hand.
+    A frame has n unknowns: 51 for each hand.
     """
 
     cost: Float[Array, ""]
@@ -28,7 +28,7 @@ class Linear(struct.PyTreeNode):
 
 
 class Rows(struct.PyTreeNode):
-    """Whitened residuals of each frame, with derivatives."""
+    """Whitened residuals, R in each frame, with derivatives."""
 
     residual: Float[Array, "T R"]
     by_frame: Float[Array, "T R n"]
@@ -36,7 +36,7 @@ class Rows(struct.PyTreeNode):
 
 
 def no_terms(n_frames: int, n_shape: int, n_unknowns: int = N_UNKNOWNS) -> Linear:
-    """A problem that says nothing."""
+    """Linearised problem without terms: all zero."""
     square = jnp.zeros((n_frames, n_unknowns, n_unknowns))
     border, corner = jnp.zeros((n_frames, n_unknowns, n_shape)), jnp.zeros((n_shape, n_shape))
     return Linear(
@@ -48,7 +48,7 @@ def no_terms(n_frames: int, n_shape: int, n_unknowns: int = N_UNKNOWNS) -> Linea
 
 
 def add_rows(linear: Linear, rows: Rows) -> Linear:
-    """The problem with these residuals among its terms."""
+    """Add the cost 0.5 |residual|^2 to a linearised problem."""
     system = linear.system
     return Linear(
         cost=linear.cost + 0.5 * jnp.sum(rows.residual**2),
@@ -63,17 +63,21 @@ def add_rows(linear: Linear, rows: Rows) -> Linear:
 
 
 def spread(blocks: Float[Array, "T 17 3 3"]) -> Float[Array, "T 51 51"]:
-    """Block-diagonal matrices from their blocks."""
+    """Block-diagonal matrix of each frame."""
     wide = jnp.einsum("tgij,gh->tgihj", blocks, jnp.eye(N_GROUPS))
     return wide.reshape(-1, N_UNKNOWNS, N_UNKNOWNS)
 
 
 def rotation_vectors(rotations: Float[Array, "*batch 3 3"]) -> Float[Array, "*batch 3"]:
+    """Rotation vectors (rad) of rotation matrices."""
     return jaxlie.SO3.from_matrix(rotations).log()
 
 
 def inverse_right_jacobian(e: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3 3"]:
-    """log(R exp(d)) = e + this d, for e = log R (Sola et al. 2018, eq. 144), to second order in e beyond a radian."""
+    """The matrix J with log(R exp(d)) = e + J d for small d, where e = log R (Sola et al. 2018, eq. 144).
+
+    From |e| = 3 rad on, where the closed form is inaccurate in float32, to second order in e.
+    """
     cross = jnp.cross(e[..., None, :], -jnp.eye(3))
     square = jnp.sum(e * e, axis=-1)
     angle = jnp.sqrt(jnp.maximum(square, 1e-6))
@@ -83,8 +87,8 @@ def inverse_right_jacobian(e: Float[Array, "*batch 3"]) -> Float[Array, "*batch 
 
 
 def student(square: Float[Array, "*batch"], freedom: Float[Array, "*#batch"]) -> tuple[Array, Array]:
-    """Cost of a whitened three-vector of this squared length, and the weight that it leaves it in least squares.
+    """Student's t cost of a whitened error of squared length `square`, and its weight in reweighted least squares.
 
-    Scaled so that a small error weighs 1: `freedom` sets where errors start to count less, not what they cost.
+    Scaled so that small errors have weight 1: `freedom` sets only the squared length from which errors count less.
     """
     return 0.5 * freedom * jnp.log1p(square / freedom), 1 / (1 + square / freedom)

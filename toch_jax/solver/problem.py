@@ -1,8 +1,8 @@
-"""All terms of one hand's trajectory, or of several hands', and Gauss-Newton's view of them.
+"""All cost terms of a hand's trajectory, or of several hands', and their Gauss-Newton linearisation.
 
-Every term is data with weights, so one compiled solver serves every use of it. Weights are 1 / variance (1/m2 or
-1/rad2); a weight of 0 switches a row off. Everything lives in one reference frame, usually that of the object's part
-which the hand holds.
+Each term is data with weights, so one compiled solver serves all uses. Weights are 1 / variance (1/m2 or 1/rad2); a
+weight of 0 switches a row off. All quantities of a hand are in one reference frame, usually that of the object part
+that it holds.
 """
 
 import jax
@@ -38,9 +38,9 @@ class Problem(struct.PyTreeNode):
 
 
 def linearize(model: HandModel, problem: Problem, state: HandState) -> Linear:
-    """Gauss-Newton's view of the problem around `state`."""
+    """Cost and normal equations of the problem at `state`."""
     linear = no_terms(state.wrist.shape[0], state.betas.shape[0])
-    # Padding frames have no terms: a unit diagonal keeps them where they are.
+    # Padding frames have no terms: with a unit diagonal the system stays regular and their step is 0.
     idle = jnp.eye(N_UNKNOWNS) * ~problem.frame_mask[:, None, None]
     linear = linear.replace(system=linear.system.replace(diagonal=idle))
     bones = pose_bones(model, state)
@@ -55,9 +55,9 @@ def linearize(model: HandModel, problem: Problem, state: HandState) -> Linear:
 def linearize_hands(
     models: tuple[HandModel, ...], problems: tuple[Problem, ...], term: HandsTerm, states: tuple[HandState, ...]
 ) -> Linear:
-    """Gauss-Newton's view of the hands' problems and the term between them.
+    """Cost and normal equations of several hands' problems and of the term between the hands.
 
-    A frame's unknowns are the first hand's, then the second's, and so are those of the shape.
+    The unknowns of a frame are those of the first hand, then those of the second; likewise the shape coefficients.
     """
     alone = [linearize(*each) for each in zip(models, problems, states, strict=True)]
     linear = Linear(
@@ -76,5 +76,5 @@ def linearize_hands(
 
 
 def _diagonal(blocks: list[Float[Array, "T _ _"]]) -> Float[Array, "T _ _"]:
-    """Block-diagonal matrices."""
+    """Block-diagonal matrix of each frame."""
     return jax.vmap(block_diag)(*blocks)

@@ -1,4 +1,4 @@
-"""The unknowns of the fit: rotations, wrist and shape, and how a step moves them."""
+"""The unknowns of the fit (joint rotations, wrist position, shape) and how a step changes them."""
 
 import jax
 import jax.numpy as jnp
@@ -9,24 +9,25 @@ from jaxtyping import Array, Float
 from toch_jax.hand.model import HandModel, HandParams, rest_joints
 
 WRIST_SCALE = 0.05
-"""Metres in one unit of the wrist's unknowns: about what a radian of a finger moves, so that one damping suits all."""
+"""Metres per unit of the wrist's unknowns: about what a finger moves per radian, so that one damping suits all."""
 N_UNKNOWNS = 51
-"""For each frame: 16 rotations of 3, then the wrist."""
+"""Unknowns of a frame: 16 rotations of 3, then the wrist position."""
 
 
 class HandState(struct.PyTreeNode):
-    """A trajectory of T frames. The wrist's position stands for `transl`, so that shape does not move the hand."""
+    """Trajectory of one hand. The wrist position replaces `transl`, so that changes of shape do not move the wrist."""
 
     rotations: Float[Array, "T 16 3 3"]
-    """The wrist's, then each joint's relative to its parent."""
+    """The wrist's rotation in the reference frame, then each joint's relative to its parent."""
     wrist: Float[Array, "T 3"]
+    """Position in the reference frame, metres."""
     betas: Float[Array, "S"]
-    """One shape for the clip."""
+    """Shape coefficients, the same in all frames."""
 
 
 @jax.jit
 def state_from_params(model: HandModel, params: HandParams) -> HandState:
-    """From parameters with (T, ...) axes and betas (S,)."""
+    """State from parameters with (T, ...) axes and betas (S,)."""
     n_frames = params.pose.shape[0]
     angles = jnp.concatenate([params.global_orient[:, None], params.pose.reshape(n_frames, 15, 3)], axis=1)
     wrist = params.transl + rest_joints(model, params.betas)[0]
@@ -35,7 +36,7 @@ def state_from_params(model: HandModel, params: HandParams) -> HandState:
 
 @jax.jit
 def params_from_state(model: HandModel, state: HandState) -> HandParams:
-    """The same trajectory as parameters: global_orient (T,3), pose (T,45), betas (S,), transl (T,3)."""
+    """Parameters from a state: global_orient (T,3), pose (T,45), betas (S,), transl (T,3)."""
     angles = jaxlie.SO3.from_matrix(state.rotations).log()
     return HandParams(
         global_orient=angles[:, 0],
@@ -46,7 +47,10 @@ def params_from_state(model: HandModel, state: HandState) -> HandParams:
 
 
 def step_state(state: HandState, frame_step: Float[Array, "T 51"], shape_step: Float[Array, "S"]) -> HandState:
-    """Turn each rotation by its step in its own frame (R exp(d)), move the wrist and the shape."""
+    """The state after a step: each rotation R becomes R exp(d); the steps of wrist and shape are added.
+
+    `frame_step` has 16 rotation vectors d (rad), each in the joint's own frame, then the wrist in WRIST_SCALE metres.
+    """
     turns = jaxlie.SO3.exp(frame_step[:, :48].reshape(-1, 16, 3)).as_matrix()
     return HandState(
         rotations=state.rotations @ turns,

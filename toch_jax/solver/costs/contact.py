@@ -1,8 +1,9 @@
-"""No penetration: the skin stays out of the object.
+"""Penetration cost between the skin and the object.
 
     0.5 sum_t sum_m w_t s_tm max(-d(x_tm) - margin, 0)^2
 
-over the deepest points of each frame; d is the signed distance to the object, s how squarely the skin faces into it.
+over the deepest skin points x_tm of each frame. d is the signed distance to the object (metres, negative inside), s the
+cosine between the skin normal and the direction into the object, at least 0.
 """
 
 from functools import partial
@@ -21,30 +22,30 @@ from toch_jax.solver.linear import Rows
 from toch_jax.solver.state import HandState
 
 WAY_BACK_STEP, WAY_BACK_STEPS = 0.002, 6
-"""Metres, and how many: less than a finger is thick."""
+"""Step (metres) and number of steps of the search for the surface in the push-back: less than a finger's thickness."""
 
 
 class ContactTerm(struct.PyTreeNode):
-    """The skin stays out of the object."""
+    """Penetration term of one hand and the object."""
 
     object: ObjectModel
     motion: ObjectMotion
-    """Each part relative to the reference frame."""
+    """Pose of each part in the reference frame."""
     skin: Binding
-    """The points that are watched."""
+    """Skin points that the term acts on."""
     weight: Float[Array, "T"]
-    """Of each point's depth inside the object."""
+    """Weight (1/m2) of each point's depth inside the object."""
     margin: Float[Array, ""]
-    """Depth that costs nothing, metres: skin gives way."""
+    """Depth without cost, metres: soft tissue yields."""
     push_back: Float[Array, "T"]
-    """0 to 1: weight of vertices that came through the middle of a thin part, whose nearest way out leads on. They are
-    pushed against the direction of the skin's normal instead. At 0 they are left alone."""
+    """Weight, 0 to 1, of points that are beyond the medial surface of a thin part, where the SDF gradient points to the
+    far side. They are pushed along the inward skin normal instead. At 0 they are ignored."""
     watched: int = struct.field(pytree_node=False, default=128)
-    """How many points of each frame push: the deepest."""
+    """Number of points in each frame that are pushed out: the deepest."""
 
 
 def no_contact(n_frames: int) -> ContactTerm:
-    """A contact term that says nothing."""
+    """Contact term without effect: all weights are 0."""
     nothing = jnp.zeros((0, 3))
     faces = jnp.zeros((0, 3), jnp.int32)
     one = ObjectModel(
@@ -67,13 +68,14 @@ def no_contact(n_frames: int) -> ContactTerm:
 
 
 def contact_rows(model: HandModel, bones: Bones, term: ContactTerm) -> Rows:
+    """Whitened residuals of the penetration term, with derivatives."""
     every, every_normal = bound_points(model, all_vertices(model, bones), term.skin)
     depth = -distance_to_object(term.object, term.motion, every)[0]
     chosen = jax.lax.top_k(depth, min(term.watched, depth.shape[1]))[1]
     place, normal = (jnp.take_along_axis(each, chosen[..., None], axis=1) for each in (every, every_normal))
     distance, direction = distance_to_object(term.object, term.motion, place)
-    # skin that faces the way out is not what sank in: it is the back of a finger, or it has come through the middle of
-    # something thin and goes back the way it came (a weight, held while a step is found)
+    # Skin that faces along the SDF gradient did not enter there: it is the back of a finger, or it is beyond the medial
+    # surface of a thin part and must be pushed back. The cosine is only a weight: it is not differentiated.
     facing = jax.lax.stop_gradient(jnp.sum(direction * normal, axis=-1))
     nowhere = jnp.zeros(facing.shape), jnp.zeros(facing.shape, bool)
     any_back = (term.push_back > 0).any()
@@ -84,20 +86,22 @@ def contact_rows(model: HandModel, bones: Bones, term: ContactTerm) -> Rows:
     share = jnp.where(through, term.push_back[:, None] * facing, jnp.clip(-facing, 0.0, 1.0))
     root = jnp.sqrt(term.weight[:, None] * share)
     inside = distance < -term.margin
-    # a bound point moves as the skin beneath it does, but for its small offset's turning
+    # A bound point moves like the skin beneath it: the rotation of its small offset is neglected.
     points = surface_points(model, bones, term.skin.face[chosen], term.skin.barycentric[chosen])
     direction = jnp.where(inside[..., None], root[..., None] * direction, 0.0)
     by_frame, by_shape = project(bones, points, direction[:, :, None])
-    # contact tells where a hand is, not how large: it must not shrink to leave an object of the wrong scale
+    # No derivative with respect to the shape: a hand must not shrink to leave an object of the wrong scale.
     return Rows(jnp.where(inside, root * (distance + term.margin), 0.0), by_frame, jnp.zeros_like(by_shape))
 
 
 def _way_back(
     term: ContactTerm, points: Float[Array, "T M 3"], normal: Float[Array, "T M 3"]
 ) -> tuple[Float[Array, "T M"], Bool[Array, "T M"]]:
-    """How far a point that is inside must go back, against the skin's normal, to be out (metres); is it that near.
+    """Distance (metres) from each inside point to the object's surface, against the skin normal, and whether the search
+    found the surface.
 
-    Steps take the surface there to be square to the way: where it is oblique they are approximate, and damped.
+    Derivatives assume that the surface there is perpendicular to the normal: where it is oblique, steps of the solver
+    are approximate, and damped.
     """
     n_frames, n_points = points.shape[:2]
     steps = jnp.arange(1 + WAY_BACK_STEPS) * WAY_BACK_STEP
@@ -113,6 +117,6 @@ def _way_back(
 
 @jax.jit
 def penetration_depth(model: HandModel, term: ContactTerm, state: HandState) -> Float[Array, "T"]:
-    """Depth of each frame's deepest point inside the object, metres; 0 where none is inside."""
+    """Depth of each frame's deepest skin point inside the object, metres; 0 if none is inside."""
     points = bound_points(model, all_vertices(model, pose_bones(model, state)), term.skin)[0]
     return jnp.maximum(-distance_to_object(term.object, term.motion, points)[0].min(axis=1), 0.0)

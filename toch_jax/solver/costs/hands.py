@@ -1,8 +1,8 @@
-"""Hands stay out of each other: the depth of one hand's skin in another's moves both.
+"""Penetration cost between hands: the depth of one hand's skin in another acts on both.
 
-Skin is stiff against what is believed of a track. Solved in turns, each hand held while another moves, the first would
-go nearly all of the way out and the other never come to its share. So a frame's block holds the unknowns of all hands
-side by side, each in the frame of the part that it handles, and a step moves them together.
+Depth has a large weight against the tracked hands. If each hand were solved with the others fixed, the first would move
+nearly all of the distance, and the others hardly at all. So a frame's block holds the unknowns of all hands, each in
+its own reference frame, and a step moves them together.
 """
 
 import itertools
@@ -19,43 +19,44 @@ from toch_jax.solver.linear import Linear, Rows, add_rows
 from toch_jax.solver.state import N_UNKNOWNS, HandState
 
 REACH = 0.03
-"""Metres: nothing is deeper than this in a hand."""
+"""Metres: points farther than this from all vertices count as outside; no point in a hand is deeper."""
 
 
 SMOOTHING = 0.003
-"""Metres: somewhat less than the coarse skin's vertices are apart on a finger."""
+"""Metres: width of the mean over vertices, somewhat less than the spacing of the coarse skin's vertices on a finger."""
 
 
 _FRAMES = 32
-"""At once, on a device of many lanes."""
+"""Frames at once on a GPU or TPU (`map_each`)."""
 
 
 class HandsTerm(struct.PyTreeNode):
-    """The skins of H hands stay out of each other."""
+    """Penetration term between H hands."""
 
     skins: tuple[HandModel, ...]
-    """Each hand, closed and coarse; its vertices are the points that are watched."""
+    """Closed, coarse model of each hand; the term acts on its vertices."""
     rotation: Float[Array, "H T 3 3"]
-    """Each hand's own reference frame to one that they share."""
+    """From each hand's own reference frame to one that they share."""
     translation: Float[Array, "H T 3"]
+    """From each hand's own reference frame to the shared one, metres."""
     weights: tuple[Float[Array, "T #V"], ...]
-    """Of each point's depth inside another hand: of one hand's in another's, for all pairs as `permutations` orders."""
+    """Weight (1/m2) of each point's depth in another hand, for all ordered pairs of hands (`permutations`)."""
     margin: Float[Array, ""]
-    """Depth that costs nothing, metres."""
+    """Depth without cost, metres."""
     watched: int = struct.field(pytree_node=False, default=128)
-    """How many points of a hand push out of another in each frame: the deepest."""
+    """Number of points of a hand that are pushed out of another in each frame: the deepest."""
 
 
 class Skin(struct.PyTreeNode):
-    """A hand's closed skin in the frame that all hands share."""
+    """A hand's closed skin in the frame that all hands share, metres."""
 
     vertices: Float[Array, "T V 3"]
     normals: Float[Array, "T V 3"]
-    """Outward, unit."""
+    """Outward unit normals."""
 
 
 def add_hands(linear: Linear, term: HandsTerm, states: tuple[HandState, ...]) -> Linear:
-    """The hands' problem with the term between them among its terms."""
+    """Add the term between the hands to their linearised problem."""
     bones, skins = _posed(term, states)
     for pair, weight in zip(_pairs(len(states)), term.weights, strict=True):
         linear = add_rows(linear, _depth_rows(term, weight, bones, skins, *pair))
@@ -64,10 +65,11 @@ def add_hands(linear: Linear, term: HandsTerm, states: tuple[HandState, ...]) ->
 
 @jax.jit
 def faced(term: HandsTerm, states: tuple[HandState, ...]) -> tuple[HandsTerm, Bool[Array, ""]]:
-    """The term with each point's weight cut to how squarely its skin faces into the other hand; does any point cost?
+    """The term with each point's weight times a facing weight, and whether any point then has a cost.
 
-    Skin that faces the way out did not sink in there: it is the back of a finger. That is told once, from where the
-    hands are when they are brought together: about a finger's middle the way out turns with each step.
+    The facing weight is the cosine between the skin normal and the direction into the other hand, at least 0: skin that
+    faces outwards is the back of a finger and did not enter there. It is computed from the states given and stays fixed
+    during a solve: near the middle of a finger the direction outwards changes with each step.
     """
     _, skins = _posed(term, states)
     weights, costs = [], []
@@ -98,12 +100,12 @@ def _skin(term: HandsTerm, hand: int, bones: Bones) -> Skin:
 
 
 def _distances(one: Skin, other: Skin) -> tuple[Float[Array, "T V"], Int[Array, "T V"]]:
-    """`_distance` of one hand's points to another, frame by frame."""
+    """`_distance` from one hand's vertices to another hand, for all frames."""
     return map_each(lambda arrays: _distance(*arrays), (one.vertices, other.vertices, other.normals), _FRAMES)
 
 
 def _ways(points: Float[Array, "T M 3"], other: Skin) -> Float[Array, "T M 3"]:
-    """The gradient of the distance to another hand."""
+    """Gradient of the signed distance to another hand at the given points."""
 
     def frame(arrays: tuple[Array, Array, Array]) -> Array:
         points, *skin = arrays
@@ -115,10 +117,10 @@ def _ways(points: Float[Array, "T M 3"], other: Skin) -> Float[Array, "T M 3"]:
 def _distance(
     points: Float[Array, "M 3"], skin: Float[Array, "V 3"], normals: Float[Array, "V 3"]
 ) -> tuple[Float[Array, "M"], Int[Array, "M"]]:
-    """To a closed skin, negative inside, and the skin's vertex nearest to each point.
+    """Signed distance to a closed skin, metres, negative inside, and the skin's vertex nearest to each point.
 
-    A mean of the distances to the planes of the vertices about it (implicit moving least squares, Kolluri 2008), which
-    has no steps from vertex to vertex that a step of the solver would stumble over.
+    A weighted mean of the distances to the tangent planes of nearby vertices (implicit moving least squares, Kolluri
+    2008), which is smooth, as the solver needs.
     """
     middle = skin.mean(axis=0)  # float32 squares lose less near the origin
     points, skin = points - middle, skin - middle
@@ -132,7 +134,7 @@ def _distance(
 def _depth_rows(
     term: HandsTerm, weight: Float[Array, "T V"], bones: list[Bones], skins: list[Skin], one: int, other: int
 ) -> Rows:
-    """One hand's points inside another: both move."""
+    """Whitened residuals of one hand's points inside another, with derivatives for both hands."""
     distance, nearest = _distances(skins[one], skins[other])
     chosen = jax.lax.top_k(jnp.where(weight > 0, -distance, -REACH), min(term.watched, distance.shape[1]))[1]
     weight, distance, nearest = (jnp.take_along_axis(each, chosen, axis=1) for each in (weight, distance, nearest))

@@ -1,9 +1,9 @@
-"""Points of the skin, and joints, that should be at targets.
+"""Cost of the distances of skin points and joints from targets.
 
     0.5 sum_m |W_m^(1/2) (x_m(state) - y_m)|^2
 
-W_m has one weight along a direction and another across it: those of a correspondence, whose error along the ray differs
-from the error on the skin.
+W_m has one weight along a direction and another across it: a correspondence's error along the ray differs from its
+error on the skin.
 """
 
 import jax.numpy as jnp
@@ -16,36 +16,37 @@ from toch_jax.solver.linear import Rows
 
 
 class SurfaceTerm(struct.PyTreeNode):
-    """Points of the skin that should be at targets: correspondences of a field, or of a tracker's surface points."""
+    """Skin points and their targets: correspondences of a field, or a tracker's skin points. Metres; weights 1/m2."""
 
     face: Int[Array, "T M"]
     barycentric: Float[Array, "T M 3"]
     target: Float[Array, "T M 3"]
     normal: Float[Array, "T M 3"]
-    """Unit direction whose weight differs from that of the two across it."""
+    """Unit direction of `weight_along`; `weight_across` is for the directions perpendicular to it."""
     weight_along: Float[Array, "T M"]
     weight_across: Float[Array, "T M"]
 
 
 class JointTerm(struct.PyTreeNode):
-    """Joints (16 + tips) that should be at targets."""
+    """Joints (16 + tips) and their targets. Metres; weights 1/m2."""
 
     target: Float[Array, "T 21 3"]
     weight: Float[Array, "T 21"]
 
 
 def no_surface(n_frames: int) -> SurfaceTerm:
-    """A surface term that says nothing."""
+    """Surface term without effect: all weights are 0."""
     zero, vector = jnp.zeros((n_frames, 1)), jnp.zeros((n_frames, 1, 3))
     return SurfaceTerm(jnp.zeros((n_frames, 1), jnp.int32), vector, vector, vector, zero, zero)
 
 
 def no_joints(n_frames: int) -> JointTerm:
-    """A joint term that says nothing."""
+    """Joint term without effect: all weights are 0."""
     return JointTerm(jnp.zeros((n_frames, 21, 3)), jnp.zeros((n_frames, 21)))
 
 
 def surface_rows(model: HandModel, bones: Bones, term: SurfaceTerm) -> Rows:
+    """Whitened residuals of a surface term, with derivatives."""
     points = surface_points(model, bones, term.face, term.barycentric)
     across = jnp.sqrt(term.weight_across)[..., None, None]
     along = jnp.sqrt(term.weight_along)[..., None, None]
@@ -57,6 +58,7 @@ def surface_rows(model: HandModel, bones: Bones, term: SurfaceTerm) -> Rows:
 
 
 def joint_rows(model: HandModel, bones: Bones, term: JointTerm) -> Rows:
+    """Whitened residuals of a joint term, with derivatives."""
     points = joint_points(model, bones)
     whiten = jnp.sqrt(term.weight)[..., None, None] * jnp.eye(3)
     residual = jnp.sqrt(term.weight)[..., None] * (points.position - term.target)

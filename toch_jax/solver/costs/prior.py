@@ -1,6 +1,6 @@
-"""Plausible hands: anatomical poses, joint limits, shapes of people.
+"""Prior on hands: anatomical poses, joint limits, shapes of people.
 
-0.5 (pose - mean)^T P (pose - mean) + 0.5 w_limit |beyond its limit|^2 + 0.5 w_shape |betas|^2
+0.5 (pose - mean)^T P (pose - mean) + 0.5 w_limit |pose beyond its limits|^2 + 0.5 w_shape |betas|^2
 """
 
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from toch_jax.solver.state import HandState
 
 
 class PriorTerm(struct.PyTreeNode):
-    """Plausible hands."""
+    """Prior on poses (45 finger joint angles, rad) and shape. Precision and limit weight are in 1/rad2."""
 
     pose_mean: Float[Array, "45"]
     pose_precision: Float[Array, "45 45"]
@@ -26,9 +26,9 @@ class PriorTerm(struct.PyTreeNode):
 
 
 def prior_term(model: HandModel, settings: FitSettings) -> PriorTerm:
-    """Anatomical poses, joint limits, and shapes."""
+    """Prior term for this hand model, with the weights of `settings`."""
     prior = pose_prior(model.side)
-    # Directions that the anatomical poses hardly use are stiff, but not without limit.
+    # 0.05 rad is added so that directions in which poses hardly vary have a large precision, but a limited one.
     precision = jnp.linalg.inv(prior.covariance + 0.05**2 * jnp.eye(45))
     return PriorTerm(
         pose_mean=prior.mean,
@@ -41,6 +41,7 @@ def prior_term(model: HandModel, settings: FitSettings) -> PriorTerm:
 
 
 def add_prior(linear: Linear, term: PriorTerm, state: HandState, frame_mask: Bool[Array, "T"]) -> Linear:
+    """Add the prior to a linearised problem."""
     n_frames = state.wrist.shape[0]
     angles = rotation_vectors(state.rotations[:, 1:])
     by_turn = inverse_right_jacobian(angles)

@@ -1,6 +1,6 @@
-"""Smooth motion: first and second differences of each rotation and of the wrist, with Student's t spread.
+"""Motion cost: first and second differences of each rotation and of the wrist position, with Student's t distribution.
 
-sum_t (f / 2) log(1 + w |s_t|^2 / f) with s_t = log(R_t^T R_t+1), and the same of s_t+1 - s_t
+sum_t (f / 2) log(1 + w |s_t|^2 / f) with s_t = log(R_t^T R_t+1), and the same for s_t+1 - s_t; f: degrees of freedom
 """
 
 import itertools
@@ -15,17 +15,17 @@ from toch_jax.solver.state import N_UNKNOWNS, WRIST_SCALE, HandState
 
 
 class SmoothTerm(struct.PyTreeNode):
-    """Motion: velocity and acceleration of each of 16 rotations and of the wrist, with Student's t spread.
+    """Velocity and acceleration of 16 rotations and of the wrist position, with Student's t distribution.
 
-    Most frames of a grasp are still and a few are quick: few degrees of freedom hold the still ones still, many make
-    the term plain least squares. Weights are per frame, not per second: the caller scales by the frame rate.
+    In most frames of a grasp the hand is still, in a few it is fast: few degrees of freedom suit this, many make the
+    term plain least squares. Weights are for differences per frame (1/rad2, 1/m2), not per second.
     """
 
     velocity_weight: Float[Array, "17"]
     acceleration_weight: Float[Array, "17"] | Float[Array, "T 17"]
-    """Where it differs from frame to frame: of the second difference that each is the middle of."""
+    """If given for each frame, it is for the second difference centred on that frame."""
     freedom: Float[Array, "T"]
-    """Student's degrees of freedom of each frame."""
+    """Degrees of freedom of Student's t in each frame."""
 
 
 def smooth_term(
@@ -34,7 +34,11 @@ def smooth_term(
     pace: Float[Array, "T 17"] | None,
     freedom: Float[Array, "T"],
 ) -> SmoothTerm:
-    """Motion, per frame at this frame rate; as quick as the settings say where its pace is not known."""
+    """Motion term at this frame rate (1/s).
+
+    `pace` is the speed of each group (rad/s and m/s per coordinate): the standard deviation of its acceleration is in
+    proportion to it, and that of `settings.acceleration` if it is None.
+    """
     usual = settings.acceleration.by_group()
     acceleration = usual if pace is None else settings.quickness.by_group() * pace
     return SmoothTerm(
@@ -45,7 +49,7 @@ def smooth_term(
 
 
 def add_smooth(linear: Linear, term: SmoothTerm, state: HandState, frame_mask: Bool[Array, "T"]) -> Linear:
-    """First and second differences; derivatives are by this frame, the next, and the one after."""
+    """Add the motion term to a linearised problem; derivatives are with respect to a frame and the next two."""
     n_frames = state.wrist.shape[0]
     turn = rotation_vectors(jnp.swapaxes(state.rotations[:-1], -1, -2) @ state.rotations[1:])
     step = jnp.concatenate([turn, jnp.diff(state.wrist, axis=0)[:, None]], axis=1)

@@ -1,6 +1,6 @@
-"""The tracked hand as an observation: each rotation and the wrist, with Student's t errors of the tracker's noise.
+"""Cost of differences from the tracked hand: rotations and wrist position, with Student's t distribution, and shape.
 
-sum_t sum_g (f / 2) log(1 + w_tg |log(R_tracked^T R)|^2 / f), and the same of the wrist; 0.5 w |betas - tracked|^2
+sum_t sum_g (f / 2) log(1 + w_tg |log(R_tracked^T R)|^2 / f), the same for the wrist position; 0.5 w |betas - tracked|^2
 """
 
 import jax.numpy as jnp
@@ -12,24 +12,24 @@ from toch_jax.solver.settings import FitSettings, Levels
 from toch_jax.solver.state import N_UNKNOWNS, WRIST_SCALE, HandState
 
 GAUSSIAN = 1e6
-"""Degrees of freedom that make Student's t a Gaussian."""
+"""Degrees of freedom with which Student's t is practically Gaussian."""
 
 
 class TrackedTerm(struct.PyTreeNode):
-    """The tracked hand as an observation, with Student's t errors: a gross error counts little."""
+    """The tracked hand as an observation, with Student's t errors: gross errors count little. Weights 1/rad2, 1/m2."""
 
     state: HandState
     rotation_weight: Float[Array, "T 16"]
     wrist_weight: Float[Array, "T"]
     shape_weight: Float[Array, ""]
     freedom: Float[Array, ""]
-    """Student's degrees of freedom."""
+    """Degrees of freedom of Student's t."""
 
 
 def tracked_term(
     tracked: HandState, observed: Bool[Array, "T"], noise: Levels, settings: FitSettings, robust: bool
 ) -> TrackedTerm:
-    """The tracked hand, as sure as its noise lets it be."""
+    """Tracked term, weights 1 / variance from `noise`, 0 in frames not `observed`; Gaussian if not `robust`."""
     times, most = settings.finger_bias
     fingers = jnp.maximum(noise.fingers, jnp.minimum(times * noise.fingers, most))
     noise = noise.replace(fingers=fingers)
@@ -44,6 +44,7 @@ def tracked_term(
 
 
 def add_tracked(linear: Linear, term: TrackedTerm, state: HandState) -> Linear:
+    """Add the tracked term to a linearised problem."""
     turn = rotation_vectors(jnp.swapaxes(term.state.rotations, -1, -2) @ state.rotations)
     moved = state.wrist - term.state.wrist
     residual = jnp.concatenate([turn, moved[:, None]], axis=1)
