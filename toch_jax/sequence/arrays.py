@@ -1,6 +1,6 @@
-"""A sequence from arrays in memory, and back: the calls for trackers, gloves and other people's code."""
+"""A sequence from arrays in memory, and arrays from a sequence: for trackers, gloves and other programs."""
 
-# Annotations stay text, so that help() prints ArrayLike by its name and not by all that it stands for.
+# Annotations stay text, so that help() prints `ArrayLike` and not its long definition.
 from __future__ import annotations
 
 from collections.abc import Sequence as ListLike
@@ -23,17 +23,17 @@ PER_HAND = (
 PER_PART = ("object_rotation", "object_translation")
 """Keys whose arrays have the axis P."""
 ORTHOGONAL = 1e-3
-"""How far R R^T of a rotation matrix may be from the identity, in any entry."""
+"""Largest difference allowed between R R^T of a rotation matrix and the identity, in any entry."""
 
 
 class _Axes(NamedTuple):
     """The leading axes of an array."""
 
     names: tuple[str, ...]
-    """Ending in "T"."""
+    """Letters as in the sequence file; the last is "T"."""
     n_frames: int
     why: str
-    """What they follow from."""
+    """The reason for these axes, as error messages give it."""
 
 
 def sequence_from_arrays(
@@ -64,19 +64,19 @@ def sequence_from_arrays(
     truth_vertex_order: str | None = None,
     where: str = "sequence_from_arrays",
 ) -> Sequence:
-    """The sequence of these arrays, checked. Metres, radians, seconds; world = R v + t. T frames.
+    """A checked Sequence from arrays. Metres, radians, frames per second; world = R v + t; T frames.
 
-    Every argument is the key of that name of the sequence file (docs/sequence_file.md), with its shape. Beyond that:
+    Each argument has the name, meaning and shape of a key of the sequence file (docs/sequence_file.md), except that:
 
-    - `hand_side` "right" or "left" means one hand, and all arrays of the hand go without the axis H: `hand_joints`
-      (T, 21, 3) in OpenPose order, `hand_vertices` (T, K, 3), `hand_valid` (T,). A list of sides means arrays with it.
+    - With `hand_side` "right" or "left" there is one hand, and its arrays have no axis H: `hand_joints` (T, 21, 3) in
+      OpenPose order, `hand_vertices` (T, K, 3), `hand_valid` (T,). With a list of sides the arrays have the axis H.
     - Rotations are axis-angle or matrices: `object_rotation` and `hand_global_orient` (T, 3) or (T, 3, 3), `hand_pose`
       (T, 45) or (T, 15, 3, 3).
-    - A frame whose hand matrices are all zero counts as lost, as one of NaN does.
-    - The object's motion goes without the axis P, (T, 3), where it is one rigid part, or with it, (P, T, 3).
+    - A frame whose hand matrices are all zero counts as lost, like a frame of NaN.
+    - The motion of a rigid object may omit the axis P: (T, 3) instead of (P, T, 3).
 
-    MANO's 48 numbers are `hand_global_orient`, the first 3, and `hand_pose`, the other 45, absolute: where a tracker
-    has its pose relative to MANO's mean, add the mean. Raises InputError that begins with `where`.
+    Of MANO's 48 pose numbers the first 3 are `hand_global_orient` and the other 45 `hand_pose`. The pose is absolute:
+    add MANO's mean pose to a pose that is relative to it. Raises InputError, whose message begins with `where`.
     """
     given = {key: value for key, value in locals().items() if value is not None and key != "where"}
     record = {key: np.asarray(value) for key, value in given.items()}
@@ -105,12 +105,12 @@ def sequence_from_arrays(
 def arrays_from_sequence(sequence: Sequence) -> dict[str, Any]:
     """The inverse of `sequence_from_arrays`: its arguments by name, as new numpy arrays (float32, int32, bool).
 
-    Axes and order are those that went in: joints and their sigma in OpenPose order, no axis of hands where `hand_side`
-    was a plain "right" or "left" (it is again), none of parts where the object's motion had none. Rotations are
-    axis-angle, however they were given. `fps` is a float; `hand_model`, `hand_vertex_order` and the side of one hand
-    are text. Also there: `hand_valid`, and after `refine` what it found (`hand_global_orient`, `hand_pose`,
-    `hand_transl`, `hand_betas`, `hand_joints`, `hand_vertices`, `hand_joint_sigma`). A frame that the tracker lost
-    holds finite numbers that mean nothing before `refine`.
+    The axes are those of the input: no axis H where `hand_side` was a single "right" or "left", no axis P where the
+    object's motion had none. Joints and their sigma are in OpenPose order. Rotations are always axis-angle. `fps` is a
+    float; `hand_model`, `hand_vertex_order` and the side of a single hand are strings. `hand_valid` is always
+    included, and after `refine` so are its results (`hand_global_orient`, `hand_pose`, `hand_transl`, `hand_betas`,
+    `hand_joints`, `hand_vertices`, `hand_joint_sigma`). Before `refine`, frames that the tracker lost hold finite
+    placeholder values.
     """
     record = record_from_sequence(sequence)
     del record["format"], record["version"]
@@ -129,11 +129,12 @@ def _axis_angle(
     axes: _Axes,
     valid: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Rotations after the leading axes: axis-angle as it came; matrices, of `shape` (..., 3) and 3 more, as axis-angle.
+    """Rotations as axis-angle, (*leading axes, 3 * joints) with `shape` (3,) or (joints, 3).
 
-    What is neither is left to be refused with the file's words, except for what matrices alone can have wrong. NaN
-    stays. Where `valid` is given, frames that it marks as lost and frames of zeros, which no matrix of a rotation is,
-    become NaN.
+    Axis-angle input is returned as it is, and so is input that is neither axis-angle nor matrices: the checks of the
+    sequence file refuse it later. Raises InputError for matrices of the wrong shape and for matrices that are no
+    rotations. Matrices with NaN become NaN. If `valid` is given, frames that it marks as lost and frames whose matrices
+    are all zero become NaN.
     """
     leading, count = len(axes.names), int(np.prod(shape[:-1]))
     if rotation.dtype.kind not in "fiu" or rotation.shape[-2:] != (3, 3):
@@ -171,7 +172,7 @@ def _axis_angle(
 def _no_rotation(
     matrices: Float[np.ndarray, "*n 3 3"], known: Bool[np.ndarray, "*n"]
 ) -> tuple[tuple[int, ...], str] | None:
-    """The index of the first known matrix that is no rotation, and what is wrong with it."""
+    """The index of the first matrix in `known` that is not a rotation, and the reason; None if all are rotations."""
     matrices = np.where(known[..., None, None], matrices, np.eye(3))
     off = np.abs(matrices @ np.swapaxes(matrices, -1, -2) - np.eye(3)).max(axis=(-2, -1))
     mirrors = np.linalg.det(matrices) < 0

@@ -1,4 +1,4 @@
-"""The object of a sequence, built once for clips that share its mesh."""
+"""The object model of a sequence, built once for clips that share a mesh."""
 
 import hashlib
 
@@ -9,15 +9,15 @@ from toch_jax.object.model import ObjectModel
 from toch_jax.sequence.types import Sequence
 
 N_SAMPLES = 2000
-"""Of the object's surface; the denoiser reads those nearest the hand."""
+"""Samples of the object's surface; the denoiser reads those nearest to the hand."""
 N_KEPT = 4
-"""Objects kept for the next clip: one takes 1.5 s to build, and 8 MB for each part beside its mesh."""
+"""Object models kept in memory; each takes 1.5 s to build, and 8 MB per part in addition to its mesh."""
 _kept: dict[bytes, ObjectModel] = {}
-"""By the bytes of the mesh, the oldest first."""
+"""Object models by SHA-256 of the mesh, the oldest first."""
 
 
 def sequence_object(sequence: Sequence) -> ObjectModel:
-    """The object of a sequence: samples, distances. Those of the last meshes are kept (N_KEPT)."""
+    """The object model of a sequence (samples, distances). The last N_KEPT models are kept in memory."""
     mesh = tuple(map(np.asarray, (sequence.object_vertices, sequence.object_faces, sequence.object_vertex_part)))
     key = hashlib.sha256(b"".join(str(each.shape).encode() + each.tobytes() for each in mesh)).digest()
     if key not in _kept:

@@ -3,21 +3,22 @@
 | key | shape | meaning |
 |---|---|---|
 | format, version | () | "toch-sequence", 1 |
-| fps | () | frames a second |
+| fps | () | frames per second |
 | hand_side | (H,) | "right" or "left" |
 | hand_valid | (H,T) bool, optional | false where the tracker lost the hand; NaN in the data means the same
-  (in single joints: that they are missing) |
-| hand_model | () | "open", "mano" or a path: what the parameters belong to; needed beside parameters |
+  (NaN in single joints: only these joints are missing) |
+| hand_model | () | "open", "mano" or a path: the model of the parameters; required with parameters |
 | hand_global_orient, hand_pose, hand_transl, hand_betas | (H,T,3), (H,T,45), (H,T,3), (H,S) or (H,T,S) | axis-angle,
   absolute; see HandParams |
 | hand_joints | (H,T,21,3) | OpenPose order |
 | hand_vertices, hand_vertex_order | (H,T,K,3), () | "mano", "open" or "unordered" (the default) |
-| object_vertices, object_faces, object_vertex_part | (Vo,3), (Fo,3), (Vo,) optional | the mesh; or a mesh file |
-| object_rotation, object_translation | (P,T,3), (P,T,3) | each part to the world, axis-angle |
+| object_vertices, object_faces, object_vertex_part | (Vo,3), (Fo,3), (Vo,) optional | the mesh; may be given by
+  another file instead |
+| object_rotation, object_translation | (P,T,3), (P,T,3) | from each part's frame to the world, axis-angle |
 | truth_* | as hand_* | ground truth: truth_global_orient, truth_pose, ..., truth_vertex_order |
-| hand_joint_sigma | (H,T,21) | one standard deviation of each joint (OpenPose order) |
+| hand_joint_sigma | (H,T,21) | standard deviation of each coordinate of each joint (OpenPose order) |
 
-At least one of parameters, joints and vertices is there; parameters win, then joints, then vertices.
+At least one of parameters, joints and vertices must be given. If there are several, parameters are used, else joints.
 """
 
 import io
@@ -37,17 +38,17 @@ from toch_jax.sequence.record import MESH_KEYS, OBJECT_KEYS, record_from_sequenc
 from toch_jax.sequence.types import Sequence
 
 LARGEST_FILE = 2**30
-"""Bytes of all arrays: the skin points of a hand over 50,000 frames in float64. What a small file unpacks to has no
-other bound."""
+"""Limit on the unpacked size of a file, bytes: a hand's vertices over 50,000 frames in float64. Without it a small
+file could unpack to any size."""
 NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def load_sequence(path: str | Path, object_mesh: str | Path | None = None, *, object_scale: float = 1.0) -> Sequence:
-    """The sequence of a file; the mesh of `object_mesh` takes the place of the mesh within.
+    """The sequence in a file. The mesh in `object_mesh`, if given, replaces the file's own.
 
     `object_mesh` is any file that trimesh reads, or another sequence file (.npz) that holds a mesh.
-    `object_scale` multiplies the vertices of the mesh, whichever of the two it is: 0.001 for one in millimetres.
-    Raises InputError: one line for whatever is wrong with either file.
+    `object_scale` multiplies the vertices of the mesh in use: 0.001 for millimetres.
+    Raises InputError, with one line for each fault in the files.
     """
     record = read_arrays(path)
     if not 0 < object_scale < math.inf:
@@ -66,7 +67,7 @@ def load_sequence(path: str | Path, object_mesh: str | Path | None = None, *, ob
 
 
 def holds_mesh(path: str | Path) -> bool:
-    """Whether the sequence file has the object's mesh, which may also be given beside it."""
+    """Whether the sequence file itself has the object's mesh."""
     return "object_vertices" in read_arrays(path)
 
 
@@ -78,10 +79,11 @@ def _mesh_arrays(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def save_sequence(path: str | Path, sequence: Sequence, keep: str | Path | None = None) -> None:
-    """Write the file whole or not at all.
+    """Write the sequence to a file, completely or not at all.
 
-    `keep` is the file that the sequence came from: its arrays of the object are written as they came, bit for bit, if
-    they are the sequence's, whose mesh may have been read from another file or scaled, and whose motion smoothed.
+    `keep` is the file that the sequence was loaded from. Its mesh and its object motion are copied bit for bit, each
+    unless the sequence's own differs: a mesh from another file or scaled, a motion that was corrected.
+    Raises InputError if the folder does not exist.
     """
     record = record_from_sequence(sequence)
     if keep is not None:
@@ -109,12 +111,12 @@ def save_sequence(path: str | Path, sequence: Sequence, keep: str | Path | None 
 def _same_motion(arrays: Mapping[str, np.ndarray], sequence: Sequence) -> bool:
     given = motion_from_axis_angle(arrays["object_rotation"], arrays["object_translation"])
     pairs = zip(*map(jax.tree.leaves, (given, sequence.object_motion)), strict=True)
-    # the sequence's went through float32
+    # the sequence's motion was converted to float32
     return all(np.allclose(mine, theirs, rtol=1e-6, atol=1e-6) for mine, theirs in pairs)
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """All arrays of an .npz file, nothing unpickled, at most LARGEST_FILE bytes. Raises InputError where it can't."""
+    """All arrays of an .npz file of at most LARGEST_FILE bytes; pickles are refused. Raises InputError."""
     if not Path(path).is_file():
         raise bad_input(path, "file", "a .npz file", "no such file")
     arrays: dict[str, np.ndarray] = {}
@@ -129,14 +131,14 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
                 arrays[key] = _read_array(path, key, archive.read(member))
     except InputError:
         raise
-    except Exception as error:  # zipfile, its decompressors and numpy's parser raise whatever bytes make them
+    except Exception as error:  # zipfile, its decompressors and numpy raise many types on damaged bytes
         found = " ".join(f"{type(error).__name__}: {error}".split())
         raise bad_input(path, key, "a whole .npz file (a zip of arrays)", found) from error
     return arrays
 
 
 def _read_array(path: str | Path, key: str, content: bytes) -> np.ndarray:
-    """The array of one .npy file. It shares the file's memory, whatever shape the header claims."""
+    """The array of one .npy file, in the memory of `content`. Raises InputError if its header and size disagree."""
     file = io.BytesIO(content)
     version = np.lib.format.read_magic(file)
     if version not in NPY_HEADERS:

@@ -1,4 +1,4 @@
-"""The mirror image of a sequence: left hands become right ones, and the whole scene goes with them."""
+"""The mirror image of a sequence: left hands become right hands, and the whole scene is reflected."""
 
 import dataclasses
 
@@ -13,9 +13,9 @@ OTHER_SIDE: dict[Side, Side] = {"right": "left", "left": "right"}
 
 
 def mirror(sequence: Sequence) -> Sequence:
-    """Reflect x. Done twice, it gives the sequence back.
+    """The sequence with x negated; its own inverse.
 
-    Parameters then belong to the mirrored hand model of the other side.
+    The hand parameters are those of the mirrored hand model of the other side.
     """
     return dataclasses.replace(
         sequence,
@@ -33,7 +33,7 @@ def mirror_points(points: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3"]:
 
 
 def mirror_motion(motion: ObjectMotion) -> ObjectMotion:
-    """Of the mirrored object in the mirrored world."""
+    """The motion of the mirrored object in the mirrored world."""
     reflection = jnp.array([-1.0, 1.0, 1.0])
     return ObjectMotion(
         rotation=reflection[:, None] * motion.rotation * reflection,
@@ -42,7 +42,7 @@ def mirror_motion(motion: ObjectMotion) -> ObjectMotion:
 
 
 def mirror_object(object: ObjectModel) -> ObjectModel:
-    """The samples and distances of the mirrored object; its mesh, if there is one, is left as it is."""
+    """The object with mirrored samples and distances; its mesh, if it has one, is not mirrored."""
     far = object.sdf_spacing[:, 0] * (object.sdf.shape[1] - 1)
     return object.replace(
         points=mirror_points(object.points),
@@ -53,12 +53,12 @@ def mirror_object(object: ObjectModel) -> ObjectModel:
 
 
 def mirror_axis_angle(axis_angle: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3"]:
-    """A rotation seen in the mirror: its axis is reflected and it turns the other way."""
+    """The mirrored rotation: its axis is reflected and its angle changes sign."""
     return axis_angle * jnp.array([1.0, -1.0, -1.0])
 
 
 def mirror_params(params: HandParams) -> HandParams:
-    """The parameters with which the mirrored hand model makes the mirrored hand."""
+    """The parameters of the mirrored hand for the mirrored hand model."""
     pose = params.pose.reshape(*params.pose.shape[:-1], -1, 3)
     return HandParams(
         global_orient=mirror_axis_angle(params.global_orient),

@@ -1,4 +1,4 @@
-"""Joints that a tracker missed one by one in frames where it saw the rest of the hand. Metres, OpenPose order."""
+"""Single joints that a tracker missed in frames where it observed the rest of the hand. Metres, OpenPose order."""
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -7,17 +7,18 @@ from toch_jax.hand.model import Side
 
 LEAST_JOINTS = 8
 KNUCKLES, LEAST_KNUCKLES = (5, 9, 13, 17), 2
-"""The first joints of index, middle, ring and pinky. With two of them the wrist places the palm; without, or with
-fewer than LEAST_JOINTS joints in all, the frame is lost."""
+"""First joints of index, middle, ring and pinky. The wrist and two of these fix the pose of the palm. A frame without
+them, or with fewer than LEAST_JOINTS joints in all, is lost."""
 ENOUGH = f"the wrist, {LEAST_KNUCKLES} fingers' first joints and {LEAST_JOINTS} joints in all"
 PREVIOUS = (0, 0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19)
-"""For each joint the one before it, towards the wrist."""
+"""Parent of each joint, towards the wrist; the wrist is its own."""
 
 
 def mark_missing(joints: Float[np.ndarray, "H T 21 3"]) -> Float[np.ndarray, "H T 21 3"]:
-    """The same with NaN in all coordinates of a joint that is not finite, or is (0, 0, 0) where other joints are not.
+    """The joints with NaN in all coordinates of each missing joint.
 
-    A wrist at the origin in every frame is data relative to the wrist, not a missing joint.
+    A joint is missing if it is not finite, or if it is (0, 0, 0) and other joints of the frame are not. If the wrist is
+    at the origin in every frame, the data are relative to the wrist, which is then not missing.
     """
     at_origin = (joints == 0).all(axis=-1)
     zeros = at_origin & ~at_origin.all(axis=-1, keepdims=True)
@@ -27,7 +28,7 @@ def mark_missing(joints: Float[np.ndarray, "H T 21 3"]) -> Float[np.ndarray, "H 
 
 
 def enough_joints(joints: Float[np.ndarray, "*batch 21 3"]) -> Bool[np.ndarray, "*batch"]:
-    """The frames whose joints place the hand."""
+    """Whether a frame has enough joints to fix the pose of the hand: the wrist, LEAST_KNUCKLES, LEAST_JOINTS."""
     known = np.isfinite(joints).all(axis=-1)
     placed = known[..., 0] & (known[..., KNUCKLES].sum(axis=-1) >= LEAST_KNUCKLES)
     return placed & (known.sum(axis=-1) >= LEAST_JOINTS)
@@ -36,7 +37,7 @@ def enough_joints(joints: Float[np.ndarray, "*batch 21 3"]) -> Bool[np.ndarray, 
 def missing_notes(
     sides: tuple[Side, ...], joints: Float[np.ndarray, "H T 21 3"], valid: Bool[np.ndarray, "H T"]
 ) -> tuple[str, ...]:
-    """A line for each hand that misses single joints in valid frames."""
+    """A line of text for each hand with missing joints in valid frames."""
     notes = []
     for hand, (side, missing) in enumerate(zip(sides, np.isnan(joints).any(axis=-1) & valid[..., None], strict=True)):
         if missing.any():
@@ -48,9 +49,9 @@ def missing_notes(
 
 
 def bridge_joints(joints: Float[np.ndarray, "T 21 3"]) -> Float[np.ndarray, "T 21 3"]:
-    """Missing joints filled in: linear in time between frames that have them, held at the ends.
+    """The joints with missing ones interpolated linearly in time, constant at the ends.
 
-    A joint that no frame has goes on straight from the bone before it, at its length.
+    A joint that is missing in all frames continues the previous bone, in its direction and with its length.
     """
     filled, frames = joints.copy(), np.arange(len(joints))
     for joint in np.flatnonzero(np.isnan(joints).any(axis=(0, 2))):

@@ -1,4 +1,4 @@
-"""Frames in which an object's tracked pose is thrown off for an instant, or left at zero. Metres, world frame."""
+"""Frames in which an object's tracked pose is a short outlier or all zero. Metres, radians, world frame."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -9,20 +9,22 @@ from toch_jax.object.model import ObjectMotion
 from toch_jax.sequence.outliers import FASTEST, SHORTEST_STEP, TYPICAL_STEPS, frame_ranges, jumps, local_median
 
 SMALLEST_TURN, FASTEST_TURN = 0.8, 45.0
-"""A rotation between two frames jumps as a position does: radians, radians a second (objects in MyoDM reach 36)."""
+"""Limits on the rotation between two frames, as SHORTEST_STEP and FASTEST are on positions: radians; radians per second
+(objects in MyoDM reach 36)."""
 
 
 def mend_object(
     motion: ObjectMotion, middles: Float[np.ndarray, "P 3"], fps: float
 ) -> tuple[ObjectMotion, tuple[str, ...]]:
-    """Interpolate each part's pose over the frames in which it jumps away and back, or is the identity and far from
-    the frames around; with a line on these, and on other jumps, which stay.
+    """The motion with outliers interpolated, and a line of text on each kind of frame found.
 
-    `middles` are points at the parts' middles, in their own frames. What is right stays bit for bit.
+    A part's pose is an outlier where it jumps away and back, or is the identity and far from the frames around it.
+    Other jumps are reported but not changed. All other poses stay bit for bit. `middles` are the centres of the parts,
+    each in its part's frame.
     """
     rotations, translations, notes = np.array(motion.rotation), np.array(motion.translation), []
     for part, middle in enumerate(middles):
-        # of the middle, not of an origin that may lie far off: a turn must not look like a shift
+        # The part's centre, because its origin may be far from it: a rotation would then look like a translation.
         rotation, translation = rotations[part].astype(np.float64), translations[part].astype(np.float64)
         place = rotation @ middle + translation
         blank = _blank(rotation, translation, place, fps)
@@ -53,7 +55,7 @@ def _blank(
     place: Float[np.ndarray, "T 3"],
     fps: float,
 ) -> Bool[np.ndarray, "T"]:
-    """The runs of frames with no rotation and no translation that a jump leads to and from; none if all frames are."""
+    """The runs of frames at the identity pose with a jump before and after; none if all frames are at the identity."""
     zero = (translation == 0).all(axis=-1) & (rotation == np.eye(3)).all(axis=(1, 2))
     blank = np.zeros_like(zero)
     if zero.all():
@@ -71,7 +73,7 @@ def _blank(
 def _between(
     rotation: Float[np.ndarray, "N 3 3"], frames: Int[np.ndarray, "N"], wanted: Int[np.ndarray, "M"]
 ) -> Float[np.ndarray, "M 3 3"]:
-    """The rotation at other frames, the shortest way between neighbours, held at the ends."""
+    """The rotation interpolated at other frames along the shortest arc, constant at the ends."""
     if len(frames) == 1:
         return np.broadcast_to(rotation, (len(wanted), 3, 3))
     known = Rotation.from_matrix(rotation)
@@ -79,7 +81,7 @@ def _between(
 
 
 def _turn_jumps(rotation: Float[np.ndarray, "T 3 3"], fps: float) -> tuple[Bool[np.ndarray, "T"], float]:
-    """The frames whose rotation jumps from the frame before, and the largest such angle, radians."""
+    """The frames whose rotation jumps from the previous frame, and the largest such angle, radians."""
     cosine = (np.einsum("tab,tab->t", rotation[1:], rotation[:-1]) - 1) / 2
     turn = np.arccos(np.clip(cosine, -1, 1))
     jumping = turn > np.maximum(max(SMALLEST_TURN, FASTEST_TURN / fps), TYPICAL_STEPS * local_median(turn))

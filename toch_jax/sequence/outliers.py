@@ -1,6 +1,6 @@
-"""Frames of a tracked hand that are wrong without a mark: all zero, repeated to the bit, thrown off for an instant.
+"""Wrong frames of a tracked hand that the tracker did not mark: all zero, repeated bit for bit, short outliers.
 
-Metres, radians, world frame. `data` holds the arrays of the hands, (H, T, ...), under their names without a prefix.
+Metres, radians, world frame. `data` holds the arrays of the hands, (H, T, ...), by their names without a prefix.
 """
 
 from typing import NamedTuple
@@ -13,28 +13,29 @@ from scipy.spatial.transform import Rotation
 from toch_jax.hand.model import Side
 
 LONGEST_JUMP = 0.25
-"""Seconds that a jump lasts at most; of what lasts longer no one can tell which side of the step is right."""
+"""Maximum duration of an outlier, seconds. If it is longer, the data do not show which side of the jump is right."""
 SHORTEST_STEP, FASTEST, TYPICAL_STEPS = 0.03, 1.5, 4.0
-"""A change from one frame to the next is a jump where it is longer than all three: metres; metres a second; a multiple
-of the median of the WINDOW changes before and after it. What is compared is how far the change differs from these, and
-from its two neighbours, whichever is less: a fast hand (MyoDM: 74 mm at 30 fps beyond its median motion) changes its
-speed over several frames (36 mm beyond the neighbours). White noise exceeds its own median 3.4 times at most."""
+"""Limits for a jump between two frames, which exceeds all three: metres; metres per second; a multiple of the local
+median. The quantity is the smaller of two differences: of the change from the median change around it, and of the
+change from the mean of its two neighbours. A fast hand is far from the median (MyoDM: 74 mm at 30 fps) but nearer to
+its neighbours (36 mm), because its speed changes over several frames. White noise is at most 3.4 times its median."""
 WINDOW = 5
+"""Entries before and after one in a local median."""
 AT_REST = 0.6
-"""A hand that comes to rest or starts from it makes shorter steps next to the rest than one frame farther: a third
-where its acceleration is even. A tracker that held its last pose has a longer one behind it."""
+"""Largest ratio of the step next to a rest to the step one frame farther, for a hand that really stops or starts: a
+third with constant acceleration. After a tracker has held its last pose the step next to it is longer."""
 ANGLE_REACH, BEND_REACH = 0.1, 0.05
-"""Metres that a hand's joints move for each radian of the wrist and of the fingers, about."""
+"""Approximate movement of the joints, metres per radian of the wrist and of a finger joint."""
 MANY_REPEATED = 0.4
-"""Share of the frames from which repeats are more likely a frame rate that was filled up."""
+"""Share of repeated frames above which they probably come from upsampling to a higher frame rate."""
 MOST_RANGES = 5
+"""Ranges of frames listed in one line of text."""
 
 
 def blank_frames(data: dict[str, np.ndarray]) -> Bool[np.ndarray, "H T"]:
-    """The frames whose pose or points are exactly zero, as data sets mark frames without labels, or whose points are
-    all one point.
+    """The frames whose parameters are exactly zero or whose points are all equal; none if all frames of a hand are.
 
-    None of a hand whose frames all are.
+    Data sets mark frames without labels by zeros.
     """
     if "pose" in data:
         blank = np.all([(value == 0).all(axis=-1) for value in _moving(data)], axis=0)
@@ -47,9 +48,9 @@ def blank_frames(data: dict[str, np.ndarray]) -> Bool[np.ndarray, "H T"]:
 def wrong_frames(
     sides: tuple[Side, ...], data: dict[str, np.ndarray], valid: Bool[np.ndarray, "H T"], fps: float
 ) -> tuple[Bool[np.ndarray, "H T"], tuple[str, ...]]:
-    """The valid frames of each hand that are blank, repeat the one before or jump; and a line on each kind.
+    """The valid frames of each hand that are blank, repeated or outliers, and a line of text on each kind.
 
-    At least one valid frame of a hand is none of these.
+    At least one valid frame of each hand is none of these.
     """
     blank = blank_frames(data) & valid
     wrong, notes = blank.copy(), []
@@ -78,23 +79,23 @@ def wrong_frames(
 
 
 class Jumps(NamedTuple):
-    """Where a point's path is broken."""
+    """The jumps in the path of points that move together."""
 
     wrong: Bool[np.ndarray, "T"]
-    """Frames in which the point is off its path and back, or not yet there, within LONGEST_JUMP."""
+    """Outliers: frames off the path, for at most LONGEST_JUMP, between two jumps or at an end of the clip."""
     away: float
-    """How far off it, at most, metres."""
+    """Largest distance of these frames from the path, metres."""
     steps: Bool[np.ndarray, "T"]
-    """Other frames whose change from the frame before is a long jump: the point stays where it jumped to."""
+    """Other frames that jump from the previous frame: the points stay where they jumped to."""
     longest: float
     """The largest of those changes, metres."""
 
 
 def jumps(points: Float[np.ndarray, "T K 3"], valid: Bool[np.ndarray, "T"], fps: float) -> Jumps:
-    """The jumps of points that move together (distances are root mean squares over them); the frames that are not valid
-    count for nothing.
+    """The jumps of K points that move together; distances are root mean squares over the points.
 
-    The path is a straight line between the stretches without a jump that last longer than LONGEST_JUMP.
+    Frames that are not valid are ignored. The path consists of the pieces without a jump that last longer than
+    LONGEST_JUMP, and straight lines between them.
     """
     wrong, steps = np.zeros_like(valid), np.zeros_like(valid)
     frames = np.flatnonzero(valid)
@@ -104,7 +105,7 @@ def jumps(points: Float[np.ndarray, "T K 3"], valid: Bool[np.ndarray, "T"], fps:
     change = np.diff(points[frames].astype(np.float64), axis=0)
     velocity = change / gap
     beside = np.pad(velocity, [(1, 1), (0, 0), (0, 0)], mode="reflect")
-    # the longer the gap, the farther a hand may come in it
+    # over a longer gap between valid frames a hand may move farther
     from_median, from_neighbours = (
         _length(change - gap * other) / np.sqrt(gap[:, 0, 0])
         for other in (local_median(velocity), (beside[:-2] + beside[2:]) / 2)
@@ -122,7 +123,7 @@ def jumps(points: Float[np.ndarray, "T K 3"], valid: Bool[np.ndarray, "T"], fps:
     away = _length(points - line(every))
     for number, piece in enumerate(pieces):
         beside = bound[cuts[max(number - 1, 0) : number + 1]]
-        # beyond the ends of the path the point may have gone on
+        # before the first and after the last piece of the path the points may have moved on
         beyond = max(known[0] - piece[-1], piece[0] - known[-1], 1)
         if len(piece) <= longest and (away[piece] > beside.min() * beyond).all():
             wrong[piece] = True
@@ -134,14 +135,14 @@ def jumps(points: Float[np.ndarray, "T K 3"], valid: Bool[np.ndarray, "T"], fps:
 
 
 def _together(found: list[Jumps]) -> Jumps:
-    """The jumps of several tracks of one hand."""
+    """The jumps of several tracks of one hand as one: a frame is an outlier if it is one in any track."""
     wrong, away, steps, longest = zip(*found, strict=True)
     lost = np.any(wrong, axis=0)
     return Jumps(lost, max(away), np.any(steps, axis=0) & ~lost, max(longest))
 
 
 def frame_ranges(found: Bool[np.ndarray, "T"]) -> str:
-    """ "frame 7 is" or "frames 3, 7-9 are", with the first few ranges and how many frames there are in all."""
+    """Text like "frame 7 is" or "frames 3, 7-9 are": the first MOST_RANGES ranges, and the total if there are more."""
     frames = np.flatnonzero(found)
     runs = np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1)
     text = ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs[:MOST_RANGES])
@@ -153,10 +154,10 @@ def frame_ranges(found: Bool[np.ndarray, "T"]) -> str:
 def _repeated(
     rows: Float[np.ndarray, "T D"], travel: Float[np.ndarray, "T E"], valid: Bool[np.ndarray, "T"]
 ) -> Bool[np.ndarray, "T"]:
-    """The valid frames that equal the valid one before: a tracker that holds its last pose, or samples repeated to fill
-    a frame rate. Not those of a hand that comes to rest there, as in motion without noise.
+    """The valid frames that equal the previous valid frame, except where the hand really comes to rest (AT_REST).
 
-    `rows` is what is compared, `travel` the same in metres.
+    Such frames are held by the tracker, or samples repeated to fill a frame rate. `rows` are the values to compare,
+    `travel` the same values in metres.
     """
     frames = np.flatnonzero(valid)
     fresh = np.append(0, 1 + np.flatnonzero(_changes(rows[frames])))
@@ -171,24 +172,24 @@ def _repeated(
 
 
 def _length(vectors: Float[np.ndarray, "N K 3"]) -> Float[np.ndarray, "N"]:
-    """Root mean square over K."""
+    """Root mean square length of K vectors."""
     return np.sqrt((vectors**2).sum(axis=-1).mean(axis=-1))
 
 
 def _changes(rows: Float[np.ndarray, "N D"]) -> Bool[np.ndarray, "N-1"]:
-    """Whether each row differs from the one before; NaN (a missing joint) equals NaN."""
+    """Whether each row differs from the previous row; NaN (a missing joint) equals NaN."""
     return ((rows[1:] != rows[:-1]) & ~(np.isnan(rows[1:]) & np.isnan(rows[:-1]))).any(axis=-1)
 
 
 def _moving(data: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """The arrays that are read: parameters win, then joints, then vertices."""
+    """The arrays in use: the parameters if given, else joints, else vertices."""
     if "pose" in data:
         return [data["global_orient"], data["pose"], data["transl"]]
     return [data["joints"] if "joints" in data else data["vertices"]]
 
 
 def _travel(data: dict[str, np.ndarray], hand: int) -> Float[np.ndarray, "T E"]:
-    """`_moving` of one hand in metres; 0 for NaN."""
+    """The values of `_moving` of one hand, scaled to metres; 0 for NaN."""
     if "pose" in data:
         angles = np.concatenate([data["global_orient"][hand], data["pose"][hand]], axis=-1)
         return np.nan_to_num(np.concatenate([data["transl"][hand], ANGLE_REACH * angles], axis=-1))
@@ -197,8 +198,11 @@ def _travel(data: dict[str, np.ndarray], hand: int) -> Float[np.ndarray, "T E"]:
 
 
 def _tracks(data: dict[str, np.ndarray], hand: int) -> list[Float[np.ndarray, "T K 3"]]:
-    """Points of a hand that move together, metres: the wrist, what turns with it, and the fingers' bends; or its
-    joints; or its skin, of which only the middle is known where its points have no order."""
+    """Groups of points of a hand that move together, metres.
+
+    From parameters: the wrist, its rotation and the finger pose, scaled to metres. Else the joints. Else the mean of
+    the vertices, which may have no order.
+    """
     if "pose" in data:
         turns = Rotation.from_rotvec(data["global_orient"][hand].astype(np.float64)).as_matrix()
         wrist = data["transl"][hand][:, None]
@@ -209,7 +213,7 @@ def _tracks(data: dict[str, np.ndarray], hand: int) -> list[Float[np.ndarray, "T
 
 
 def _without_gaps(joints: Float[np.ndarray, "T J 3"]) -> Float[np.ndarray, "T J2 3"]:
-    """Joints that the tracker missed by themselves (NaN) interpolated; those that it never saw left out."""
+    """The joints with missing ones (NaN) interpolated; joints missing in all frames are left out."""
     known = ~np.isnan(joints).any(axis=2)
     every = np.arange(len(joints))
     filled = [
@@ -221,7 +225,7 @@ def _without_gaps(joints: Float[np.ndarray, "T J 3"]) -> Float[np.ndarray, "T J2
 
 
 def local_median(values: Float[np.ndarray, "N *axes"]) -> Float[np.ndarray, "N *axes"]:
-    """Of each entry and the WINDOW entries before and after it."""
+    """Median of each entry with the WINDOW entries before and after it."""
     if not len(values):
         return values
     padded = np.pad(values, [(WINDOW, WINDOW)] + [(0, 0)] * (values.ndim - 1), constant_values=np.nan)

@@ -1,4 +1,4 @@
-"""A hand seen from a part of the object: the frame in which a held hand is still."""
+"""Hand parameters in the frame of an object part, in which a hand that holds the part is at rest."""
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from toch_jax.sequence.types import Sequence
 
 
 def nearest_part(sequence: Sequence, joints: Float[Array, "T 21 3"], observed: Bool[Array, "T"]) -> int:
-    """The part that the hand comes nearest to on the mean of the frames in which it is seen."""
+    """The part whose vertices are nearest to the joints (world frame), on average over the observed frames."""
     n_parts = sequence.object_motion.translation.shape[0]
     if n_parts == 1:
         return 0
@@ -39,9 +39,9 @@ def other_hand(sides: tuple[Side, ...], hand: int) -> int | None:
 def move_hand(
     model: HandModel, params: HandParams, rotation: Float[Array, "T 3 3"], translation: Float[Array, "T 3"]
 ) -> HandParams:
-    """The hand after x -> rotation x + translation, frame by frame; (T, ...) axes, betas (T, S) or (S,).
+    """The hand after x -> rotation x + translation, frame by frame; axes (T, ...), betas (T, S) or (S,).
 
-    Skinning turns the hand about its own wrist, so it is the wrist that moves with the frame.
+    Skinning rotates the hand about its wrist, so `transl` is set such that the wrist is transformed.
     """
     wrist = rest_joints(model, params.betas)[..., 0, :]
     orient = jaxlie.SO3.from_matrix(rotation) @ jaxlie.SO3.exp(params.global_orient)
@@ -50,7 +50,7 @@ def move_hand(
 
 
 def hand_to_part(model: HandModel, params: HandParams, sequence: Sequence, part: int) -> HandParams:
-    """World parameters in the frame of the part."""
+    """World parameters expressed in the frame of the part."""
     return _move_back(model, params, *_pose(sequence, part))
 
 
@@ -72,8 +72,8 @@ def _pose(sequence: Sequence, part: int) -> tuple[Float[Array, "T 3 3"], Float[A
 
 
 def hold_lost(params: HandParams, observed: Bool[Array, "T"]) -> HandParams:
-    """Frames that the tracker lost take the nearest frame that it saw; (T, ...) axes. At least one frame is seen.
+    """The parameters, with each lost frame replaced by the nearest observed one; axes (T, ...).
 
-    In a part's frame this is where a hand that holds the part would be.
+    At least one frame must be observed. In a part's frame the result is the pose of a hand that holds the part.
     """
     return take(params, nearest_valid(np.asarray(observed)))

@@ -1,4 +1,4 @@
-"""Whether a sequence can be what it says: lengths in metres, angles in radians, a hand that comes to the object."""
+"""Checks that a sequence is plausible: lengths in metres, angles in radians, a hand that comes near the object."""
 
 from pathlib import Path
 
@@ -12,21 +12,23 @@ from toch_jax.object.mesh import HAND_UNITS, unit_hint
 from toch_jax.object.model import ObjectMotion
 from toch_jax.sequence.types import Sequence
 
-# From the wrist along the middle finger to its tip (OpenPose order), metres: the same however the hand is bent.
+# Joints from the wrist along the middle finger to its tip (OpenPose order), and the limits on the length of this chain,
+# metres, which does not depend on the pose.
 MIDDLE_CHAIN = (0, 9, 10, 11, 12)
 HAND_LENGTH = (0.1, 0.3)
-# The largest side of the box about a hand, a fist or stretched, metres.
+# Limits on the longest side of the bounding box of a hand, from a fist to a flat hand, metres.
 HAND_EXTENT = (0.05, 0.5)
-# A hand that never comes nearer than this is not handling the object, metres.
+# Largest distance allowed between hand and object in the frame where they are nearest, metres.
 FARTHEST_MEETING = 0.3
-# How far from `transl` a hand may reach: the wrist's place in the template, then the hand.
+# Largest distance of a point of the hand from `transl`, metres: the wrist's offset in the template plus the hand.
 REACH = 0.3
 LARGEST_ANGLE = 4 * np.pi
+# Largest numbers of frames, and of points of each hand, that `check_meeting` measures.
 MOST_FRAMES, MOST_POINTS = 2000, 32
 
 
 def check_angles(where: str | Path, key: str, axis_angle: np.ndarray) -> None:
-    """Refuse rotations of more than two turns, which are degrees. NaN passes."""
+    """Raise InputError for rotations by more than LARGEST_ANGLE, which are probably in degrees. NaN is ignored."""
     largest = float(np.nan_to_num(np.linalg.norm(axis_angle, axis=-1)).max())
     if largest > LARGEST_ANGLE:
         raise bad_input(where, key, "axis-angle in radians", f"a rotation of {largest:.0f} rad: probably in degrees")
@@ -35,12 +37,12 @@ def check_angles(where: str | Path, key: str, axis_angle: np.ndarray) -> None:
 def check_hand_size(
     where: str | Path, prefix: str, data: dict[str, np.ndarray], valid: Bool[np.ndarray, "H T"]
 ) -> None:
-    """Refuse joints or vertices that aren't the size of a hand. `data` may hold joints (OpenPose order), vertices."""
+    """Raise InputError if the joints (OpenPose order) or vertices in `data` do not have the size of a hand."""
     for hand, observed in enumerate(valid):
         if "joints" in data:
             chain = np.diff(data["joints"][hand, observed][:, MIDDLE_CHAIN], axis=1)
             lengths = np.linalg.norm(chain, axis=-1).sum(axis=-1)
-            # a tracker may miss single joints
+            # NaN where the tracker missed a joint
             if np.isfinite(lengths).any():
                 length = float(np.nanmedian(lengths))
                 _check_length(where, f"{prefix}joints", "from wrist to middle tip along the bones", length, HAND_LENGTH)
@@ -50,7 +52,7 @@ def check_hand_size(
 
 
 def check_betas(sequence: Sequence, model: HandModel) -> None:
-    """Refuse parameters, tracked or true, that have another number of shape coefficients than the model."""
+    """Raise InputError if tracked or true parameters have another number of shape coefficients than the model."""
     n_betas = model.shapedirs.shape[-1]
     for prefix, hands in (("hand_", sequence.hands), ("truth_", sequence.truth)):
         if hands is not None and hands.params is not None and hands.params.betas.shape[-1] != n_betas:
@@ -74,7 +76,7 @@ def check_meeting(
     vertex_part: Int[np.ndarray, "Vo"],
     motion: ObjectMotion,
 ) -> None:
-    """Refuse a clip in which no hand ever comes near the object. `data` holds joints, vertices or `transl`."""
+    """Raise InputError if no hand comes near the object in any frame. `data` holds joints, vertices or `transl`."""
     given = next(name for name in ("joints", "vertices", "transl") if name in data)
     points = data[given] if given != "transl" else data[given][:, :, None]
     allowed = FARTHEST_MEETING + (REACH if given == "transl" else 0.0)

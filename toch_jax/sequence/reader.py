@@ -1,4 +1,4 @@
-"""Arrays out of a record (key -> array), each checked for its type and shape."""
+"""Arrays from a record (key -> array), each checked for its type and shape."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,20 +20,24 @@ JOINT_HINTS = {
 
 @dataclass
 class Reader:
-    """Takes arrays out of a record, and remembers which key settled the length of which axis."""
+    """A record to read arrays from; `axes` keeps the length of each axis and the key that it was first read from."""
 
     where: str | Path
     record: Mapping[str, np.ndarray]
     axes: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def need(self, key: str, why: str = "") -> np.ndarray:
-        """The array of `key`; `why` follows "this key" in the error's line."""
+        """The array of `key`. Raises InputError if it is missing; `why` follows "this key" in the message."""
         if key not in self.record:
             raise bad_input(self.where, key, f"this key{why}", "none")
         return np.asarray(self.record[key])
 
     def array(self, key: str, shape: str, kinds: str = "fiu", why: str = "") -> np.ndarray:
-        """The array of `key`, whose shape must be `shape`: numbers, or letters that mean one length everywhere."""
+        """The array of `key`, checked. Raises InputError for another type or shape.
+
+        `shape` has numbers, and letters for lengths that must agree between all arrays; `kinds` are the letters of
+        numpy's dtype kinds.
+        """
         value = self.need(key, why)
         if value.dtype.kind not in kinds:
             raise bad_input(self.where, key, KINDS[kinds[0]], f"{value.dtype}")
@@ -58,7 +62,7 @@ class Reader:
 
 
 def _shape_hint(key: str, axes: list[str], expected: list[int | None], shape: tuple[int, ...]) -> str:
-    """The end of an error's line: what the array seems to be instead."""
+    """The end of the error message: what the array seems to be instead, or nothing."""
     name = key.partition("_")[2]
     if name in ROTATIONS and shape[-2:] == (3, 3):
         return ": rotation matrices, where files hold axis-angle"

@@ -1,4 +1,4 @@
-"""Between the file's plain arrays (a record: key -> array) and a Sequence, with every check on the way in.
+"""Conversion between a Sequence and the file's plain arrays (a record: key -> array), with all checks of the input.
 
 The keys are described in sequence/file.py.
 """
@@ -28,7 +28,7 @@ from toch_jax.sequence.types import Hands, Sequence
 FORMAT, VERSION = "toch-sequence", 1
 N_MANO = 778
 VERTEX_ORDERS = ("mano", "open", "unordered")
-# Without the prefix: "hand_" for what was tracked, "truth_" for ground truth.
+# Keys without their prefix, which is "hand_" for tracked data and "truth_" for ground truth.
 PARAMETERS = {"global_orient": "H T 3", "pose": "H T 45", "transl": "H T 3", "betas": "H S"}
 POINTS = {"joints": "H T 21 3", "vertices": "H T K 3"}
 HAND_DATA = PARAMETERS | POINTS
@@ -39,20 +39,20 @@ KEYS = (
     *(prefix + name for prefix in ("hand_", "truth_") for name in (*HAND_DATA, "vertex_order")),
 )
 
-# Frames a second.
+# Limits on fps.
 SLOWEST, FASTEST = 0.01, 10_000
-# How alike a key must be to one that is known to be taken for it (difflib's ratio), and characters that are compared.
+# Similarity (difflib's ratio) from which an unknown key counts as misspelled, and limits on the characters compared.
 NEAR = 0.75
 SHORTEST_KEY, LONGEST_KEY = 4, 50
 
 
-@np.errstate(over="ignore", invalid="ignore")  # what is too large becomes infinite, and is refused
+@np.errstate(over="ignore", invalid="ignore")  # numbers too large for float32 become infinite and are refused
 def sequence_from_record(
     where: str | Path, record: Mapping[str, np.ndarray], mend_scale: str = "--object-scale"
 ) -> Sequence:
-    """The sequence, checked. Raises InputError: a line for each fault, which names `where` and the key.
+    """The checked Sequence. Raises InputError with a line for each fault that names `where` and the key.
 
-    `mend_scale` is how to scale a mesh in another unit, see `check_mesh`.
+    `mend_scale` is the `mend` of `check_mesh`: how a user scales a mesh that is in another unit.
     """
     reader = Reader(where, record)
     faults: list[InputError] = []
@@ -115,7 +115,7 @@ def sequence_from_record(
 
 
 def record_from_sequence(sequence: Sequence) -> dict[str, np.ndarray]:
-    """The inverse: float32 arrays by key."""
+    """The inverse of `sequence_from_record`: the arrays by key."""
     rotation, translation = motion_to_axis_angle(sequence.object_motion)
     record: dict[str, np.ndarray] = {
         "format": np.array(FORMAT),
@@ -152,7 +152,7 @@ def record_from_sequence(sequence: Sequence) -> dict[str, np.ndarray]:
 
 
 def _check_keys(reader: Reader, faults: list[InputError]) -> None:
-    """Add a fault for each key that is not known."""
+    """Add a fault for each unknown key, until there are more than MOST_FAULTS."""
     for key in reader.record:
         if key not in KEYS:
             near = _nearest_key(key[:LONGEST_KEY])
@@ -163,7 +163,7 @@ def _check_keys(reader: Reader, faults: list[InputError]) -> None:
 
 
 def _nearest_key(key: str) -> str | None:
-    """The known key that has all of its words, or is spelled much alike; None where there is none."""
+    """The shortest known key that contains all words of `key`, else one of similar spelling; None if there is none."""
     words = key.split("_")
     whole = [known for known in KEYS if len(key) >= SHORTEST_KEY and all(word in known for word in words)]
     return min(whole or difflib.get_close_matches(key, KEYS, 1, NEAR), key=len, default=None)
@@ -186,7 +186,7 @@ def _fps(reader: Reader) -> float:
 def _mesh(
     reader: Reader, mend_scale: str
 ) -> tuple[Float[np.ndarray, "Vo 3"], Int32[np.ndarray, "Fo 3"], Int32[np.ndarray, "Vo"]]:
-    """Vertices, faces and each vertex's part; settles P."""
+    """Vertices, faces and the part of each vertex; sets the length of the axis P."""
     given = reader.need("object_vertices", " or a mesh file (--object)"), reader.need("object_faces")
     vertices, faces = check_mesh(reader.where, *given, mend=mend_scale)
     part = check_parts(reader.where, len(vertices), reader.record.get("object_vertex_part"))
@@ -219,14 +219,14 @@ def _sides(reader: Reader) -> tuple[Side, ...]:
 
 
 def _check_hand_model(reader: Reader) -> None:
-    """Refuse parameters, tracked or true, of a hand that is not named."""
+    """Raise InputError if there are tracked or true hand parameters but no `hand_model`."""
     given = [key for prefix in ("hand_", "truth_") for name in PARAMETERS if (key := prefix + name) in reader.record]
     if given:
         reader.need("hand_model", f' beside {given[0]} ("open", "mano" or a path; HaMeR\'s and WiLoR\'s are MANO\'s)')
 
 
 def _hand_data(reader: Reader, prefix: str) -> tuple[dict[str, np.ndarray], str | None]:
-    """What there is of HAND_DATA as float32, and the order of the vertices."""
+    """The arrays of HAND_DATA in the record as float32, and the order of the vertices. Raises InputError."""
     data: dict[str, np.ndarray] = {}
     given = [prefix + name for name in PARAMETERS if prefix + name in reader.record]
     if given:
@@ -234,7 +234,7 @@ def _hand_data(reader: Reader, prefix: str) -> tuple[dict[str, np.ndarray], str 
             if name == "pose" and reader.need(prefix + name, f" beside {given[0]}").shape[-1:] == (48,):
                 both = f"{prefix}global_orient (pose[..., :3]) and {prefix}pose (pose[..., 3:])"
                 raise bad_input(reader.where, prefix + name, "45 numbers", f"48, which are {both}")
-            # A tracker may give each frame its own shape.
+            # Some trackers estimate the shape in each frame.
             per_frame = name == "betas" and reader.need(prefix + name, f" beside {given[0]}").ndim == 3
             data[name] = reader.array(prefix + name, "H T S" if per_frame else shape, why=f" beside {given[0]}")
         check_angles(reader.where, f"{prefix}global_orient", data["global_orient"])
@@ -257,7 +257,10 @@ def _hand_data(reader: Reader, prefix: str) -> tuple[dict[str, np.ndarray], str 
 
 
 def _valid(reader: Reader, data: dict[str, np.ndarray]) -> Bool[np.ndarray, "H T"]:
-    """Frames in which the hand was tracked: not marked as lost, and all of its numbers finite."""
+    """Frames in which the hand was tracked: not marked as lost, enough joints, all other values finite.
+
+    Raises InputError if a hand has no such frame.
+    """
     n_hands, n_frames = reader.axes["H"][0], reader.axes["T"][0]
     valid = np.ones((n_hands, n_frames), bool)
     if "hand_valid" in reader.record:
@@ -277,12 +280,12 @@ def _valid(reader: Reader, data: dict[str, np.ndarray]) -> Bool[np.ndarray, "H T
 
 
 def _fill(value: np.ndarray, valid: Bool[np.ndarray, "H T"]) -> np.ndarray:
-    """Each lost frame takes the data of the nearest frame that is not."""
+    """The data with each lost frame replaced by the nearest valid one."""
     return np.stack([one[nearest_valid(observed)] for one, observed in zip(value, valid, strict=True)])
 
 
 def nearest_valid(valid: Bool[np.ndarray, "T"]) -> Int64[np.ndarray, "T"]:
-    """For each frame the nearest one that is valid; at least one is."""
+    """Index of the nearest valid frame for each frame (the earlier of two). At least one must be valid."""
     frames, known = np.arange(len(valid)), np.flatnonzero(valid)
     after = np.searchsorted(known, frames).clip(max=len(known) - 1)
     before = (after - 1).clip(min=0)

@@ -1,4 +1,4 @@
-"""The sequence that flows in and out: tracked hands, an object and its motion."""
+"""The data of a clip: tracked hands, an object and its motion."""
 
 from typing import Any
 
@@ -13,50 +13,51 @@ from toch_jax.object.model import ObjectMotion
 
 
 class Hands(struct.PyTreeNode):
-    """H hands over T frames, given as any of parameters, joints and points; at least one is there. Metres.
+    """H hands over T frames, given by one or more of parameters, joints and vertices. Metres, radians, world frame.
 
-    What is read counts in that order: parameters win, then joints, then vertices.
+    If there are several, the parameters are used, else the joints.
     """
 
     params: HandParams | None
     """global_orient (H,T,3), pose (H,T,45), betas (H,T,S), transl (H,T,3)."""
     joints: Float[Array, "H T 21 3"] | None
     """OpenPose order: wrist, then thumb, index, middle, ring, pinky from root to tip (`hand/joint_order.py`).
-    NaN where the tracker missed a joint by itself (`sequence/missing_joints.py`)."""
+    NaN where the tracker missed a single joint (`sequence/missing_joints.py`)."""
     vertices: Float[Array, "H T K 3"] | None
+    """Points of the skin."""
     vertex_order: str | None = struct.field(pytree_node=False)
-    """"mano", "open" or "unordered"."""
+    """Order of the vertices: "mano", "open" or "unordered"."""
 
     def __repr__(self) -> str:
         return short_repr(self)
 
 
 class Sequence(struct.PyTreeNode):
-    """One clip. The file that holds it is described in sequence/file.py."""
+    """One clip. The file format is described in sequence/file.py."""
 
     fps: float = struct.field(pytree_node=False)
     hand_side: tuple[Side, ...] = struct.field(pytree_node=False)
     hand_model: str | None = struct.field(pytree_node=False)
-    """What the parameters belong to: "open", "mano", a path, or None where there are none."""
+    """Hand model of the parameters: "open", "mano" or a path; None without parameters."""
     hands: Hands
     hand_valid: Bool[Array, "H T"]
-    """False where the tracker lost the hand; the data there mean nothing."""
+    """False where the tracker lost the hand; the data there are placeholders."""
     object_vertices: Float[Array, "Vo 3"]
     object_faces: Int[Array, "Fo 3"]
     object_vertex_part: Int[Array, "Vo"]
     object_motion: ObjectMotion
     truth: Hands | None
-    """Ground truth; read by metrics only."""
+    """Ground truth, for evaluation only."""
     hand_joint_sigma: Float[Array, "H T 21"] | None
-    """One standard deviation of each coordinate of a joint (OpenPose order), metres; written by `refine`."""
+    """Standard deviation of each coordinate of a joint (OpenPose order), metres; estimated by `refine`."""
     source: str = struct.field(pytree_node=False, default="sequence")
-    """The file or call that it came from: what errors name."""
+    """The file or call that the sequence came from, for error messages."""
     notes: tuple[str, ...] = struct.field(pytree_node=False, default=())
-    """What was found odd in the data and how it was treated, a line each; not written to files."""
+    """Problems found in the data and how they were treated, one line each; not written to files."""
     hand_axis: bool = struct.field(pytree_node=False, default=True)
-    """Whether `arrays_from_sequence` gives arrays with the axis H: not where they came without it."""
+    """Whether `arrays_from_sequence` gives the hand arrays the axis H; false if the input arrays had none."""
     part_axis: bool = struct.field(pytree_node=False, default=True)
-    """The same of the object's motion and the axis P."""
+    """Whether `arrays_from_sequence` gives the object's motion the axis P; false if the input arrays had none."""
 
     def __repr__(self) -> str:
         names = ("fps", "hand_side", "hands", "object_vertices", "object_faces", "object_motion", "truth")
@@ -66,8 +67,8 @@ class Sequence(struct.PyTreeNode):
         return short_repr(self, *names, "hand_joint_sigma", lost_frames=lost)
 
     def numpy(self) -> dict[str, Any]:
-        """`arrays_from_sequence` of this sequence."""
-        # at the call: that module imports this one
+        """The arrays of this sequence by name; see `arrays_from_sequence`."""
+        # imported here because that module imports this one
         from toch_jax.sequence.arrays import arrays_from_sequence
 
         return arrays_from_sequence(self)
@@ -77,7 +78,7 @@ class Sequence(struct.PyTreeNode):
         return self.object_motion.translation.shape[1]
 
     def frames(self, start: int, stop: int) -> "Sequence":
-        """These frames alone."""
+        """The frames from `start` up to, not including, `stop`."""
         timed = (self.hands, self.hand_valid, self.object_motion, self.truth, self.hand_joint_sigma)
         hands, valid, motion, truth, sigma = jax.tree.map(lambda leaf: leaf[:, start:stop], timed)
         return self.replace(hands=hands, hand_valid=valid, object_motion=motion, truth=truth, hand_joint_sigma=sigma)
