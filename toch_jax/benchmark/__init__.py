@@ -1,1 +1,1 @@
-"""Every method on perturbed clips, scored; tables and plots. methods/ has the methods."""
+"""The benchmark: methods (methods/) scored on perturbed clips, with tables and plots."""

@@ -26,39 +26,40 @@ from toch_jax.metrics.definitions import METRICS
 from toch_jax.sequence.types import Sequence
 
 QUICK_FRAMES = 40
+"""Maximum length of a clip with `--quick`, frames."""
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What is compared on what; bound as `benchmark` by a file in experiments/."""
+    """Methods, noises and data sets of one benchmark; bound as `benchmark` by a file in experiments/."""
 
     noises: Mapping[str, tuple[str, ...]]
-    """Of each data set."""
+    """For each data set, its noises."""
     methods: tuple[str, ...] = METHODS
     checkpoints: Mapping[str, str] = field(default_factory=dict)
-    """Files of the weights of methods that have some; "default", or nothing, is the shipped one."""
+    """For each learnt method, the file of its weights; "default", or no entry, is the shipped one."""
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Methods that are run under these noises alone."""
+    """For each method named here, the only noises under which it is run."""
     clips: Mapping[str, int] = field(default_factory=dict)
-    """At most so many test clips of a data set, evenly spread over it; all, where nothing is said."""
+    """For each data set named here, the maximum number of test clips, evenly spread over it; else all."""
     hands: Mapping[str, int] = field(default_factory=dict)
-    """Only the clips of a data set that have so many hands; all, where nothing is said."""
+    """For each data set named here, the number of hands of the clips that are used; else all clips."""
     validation_clips: int | None = 8
-    """The filters are tuned on so many clips, for each noise by itself."""
+    """Maximum number of clips on which the filters are tuned, separately for each noise; None: all."""
     split: str = "test"
     validation: str = "val"
     quick_noises: tuple[str, ...] = ("T(0.01)", "R(0.3)")
-    """What `--quick` takes."""
+    """The noises with `--quick`."""
     seed: int = 0
 
 
 def run_benchmark(experiment: Benchmark, folder: Path, quick: bool = False) -> list[Result]:
-    """Scores every method under every noise into `folder`, going on where it was killed.
+    """Scores every method under every noise and writes the results to `folder`; resumes an interrupted run.
 
-    Writes results.json (the records), results.md (tables), metrics.json (what each number is), plots/, and clips/ (each
-    clip's own scores). `quick` takes two clips of the first data set, short ones, and `quick_noises`. Raises InputError
-    where a data set is not prepared, where weights are missing, and where the folder holds a run with other weights,
-    seed or length of clips.
+    Writes results.json (the records), results.md (tables), metrics.json (definitions of the metrics), plots/, and
+    clips/ (scores of each clip). `quick` takes two clips of the first data set, cut to QUICK_FRAMES, and
+    `quick_noises`. Raises InputError if a data set is not prepared, if weights are missing, or if the folder holds a
+    run with other weights, another seed or clips of another length.
     """
     methods = find_methods(experiment.methods, experiment.checkpoints)
     first = next(iter(experiment.noises))
@@ -90,7 +91,7 @@ def run_benchmark(experiment: Benchmark, folder: Path, quick: bool = False) -> l
 def results_text(
     experiment: Benchmark, folder: Path, tables: Mapping[str, Mapping[str, Table]], results: list[Result]
 ) -> str:
-    """results.md."""
+    """Text of results.md."""
     checkpoints = ", ".join(f"{name}: {path}" for name, path in experiment.checkpoints.items()) or "the shipped ones"
     text = [
         "# Benchmark\n",
@@ -134,13 +135,16 @@ def _clips(dataset: str, split: str, count: int | None, n_hands: int | None, sho
 
 
 def _middle(clean: Sequence) -> Sequence:
-    """At most QUICK_FRAMES frames from the middle of the clip."""
+    """The clip's middle QUICK_FRAMES frames; all if it has fewer."""
     start = max(0, (clean.n_frames - QUICK_FRAMES) // 2)
     return clean.frames(start, start + QUICK_FRAMES)
 
 
 def _claim(folder: Path, experiment: Benchmark, quick: bool) -> None:
-    """Scores that other weights, another seed or shorter clips gave must not be taken for this run's."""
+    """Writes this run's weights, seed and clip length to run.json; raises InputError if the file has other ones.
+
+    Without it, a resumed run would mix scores of different settings.
+    """
     mine = {"seed": str(experiment.seed), "clips": f"cut to {QUICK_FRAMES} frames" if quick else "whole"}
     for name in learnt(experiment.methods):
         path = checkpoint_of(name, experiment.checkpoints)

@@ -1,4 +1,4 @@
-"""A clean clip as a bad tracker sees it."""
+"""Perturbation of a clean clip, in place of a noisy tracker."""
 
 import zlib
 
@@ -11,7 +11,7 @@ from toch_jax.sequence.types import Sequence
 
 
 def perturb_clip(clip_id: str, clean: Sequence, perturbation: Perturbation, seed: int) -> Sequence:
-    """The clip with perturbed hands, the clean ones as its truth. The noise depends on id and seed alone."""
+    """The clip with perturbed hands and the clean ones as ground truth. The random key is from id and seed only."""
     key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(clip_id.encode()))
     assert clean.hands.params is not None
     noisy, masks = [], []

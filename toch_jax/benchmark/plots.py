@@ -1,4 +1,4 @@
-"""A benchmark in pictures: error against noise level, contact, and the calibration of sigma."""
+"""Plots of a benchmark: error against noise level, contact, and calibration of sigma."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -23,12 +23,12 @@ STYLES: dict[str, dict[str, Any]] = {
     "fit": {"color": "C0", "linestyle": "--"},
     "ours": {"color": "C0", "linewidth": 2.5},
 }
-"""Of lines that every plot has; the others are thin and take the remaining colours."""
+"""Fixed line styles of these methods; the others get thin lines in OTHER_COLORS."""
 OTHER_COLORS = ("C2", "C3", "C4", "C5", "C6", "C8", "C9")
 
 
 def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
-    """For each data set error (against the levels of T and of R), contact and sigma; the files written."""
+    """Draws for each data set error (against the levels of T and R), contact and sigma; returns the files written."""
     written = []
     for dataset in {r.dataset: None for r in results}:
         mine = [r for r in results if r.dataset == dataset]
@@ -59,12 +59,13 @@ def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
 
 
 def _level(result: Result, kind: str) -> float | None:
+    """The level of a noise with one parameter; None for noises of another kind."""
     noise = parse_perturbation(result.noise)
     return noise.sizes[0] if noise.kind == kind and len(noise.sizes) == 1 else None
 
 
 def _best_filter_alone(results: Iterable[Result]) -> list[Result]:
-    """Of the filters the best under each noise, named "best filter", as in the tables; its place is after the input."""
+    """Results with only the best filter of each noise, as method "best filter", after the input; as in the tables."""
     results = list(results)
     filters = [r for r in results if r.method.startswith("filter:")]
     best = [min((r for r in filters if r.noise == n), key=lambda r: r.mean) for n in {r.noise: None for r in filters}]
@@ -74,8 +75,11 @@ def _best_filter_alone(results: Iterable[Result]) -> list[Result]:
 
 
 def _errors_against_levels(panels: list[Axes], levels: dict[str, list[Result]]) -> None:
-    """A panel for each kind of noise. Methods that were run at one level of each alone make no line and are left out;
-    those that are worse than 1.2 times the worst input are named in the legend, and do not squeeze the rest."""
+    """Draws one panel for each kind of noise.
+
+    Methods run at only one level of each kind are left out, unless all were. The error axis ends at 1.2
+    times the worst input; methods entirely above it are named in the legend only.
+    """
     runs = [result for shown in levels.values() for result in shown]
     counts = {m: max(sum(r.method == m for r in shown) for shown in levels.values()) for m in {r.method for r in runs}}
     lines = [m for m in {r.method: None for r in runs} if counts[m] == min(2, max(counts.values())) or counts[m] > 2]

@@ -1,4 +1,4 @@
-"""What a benchmark found: means over clips with their uncertainty, as records."""
+"""Results of a benchmark: means over clips with their uncertainty, as records."""
 
 import os
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from toch_jax.metrics.definitions import METRICS
 
 @dataclass(frozen=True)
 class Result:
-    """One metric of one method under one noise."""
+    """Mean of one metric of one method under one noise."""
 
     dataset: str
     noise: str
@@ -26,22 +26,22 @@ class Result:
     high: float
     """`low` to `high`: the 95 % interval of the mean, by bootstrap over clips."""
     clips: int
-    """Clips on which the metric is defined (contact is not, where the true hand never touches)."""
+    """Number of clips on which the metric is defined (contact metrics are not if the true hand never touches)."""
 
 
 Table = dict[str, dict[str, dict[str, float]]]
-"""Clip, method, metric: value; metrics that are not defined are not there."""
+"""Value by clip, method and metric; undefined metrics have no entry."""
 
 
 def summarise(dataset: str, noise: str, table: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[Result]:
-    """Means over clips, for each method and metric."""
+    """Means over clips with their intervals, for each method and metric."""
     methods = {method: None for clip in table.values() for method in clip}
     results = []
     for method in methods:
         rows = [clip[method] for clip in table.values() if method in clip]
         columns = {metric: np.array([row[metric] for row in rows if metric in row]) for metric in METRICS}
         values = {metric: column for metric, column in columns.items() if column.size}
-        # metrics of equally many clips are resampled together: it is the resampling that takes the time
+        # metrics with the same number of clips are resampled together, which saves most of the time
         found: dict[str, tuple[float, float, float]] = {}
         for count in {len(each) for each in values.values()}:
             alike = {metric: each for metric, each in values.items() if len(each) == count}
@@ -54,7 +54,7 @@ def summarise(dataset: str, noise: str, table: Mapping[str, Mapping[str, Mapping
 
 
 def means_and_intervals(values: Float[np.ndarray, "metrics clips"]) -> list[tuple[float, float, float]]:
-    """Each row's mean and its 95 % percentile-bootstrap interval, in the row's unit; the same values give the same."""
+    """Each row's mean and its 95 % percentile-bootstrap interval, in the row's unit; deterministic (fixed seed)."""
     means = values.mean(axis=1)
     low, high = means, means
     if values.shape[1] > 1:
@@ -65,7 +65,7 @@ def means_and_intervals(values: Float[np.ndarray, "metrics clips"]) -> list[tupl
 
 
 def write_whole(path: Path, text: str) -> None:
-    """So that a reader, or a run that goes on after a kill, never finds half a file."""
+    """Writes the file under a temporary name and renames it, so that an interrupted run leaves no partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Figures that others published: data_specs/reported.csv. None is reproduced here; none is proof of anything."""
+"""Published figures of other methods (data_specs/reported.csv). None is reproduced here."""
 
 import csv
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from toch_jax.datasets.spec import SPEC_DIR
 PATH = SPEC_DIR / "reported.csv"
 REPORTED = "reported, not reproduced"
 UNVERIFIED = "reported, not reproduced; unverified"
-"""Not read in the paper itself."""
+"""Status of a figure that was not read in the paper itself."""
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class Reported:
     task: str
     method: str
     trained_on: str
-    """Empty: the data set that it is tested on, or not told."""
+    """Training data set; empty if it is `dataset` or not stated."""
     dataset: str
     split: str
     noise: str
-    """In the benchmark's own names, where the input was perturbed; else empty."""
+    """Perturbation of the input, by the benchmark's own name; empty if there was none."""
     stage: str
-    """For refiners, "input" or "output"; else empty."""
+    """"input" or "output" of a refiner; else empty."""
     metric: str
     alignment: str
     """"none", "root", "procrustes" or "not told"."""
@@ -37,11 +37,11 @@ class Reported:
     status: str
     """`REPORTED` or `UNVERIFIED`."""
     fault: str
-    """What is known to be wrong with it; else empty."""
+    """Known error of the figure; empty if none is known."""
 
 
 def load_reported(path: Path = PATH) -> list[Reported]:
-    """All figures, in the file's order. Raises InputError for a row that is not complete."""
+    """All figures, in the file's order. Raises InputError for an incomplete or invalid row."""
     columns = [field.name for field in fields(Reported)]
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
@@ -63,7 +63,7 @@ def _row(path: Path, number: int, row: dict[str, str]) -> Reported:
 
 
 def matching(rows: Iterable[Reported], words: Iterable[str]) -> list[Reported]:
-    """Those that hold every word in one of their columns, whatever its case."""
+    """The rows that contain every word in some column, ignoring case."""
     wanted = [word.lower() for word in words]
 
     def text(row: Reported) -> str:

@@ -1,4 +1,4 @@
-"""Clean clips, perturbed; what comes back from each method; how far it is from the truth."""
+"""Run of every method on perturbed clips, with its scores; resumes clip by clip."""
 
 import json
 import time
@@ -23,23 +23,23 @@ from toch_jax.perturb.registry import parse_perturbation
 from toch_jax.sequence.types import Sequence
 
 Clip = tuple[str, Sequence]
-"""Its id, and the clean clip with parameters."""
+"""Id and clean sequence, with hand parameters."""
 Repair = Callable[[Sequence, ObjectModel], Sequence]
-"""From the tracked clip, and its object as built before, to the repaired clip."""
+"""Function from the tracked clip and its object (built beforehand) to the repaired clip."""
 
 
 @dataclass(frozen=True)
 class Oracle:
-    """A repair that may read the truth: no method, but what bounds one."""
+    """A repair that may read the ground truth: an upper bound for methods, not a method."""
 
     repair: Repair
 
 
 AT_ONCE = 2
-"""Answers that are made and scored beside each other: one alone leaves half of two cores idle."""
+"""Number of tasks computed in parallel: a single one uses about half of two cores."""
 
 Method = Repair | Oracle | list[Setting]
-"""A repair; or the settings of a filter, of which the best on the validation clips is the method."""
+"""A repair, or the candidate settings of a filter, of which the best on the validation clips is used."""
 
 
 def benchmark(
@@ -52,12 +52,11 @@ def benchmark(
     seed: int = 0,
     only: Mapping[str, Container[str]] | None = None,
 ) -> dict[str, Table]:
-    """For each of `noises` the scores of `methods`, in their order, after those of the truth itself ("truth").
+    """For each of `noises` the scores of the ground truth itself ("truth") and then of `methods`, in their order.
 
-    A method that `only` names is left out under all noises but those.
-
-    Each clip's scores go to a file in `folder`/clips as they come, and a run that finds them there goes on from them.
-    Raises InputError for a noise that isn't one.
+    A method named in `only` is run under the noises given there only. The scores of each clip are written to
+    `folder`/clips as soon as they are computed; a resumed run reads them from there. Raises InputError for a noise that
+    cannot be parsed.
     """
     perturbations = [parse_perturbation(noise) for noise in noises]
     filters = {name: method for name, method in methods.items() if isinstance(method, list)}
@@ -73,7 +72,7 @@ def benchmark(
     def tasks() -> Iterator[_Task]:
         for clip_id, clean in work:
             truth = cache(partial(prepare, clean))
-            # by which frames are lost: under noises that lose the same ones the truth scores the same
+            # keyed by the lost frames: the truth's scores depend on the noise through these only
             by_lost: dict[bytes, dict[str, Scores]] = {}
             for perturbation in perturbations:
                 names = shown[perturbation.name]
@@ -105,19 +104,20 @@ def benchmark(
 
 
 class _Task(NamedTuple):
-    """One method's answer to one noisy clip, to be scored."""
+    """One method to be run and scored on one noisy clip."""
 
     place: Path
     record: dict[str, Any]
-    """What `place` holds."""
+    """Content of the file `place`."""
     truth: Truth
     noisy: Sequence
     name: str
     method: Method | Setting | None
+    """None: the ground truth itself."""
 
 
 def _scored(tasks: Iterable[_Task], workers: Executor) -> Iterator[tuple[_Task, Scores]]:
-    """Each task's scores, in order; `workers` are always some tasks ahead."""
+    """Each task's scores, in order; up to AT_ONCE later tasks are already submitted to `workers`."""
     ahead: deque[tuple[_Task, Future[Scores]]] = deque()
     for task in tasks:
         ahead.append((task, workers.submit(_scores, task)))
@@ -144,7 +144,7 @@ def _answer(truth: Truth, noisy: Sequence, method: Method | Setting | None) -> A
     if isinstance(method, Oracle):
         return answer_of(method.repair(noisy, truth.object))
     assert callable(method)
-    # a method can't read what it isn't given
+    # without the ground truth, so that no method can read it
     return answer_of(method(noisy.replace(truth=None), truth.object))
 
 

@@ -1,4 +1,4 @@
-"""A method's answer against the truth of a clean clip: one number for each metric of `definitions.METRICS`."""
+"""Comparison of a method's output with the ground truth: one number for each metric of `definitions.METRICS`."""
 
 from dataclasses import dataclass, replace
 from functools import cache
@@ -40,12 +40,12 @@ from toch_jax.sequence.built_object import sequence_object
 from toch_jax.sequence.types import Sequence
 
 Scores = dict[str, float]
-"""Metric: value; metrics that are not defined for the clip or the method are not there."""
+"""Value by metric; metrics that are undefined for the clip or the method have no entry."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a method made of a tracked clip."""
+    """A method's output for a tracked clip."""
 
     hands: list[PosedHand]
     object_motion: ObjectMotion
@@ -53,33 +53,34 @@ class Answer:
 
 @dataclass(frozen=True)
 class Meeting:
-    """How one hand meets the object on the chosen frames."""
+    """Contact of one hand with the object on the frames `Truth.frames`."""
 
     touch: Touch
     volumes_cm3: Float[np.ndarray, "S"]
-    """On some of the frames in which the true hand is in contact."""
+    """Intersection volumes on at most VOLUME_FRAMES of the frames in which the true hand is in contact."""
     volumes_are_exact: bool
     field: ContactField
     near: Bool[np.ndarray, "T N"]
-    """Samples of the object that have the hand near them."""
+    """Whether each object sample is within CONTACT_SAMPLE_M (2 mm) of the hand."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What is computed once for a clean clip."""
+    """Quantities of a clean clip that are computed once."""
 
     clean: Sequence
     hands: list[PosedHand]
     object: ObjectModel
     parts: list[Part]
     frames: np.ndarray
-    """Where contact is measured: at most CONTACT_FRAMES of them."""
+    """Indices of the frames on which contact is measured, at most CONTACT_FRAMES."""
     meetings: list[Meeting]
     touching: list[Bool[np.ndarray, "P T V"]]
-    """For each hand, which vertices lie within 5 mm of which part, in all frames."""
+    """For each hand, whether a vertex is within 5 mm of a part or inside it, in all frames."""
     pairs: list[arctic.Pairs]
-    """For each hand, which of its vertices touch which of the object's."""
+    """For each hand, its contact pairs with the object (ARCTIC)."""
     holds: list[list[arctic.Hold]]
+    """For each hand, its static contacts (ARCTIC)."""
 
     @property
     def motion(self) -> ObjectMotion:
@@ -87,7 +88,7 @@ class Truth:
 
 
 def answer_of(sequence: Sequence) -> Answer:
-    """The hands of a sequence with parameters, skinned."""
+    """The skinned hands of a sequence with parameters, and its object's motion."""
     name = sequence.hand_model or "open"
     models = {side: hand_model(name, side) for side in sequence.hand_side}
     return Answer(pose_hands(sequence, models), sequence.object_motion)
@@ -95,12 +96,12 @@ def answer_of(sequence: Sequence) -> Answer:
 
 @cache
 def hand_model(name: str, side: Side) -> HandModel:
-    """`load_hand`, once."""
+    """`load_hand`, cached."""
     return load_hand(name, side)
 
 
 def prepare(clean: Sequence) -> Truth:
-    """The truth of a clean clip."""
+    """The ground truth of a clean clip, for `score`."""
     frames = np.unique(np.linspace(0, clean.n_frames - 1, CONTACT_FRAMES).round().astype(int))
     hands, parts = answer_of(clean).hands, sequence_parts(clean)
     truth = Truth(clean, hands, sequence_object(clean).without_mesh(), parts, frames, [], [], [], [])
@@ -128,10 +129,10 @@ def prepare(clean: Sequence) -> Truth:
 
 
 def score(truth: Truth, answer: Answer, observed: Bool[np.ndarray, "H T"] | None = None) -> Scores:
-    """The metrics of `definitions.METRICS`, means over the clip's hands; all hands have joints and a closed mesh.
+    """The metrics of `definitions.METRICS`, means over the clip's hands; all hands need joints and a closed mesh.
 
-    Every frame counts, those that the tracker lost (not `observed`) too. Depth and volume are means over the frames in
-    which the true hand is in contact, so that a hand that flees the object gains nothing by having fewer to count.
+    All frames count, also those that the tracker lost (not `observed`). Depth and volume are means over the frames in
+    which the true hand is in contact, so that the set of frames does not depend on the method.
     """
     rows: list[Scores] = []
     for i, (hand, true) in enumerate(zip(answer.hands, truth.hands, strict=True)):
@@ -151,7 +152,7 @@ def score(truth: Truth, answer: Answer, observed: Bool[np.ndarray, "H T"] | None
 
 
 def _together(truth: Truth, answer: Answer) -> Scores:
-    """What is not of one hand: where the hands are from each other and the object, and the object itself."""
+    """Metrics that are not of a single hand: relative positions of hands and object, and the object's own errors."""
     sides = truth.clean.hand_side
     wrists, true_wrists = (
         {side: _there(hand.joints)[:, 0] for side, hand in zip(sides, hands, strict=True)}
@@ -176,12 +177,12 @@ def _same(one: ObjectMotion, other: ObjectMotion) -> bool:
 
 
 def _n_own(clean: Sequence) -> int:
-    """Vertices of the hand's own: not the one that closes the wrist."""
+    """Number of the hand model's own vertices, without those that close the wrist."""
     return int(hand_model(clean.hand_model or "open", "right").v_template.shape[0])
 
 
 def _at_frames(hand: PosedHand, frames: np.ndarray) -> PosedHand:
-    """The skin alone, there in all of these frames."""
+    """The hand's mesh in these frames, all marked as observed; no joints."""
     return PosedHand(None, _there(hand.vertices)[frames], hand.faces, np.ones(len(frames), dtype=bool))
 
 
@@ -244,9 +245,9 @@ def _meet(truth: Truth, motion: ObjectMotion, i: int, hand: PosedHand) -> Meetin
     true_contact = truth.meetings[i].touch.contact if truth.meetings else met.contact
     some = spread(np.flatnonzero(true_contact), VOLUME_FRAMES)
     volumes, touching = np.zeros(len(some)), met.contact[some]
-    # what does not touch shares nothing
+    # without contact the volume is 0
     volumes[touching], exact = shared_volumes_cm3(observed, truth.parts, here, some[touching])
-    # padded to one length, so that the field is compiled once for clips of all lengths
+    # padded to a fixed length, so that the field is compiled once
     padded = np.pad(frames, (0, CONTACT_FRAMES - len(frames)), mode="edge")
     model = hand_model(truth.clean.hand_model or "open", side)
     canonical, faces = close_surface(model, model.v_template), jnp.asarray(hand.faces)
@@ -274,7 +275,7 @@ def _skin_in_part(motion: ObjectMotion, part: int, hand: PosedHand) -> Float[np.
 
 
 def _box_corners(parts: list[Part], motion: ObjectMotion) -> Float[np.ndarray, "T C 3"]:
-    """In the world, of each part's box in its own frame."""
+    """World corners (metres) of each part's bounding box, which is axis-aligned in the part's frame."""
     corners = []
     for i, part in enumerate(parts):
         ends = np.stack([part.vertices.min(axis=0), part.vertices.max(axis=0)]).astype(np.float32)

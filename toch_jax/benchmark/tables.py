@@ -1,4 +1,4 @@
-"""A benchmark's results as text: errors, ratios, every method's headline numbers, what each number is."""
+"""Markdown tables of a benchmark: errors, ratios, headline metrics of all methods, definitions of the metrics."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,16 +8,16 @@ from toch_jax.metrics.definitions import METRICS
 
 HEADLINES = [name for name, metric in METRICS.items() if metric.headline]
 HAND_ERRORS = {"right": "mpjpe_right", "left": "mpjpe_left"}
-"""The metric (mm) of each hand of two."""
+"""Metric (mm) of each hand of a two-handed clip."""
 OURS = "ours"
 NAMES = {"fit": "ours, no network"}
-"""What a table calls a method, where that is not its name in the benchmark."""
+"""Names of methods in tables, if other than in the benchmark."""
 Key = tuple[str, str, str]
 """Noise, method, metric."""
 
 
 def headline_table(results: Iterable[Result]) -> str:
-    """Noise and method down, metrics across; mean [low, high]."""
+    """Table with a row for each noise and method and a column for each headline metric; mean [low, high]."""
     results = list(results)
     shown = [metric for metric in HEADLINES if any(r.metric == metric for r in results)]
     cells = {(r.noise, r.method, r.metric): f"{r.mean:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in results}
@@ -31,9 +31,10 @@ def headline_table(results: Iterable[Result]) -> str:
 
 
 def error_table(results: Iterable[Result]) -> str:
-    """Of one data set: noise down, methods across; MPJPE in mm, mean [low, high], of lost frames if there are any.
+    """Table for one data set: a row for each noise, a column for each method; MPJPE in mm, mean [low, high].
 
-    Last how deep the true hand is inside the object, and ours, mm: mean over the frames in contact.
+    Under noises that lose frames, the MPJPE of the lost frames. The last columns are the penetration depths (mm) of
+    the true hand and of ours, means over the frames in contact.
     """
     found = {(r.noise, r.method, r.metric): r for r in results}
     methods = list({m: None for _, m, _ in found if m != "truth" and not _is_filter(m)})
@@ -52,10 +53,10 @@ def error_table(results: Iterable[Result]) -> str:
 
 
 def ratio_table(results: Iterable[Result], tables: Mapping[str, Table]) -> str:
-    """Of one data set: the error of `ours` over that of each other method, by noise; "-" where a method was not run.
+    """Table for one data set: the error of `ours` divided by that of other methods, by noise; "-" if one was not run.
 
-    Below 1 is better, but for contact IoU. The best filter is the one best on these very clips, which favours it. Last
-    how many of our joint errors lie inside our 90 % intervals.
+    Below 1 is better, except for contact IoU. The best filter is chosen on the same test clips, which favours it. The
+    last column is the share of our joint errors inside our 90 % intervals.
     """
     found = {(r.noise, r.method, r.metric): r for r in results}
     rows = []
@@ -96,9 +97,9 @@ def ratio_table(results: Iterable[Result], tables: Mapping[str, Table]) -> str:
 
 
 def hands_table(results: Iterable[Result]) -> str:
-    """Of one data set of two hands: each hand's error against the best filter's for it, MPJPE in mm.
+    """Table for one two-handed data set: MPJPE (mm) of each hand for the input, its best filter and ours.
 
-    Last how deep one hand is inside the other, mm, in truth and in ours.
+    The last columns are the depths (mm) of one hand inside the other, in the ground truth and in ours.
     """
     found = {(r.noise, r.method, r.metric): r for r in results}
     rows = []
@@ -117,7 +118,7 @@ def hands_table(results: Iterable[Result]) -> str:
 
 
 def _truth_and_ours(found: Mapping[Key, Result], noise: str, metric: str) -> list[str]:
-    """Cells of the means, in the metric's unit."""
+    """Cells with the metric's means of the truth and of ours, in its unit."""
     cells = [found.get((noise, method, metric)) for method in ("truth", OURS)]
     return ["-" if cell is None else f"{cell.mean:.2f}" for cell in cells]
 
@@ -127,7 +128,7 @@ def _with_interval(cell: Result | None) -> str:
 
 
 def reported_table(rows: Iterable[Reported]) -> str:
-    """Published figures, none of them reproduced here."""
+    """Table of published figures, none of them reproduced here."""
     head = ["method", "data", "metric", "alignment", "value", "unit", "status", "source", "fault"]
     body = []
     for row in rows:
@@ -142,7 +143,7 @@ def reported_table(rows: Iterable[Reported]) -> str:
 
 
 def definitions_table() -> str:
-    """What each number is, with its constants."""
+    """Table of the metrics with unit and meaning."""
     return _table(["metric", "unit", "meaning"], [[name, m.unit, m.meaning] for name, m in METRICS.items()])
 
 
@@ -155,7 +156,7 @@ def _error_metric(found: Mapping[Key, Result], noise: str) -> str:
 
 
 def _best_filter(found: Mapping[Key, Result], noise: str, metric: str) -> str | None:
-    """The one best on these very clips."""
+    """The filter with the smallest error on the test clips themselves."""
     errors = {m: r.mean for (n, m, k), r in found.items() if (n, k) == (noise, metric) and _is_filter(m)}
     return min(errors, key=lambda method: errors[method]) if errors else None
 

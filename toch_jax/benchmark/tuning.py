@@ -1,4 +1,4 @@
-"""Filters tuned where it is fair: on validation clips, for each noise by itself, by joint error."""
+"""Tuning of the filters on validation clips, separately for each noise, by joint error."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -19,11 +19,11 @@ from toch_jax.sequence.types import Sequence
 
 @dataclass(frozen=True)
 class Tuned:
-    """The setting of a filter that did best."""
+    """The setting of a filter with the smallest error."""
 
     setting: Setting
     mpjpe_mm: float
-    """On the validation clips."""
+    """Mean joint error on the validation clips."""
 
 
 def tune_filters(
@@ -35,8 +35,8 @@ def tune_filters(
 ) -> dict[str, dict[str, Tuned]]:
     """For each noise and each filter the best of its settings.
 
-    They are kept in the file at `path`; what stands there already is not tuned again, and the clips are read only
-    where something is missing.
+    The results are stored in the file at `path`. Noises that it already has for all filters are not tuned again, and
+    the clips are read only if some noise is missing.
     """
     kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     missing = [p for p in perturbations if candidates.keys() - kept.get(p.name, {}).keys()]
@@ -67,7 +67,7 @@ def _errors(
     perturbations: list[Perturbation],
     seed: int,
 ) -> dict[str, dict[Setting, float]]:
-    """For each noise the mean joint error of each setting over clips and hands."""
+    """For each noise the mean joint error (mm) of each setting over clips and hands."""
     errors: dict[str, dict[Setting, list[float]]] = {p.name: {} for p in perturbations}
     for clip_id, clean in tqdm(list(validation), desc="tuning filters", unit="clip", disable=None):
         truth = answer_of(clean).hands

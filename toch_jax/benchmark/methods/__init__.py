@@ -1,1 +1,1 @@
-"""What the benchmark compares: ours, filters, oracles, and our own versions of published methods."""
+"""Methods of the benchmark: ours, filters, oracles, and our own versions of published methods."""

@@ -1,4 +1,4 @@
-"""Contact as ContactOpt has it (Grady et al. 2021, DiffContact): a capsule on each sample of the object."""
+"""ContactOpt's contact model (Grady et al. 2021, DiffContact): a capsule at each sample of the object."""
 
 import jax
 import jax.numpy as jnp
@@ -11,22 +11,22 @@ from toch_jax.base.device import map_each
 TOP, BOTTOM, RADIUS = 0.0005, -0.001, 0.001
 """Ends of a capsule's axis along the sample's outward normal, and its radius; metres."""
 ALLOWED_DEPTH = 0.002
-"""Skin gives way; metres."""
+"""Penetration depth (metres) without penalty, since soft tissue deforms."""
 _FRAMES = 32
-"""At once, on a device of many lanes."""
+"""Number of frames computed at once, except on a CPU."""
 
 
 class Nearest(struct.PyTreeNode):
-    """Who is nearest to whom."""
+    """Nearest neighbours between hand vertices and object samples."""
 
     sample: Int[Array, "*frames V"]
-    """Of each vertex of the hand."""
+    """Index of the sample nearest to each hand vertex."""
     vertex: Int[Array, "*frames N"]
-    """Of each sample of the object."""
+    """Index of the hand vertex nearest to each object sample."""
 
 
 def nearest(vertices: Float[Array, "T V 3"], points: Float[Array, "T N 3"]) -> Nearest:
-    """Of each vertex the nearest sample, and the other way round; frame by frame, so that it stays in the cache."""
+    """Nearest neighbours in each frame; on a CPU one frame at a time, so that the distances fit in its cache."""
 
     def frame(both: tuple[Float[Array, "V 3"], Float[Array, "N 3"]]) -> Nearest:
         vertices, points = both
@@ -39,8 +39,11 @@ def nearest(vertices: Float[Array, "T V 3"], points: Float[Array, "T N 3"]) -> N
 
 
 def _argmin(squared: Float[Array, "V N"], axis: int) -> Int[Array, "K"]:
-    """Where the least is, to a ten thousandth of it: the index takes the place of the numbers' last bits, for the
-    least of whole numbers is found many at once, and an argmin is not."""
+    """Index along `axis` of the smallest value, or of one larger by a relative difference of about 1e-4 or less.
+
+    The index replaces the lowest bits of each value's bit pattern, so that an integer minimum finds it: the minimum is
+    vectorised, an argmin is not.
+    """
     low = np.int32(2 ** (squared.shape[axis] - 1).bit_length() - 1)
     bits = jax.lax.bitcast_convert_type(jnp.maximum(squared, 0.0), jnp.int32)
     index = jax.lax.broadcasted_iota(jnp.int32, squared.shape, axis)
@@ -50,10 +53,10 @@ def _argmin(squared: Float[Array, "V N"], axis: int) -> Int[Array, "K"]:
 def capsule_contact(
     queries: Float[Array, "*batch 3"], points: Float[Array, "*batch 3"], normals: Float[Array, "*batch 3"]
 ) -> Float[Array, "*batch"]:
-    """1 within the capsule at each point, beyond it the radius over the distance to its axis."""
+    """Contact of each query with the capsule at its point: 1 inside, outside RADIUS / distance to the axis."""
     from_bottom = queries - points - BOTTOM * normals
     along = jnp.clip(jnp.sum(from_bottom * normals, axis=-1, keepdims=True), 0.0, TOP - BOTTOM)
-    # the root's slope at 0 is not a number
+    # without the offset the gradient of the root at 0 is NaN
     away = jnp.sqrt(jnp.sum((from_bottom - along * normals) ** 2, axis=-1) + 1e-14)
     return jnp.minimum(1.0 / (away / RADIUS + 1e-4), 1.0)
 
@@ -61,7 +64,7 @@ def capsule_contact(
 def contacts(
     vertices: Float[Array, "T V 3"], points: Float[Array, "T N 3"], normals: Float[Array, "T N 3"], near: Nearest
 ) -> tuple[Float[Array, "T V"], Float[Array, "T N"]]:
-    """Contact of each vertex of the hand, and of each sample of the object."""
+    """Contact (0 to 1) of each hand vertex and of each object sample with its nearest neighbour."""
     hand = capsule_contact(vertices, pick(points, near.sample), pick(normals, near.sample))
     return hand, capsule_contact(pick(vertices, near.vertex), points, normals)
 
@@ -69,10 +72,11 @@ def contacts(
 def depth(
     vertices: Float[Array, "T V 3"], points: Float[Array, "T N 3"], normals: Float[Array, "T N 3"], near: Nearest
 ) -> Float[Array, "T V"]:
-    """How deep each vertex lies beneath the plane of its nearest sample, beyond what is allowed; metres."""
+    """Depth (metres) of each vertex below the tangent plane of its nearest sample, less ALLOWED_DEPTH; at least 0."""
     along = jnp.sum((vertices - pick(points, near.sample)) * pick(normals, near.sample), axis=-1)
     return jnp.maximum(-along - ALLOWED_DEPTH, 0.0)
 
 
 def pick(values: Float[Array, "T N 3"], index: Int[Array, "T M"]) -> Float[Array, "T M 3"]:
+    """The values at the indices of each frame."""
     return jnp.take_along_axis(values, index[..., None], axis=1)

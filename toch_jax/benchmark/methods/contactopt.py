@@ -1,19 +1,19 @@
 """A static contact optimiser like ContactOpt (Grady et al. 2021): each frame alone, no smoothness, no network.
 
-From the tracked hand, 250 steps of Adam (AMSGrad, rate 0.01) on turn, place (times 0.3) and 15 pose coefficients make
-the capsule contact of hand and object what it should be: absolute differences, missing contact counting three times,
-the hand's 2.5 times the object's; and depth beyond 2 mm costs 320 a metre. These are its settings for estimates from
-images. What differs, and why:
+250 steps of Adam (AMSGrad, rate 0.01) change the tracked hand's rotation, translation (times 0.3) and 15 pose
+coefficients. They minimise the absolute difference between the capsule contact of hand and object and its target
+(missing contact weighs three times, the hand's contact 2.5 times the object's), plus 320 a metre for depth beyond 2 mm.
+These are ContactOpt's settings for estimates from images. Differences and their reasons:
 
-- What contact should be comes from DeepContact there: a network over the points of hand and object that answers in
-  ten classes, trained on thermal images of real grasps. Its weights suit MANO alone. Here `contact_target` stands
-  in: skin that faces the object and lies within a tracker's error of it is meant to touch it, in the same ten classes.
-  It is the weak part: given the true hand's contact, joint errors of 15 mm (T(0.01), validation clips) become 7; with
-  this they stay, and depth goes from 4.5 to 1.3 mm.
-- One start, the tracked hand: eight that are shaken by 2 cm cost eight times as much.
-- Who is nearest to whom is found anew every fifth step, among 1,000 samples near the hand: for speed.
-- The hand has some 750 vertices, as MANO has 778.
-- A frame in which nothing is meant to touch is left as it is; the authors leave such grasps out of their data.
+- ContactOpt's target contact comes from DeepContact: a network on the points of hand and object with ten classes of
+  contact, trained on thermal images of real grasps. Its weights are for MANO only. Here `contact_target` replaces it,
+  with the same ten classes: skin that faces the object within a tracker's error is to be in contact.
+  This limits the method: with the true hand's contact, joint errors of 15 mm (T(0.01), validation clips) fall to 7 mm;
+  with this target they do not change, and the depth falls from 4.5 to 1.3 mm.
+- One start, the tracked hand. ContactOpt's eight starts, perturbed by 2 cm, take eight times as long.
+- Nearest neighbours are updated every fifth step, among 1,000 samples near the hand: for speed.
+- The hand has about 750 vertices; MANO has 778.
+- A frame without target contact is left as it is; the authors leave such grasps out of their data.
 """
 
 import jax
@@ -36,22 +36,22 @@ STEPS, REFRESH = 250, 5
 RATE = 0.01
 PLACE_SCALE = 0.3
 MISSING = 2.0
-"""What missing contact counts more than contact that should not be."""
+"""Additional weight of missing contact, relative to excess contact."""
 HAND_WEIGHT, DEPTH_WEIGHT = 2.5, 320.0
 NEAR, FAR = 0.01, 0.02
-"""Skin that faces the object should touch it surely when it is nearer than the one, not when farther than the other;
-metres. Chosen on validation clips."""
+"""Distances (metres) of skin facing the object: up to NEAR its target contact is in the highest of the ten classes,
+from FAR on in the lowest. Chosen on validation clips."""
 
 
 class Targets(struct.PyTreeNode):
-    """What contact should be."""
+    """Target contact (0 to 1) of hand vertices and object samples."""
 
     hand: Float[Array, "T V"]
     object: Float[Array, "T N"]
 
 
 class Step(struct.PyTreeNode):
-    """What is added to the tracked hand."""
+    """Change of the tracked hand: rotation vector, pose coefficients and translation before PLACE_SCALE."""
 
     turn: Float[Array, "T 3"]
     pose: Float[Array, "T 15"]
@@ -59,7 +59,7 @@ class Step(struct.PyTreeNode):
 
 
 def contactopt(sequence: Sequence, object: ObjectModel | None = None) -> Sequence:
-    """The sequence with each frame's hand brought into contact, and out of the object."""
+    """The sequence with the hand of each frame moved into contact and out of the object."""
 
     def repair(scene: Scene) -> HandParams:
         vertices, joints = skin_frames(scene.surface, scene.tracked)
@@ -77,7 +77,7 @@ def contact_target(
     points: Float[Array, "T N 3"],
     normals: Float[Array, "T N 3"],
 ) -> Targets:
-    """What should touch, told from where the tracked hand is; values are middles of the ten classes."""
+    """Target contact from the position of the tracked hand; the values are the centres of the ten classes."""
     near = nearest(vertices, points)
     facing = vertex_normals(model, vertices)
 
@@ -102,7 +102,7 @@ def energy(
     targets: Targets,
     near: Nearest,
 ) -> Float[Array, "T"]:
-    """What the optimiser makes small in each frame."""
+    """The optimiser's objective in each frame."""
     vertices = skin(model, params)[0]
     hand, object = contacts(vertices, points, normals, near)
 
@@ -122,7 +122,7 @@ def optimise(
     normals: Float[Array, "T N 3"],
     targets: Targets,
 ) -> HandParams:
-    """The hand after all steps."""
+    """The hand after all STEPS; frames without target contact do not change."""
     rule = optax.amsgrad(RATE)
     frames = len(points)
     start = Step(turn=jnp.zeros((frames, 3)), pose=jnp.zeros((frames, N_POSE)), place=jnp.zeros((frames, 3)))

@@ -1,4 +1,4 @@
-"""Plain trajectory filters, in the world's frame or in the object's: what every result of ours stands beside."""
+"""Trajectory filters in the world frame or in the object's: the baselines of every result."""
 
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -22,40 +22,40 @@ Trajectory = Float[np.ndarray, "T K 3"]
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Mean over neighbours with normal weights."""
+    """Gaussian filter."""
 
     frame: Frame = field(repr=False)
     sigma: float
-    """Frames."""
+    """Standard deviation, frames."""
 
 
 @dataclass(frozen=True)
 class SavitzkyGolay:
-    """Least-squares parabola through `window` frames."""
+    """Savitzky-Golay filter: least-squares parabola through `window` frames."""
 
     frame: Frame = field(repr=False)
     window: int
-    """Frames, odd."""
+    """Length in frames, odd."""
 
 
 @dataclass(frozen=True)
 class OneEuro:
-    """A causal low-pass whose cutoff grows with speed (Casiez et al. 2012); the only one here that runs online."""
+    """Causal low-pass filter whose cutoff grows with speed (Casiez et al. 2012); the only causal filter here."""
 
     frame: Frame = field(repr=False)
     min_cutoff: float
-    """Hz."""
+    """Cutoff at speed 0, Hz."""
     beta: float
-    """Hz per (m/s)."""
+    """Increase of the cutoff with speed, Hz per (m/s)."""
 
 
 @dataclass(frozen=True)
 class Kalman:
-    """Smoothed (Rauch-Tung-Striebel) Kalman filter of constant velocity: position += velocity, velocity += noise."""
+    """Constant-velocity Kalman smoother (Rauch-Tung-Striebel): position += velocity, velocity += noise."""
 
     frame: Frame = field(repr=False)
     ratio: float
-    """Standard deviation of the velocity's change in a frame over that of the measurement."""
+    """Standard deviation of the velocity noise per frame, divided by that of the measurement (both in metres)."""
 
 
 Setting = Gaussian | SavitzkyGolay | OneEuro | Kalman
@@ -73,8 +73,8 @@ def _settings(frame: Frame) -> dict[str, list[Setting]]:
 
 
 FILTERS: dict[str, list[Setting]] = _settings("world") | _settings("object")
-"""For each filter in each frame, the settings to choose from on validation clips; each range has one that does next to
-nothing and one that does too much."""
+"""Candidate settings of each filter in each frame of reference, to be chosen from on validation clips. Each range goes
+from nearly no smoothing to too much."""
 
 
 def filter_points(
@@ -85,9 +85,10 @@ def filter_points(
     fps: float,
     observed: Bool[np.ndarray, "T"] | None = None,
 ) -> Trajectory:
-    """The filtered world trajectory of K points; `part` of the object is the frame where the setting asks for it.
+    """The filtered trajectory of K points, world coordinates in and out, metres.
 
-    Frames that are not valid are bridged linearly first. Clips too short for a filter come back as they are.
+    Settings with `frame` "object" filter in the frame of the object's `part`. Frames that are not observed are first
+    interpolated linearly. Clips of fewer than three frames are returned unchanged.
     """
     in_object = setting.frame == "object"
     if in_object:
@@ -97,7 +98,7 @@ def filter_points(
 
 
 def filter_hands(sequence: Sequence, hands: list[PosedHand], setting: Setting) -> list[PosedHand]:
-    """The sequence's hands with joints and skin filtered, in the frame of the part that each comes nearest to."""
+    """The hands with filtered joints and skin; the "object" frame is that of the part nearest to the hand."""
 
     def filtered(hand: PosedHand) -> PosedHand:
         part = nearest_part(sequence, jnp.asarray(hand.joints), jnp.asarray(hand.observed))
@@ -113,7 +114,7 @@ def filter_hands(sequence: Sequence, hands: list[PosedHand], setting: Setting) -
 
 
 def _bridge(points: Trajectory, observed: Bool[np.ndarray, "T"] | None) -> Trajectory:
-    """Invalid frames filled in linearly between valid ones, held at the ends."""
+    """The points, linearly interpolated in frames that are not observed, and constant beyond the observed ones."""
     if observed is None or observed.all() or not observed.any():
         return points
     kept = np.flatnonzero(observed)
@@ -129,7 +130,7 @@ def _filter(points: Trajectory, setting: Setting, fps: float) -> Trajectory:
         return points
     match setting:
         case Gaussian(sigma=sigma):
-            # odd reflection keeps straight motion straight up to the ends; scipy's own modes bend it
+            # odd reflection keeps linear motion linear up to the ends; scipy's own modes do not
             pad = min(int(4 * sigma + 0.5), n_frames - 1)
             padded = np.pad(points, ((pad, pad), (0, 0), (0, 0)), mode="reflect", reflect_type="odd")
             return gaussian_filter1d(padded, sigma, axis=0, mode="nearest", radius=pad)[pad : pad + n_frames]
@@ -142,9 +143,9 @@ def _filter(points: Trajectory, setting: Setting, fps: float) -> Trajectory:
 
 
 def _constant_velocity_smoother(points: Trajectory, ratio: float) -> Trajectory:
-    """The smoother's mean: the path x of least |x - points|^2 + |second differences of x|^2 / ratio^2, a banded solve.
+    """Mean of the Kalman smoother with a flat prior on the first position and velocity.
 
-    The prior on the first position and velocity is flat.
+    It is the x that minimises |x - points|^2 + |second differences of x|^2 / ratio^2, from one banded system.
     """
     n_frames = len(points)
     second = np.zeros((n_frames - 2, n_frames))
@@ -158,7 +159,7 @@ def _constant_velocity_smoother(points: Trajectory, ratio: float) -> Trajectory:
 
 
 def _one_euro(points: Trajectory, min_cutoff: float, beta: float, fps: float) -> Trajectory:
-    """Each point (its three coordinates together) has its own cutoff; the derivative's is 1 Hz, as in the paper."""
+    """One-euro filter; each point has one cutoff for its three coordinates, and the speed's is 1 Hz as in the paper."""
 
     def weight(cutoff: np.ndarray | float) -> np.ndarray | float:
         return 1 / (1 + fps / (2 * np.pi * cutoff))

@@ -1,4 +1,4 @@
-"""What bounds a denoiser: the same fit, given of the field what only the truth knows."""
+"""Upper bounds for a denoiser: the same fit with the contact field, or its mask, of the ground truth."""
 
 import jax
 import jax.numpy as jnp
@@ -18,15 +18,15 @@ from toch_jax.solver.settings import DEFAULT
 from toch_jax.track.tracked_hand import TrackedHand
 
 SURE = 20.0
-"""Of a mask, as a logit."""
+"""Absolute logit of a mask that is known."""
 CLEAN_SIGMA = 0.001
-"""Of a clean field's distances and correspondences, metres: what the coarser hand leaves open."""
+"""Sigma (metres) of a clean field's distances and correspondences; allows for the error of the decimated hand."""
 
 
 def fit_clean_field(sequence: Sequence, object: ObjectModel | None = None) -> Sequence:
-    """The sequence fitted to the field of its ground truth: what the representation can reach.
+    """The sequence fitted to the contact field of its ground truth: the limit of the representation.
 
-    The samples are those that the denoiser would read; each frame's count as one independent observation.
+    The samples are the denoiser's; the correspondences of a frame weigh as one independent observation together.
     """
 
     def true_field(tracked: TrackedHand, object: ObjectModel) -> FieldObservation:
@@ -41,7 +41,7 @@ def fit_clean_field(sequence: Sequence, object: ObjectModel | None = None) -> Se
 
 
 def fit_true_mask(denoiser: Denoiser, sequence: Sequence, object: ObjectModel | None = None) -> Sequence:
-    """The sequence as repaired by a denoiser that is told which samples the true hand lies along."""
+    """The sequence repaired with the denoiser's field, but with the mask of the ground truth."""
 
     def observe_again(tracked: TrackedHand, object: ObjectModel) -> FieldObservation:
         observed = observe(tracked, object, denoiser)
@@ -55,7 +55,7 @@ def fit_true_mask(denoiser: Denoiser, sequence: Sequence, object: ObjectModel | 
 def _true_field(
     sequence: Sequence, tracked: TrackedHand, object: ObjectModel, smoothed: bool = True
 ) -> tuple[ContactField, Float[Array, "T N 3"], Float[Array, "T N 3"]]:
-    """The field of the true hand; points and normals of its samples."""
+    """The contact field of the true hand in the frame of `tracked.part`; points and normals of its samples."""
     assert sequence.truth is not None
     assert sequence.truth.params is not None
     world: HandParams = take(sequence.truth.params, tracked.hand)

@@ -1,16 +1,16 @@
-"""A static refiner like GrabNet's RefineNet (Taheri et al. 2020): distances to the object in, a better hand out.
+"""A static refiner like GrabNet's RefineNet (Taheri et al. 2020): a network from distances to the object to a hand.
 
-Each frame alone. Three times: the distance of each vertex to the object's nearest sample, the 16 joints' turns (two
-columns of each matrix) and the wrist's place go through three residual blocks of 512, each reading the first input
-again, and come out as what is to be added to turns and place. The loss is the authors': 35 times the error of the
-distances, 20 times that of the vertices, 10 times that of the edges, all absolute. What differs, and why:
+Each frame by itself, in three iterations. The input is each vertex's distance to the nearest object sample, the
+rotations of the 16 joints (two columns of each matrix) and the wrist's position; three residual blocks of width 512,
+each of which also reads this input, give a change of rotations and position. The loss is the authors': 35 times the
+error of the distances, 20 times that of the vertices, 10 times that of the edges, all absolute. Differences:
 
-- It works in the frame of the tracked wrist, so that it need not learn directions in space, and a scene that moves
-  moves its answer. RefineNet works in the object's frame.
-- Distances are negative inside the object: RefineNet gets their size, and can't tell inside from outside.
-- Layer norm for batch norm, and no dropout: every batch is drawn afresh, and no statistics need be kept.
-- All vertices count alike; GrabNet's weights for MANO's vertices are not free.
-- The hand has some 750 vertices, as MANO has 778; the object 500 samples near it, for 2,048 of the whole.
+- It works in the frame of the tracked wrist, so that its output moves with the scene and it need not learn directions
+  in space. RefineNet works in the object's frame.
+- Distances are negative inside the object. RefineNet's are unsigned and do not distinguish inside from outside.
+- Layer norm in place of batch norm, and no dropout: every batch is new, and no statistics have to be stored.
+- All vertices have the same weight; GrabNet's weights for MANO's vertices are not free.
+- The hand has about 750 vertices (MANO: 778), the object 500 samples near the hand (RefineNet: 2,048 of the whole).
 """
 
 from dataclasses import dataclass
@@ -29,18 +29,22 @@ from toch_jax.sequence.types import Sequence
 
 N_SAMPLES = 500
 _UNIT = 10.0
-"""Inside, lengths are in decimetres."""
+"""Lengths inside the network are in decimetres."""
 
 
 @dataclass(frozen=True)
 class RefineConfig:
+    """Sizes of the network."""
+
     vertices: int
-    """Of the hand's surface."""
+    """Number of vertices of the hand."""
     width: int = 512
     iterations: int = 3
 
 
 class ResidualBlock(nnx.Module):
+    """Two linear layers with layer norm, beside a linear shortcut."""
+
     def __init__(self, inputs: int, width: int, *, rngs: nnx.Rngs) -> None:
         self.first = nnx.Linear(inputs, 256, rngs=rngs)
         self.first_norm = nnx.LayerNorm(256, rngs=rngs)
@@ -54,6 +58,8 @@ class ResidualBlock(nnx.Module):
 
 
 class RefineNet(nnx.Module):
+    """The refiner of single frames (see the module)."""
+
     def __init__(self, config: RefineConfig, rngs: nnx.Rngs) -> None:
         self.config = config
         inputs = config.vertices + 16 * 6 + 3
@@ -71,7 +77,7 @@ class RefineNet(nnx.Module):
         points: Float[Array, "T N 3"],
         normals: Float[Array, "T N 3"],
     ) -> HandParams:
-        """The hand refined in each frame, in the frame of `tracked` (axes (T, ...), betas (T, S)) and the samples."""
+        """The refined hand, axes (T, ...), betas (T, S); `tracked`, samples and result share one frame of reference."""
         orient = jaxlie.SO3.exp(tracked.global_orient).as_matrix()
         rest = rest_joints(model, tracked.betas)[:, 0]
         wrist = rest + tracked.transl
@@ -108,7 +114,7 @@ class RefineNet(nnx.Module):
 
 
 def refinenet(sequence: Sequence, network: RefineNet, object: ObjectModel | None = None) -> Sequence:
-    """The sequence with each frame's hand refined."""
+    """The sequence with the hand of each frame refined."""
 
     def repair(scene: Scene) -> HandParams:
         _, points, normals = near_points(scene, skin_frames(scene.surface, scene.tracked)[1], N_SAMPLES)
@@ -131,18 +137,18 @@ def _refine(
 def distances(
     vertices: Float[Array, "T V 3"], points: Float[Array, "T N 3"], normals: Float[Array, "T N 3"]
 ) -> Float[Array, "T V"]:
-    """From each vertex to the nearest sample, metres; negative inside."""
+    """Distance of each vertex to its nearest sample, metres; negative inside the object."""
     sample = jax.lax.stop_gradient(nearest(vertices, points).sample)
     offset = vertices - pick(points, sample)
-    # the root's slope at 0 is not a number
+    # without the offset the gradient of the root at 0 is NaN
     length = jnp.sqrt(jnp.sum(offset**2, axis=-1) + 1e-12)
-    # beyond an edge a vertex may lie a little under the plane of its nearest sample, and yet far outside
+    # near an edge of the object a vertex outside may be slightly below the tangent plane of its nearest sample
     inside = jnp.sum(offset * pick(normals, sample), axis=-1) < -0.5 * length
     return jnp.where(inside, -length, length)
 
 
 def _rotations(columns: Float[Array, "*batch 3 2"]) -> Float[Array, "*batch 3 3"]:
-    """The rotation whose first two columns these are, made orthonormal one after the other."""
+    """Rotation matrices from their first two columns, by Gram-Schmidt."""
     x = columns[..., 0] / jnp.linalg.norm(columns[..., 0], axis=-1, keepdims=True)
     y = columns[..., 1] - jnp.sum(x * columns[..., 1], axis=-1, keepdims=True) * x
     y = y / jnp.linalg.norm(y, axis=-1, keepdims=True)

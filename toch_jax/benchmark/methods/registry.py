@@ -1,4 +1,4 @@
-"""The methods that a benchmark compares, by name."""
+"""The methods of a benchmark, by name."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -21,16 +21,16 @@ from toch_jax.sequence.types import Sequence
 
 METHODS = ("input", *FILTERS, "fit", "toch", "refinenet", "contactopt", "ours")
 ORACLES = ("oracle:field", "oracle:mask")
-"""The fit from the true field, and ours told the true mask: what bounds `ours`."""
+"""The fit to the true contact field, and ours with the true mask: upper bounds for `ours`."""
 SHIPPED = {"ours": Path(str(files("toch_jax.denoiser"))) / "weights" / "default.npz"}
-"""Weights that come with the package."""
+"""Files of the weights that come with the package."""
 
 
 def find_methods(names: Iterable[str], checkpoints: Mapping[str, str]) -> dict[str, Method]:
-    """The methods called `names`, in that order, their networks loaded.
+    """The methods `names`, in that order, with their networks loaded.
 
-    `ours:NAME` is ours with other weights. Raises InputError for a name that is no method's, and for weights that are
-    not there or not the method's.
+    `ours:NAME` is ours with other weights. Raises InputError for an unknown name and for weights that are missing or
+    belong to another method.
     """
     found: dict[str, Method] = {}
     for name in names:
@@ -50,12 +50,15 @@ def find_methods(names: Iterable[str], checkpoints: Mapping[str, str]) -> dict[s
 
 
 def learnt(names: Iterable[str]) -> list[str]:
-    """Those of the methods that have weights."""
+    """The methods among `names` that have weights."""
     return [name for name in names if name.partition(":")[0] in _LEARNT]
 
 
 def checkpoint_of(name: str, checkpoints: Mapping[str, str]) -> Path:
-    """The file of a learnt method's weights; "default", or nothing, is the one that is shipped."""
+    """The file of a learnt method's weights; "default", or no entry, is the shipped one.
+
+    Raises InputError if there is no such file.
+    """
     given = checkpoints.get(name, "default")
     path = SHIPPED.get(name) if given == "default" else Path(given)
     if path is None or not path.is_file():

@@ -1,6 +1,6 @@
-"""A tracked hand as every peer is given it: a right hand in the frame of the object that it handles; and its way back.
+"""Input of our versions of published methods: a right hand in the frame of its object part; and the way back.
 
-A left hand is given mirrored, the whole scene with it, as TOCH's authors do.
+For a left hand the whole scene is mirrored, as TOCH's authors do.
 """
 
 from collections.abc import Callable
@@ -28,32 +28,32 @@ from toch_jax.track.tracked_hand import tracked_hand
 
 
 class Scene(struct.PyTreeNode):
-    """One hand over T frames, padded to a bucket of lengths so that clips share compiled code."""
+    """One hand over T frames, padded to one of a few lengths so that clips share compiled code."""
 
     surface: HandModel
-    """The hand, closed and coarser: some 750 vertices."""
+    """The hand model with a closed, decimated mesh: about 750 vertices."""
     tracked: HandParams
-    """In the frame of the part that it handles; axes (T, ...), betas (T, S), the same in every frame. A frame that the
-    tracker lost holds the nearest that it saw."""
+    """The tracked hand in the frame of the part that it handles; axes (T, ...), betas (T, S), the same in every frame.
+    A frame that the tracker lost has the parameters of the nearest observed frame."""
     observed: Bool[Array, "T"]
     """False where the tracker lost the hand, and in padding."""
     n_frames: Int[Array, ""]
-    """Frames that are no padding."""
+    """Number of frames without padding."""
     object: ObjectModel
     part: Int[Array, ""]
-    """Of the object, which the hand handles."""
+    """Index of the object part that the hand handles."""
     motion: ObjectMotion
-    """As seen from the part."""
+    """Motion of all parts in the frame of that part."""
 
 
 Repair = Callable[[Scene], HandParams]
-"""From a scene to the repaired hand, with the axes of `Scene.tracked`."""
+"""Function from a scene to the repaired hand, with the axes and frame of reference of `Scene.tracked`."""
 
 
 def repair_hands(sequence: Sequence, repair: Repair, object: ObjectModel | None = None) -> Sequence:
-    """The sequence with each hand replaced by what `repair` makes of it: parameters, joints, vertices; no sigma.
+    """The sequence with each hand repaired by `repair`: parameters, joints and vertices, without sigma.
 
-    `object` is the sequence's object where it has been built before. Ground truth is not read.
+    `object`: the sequence's object, if it has been built before. The ground truth is not read.
     """
     object = (sequence_object(sequence) if object is None else object).without_mesh()
     params = [_repair_hand(sequence, hand, object, repair) for hand in range(len(sequence.hand_side))]
@@ -74,8 +74,10 @@ def repair_hands(sequence: Sequence, repair: Repair, object: ObjectModel | None 
 def near_points(
     scene: Scene, joints: Float[Array, "T 21 3"], count: int
 ) -> tuple[ObjectModel, Float[Array, "T K 3"], Float[Array, "T K 3"]]:
-    """The `count` samples of the object near the hand's path (all where it has fewer), drawn as training draws them:
-    the object with these alone, and their points and normals in each frame."""
+    """`count` object samples (at most all) near the hand's path, drawn as in training (`near_samples`).
+
+    Returns the object with these samples only, and their points (metres) and normals in each frame.
+    """
     points, _ = samples_from_part(scene.object, scene.motion)
     chosen = near_samples(jax.random.key(0), points, joints, scene.observed, min(count, points.shape[1]))
     near = scene.object.with_samples(chosen)
@@ -83,7 +85,7 @@ def near_points(
 
 
 def _repair_hand(sequence: Sequence, hand: int, object: ObjectModel, repair: Repair) -> HandParams:
-    """World parameters of one hand (betas (T, S))."""
+    """Parameters of one repaired hand in the world; axes (T, ...), betas (T, S)."""
     if sequence.hand_side[hand] == "left":
         return mirror_params(_repair_hand(mirror(sequence), hand, mirror_object(object), repair))
     tracked = tracked_hand(sequence, hand)

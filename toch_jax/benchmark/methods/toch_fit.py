@@ -1,23 +1,24 @@
 """TOCH's own inference (Zhou et al. 2022): the paper's network on the paper's windows, then the paper's fit.
 
-The fit follows the authors' script: one random start (all unknowns standard normal, in metres and radians), the
-tracked hand thrown away, 100 steps of Adam on place and turn and 2,000 on all, rate 0.1, halved after 1,000 of these;
-correspondences, pose differences in time, accelerations of the joints, shape and pose, weighed 20, 0.05, 1, 0.001 and
-0.0001; 24 pose coefficients a frame about the flat hand, one shape a clip. What differs from it, and why:
+The fit follows the authors' script. It starts from one random hand (all unknowns standard normal, in metres and
+radians) and does not use the tracked hand. Adam takes 100 steps on translation and rotation and 2,000 on all unknowns,
+at rate 0.1, halved after 1,000 of these. The loss weighs correspondences, pose differences in time, accelerations of
+the joints, shape and pose by 20, 0.05, 1, 0.001 and 0.0001. The unknowns include 24 pose coefficients for each frame,
+relative to the flat hand, and one shape for the clip. Differences from the script, and their reasons:
 
-- At most `N_CORRESPONDENCES` correspondences of a frame, drawn at random, stand for all of that frame, at the same
+- At most `N_CORRESPONDENCES` correspondences of a frame, drawn at random, replace all of that frame, with the same
   total weight: for speed.
-- The skin is the coarser one that fields are taken of, and within its triangles the bones' weights are blended before
-  they are applied, not after: for speed. It moves a point by 0.1 mm on the mean.
+- The skin is the decimated one of the contact field, and within its triangles the skinning weights are interpolated
+  before they are applied, not after: for speed. This moves a point by 0.1 mm on average.
 - The 16 joints whose acceleration counts come from the skeleton, not from a regression on posed vertices.
-- The network reads and answers `N_SAMPLES` samples near the hand, the same in all frames, `AT_ONCE` of them at a time:
-  as many as it has learnt from (experiments/toch_open_grasps.py). The script draws 2,000 of the whole object afresh in
-  each frame, with replacement.
-- The place of the clip's last window is that of its last frames; the script's own arithmetic loses frames there.
-- The script's clips hold no frame far from the object. Here there are some, and the network sees no hand in them: the
-  fit would leave the hand at random numbers, so where not one sample answers and the tracker saw the hand, the tracked
-  hand stays.
-- Any hand model: MANO's constants come from the model.
+- The network reads `N_SAMPLES` samples near the hand, the same in all frames, in groups of `AT_ONCE`, the number that
+  it was trained on (experiments/toch_open_grasps.py). The script draws 2,000 samples of the whole object in each frame,
+  with replacement.
+- The last window consists of the clip's last frames; the script's own arithmetic loses frames there.
+- The script's clips have no frames far from the object. Some clips here do; in those frames the network's mask is
+  empty and the fit would leave the hand at its random start. So a frame with an empty mask keeps the tracked hand, if
+  the tracker saw it.
+- Any hand model can be used: MANO's constants come from the model.
 """
 
 from collections.abc import Callable
@@ -50,21 +51,24 @@ RATE = 0.1
 
 
 class Targets(struct.PyTreeNode):
-    """M points of the skin in each of T frames, and where they should be; points last, for speed."""
+    """M skin points in each of T frames and their target positions; the axis of points is last, for speed."""
 
     weights: Float[Array, "T 16 M"]
-    """Of the bones, blended over the triangle."""
+    """Skinning weights of the 16 bones, interpolated in the triangle."""
     template: Float[Array, "T 3 M"]
-    """The point of the mean hand, unposed."""
+    """The points on the unposed hand of mean shape, metres."""
     shapedirs: Float[Array, "S T 3 M"]
     posedirs: Float[Array, "T 135 3 M"] | None
     """None where the model has none."""
     place: Float[Array, "T 3 M"]
+    """Target positions, metres."""
     weight: Float[Array, "T M"]
-    """Sums to 1 over all."""
+    """Weights of the points; their sum over all frames is 1."""
 
 
 class Unknowns(struct.PyTreeNode):
+    """Unknowns of the fit: rotation vectors, pose coefficients, translations (metres) and shape."""
+
     turn: Float[Array, "T 3"]
     pose: Float[Array, "T 24"]
     place: Float[Array, "T 3"]
@@ -72,7 +76,7 @@ class Unknowns(struct.PyTreeNode):
 
 
 def toch_refine(sequence: Sequence, denoiser: Denoiser, object: ObjectModel | None = None) -> Sequence:
-    """The sequence as TOCH repairs it, with a denoiser of its architecture."""
+    """The sequence repaired by TOCH's inference; `denoiser` is a network of its architecture."""
 
     def repair(scene: Scene) -> HandParams:
         field, points, normals = clean_field(scene, denoiser)
@@ -86,9 +90,9 @@ def toch_refine(sequence: Sequence, denoiser: Denoiser, object: ObjectModel | No
 
 
 def clean_field(scene: Scene, denoiser: Denoiser) -> tuple[FieldEstimate, Float[Array, "T N 3"], Float[Array, "T N 3"]]:
-    """The network's field of each frame, and the points and normals of the samples that it is of.
+    """The network's contact field of each frame, and points and normals of its samples.
 
-    Each frame is taken from one window: the first one for its own frames, the others for their second half.
+    Each frame is taken from one window: all frames of the first window, then the second half of each later one.
     """
     surface = scene.surface
     vertices, joints = skin_frames(surface, scene.tracked)
@@ -126,7 +130,7 @@ def _denoise(denoiser: Denoiser, clip: Window, n_frames: Int[Array, ""]) -> Fiel
 
 
 def _by_groups(denoiser: Denoiser, windows: Window) -> FieldEstimate:
-    """The field of each sample, told to the network in groups that lie spread over the object."""
+    """The network's field of all samples, computed in groups of AT_ONCE that are each spread over the object."""
     count = windows.own.shape[1]
     groups = max(1, count // AT_ONCE)
 
@@ -150,7 +154,7 @@ def correspondences(
     points: Float[Array, "T N 3"],
     normals: Float[Array, "T N 3"],
 ) -> Targets:
-    """Where the field says that points of the skin are."""
+    """Skin points and their target positions, according to the field."""
     chosen, weight = _draw(key, field, scene.n_frames)
     canonical = jnp.take_along_axis(field.correspondence, chosen[..., None], axis=1)
     # the coarse surface is closed: all of it is skin
@@ -162,7 +166,7 @@ def correspondences(
 def _draw(
     key: jax.Array, field: FieldEstimate, valid_frames: Int[Array, ""]
 ) -> tuple[Int[Array, "T M"], Float[Array, "T M"]]:
-    """Which samples count, and their weights."""
+    """Indices of the samples drawn from each frame's mask, and their weights."""
     n_frames, n_samples = field.mask_logit.shape
     hit = (field.mask_logit > 0) & (jnp.arange(n_frames) < valid_frames)[:, None]
     drawn, chosen = jax.lax.top_k(
@@ -203,7 +207,7 @@ def _targets(
 
 
 def fit(key: jax.Array, model: HandModel, targets: Targets, n_frames: Int[Array, ""]) -> HandParams:
-    """The hand that the script's optimisation finds; axes as in `Scene.tracked`."""
+    """The hand found by the script's optimisation; axes as in `Scene.tracked`."""
     if not np.any(model.posedirs):
         targets = targets.replace(posedirs=None)
     return _fit(key, model, targets, n_frames)
@@ -245,7 +249,7 @@ def _fit(key: jax.Array, model: HandModel, targets: Targets, n_frames: Int[Array
 
 
 def as_params(model: HandModel, unknowns: Unknowns) -> HandParams:
-    """The hand that the unknowns stand for; axes (T, ...), betas (T, S)."""
+    """Hand parameters of the unknowns; axes (T, ...), betas (T, S)."""
     return HandParams(
         global_orient=unknowns.turn,
         pose=unknowns.pose @ model.pose_components[:N_POSE],
@@ -272,7 +276,7 @@ def script_loss(model: HandModel, targets: Targets, unknowns: Unknowns, n_frames
 def pose_points(
     model: HandModel, targets: Targets, unknowns: Unknowns
 ) -> tuple[Float[Array, "T 3 M"], Float[Array, "T 16 3"]]:
-    """The targets' points of the skin, and the skeleton's joints."""
+    """Posed skin points of the targets, and the skeleton's joints; metres."""
     pose = (unknowns.pose @ model.pose_components[:N_POSE]).reshape(-1, 15, 3)
     turns = jnp.concatenate([unknowns.turn[:, None], pose], axis=1)
     rotations = jaxlie.SO3.exp(turns).as_matrix()
@@ -290,9 +294,10 @@ def pose_points(
 
 
 def _off(targets: Targets, points: Float[Array, "T 3 M"]) -> Float[Array, ""]:
-    """Mean square of a coordinate's error, over all correspondences."""
+    """Weighted mean over the correspondences of the squared error of a coordinate, m^2."""
     return jnp.sum(targets.weight * jnp.mean((points - targets.place) ** 2, axis=1))
 
 
 def _mean(values: Float[Array, "T"], there: Bool[Array, "T"]) -> Float[Array, ""]:
+    """Mean over the frames that are not padding."""
     return jnp.sum(jnp.where(there, values, 0.0)) / jnp.maximum(there.sum(), 1)

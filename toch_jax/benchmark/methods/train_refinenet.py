@@ -1,4 +1,4 @@
-"""Training of the RefineNet-like refiner: on the clips and the noise that denoisers are trained on, frame by frame."""
+"""Training of the RefineNet-like refiner on single frames, with the clips and the noise of the denoisers."""
 
 import json
 import zipfile
@@ -28,11 +28,11 @@ FORMAT = "toch-refinenet 1"
 
 @dataclass(frozen=True)
 class RefineTraining:
-    """Everything that decides what weights come out; optimiser and weight decay are GrabNet's."""
+    """All settings of a training run; optimiser and weight decay are GrabNet's."""
 
     steps: int = 2000
     batch: int = 32
-    """Windows of two frames: noise is drawn for each window."""
+    """Number of windows of two frames; noise is drawn for each window."""
     width: int = 512
     learning_rate: float = 5e-4
     weight_decay: float = 5e-4
@@ -41,7 +41,7 @@ class RefineTraining:
 
 
 def train_refinenet(training: RefineTraining, clips: Clips, surface: HandModel) -> RefineNet:
-    """Trains on two frames of each window drawn from `clips`; `surface` is the right hand, closed and coarse."""
+    """Trains a network on windows of two frames from `clips`; `surface`: the right hand with a closed, coarse mesh."""
     config = RefineConfig(vertices=surface.v_template.shape[0], width=training.width)
     network = RefineNet(config, nnx.Rngs(training.seed))
     rate = optax.cosine_decay_schedule(training.learning_rate, training.steps)
@@ -69,12 +69,12 @@ def train_refinenet(training: RefineTraining, clips: Clips, surface: HandModel) 
 
 
 Pairs = tuple[HandParams, HandParams, Float[Array, "T K 3"], Float[Array, "T K 3"]]
-"""Tracked hands, clean ones, and the object's samples near the tracked one."""
+"""Tracked hands, clean hands, and points (metres) and normals of the object samples near the tracked ones."""
 
 
 @partial(jax.jit, static_argnames="training")
 def draw_pairs(key: jax.Array, clips: Clips, surface: HandModel, training: RefineTraining) -> Pairs:
-    """2 x batch frames."""
+    """Draws a batch of T = 2 x `training.batch` frames."""
     draw_key, sway_key, noise_key, sample_key = jax.random.split(key, 4)
     scenes = draw_scenes(draw_key, clips, BatchConfig(batch=training.batch, window=2))
     clean = sway(sway_key, training.noise, surface, scenes.clean)
@@ -97,7 +97,7 @@ def draw_pairs(key: jax.Array, clips: Clips, surface: HandModel, training: Refin
 def refine_loss(
     network: RefineNet, surface: HandModel, edges: Int[Array, "2 E"], pairs: Pairs
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-    """GrabNet's loss, and errors in millimetres: of the vertices before and after."""
+    """GrabNet's loss, and mean errors in millimetres: of the vertices before and after, and of the distances."""
     tracked, clean, points, normals = pairs
     refined, _ = skin(surface, network(surface, tracked, points, normals))
     true, _ = skin(surface, clean)
@@ -117,14 +117,14 @@ def refine_loss(
 
 
 def edges_of(surface: HandModel) -> Int[Array, "2 E"]:
-    """The vertices at both ends of each edge."""
+    """Indices of the two vertices of each edge."""
     faces = np.asarray(surface.faces)
     both = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     return jnp.asarray(np.unique(np.sort(both, axis=1), axis=0).T)
 
 
 def save_refinenet(network: RefineNet, path: str | Path) -> None:
-    """Writes one .npz: configuration and weights, arrays only."""
+    """Writes configuration and weights to one .npz file of arrays without pickles."""
     arrays = {name: np.asarray(leaf.get_value()) for name, leaf in _named(network).items()}
     path = Path(path)
     part = path.with_name(path.name + ".part")
@@ -140,7 +140,7 @@ def save_refinenet(network: RefineNet, path: str | Path) -> None:
 
 
 def load_refinenet(path: str | Path) -> RefineNet:
-    """What `save_refinenet` wrote; raises InputError where the file is no such thing."""
+    """The network from a file of `save_refinenet`; raises InputError for any other file."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
