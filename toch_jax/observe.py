@@ -1,4 +1,4 @@
-"""What the denoiser makes of a tracked hand: its contact field, read through a window of samples near the hand."""
+"""The denoiser's estimate for a tracked hand, from its contact field on samples of the object near the hand."""
 
 from collections.abc import Callable
 from functools import partial
@@ -25,18 +25,18 @@ from toch_jax.track.smoothing import smooth_track
 from toch_jax.track.tracked_hand import TrackedHand
 
 N_DENOISED = 512
-"""Samples of the object's surface that the denoiser reads: those nearest to the hand."""
+"""Number of samples of the object's surface that the denoiser reads, drawn near the hand (`near_samples`)."""
 
 
 class FieldObservation(NamedTuple):
-    """What is believed of one hand in each frame of a clip, and the samples of the object that it is about."""
+    """Estimate of the field of one hand in each frame of a clip, and the object's samples that it is given on."""
 
     estimate: Estimate
-    """Axes (T, ...), in the fit's frame."""
+    """Axes (T, ...), in the frame of the part that the hand handles, as are `points` and `normals`; metres."""
     points: Float[Array, "T N 3"]
     normals: Float[Array, "T N 3"]
     from_network: bool = False
-    """If true it counts the less the steadier the tracked hand is (`denoiser_share`)."""
+    """Whether its weight is reduced according to how steady the tracked hand is (`denoiser_share`)."""
 
 
 Observer = Callable[[TrackedHand, ObjectModel], FieldObservation]
@@ -45,7 +45,7 @@ Observer = Callable[[TrackedHand, ObjectModel], FieldObservation]
 def observe(
     tracked: TrackedHand, object: ObjectModel, denoiser: Denoiser, progress: Progress = silent
 ) -> FieldObservation:
-    """What the denoiser makes of a tracked hand."""
+    """The denoiser's estimate for a tracked hand; a left hand is mirrored for the network."""
     progress("contact field")
     clip, points, normals = read_clip(tracked, object, denoiser.config.smoothed)
     progress("denoiser")
@@ -62,9 +62,10 @@ def observe(
 def read_clip(
     tracked: TrackedHand, object: ObjectModel, smoothed: bool, there: HandParams | None = None
 ) -> tuple[Window, Float[Array, "B N 3"], Float[Array, "B N 3"]]:
-    """What a denoiser reads of a tracked hand, padded to its bucket of B frames: as one window, with its samples'
-    points and normals in the fit's frame. `there`: what it would read on the same samples, were the hand there (axes
-    (T, ...), betas (S,)).
+    """Denoiser input for a tracked hand, padded to B frames (`bucket`): a window, and its samples' points and normals.
+
+    All are in the frame of the part that the hand handles, metres. `there`: parameters of the hand (axes (T, ...),
+    betas (S,)) to measure the field on instead; samples are still chosen by the tracked hand.
     """
     n_frames = len(tracked.observed)
     size = bucket(n_frames)

@@ -1,4 +1,4 @@
-"""The whole pipeline: a tracked sequence in, the same sequence repaired out."""
+"""The whole pipeline, from a tracked sequence to the repaired one."""
 
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -45,23 +45,23 @@ def refine(
     keep_object: bool = False,
     progress: bool | Progress = False,
 ) -> Sequence:
-    """The sequence with its hands repaired, and a sigma for each joint and frame.
+    """Repair the hands of a sequence, with a standard deviation for each joint and frame.
 
-    Runs on JAX's default device, but is no function to trace: no jit, vmap or grad of it. The first clip of each padded
-    length (16, 32, 64 frames, then multiples of 64) compiles for about a minute; compiled code is kept on disk.
-    Ground truth is not read. Raises InputError where the hand cannot be repaired.
+    Runs on JAX's default device, but cannot be traced (no jit, vmap or grad). The first clip of each padded length (16,
+    32, 64 frames, then multiples of 64) compiles for about a minute; compiled code is kept on disk. Ground truth is not
+    read. Raises InputError if a hand cannot be repaired.
 
     Args:
         sequence: From `sequence_from_arrays` or `load_sequence`.
         denoiser: "default", the network that comes with the package; one from `load_denoiser`, or its file; or None:
-            the hand is fitted to its own track, smooth motion and non-penetration alone.
-        settings: What the fit assumes of hands and trackers; None: as tuned.
-        object: The sequence's object, where it has been built before (`sequence_object`).
-        hand: "given": in the form in which it came: parameters, the tracker's own joints, or its own points; "model":
-            parameters, joints and vertices of the hand model, which may lie millimetres from those joints or points.
-        keep_object: Whether the object's poses stay as they came, where the hand was repaired beside smoother ones.
-        progress: Whether to write each stage to standard error as it begins; or a function to call with its name,
-            perhaps from another thread.
+            the hand is fitted to its own track, smooth motion and non-penetration only.
+        settings: What the fit assumes of hands and trackers; None: the defaults.
+        object: The sequence's object, if it has been built before (`sequence_object`).
+        hand: "given": the form of the input: parameters, the tracker's own joints, or its own points; "model":
+            parameters, joints and vertices of the hand model, which may be millimetres from those joints or points.
+        keep_object: Whether to return the object's poses as given. The hand is repaired with smoothed poses either way.
+        progress: Whether to write each stage to standard error as it begins; or a function to call with the stage's
+            name, possibly from another thread.
     """
     repaired = repair(sequence, denoiser, settings=settings, object=object, progress=progress)
     clean = repaired.given if hand == "given" else repaired.model
@@ -76,7 +76,7 @@ def repair(
     object: ObjectModel | None = None,
     progress: bool | Progress = False,
 ) -> Repaired:
-    """`refine`, in all forms of the hand."""
+    """Repair the hands of a sequence, as `refine` does; returns both forms of the hands."""
     keep_compiled()
     network, tell = as_denoiser(denoiser), reporter(progress)
     with compilation_told(tell):
@@ -94,11 +94,11 @@ def refine_many(
     keep_object: bool = False,
     progress: bool | Progress = False,
 ) -> Iterator[Sequence]:
-    """`refine` of each sequence, in order; each is repaired when it is asked for (`list(...)` for all at once).
+    """Repair sequences in order with `refine`, each when the iterator reaches it (`list(...)` for all at once).
 
-    One clip after another: they share the network, what is compiled for their padded length, and the object where
-    neighbours have the same mesh. `sequences` may load its clips one by one, so that a data set need not fit in memory.
-    With `progress` a bar counts the clips. Raises InputError at the first that cannot be repaired: "clip 3: ...".
+    The clips share the network, the code compiled for their padded length, and the built object if consecutive clips
+    have the same mesh. `sequences` may load its clips one by one, so that a data set need not fit in memory. With
+    `progress` a bar counts the clips. Raises InputError at the first that cannot be repaired: "clip 3: ...".
     """
     network = as_denoiser(denoiser)
     one = partial(refine, denoiser=network, settings=settings, object=object, hand=hand, keep_object=keep_object)
@@ -118,7 +118,7 @@ def repair_by(
     object: ObjectModel | None = None,
     progress: Progress = silent,
 ) -> Repaired:
-    """`repair`, with any observer of the tracked hands."""
+    """Repair the hands of a sequence with any `observer` of the tracked hands; None: no field is used."""
     progress("object")
     object = (sequence_object(sequence) if object is None else object).without_mesh()
     progress(f"hand from {given_as(sequence.hands)}")
@@ -133,7 +133,7 @@ def repair_by(
         _solve(sequence, hand, frame, object, observation, binding, settings)
         for hand, frame, observation, binding in zip(hands, frames, observations, bindings, strict=True)
     ]
-    # each hand's frame as the first hand's sees it
+    # poses of the hands' fit frames in that of the first hand
     places = ObjectMotion(*(put(np.stack(each)) for each in zip(*(between(f, frames[0]) for f in frames), strict=True)))
     fitted = fit_together(solved, [hand.surface for hand in hands], places, settings)
     params = [_in_world(*each) for each in zip(hands, frames, (one.params for one in fitted), strict=True)]
@@ -143,7 +143,7 @@ def repair_by(
 
 
 def _bound(sequence: Sequence, tracked: TrackedHand) -> Binding | None:
-    """The tracker's own points, where it gave no more than points."""
+    """The tracker's points bound to the fitted skin if the input is points, else None."""
     if given_as(sequence.hands) != "points":
         return None
     assert sequence.hands.vertices is not None
@@ -159,7 +159,7 @@ def _solve(
     binding: Binding | None,
     settings: FitSettings,
 ) -> Solved:
-    """One hand fitted by itself, in its fit frame."""
+    """Fit one hand by itself, in its fit frame."""
     part = between(part_pose(sequence, tracked.part), frame)
     surface, joints = None, None
     if observation is not None:
@@ -183,6 +183,6 @@ def _solve(
 
 
 def _in_world(tracked: TrackedHand, frame: Pose, params: HandParams) -> HandParams:
-    """World parameters, (T, ...) axes, betas too; from those in the fit frame, betas (S,)."""
+    """Parameters in the world, betas (T, S), from parameters in the fit frame, betas (S,)."""
     world = move_hand(tracked.model, params, *(put(each, np.float32) for each in frame))
     return world.replace(betas=repeat(world.betas, len(tracked.observed)))

@@ -22,14 +22,14 @@ from toch_jax.track.tracked_hand import TrackedHand, tracked_hands
 
 @dataclass(frozen=True, repr=False)
 class DenoisedField:
-    """What the denoiser says of the field of one hand. T frames, N samples."""
+    """The denoiser's estimate of the contact field of one hand. T frames, N samples of the object's surface."""
 
     probability: Float[np.ndarray, "T N"]
-    """Of the mask: that the true hand lies along the sample's normal."""
+    """Probability of the mask: that the line along the sample's normal meets the true hand."""
     distance: Float[np.ndarray, "T N"]
-    """Along the normal, metres, negative where the sample is inside the hand; where the mask is true."""
+    """How far along the normal, metres, negative where the sample is inside the hand; valid if the mask is true."""
     correspondence: Float[np.ndarray, "T N 3"]
-    """The point of the hand's template that is there, metres; where the mask is true."""
+    """The point of the hand's template that is met, metres; valid if the mask is true."""
     distance_sigma: Float[np.ndarray, "T N"]
     """One standard deviation of the distance, metres."""
     correspondence_sigma: Float[np.ndarray, "T N"]
@@ -43,7 +43,7 @@ class DenoisedField:
 class ContactFields:
     """The contact field of one hand (TOCH, Zhou et al. 2022, section 3.1). T frames, N samples of the object's surface.
 
-    From each sample a line runs outward along the normal; where the sample lies inside the hand, inward.
+    From each sample a line runs outward along the normal, or inward if the sample is inside the hand.
     """
 
     hand_side: str
@@ -55,7 +55,7 @@ class ContactFields:
     part: int
     """The part of the object that the hand handles."""
     own: Bool[np.ndarray, "N"]
-    """Whether a sample is of that part; all are, of a rigid object."""
+    """Whether a sample is on that part; true for all samples of a rigid object."""
     mask: Bool[np.ndarray, "T N"]
     """Whether the line meets the tracked hand within 0.1 m and before the object itself; false in lost frames."""
     distance: Float[np.ndarray, "T N"]
@@ -63,7 +63,7 @@ class ContactFields:
     correspondence: Float[np.ndarray, "T N 3"]
     """The point of the hand's template (`load_hand(...).v_template`, metres) that is met; 0 where the mask is false."""
     denoised: DenoisedField | None
-    """The same by the denoiser; None without one."""
+    """The denoiser's estimate of the field; None without a denoiser."""
 
     def __repr__(self) -> str:
         return short_repr(self, "hand_side", "part", "mask", "distance", "correspondence", "denoised")
@@ -94,7 +94,7 @@ def _field(
     n_frames = sequence.n_frames
     denoised = None if denoiser is None else _denoised(tracked, object, denoiser, tell)
     tell("contact field as tracked")
-    # Of the hand as tracked, also where the denoiser reads a smoothed one; on the samples that it reads.
+    # The field of the hand as tracked, also if the denoiser reads a smoothed one, on the samples that it reads.
     smoothed = True if denoiser is None else denoiser.config.smoothed
     window, *samples = read_clip(tracked, object, smoothed, there=tracked.params)
     points, normals = (np.asarray(each)[:n_frames] for each in samples)

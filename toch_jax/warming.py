@@ -1,4 +1,4 @@
-"""Compile beforehand what the first clips would wait for."""
+"""Compilation in advance, so that the first clips need not wait for it."""
 
 import time
 from functools import partial
@@ -23,11 +23,12 @@ USUAL_FRAMES = (64, 128, 192)
 def warm_up(
     frames: tuple[int, ...] = USUAL_FRAMES, *, hand_model: str = "open", progress: bool | Progress = True
 ) -> dict[int, float]:
-    """Repair the package's example at each of these lengths; seconds by length. Later calls find the compiled code.
+    """Compile the pipeline by repairing the package's example at each of these lengths; returns seconds by length.
 
-    It is kept in the user's cache folder, also for later processes. It serves clips of one hand, given as joints or as
-    parameters of `hand_model`, on a rigid object, whose length is padded to one of `frames`: up to 16, 32, 64, then
-    multiples of 64 frames. Points on the skin, hinged objects and two hands that meet compile some code of their own.
+    Compiled code is kept in the user's cache folder, also for later processes. It serves clips of one hand, given as
+    joints or as parameters of `hand_model`, on a rigid object, with the same padded length as one of `frames` (16, 32,
+    64, then multiples of 64 frames). Points on the skin, hinged objects and two hands compile further code. Raises
+    InputError if a length is below 1.
     """
     if not frames or min(frames) < 1:
         raise bad_input("warm-up", "frames", "lengths of 1 frame or more", " ".join(map(str, frames)) or "none")
@@ -45,7 +46,7 @@ def _of_length(tell: Progress, length: int, stage: str) -> None:
 
 
 def example(n_frames: int, hand_model: str = "open") -> Sequence:
-    """The package's example as joints, played forward and backward for `n_frames`."""
+    """The package's example as joints of one hand, played forward and backward for `n_frames`."""
     with as_file(files("toch_jax.example") / "tracked.npz") as path:
         clip = load_sequence(path)
     params, side = take(clip.hands.params, 0), clip.hand_side[0]

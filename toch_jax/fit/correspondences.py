@@ -1,4 +1,4 @@
-"""From a denoised field to points of the skin and where they should be."""
+"""Cost terms from a denoiser's estimate: skin points and joints with their targets and weights."""
 
 from functools import partial
 
@@ -23,10 +23,11 @@ def field_term(
     strength: float | Float[Array, ""],
     count: int,
 ) -> SurfaceTerm:
-    """The `count` surest samples of each frame as data: the skin at the correspondence is at point + distance normal.
+    """Surface term from a denoised field: the skin point at a correspondence should be at point + distance * normal.
 
-    `points` and `normals` are the object's samples in the fit's frame. The errors of one frame's samples go together
-    (they share the network's view of that frame): all count for `strength` independent ones. Correspondences on the cap
+    `points` and `normals` are the object's samples, in the frame of the targets (metres). Each frame uses the `count`
+    samples of largest mask probability over variance. The errors of a frame's samples are correlated (they come from
+    the same network output), so together they count as at most `strength` independent ones. Correspondences on the cap
     that closes an open wrist have weight 0: no skin is there.
     """
     correspondence, target, normal, weight_along, weight_across = _surest(estimate, points, normals, strength, count)
@@ -44,7 +45,7 @@ def _surest(
 ) -> tuple[
     Float[Array, "T M 3"], Float[Array, "T M 3"], Float[Array, "T M 3"], Float[Array, "T M"], Float[Array, "T M"]
 ]:
-    """Of the samples that count: correspondence, target, normal, and the weights along and across."""
+    """Correspondence, target, normal, and weights along and across the normal (1/m2) of the samples that are used."""
     sure = jax.nn.sigmoid(estimate.mask_logit)
     spread = estimate.distance_sigma**2 + 2 * estimate.correspondence_sigma**2
     _, chosen = jax.lax.top_k(sure / spread, min(count, points.shape[1]))
@@ -62,7 +63,7 @@ def _surest(
 def weighted(
     surface: SurfaceTerm, joints: JointTerm | None, share: Float[Array, "T"]
 ) -> tuple[SurfaceTerm, JointTerm | None]:
-    """The denoiser's terms, each frame's weights multiplied by its share."""
+    """The denoiser's terms with each frame's weights multiplied by `share`."""
     by_frame = np.asarray(share)[:, None]
     along, across = by_frame * np.asarray(surface.weight_along), by_frame * np.asarray(surface.weight_across)
     surface = surface.replace(weight_along=put(along), weight_across=put(across))
@@ -71,5 +72,5 @@ def weighted(
 
 @jax.jit
 def joint_term(estimate: JointEstimate, strength: float | Float[Array, ""]) -> JointTerm:
-    """The denoiser's joints as data; a frame's errors go together, so its joints count for `strength` of them."""
+    """Joint term from denoised joints; a frame's errors are correlated, so its 21 joints count as `strength` joints."""
     return JointTerm(target=estimate.joints, weight=strength / 21 / estimate.sigma**2)

@@ -1,7 +1,7 @@
-"""The trajectory of one hand that best explains the clean field, the tracked hand and smooth motion.
+"""The most likely trajectory of one hand, given the denoised field, the tracked hand and smooth motion.
 
-TOCH refits from random numbers by 2,100 steps of Adam and reads the tracked hand only through the field. Here the
-tracked hand is the start and an observation like any other, so where the field says nothing the hand stays put.
+TOCH fits by 2,100 steps of Adam from random values, and uses the tracked hand only through the field. Here the tracked
+hand is the start and an observation like any other: where the field has no information, the hand stays near it.
 """
 
 from functools import partial
@@ -31,52 +31,53 @@ from toch_jax.track.smoothing import smooth_track
 
 
 class Fitted(struct.PyTreeNode):
-    """A hand's trajectory and how sure it is."""
+    """Fitted trajectory of a hand, with its uncertainty."""
 
     params: HandParams
-    """(T, ...) axes; betas (S,), one shape for the clip."""
+    """Axes (T, ...), in the fit's frame; betas (S,), one shape for the clip."""
     joint_sigma: Float[Array, "T 21"]
-    """One standard deviation of each joint's coordinates (16 of the skeleton, then the tips), metres."""
+    """Standard deviation of each joint's coordinates (16 of the skeleton, then the tips), metres."""
     costs: Float[Array, "iterations"]
-    """Of the last pass, after each step."""
+    """Cost at the start of the last pass and after each of its steps."""
     noise: Levels
-    """What the tracked trajectory's noise was taken to be."""
+    """Estimated noise of the tracked trajectory."""
 
 
 class Solved(struct.PyTreeNode):
-    """A hand's trajectory where the solver stopped, over its bucket's frames, and what it was fitted to."""
+    """Solution for one hand over the padded frames, and the problem that was solved."""
 
     model: HandModel
     problem: Problem
-    """The last pass's."""
+    """Problem of the last pass."""
     solution: Solution[HandState]
     noise: Levels
     n_frames: int = struct.field(pytree_node=False)
+    """Frames of the clip, without padding."""
 
 
 def bucket(n_frames: int) -> int:
-    """Frames to pad to, so that clips of many lengths share compiled code: 16, 32, 64, then multiples of 64."""
+    """Padded number of frames, so that clips of many lengths share compiled code: 16, 32, 64, then multiples of 64."""
     return next((size for size in (16, 32, 64) if n_frames <= size), -(-n_frames // 64) * 64)
 
 
 def pad_params(params: HandParams, size: int) -> HandParams:
-    """The last frame repeated; betas (S,) are of all frames."""
+    """Parameters padded to `size` frames by repeating the last; betas (S,) are shared by all frames."""
     frames = params.replace(betas=params.transl)
     return jax.tree.map(partial(pad_last, size=size), frames).replace(betas=params.betas)
 
 
 def pad_motion(motion: ObjectMotion, size: int) -> ObjectMotion:
-    """The last frame repeated."""
+    """Motion padded to `size` frames by repeating the last."""
     return jax.tree.map(partial(pad_last, size=size, axis=1), motion)
 
 
 def pad_observed(observed: Bool[Array, "T"], size: int) -> Bool[Array, "T2"]:
-    """No tracker saw the frames that pad."""
+    """`observed` padded to `size` frames with false."""
     return put(np.pad(np.asarray(observed), (0, size - len(observed))))
 
 
 def cut_frames(params: HandParams, n_frames: int) -> HandParams:
-    """The first frames; betas (S,) are of all frames."""
+    """The first `n_frames` frames; betas (S,) are shared by all frames."""
     frames = params.replace(betas=params.transl)
     return take(frames, np.s_[:n_frames]).replace(betas=params.betas)
 
@@ -96,8 +97,9 @@ def solve_hand(
     """Fit one hand over T frames, T >= 1.
 
     `tracked` ((T, ...) axes, betas (S,)) and the parts' `motion` are in the fit's frame; `observed` is false where the
-    tracker lost the hand: the values there are a start and no more. `surface` and `joints` are what a denoiser says,
-    over the same frames. `skin`: the points that must not sink into the object, the model's vertices if None.
+    tracker lost the hand: the values there are only the start. `surface` and `joints` are a denoiser's estimate
+    over the same frames, in the fit's frame. `skin`: the points that must not penetrate the object, the model's
+    vertices if None.
     """
     n_frames = tracked.pose.shape[0]
     size = bucket(n_frames)
@@ -128,7 +130,7 @@ def solve_hand(
 
 
 def push_back_share(depth: Float[np.ndarray, "T"], fps: float, settings: FitSettings) -> Float[np.ndarray, "T"]:
-    """How much the third pass acts on each frame, 0 to 1, from the penetration depths that the second left (metres)."""
+    """Weight of the third pass in each frame, 0 to 1, from the penetration depths after the second pass (metres)."""
     lasting = gaussian_filter1d(np.asarray(depth, np.float64), float(settings.push_back_time) * fps, mode="nearest")
     low, high = (float(level) for level in settings.push_back_from)
     rise = np.clip((lasting - low) / (high - low), 0.0, 1.0)
@@ -136,7 +138,7 @@ def push_back_share(depth: Float[np.ndarray, "T"], fps: float, settings: FitSett
 
 
 def fitted_alone(solved: Solved, settings: FitSettings) -> Fitted:
-    """What a hand comes to that is solved for by itself."""
+    """Result for a hand that is solved by itself."""
     sigma = joint_sigma(solved.model, solved.solution)
     return as_fitted(solved, solved.solution.state, solved.solution.costs, sigma, settings)
 
@@ -148,7 +150,7 @@ def as_fitted(
     sigma: Float[Array, "T2 21"],
     settings: FitSettings,
 ) -> Fitted:
-    """What a hand comes to that ended in this state, with this sigma of its joints; without the bucket's padding."""
+    """Result for a hand with this final state and joint sigma (metres, before `sigma_scale`), without padding."""
     return Fitted(
         params=cut_frames(params_from_state(solved.model, state), solved.n_frames),
         joint_sigma=put(settings.sigma_scale * np.asarray(sigma)[: solved.n_frames]),
@@ -171,8 +173,7 @@ def _problems(
     settings: FitSettings,
     skin: Binding,
 ) -> tuple[HandState, Levels, Problem, Problem]:
-    """The start, its noise, and the problems of the first two passes; over a bucket's frames, `valid` where the clip
-    is."""
+    """Start, noise of the track, and problems of the first and second pass, over padded frames."""
     size = len(frame_mask)
     start = state_from_params(model, tracked)
     pace = smooth_track(model, tracked, observed, frame_mask, fps, settings).pace
@@ -181,7 +182,7 @@ def _problems(
         object=object,
         motion=motion,
         skin=skin,
-        # Strongly typed, as the first pass has it: a weak type would be compiled anew.
+        # float32 as in the first pass: a weakly typed array would be compiled again.
         weight=jnp.asarray(frame_mask / settings.depth**2, jnp.float32),
         margin=jnp.asarray(settings.margin, jnp.float32),
         push_back=jnp.zeros(size),
@@ -204,8 +205,9 @@ def _problems(
 
 
 def _pushed_back(problem: Problem, share: Float[np.ndarray, "T"], depth: Scalar, settings: FitSettings) -> Problem:
-    """The second pass's problem where `share` is 0; where it is 1 vertices behind a thin part are pushed back, `depth`
-    (metres) is contact's sigma and motion is Gaussian: a hand that leaps is not pushed back.
+    """Problem of the third pass: that of the second where `share` is 0. Where `share` is 1, vertices behind a thin part
+    are pushed back, `depth` (metres) is the sigma of penetration, and motion is Gaussian: with Student's t the hand
+    could jump between frames instead of moving back.
     """
     share = np.pad(share, (0, len(problem.frame_mask) - len(share)))
 

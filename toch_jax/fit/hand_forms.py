@@ -1,7 +1,7 @@
-"""The repaired hand in the form in which it came, and as the hand model's.
+"""The repaired hand in the form of the input (parameters, joints or points), and as the hand model.
 
-A tracker's own joints or points lie millimetres from those of the hand model that was fitted to them. They come back
-moved with the model's bones and skin; the model's parameters stand beside them only where both are the same hand.
+A tracker's own joints or points are millimetres from those of the hand model that was fitted to them. They are returned
+moved with the model's bones and skin; the model's parameters are returned with them only if both agree.
 """
 
 from collections.abc import Iterable
@@ -20,23 +20,23 @@ from toch_jax.track.residual import add_residual, framewise
 from toch_jax.track.tracked_hand import TrackedHand
 
 AGREEMENT = 0.001
-"""Metres on the mean between two hands that one file may hold."""
+"""Mean distance (metres) up to which the model's parameters are returned with the tracker's joints or points."""
 
 
 class Repaired(NamedTuple):
-    """A repaired sequence, in both forms of its hands."""
+    """Repaired sequence, in both forms of its hands."""
 
     given: Sequence
-    """In the form in which they came: parameters, the tracker's own joints, or its own points. The model's parameters
-    stand beside joints or points that it meets to AGREEMENT."""
+    """Hands in the form of the input: parameters, the tracker's own joints, or its own points. The model's parameters
+    are included if the model agrees with the joints or points to AGREEMENT."""
     model: Sequence
-    """As parameters, joints and vertices of the hand model."""
+    """Hands as parameters, joints and vertices of the hand model."""
     tracked: Sequence
-    """Before the repair, as parameters of the hand model."""
+    """The sequence before the repair, with hands as parameters of the hand model."""
 
 
 def given_as(hands: Hands) -> str:
-    """What of the hands is read: "parameters", "joints" or "points"."""
+    """The form of the hands that is read: "parameters", "joints" or "points"."""
     return "parameters" if hands.params is not None else "joints" if hands.joints is not None else "points"
 
 
@@ -47,8 +47,10 @@ def in_both_forms(
     sigma: list[Float[Array, "T 21"]],
     bindings: list[Binding | None],
 ) -> Repaired:
-    """The sequence with its hands at `params` (world, (T, ...) axes), `sigma` being that of the model's joints (16 +
-    tips), and `bindings` the tracker's points where it gave no more than points.
+    """The sequence with repaired hands, in both forms.
+
+    `params` are in the world, axes (T, ...); `sigma` is the standard deviation of the model's joints (16 + tips),
+    metres; `bindings` are the tracker's points where the input is points.
     """
     form = given_as(sequence.hands)
     posed = [skin_frames(hand.model, each) for hand, each in zip(hands, params, strict=True)]
@@ -85,7 +87,7 @@ def in_both_forms(
     else:
         joints = [_own_joints(sequence, hand, each) for hand, each in zip(hands, params, strict=True)]
         own = Hands(params=None, joints=_in_openpose(joints, -2), vertices=None, vertex_order=None)
-        # what the model can't meet of the tracker's joints is no error of theirs
+        # The model's residual from the tracker's joints is not an error of these joints.
         own_sigma = sigma
     note = f"parameters are left out: the hand model's are {1e3 * between:.1f} mm from the {form}"
     in_own_form = as_model.replace(
@@ -98,17 +100,17 @@ def in_both_forms(
 
 
 def _between(hand: TrackedHand) -> float:
-    """How far the fitted model stays off what the tracker gave, metres; 0 where that is parameters."""
+    """Mean distance of the fitted model from the tracker's joints or points, metres; 0 if it gave parameters."""
     return float(hand.residual.mean()) if hand.skin_gap is None else hand.skin_gap
 
 
 def _own_joints(sequence: Sequence, hand: TrackedHand, params: HandParams) -> Float[Array, "T 21 3"]:
-    """The tracker's joints (16 + tips), carried by the bones of the repaired hand."""
+    """The tracker's joints (16 + tips), moved with the bones of the repaired hand."""
     given = put(from_openpose(np.asarray(take(sequence.hands.joints, hand.hand))))
     offset = bind_joints(hand.model, framewise(hand.world), given, hand.observed)
     return carry_joints(hand.model, params, offset)
 
 
 def _in_openpose(hands: Iterable[Float[Array, "T ..."]], axis: int) -> Float[Array, "H T ..."]:
-    """Hands in the model's joint order (16 + tips along `axis`) as the public types have them."""
+    """Hands stacked, the model's joints (16 + tips, along `axis`) put in OpenPose order."""
     return stack([put(to_openpose(np.asarray(each), axis)) for each in hands])

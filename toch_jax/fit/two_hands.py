@@ -1,7 +1,7 @@
-"""Hands that were fitted on their own, kept out of each other.
+"""Joint fit of hands that were fitted separately, so that they do not interpenetrate.
 
-Where no hand is inside another, what each found alone is where the joint problem is least as well, and is the answer:
-hands that do not meet, and one hand, cost no more. Else the joint problem starts there, over all frames.
+If no hands interpenetrate, the separate optima also minimise the joint problem and are returned at no further cost.
+Otherwise the joint problem is solved over all frames, starting from them.
 """
 
 from collections.abc import Sequence
@@ -24,9 +24,9 @@ from toch_jax.solver.settings import DEFAULT, FitSettings
 from toch_jax.solver.state import N_UNKNOWNS, HandState, step_state
 
 ROUNDS = 4
-"""At most, of telling which skin is on its way into another hand, and solving."""
+"""Maximum number of rounds: recompute facing weights (`faced`), then solve."""
 LEAST_GAIN = 0.01
-"""Share of the cost that a round must have taken off for another to be worth it."""
+"""Smallest relative decrease of the cost in a round after which another round is made."""
 
 
 def fit_together(
@@ -35,10 +35,10 @@ def fit_together(
     places: ObjectMotion,
     settings: FitSettings = DEFAULT,
 ) -> list[Fitted]:
-    """What each of H hands over the same frames comes to, in its own reference frame.
+    """Joint fit of H hands over the same frames; each result is in the hand's own reference frame.
 
-    `skins` are the hands' closed, coarse models; `places` ((H, T, ...)) takes each hand's reference frame to one that
-    they share.
+    `alone` are the separate solutions, `skins` the hands' closed, coarse models; `places` ((H, T, ...)) are the poses
+    of the hands' reference frames in a shared frame.
     """
     if len(alone) == 1:
         return [fitted_alone(each, settings) for each in alone]
@@ -75,7 +75,7 @@ def solve_together(
     starts: tuple[HandState, ...],
     iterations: int,
 ) -> Solution[tuple[HandState, ...]]:
-    """`solve_trajectory` of several hands."""
+    """Levenberg-Marquardt for several hands with the term between them; at most `iterations` steps are tried."""
     n_frames, n_shape = len(starts[0].wrist), sum(len(start.betas) for start in starts)
     nothing = no_terms(n_frames, n_shape, len(starts) * N_UNKNOWNS)
     return descend(partial(linearize_hands, models, problems, term), step_hands, starts, nothing, iterations)
@@ -84,14 +84,14 @@ def solve_together(
 def step_hands(
     states: tuple[HandState, ...], frames: Float[Array, "T n"], shape: Float[Array, "S"]
 ) -> tuple[HandState, ...]:
-    """Each hand moved by its share of the step."""
+    """States after a step; `frames` and `shape` hold the unknowns of one hand after the other."""
     by_hand = jnp.split(frames, len(states), axis=1), jnp.split(shape, len(states))
     return tuple(step_state(*each) for each in zip(states, *by_hand, strict=True))
 
 
 @jax.jit
 def _sigmas(models: tuple[HandModel, ...], solution: Solution[tuple[HandState, ...]]) -> list[Float[Array, "T 21"]]:
-    """`joint_sigma` of hands that were solved together."""
+    """Standard deviations of the joints' coordinates (metres, as `joint_sigma`) of hands that were solved together."""
     spread = covariance(solution)
     own = [slice(hand * N_UNKNOWNS, (hand + 1) * N_UNKNOWNS) for hand in range(len(models))]
     hands = zip(models, solution.state, own, strict=True)
