@@ -1,4 +1,4 @@
-"""Other people's recordings, each converted once and kept; what can't be read is named, counted and left out."""
+"""Conversion of published recordings: each is converted once and cached; unreadable ones are listed and left out."""
 
 import hashlib
 import json
@@ -25,13 +25,13 @@ class Recording:
     """One file to convert."""
 
     id: str
-    """Unique; a file name."""
+    """Unique; used as a file name."""
     split: str
     path: Path
 
 
 Faults = dict[str, str]
-"""Recording: the line that says what is wrong with it."""
+"""Recordings that could not be converted: id -> error message."""
 
 
 def prepare_recordings(
@@ -42,10 +42,11 @@ def prepare_recordings(
     data_dir: Path,
     **facts: object,
 ) -> Path:
-    """Convert, and write the data set; its folder.
+    """Convert the recordings, write the data set and return its folder.
 
-    Beside the data lie the hand `models` that its clips belong to (hand/) and which recordings were left out and why
-    (skipped.json). Clips are kept under `facts`, all that they depend on besides the hands.
+    The folder also gets the hand `models` that the clips' parameters belong to (hand/) and the recordings left out,
+    with the reasons (skipped.json). The cache of converted clips is keyed by the models, the frame rate and `facts`:
+    everything else that the clips depend on.
     """
     work = data_dir / "work" / f"{spec.name}-{_fingerprint(models, fps=spec.fps, **facts)}"
     files, faults = convert_all(spec, recordings, convert, work)
@@ -67,9 +68,9 @@ def _fingerprint(models: dict[Side, HandModel], **facts: object) -> str:
 def convert_all(
     spec: DatasetSpec, recordings: Iterable[Recording], convert: Callable[[Recording], list[Example]], work: Path
 ) -> tuple[dict[str, list[Path]], Faults]:
-    """Each split's files of kept clips, those that lie in `work` already not made again; and what was left out.
+    """The files of converted clips of each split, and the recordings left out. Files already in `work` are reused.
 
-    One recording is held at a time. Raises InputError where no clip comes out of any.
+    One recording is in memory at a time. Raises InputError if no recording gives a clip.
     """
     files: dict[str, list[Path]] = {split: [] for split in SPLITS}
     faults: Faults = {}
@@ -94,14 +95,14 @@ def convert_all(
 
 
 def need_file(spec: DatasetSpec, path: Path) -> Path:
-    """The path, if something is there. Raises InputError that says how to get the data set."""
+    """The path, if it exists; otherwise raises InputError with the instructions for getting the data set."""
     if not path.exists():
         raise bad_input(path, spec.name, f"this file of the data set ({spec.how_to_get})", "nothing there")
     return path
 
 
 def numbers(where: str | Path, field: str, value: object, shape: tuple[int | None, ...]) -> np.ndarray:
-    """`value` as an array of finite numbers of this shape, None being any size; raises InputError where it is none."""
+    """`value` as an array of finite numbers of this shape (None: any size). Raises InputError if it is not one."""
     array = plain_array(where, field, value)
     fits = array.ndim == len(shape) and all(w in (None, n) for w, n in zip(shape, array.shape, strict=True))
     if array.dtype.kind not in "biuf" or not fits or not array.size:
@@ -113,7 +114,7 @@ def numbers(where: str | Path, field: str, value: object, shape: tuple[int | Non
 
 
 def plain_array(where: str | Path, field: str, value: object) -> np.ndarray:
-    """`value` as an array of whatever it holds; raises InputError where it is none (a ragged list)."""
+    """`value` as an array of any dtype. Raises InputError if it is not one (a ragged list)."""
     try:
         return np.asarray(value)
     except ValueError as error:
@@ -121,7 +122,7 @@ def plain_array(where: str | Path, field: str, value: object) -> np.ndarray:
 
 
 def entry(where: str | Path, holder: object, *keys: str) -> object:
-    """`holder[key][key]...` of nested dicts; raises InputError where a key is missing."""
+    """The entry of nested dicts at `keys`, outermost first. Raises InputError where a key is missing."""
     for depth, key in enumerate(keys, start=1):
         if not isinstance(holder, dict) or key not in holder:
             raise bad_input(where, ".".join(keys[:depth]), "this entry", "none")

@@ -1,4 +1,4 @@
-"""Examples as they lie on disk, and their conversion to and from a Sequence."""
+"""Examples as stored on disk, and their conversion to and from a Sequence."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ from toch_jax.object.motion import motion_from_axis_angle, motion_to_axis_angle
 from toch_jax.sequence.types import Hands, Sequence
 
 Example = dict[str, Any]
-"""One clip: the keys, shapes and units of the spec's `features`; numpy arrays and str."""
+"""One clip: NumPy arrays and strings, with the keys, shapes and units of the spec's `features`."""
 
 
 def check_example(spec: DatasetSpec, example: Example) -> Example:
-    """The example with each array in the spec's dtype; raises InputError where keys, shapes or numbers are wrong."""
+    """The example with arrays in the spec's dtypes. Raises InputError for wrong keys, wrong shapes or NaN."""
     where = f"{spec.name}/{example.get('id', '?')}"
     if set(example) != set(spec.features):
         raise bad_input(where, "keys", str(sorted(spec.features)), str(sorted(example)))
@@ -41,7 +41,7 @@ def check_example(spec: DatasetSpec, example: Example) -> Example:
 
 
 def hand_sides(where: str, text: str) -> tuple[Side, ...]:
-    """The sides that the example's `hand_side` lists. Raises InputError for other words."""
+    """The sides listed in the example's `hand_side` `text`. Raises InputError for words other than right and left."""
     known: dict[str, Side] = {"right": "right", "left": "left"}
     if not set(text.split()) <= set(known):
         raise bad_input(where, "hand_side", "right or left for each hand", repr(text))
@@ -49,7 +49,7 @@ def hand_sides(where: str, text: str) -> tuple[Side, ...]:
 
 
 def with_hand_axis(clip: Example) -> Example:
-    """An example of one hand (H = 1), seen in every frame, from entries that have no H axis and `side`."""
+    """An example of one hand (H = 1), observed in every frame, from a clip with `side` and without the H axis."""
     entries = dict(clip)
     per_hand = ("hand_global_orient", "hand_pose", "hand_transl", "hand_betas", "grasp")
     entries |= {key: np.asarray(clip[key])[None] for key in per_hand}
@@ -57,9 +57,9 @@ def with_hand_axis(clip: Example) -> Example:
 
 
 def example_to_sequence(spec: DatasetSpec, example: Example) -> Sequence:
-    """The clip as a clean Sequence: no truth, no joints.
+    """The clip as a clean Sequence, without ground truth and joints.
 
-    On the host until the last: a clip's length is no reason to compile anything.
+    Computed in NumPy and put on the device at the end, so that nothing is compiled per clip length.
     """
     pose, betas = example["hand_pose"], example["hand_betas"]
     params = HandParams(
@@ -86,7 +86,10 @@ def example_to_sequence(spec: DatasetSpec, example: Example) -> Sequence:
 def sequence_to_example(
     spec: DatasetSpec, sequence: Sequence, *, id: str, object: str, grasp: Bool[np.ndarray, "H T"]
 ) -> Example:
-    """The clip, whose hands have parameters, as an example; `grasp` comes from whoever measured contact."""
+    """The clip as an example; `grasp` (contact per hand and frame) is the caller's.
+
+    Raises InputError if the hands have no parameters.
+    """
     params = sequence.hands.params
     if params is None:
         raise bad_input(id, "hands", "hands with parameters", "none")

@@ -1,4 +1,4 @@
-"""Clips kept as they come, so that a preparation that is killed goes on where it was: plain .npz files, no pickles."""
+"""Cache of converted clips, so that an interrupted preparation resumes: plain .npz files, no pickles."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from toch_jax.datasets.features import Example
 
 
 def keep_clips(path: Path, clips: list[Example]) -> None:
-    """Write the clips whole or not at all."""
+    """Write the clips to `path` atomically."""
     part = path.with_suffix(".part")
     with part.open("wb") as file:
         np.savez_compressed(
@@ -19,7 +19,7 @@ def keep_clips(path: Path, clips: list[Example]) -> None:
 
 
 def kept_clips(path: Path) -> list[Example]:
-    """The clips that `keep_clips` wrote."""
+    """The clips that `keep_clips` wrote to `path`."""
     clips: dict[str, Example] = {}
     with np.load(path, allow_pickle=False) as stored:
         for entry in stored.files:
@@ -30,6 +30,6 @@ def kept_clips(path: Path) -> list[Example]:
 
 
 def holds_clips(path: Path) -> bool:
-    """Whether there is one: a recording may give none."""
+    """Whether the file holds at least one clip; a recording may give none."""
     with np.load(path, allow_pickle=False) as stored:
         return bool(stored.files)

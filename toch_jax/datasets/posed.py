@@ -1,4 +1,4 @@
-"""The skin of an example's hands."""
+"""Posed vertices of an example's hands."""
 
 import jax
 import numpy as np
@@ -9,11 +9,11 @@ from toch_jax.datasets.features import Example
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 
 _LENGTHS = 256
-"""Clips are padded to multiples of so many frames, so that they share compiled code."""
+"""Clips are padded to a multiple of this many frames, so that they share compiled code."""
 
 
 def posed_skin(example: Example, hand: int, model: HandModel) -> Float[np.ndarray, "T V 3"]:
-    """The vertices of one of the hands in the world, metres."""
+    """Vertices of the example's hand number `hand` in the world frame, metres."""
     frames = example["hand_pose"].shape[1]
     params = HandParams(
         global_orient=put(example["hand_global_orient"][hand], np.float32),

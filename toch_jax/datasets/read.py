@@ -1,4 +1,4 @@
-"""Reading prepared data sets: clips come back as Sequences, without TensorFlow."""
+"""Reading of prepared data sets as Sequences, without TensorFlow."""
 
 import dataclasses
 import os
@@ -14,32 +14,33 @@ from toch_jax.sequence.types import Sequence
 
 
 def default_data_dir() -> Path:
-    """$TOCH_DATA, or the user's data folder."""
+    """Folder of all data sets: $TOCH_DATA, or the user's data folder of the platform."""
     chosen = os.environ.get("TOCH_DATA")
     return Path(chosen) if chosen else Path(platformdirs.user_data_dir("toch_jax", appauthor=False))
 
 
 def dataset_dir(name: str, data_dir: str | Path | None = None) -> Path:
-    """Where the prepared files of `name` lie (whether they are there yet or not)."""
+    """Folder of the prepared data set `name`, which need not exist yet."""
     return Path(data_dir or default_data_dir()) / name / load_spec(name).version
 
 
 def dataset_hand(name: str, data_dir: str | Path | None = None) -> str:
-    """The hand model that the parameters of the data set's clips belong to, as `load_hand` takes it.
+    """The hand model of the data set's parameters, as `load_hand` takes it.
 
-    Raises InputError where it would lie beside the data and the data set isn't prepared.
+    Raises InputError if the model is stored with the data and the data set is not prepared.
     """
     model = load_spec(name).hand_model
     return str(_prepared(name, data_dir) / model) if model.startswith("./") else model
 
 
 def read_examples(name: str, split: str, data_dir: str | Path | None = None) -> Iterator[Example]:
-    """The clips of one split in stored order; raises InputError where the data set or split isn't there.
+    """The clips of one split in stored order.
 
-    `split` is "train", "val", "test", or a TFDS slice such as "train[:10]".
+    `split` is "train", "val", "test", or a TFDS slice such as "train[:10]". Raises InputError if the data set or the
+    split does not exist.
     """
     folder = _prepared(name, data_dir)
-    # inference does without it
+    # imported here: inference does not need it
     import tensorflow_datasets as tfds
 
     builder = tfds.builder_from_directory(folder)
@@ -50,7 +51,7 @@ def read_examples(name: str, split: str, data_dir: str | Path | None = None) -> 
 
 
 def read_sequences(name: str, split: str, data_dir: str | Path | None = None) -> Iterator[tuple[str, Sequence]]:
-    """(id, clean clip) for each clip of one split; arguments and errors as in `read_examples`."""
+    """Iterate over (id, clean clip) of one split; arguments and errors as in `read_examples`."""
     spec = dataclasses.replace(load_spec(name), hand_model=dataset_hand(name, data_dir))
     for example in read_examples(name, split, data_dir):
         yield example["id"], example_to_sequence(spec, example)

@@ -1,8 +1,8 @@
-"""A data set's own hand shapes as further shape numbers of MANO, so that one hand model serves all its clips.
+"""A data set's own hand shapes as additional MANO shape directions, so that one hand model serves all its clips.
 
-An unposed hand is the template plus a sum of directions, so a whole hand, scanned or otherwise given, is one direction
-more. Both sides get the directions of both, those of the other hand mirrored: a clip seen in the mirror then belongs
-to the other side's model with the same shape numbers.
+An unposed hand is the template plus a weighted sum of directions, so any given hand (a scan, for example) can be added
+as one more direction. Each side gets the directions of both hands, the other hand's mirrored: a mirrored clip then
+belongs to the other side's model with the same shape coefficients.
 """
 
 from pathlib import Path
@@ -21,9 +21,9 @@ _FLIP = np.array([-1.0, 1.0, 1.0])[:, None]
 def with_shapes(
     models: dict[Side, HandModel], right: Float[np.ndarray, "V 3 R"], left: Float[np.ndarray, "V 3 L"]
 ) -> dict[Side, HandModel]:
-    """The models with shape numbers S + R + L: their own S, then the right hand's directions, then the left's.
+    """The models with S + R + L shape directions: their own S, then the R of the right hand, then the L of the left.
 
-    A direction is metres by which the vertices of the unposed hand move for each unit of its number.
+    A direction is the displacement (m) of the unposed hand's vertices per unit of its coefficient.
     """
     added = {"right": (right, left * _FLIP), "left": (right * _FLIP, left)}
     return {
@@ -35,7 +35,7 @@ def with_shapes(
 
 
 def write_hands(folder: Path, models: dict[Side, HandModel]) -> None:
-    """As MANO files, for `load_hand` to find in `folder`/hand."""
+    """Write the models as MANO files to `folder`/hand, where `load_hand` finds them."""
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
     for side, model in models.items():
         write_mano(folder / FOLDER / f"MANO_{side.upper()}.npz", model)

@@ -1,4 +1,4 @@
-"""What a data set is: data_specs/NAME.toml, read into a record that builders and readers share."""
+"""Data set specifications: data_specs/NAME.toml, read into a record that builders and readers share."""
 
 import dataclasses
 import tomllib
@@ -13,7 +13,7 @@ SPLITS = ("train", "val", "test")
 
 @dataclasses.dataclass(frozen=True)
 class FeatureSpec:
-    """One entry of an example. A letter in `shape` is a size that varies from clip to clip."""
+    """One entry of an example. A letter in `shape` is a size that differs between clips."""
 
     shape: tuple[int | str, ...]
     dtype: str
@@ -23,7 +23,7 @@ class FeatureSpec:
 
 @dataclasses.dataclass(frozen=True)
 class DatasetSpec:
-    """A data set's facts. `splits` names the objects (or other keys, as the file says) of each split."""
+    """Specification of a data set. `splits` lists the objects of each split (or other keys, as stated in the file)."""
 
     name: str
     version: str
@@ -32,23 +32,23 @@ class DatasetSpec:
     source: str
     how_to_get: str
     hand_model: str
-    """As `load_hand` takes it; a path that begins with ./ lies in the prepared folder."""
+    """As `load_hand` takes it; a path that begins with ./ is relative to the prepared folder."""
     fps: float
     features: dict[str, FeatureSpec]
     splits: dict[str, tuple[str, ...]]
     extra: dict[str, object]
-    """The file's other keys, for the one builder that knows them (download addresses, checksums, exclusions)."""
+    """The file's other keys (download addresses, checksums, exclusions), used by this data set's builder only."""
 
 
 def spec_names() -> tuple[str, ...]:
-    """The data sets that have a spec, sorted."""
+    """Names of all data sets that have a spec, sorted."""
     return tuple(sorted(path.stem for path in SPEC_DIR.glob("*.toml")))
 
 
 def load_spec(name: str) -> DatasetSpec:
-    """The spec called `name`; raises InputError for a name without one.
+    """The spec called `name`. Raises InputError if there is none.
 
-    A file that is `like` another holds only what differs from it.
+    A file with the key `like` holds only what differs from the spec that the key names.
     """
     path = SPEC_DIR / f"{name}.toml"
     if name not in spec_names():

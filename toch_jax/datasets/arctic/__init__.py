@@ -1,4 +1,4 @@
-"""Mocap of two hands using hinged objects: ARCTIC (Fan et al. 2023), from its own files."""
+"""ARCTIC (Fan et al. 2023): motion capture of two hands and hinged objects, from its original files."""
 
 from toch_jax.datasets.arctic.builder import prepare
 

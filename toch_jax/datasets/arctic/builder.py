@@ -1,4 +1,4 @@
-"""The data sets arctic and arctic_p2, from a folder of ARCTIC's files."""
+"""Builder of the data sets arctic and arctic_p2 from a folder of ARCTIC's files."""
 
 from functools import cache
 from pathlib import Path
@@ -21,18 +21,18 @@ from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, Side
 
 Protocol = Literal["p1", "p2"]
-# Raise when the same files would give other clips.
+# Increase when the same files would give different clips: cached ones are then not reused.
 GENERATION = 1
 CONTACT_M = 0.003
 N_SHAPES = 10
 
 
 def prepare(raw: str | Path, data_dir: str | Path | None = None, protocol: Protocol = "p1") -> Path:
-    """Make the data set and return its folder; broken off, it goes on where it was. What is there already is replaced.
+    """Make the data set and return its folder. An existing data set is replaced; an interrupted call can be resumed.
 
-    `raw` is the folder with `raw_seqs`, `meta` and `splits_json`. MANO is taken from where `load_hand("mano")` finds
-    it. Beside the data lie the hand models that its clips belong to (hand/) and which recordings were left out and why
-    (skipped.json). Raises InputError where a file or MANO is missing.
+    `raw` is the folder with ARCTIC's `raw_seqs`, `meta` and `splits_json`; MANO must be where `load_hand("mano")`
+    finds it. The data set's folder also gets the hand models of the clips (hand/) and the recordings left out, with
+    the reasons (skipped.json). Raises InputError if a file or MANO is missing.
     """
     spec, raw = load_spec("arctic" if protocol == "p1" else f"arctic_{protocol}"), Path(raw)
     data_dir = Path(data_dir or default_data_dir())
@@ -48,10 +48,10 @@ def prepare(raw: str | Path, data_dir: str | Path | None = None, protocol: Proto
 
 
 def arctic_hands(mano: dict[Side, HandModel]) -> dict[Side, HandModel]:
-    """MANO with ten shape numbers more: the left hand's own, as ARCTIC has them.
+    """MANO with ten more shape directions: those of the left hand as ARCTIC uses them.
 
-    ARCTIC's code poses left hands with MANO_LEFT.pkl as it comes, x of its shape directions mirrored wrongly (smplx
-    issue 48, arctic issue 50). `load_hand` mends that; here the fault is put back for ARCTIC's numbers.
+    ARCTIC's code uses MANO_LEFT.pkl unchanged, whose shape directions have the wrong sign of x (smplx issue 48, arctic
+    issue 50). `load_hand` corrects it; for ARCTIC's coefficients the uncorrected directions are added again.
     """
     faulty = np.asarray(mano["left"].shapedirs)[..., :N_SHAPES] * np.array([-1.0, 1.0, 1.0])[:, None]
     none = faulty[..., :0]
@@ -59,7 +59,7 @@ def arctic_hands(mano: dict[Side, HandModel]) -> dict[Side, HandModel]:
 
 
 def as_example(spec: DatasetSpec, recording: Recording, thing: HingedObject, models: dict[Side, HandModel]) -> Example:
-    """The recording with the spec's keys, right hand first."""
+    """The recording as an example, right hand first."""
     found = source.read_hands(recording.path)
     hands = [found[side] for side in source.SIDES]
     frames = len(hands[0].pose)
@@ -89,7 +89,7 @@ def as_example(spec: DatasetSpec, recording: Recording, thing: HingedObject, mod
 
 
 def touches(example: Example, hand: int, model: HandModel) -> Bool[np.ndarray, "T"]:
-    """Whether a vertex of the hand is within CONTACT_M of the surface of a part."""
+    """Frames in which a vertex of the hand is within CONTACT_M (metres) of the surface of a part."""
     skin = posed_skin(example, hand, model).astype(np.float64)
     near = np.zeros(skin.shape[:2], bool)
     vertices, faces, of_part = (example[f"object_{key}"] for key in ("vertices", "faces", "vertex_part"))

@@ -1,4 +1,4 @@
-"""ARCTIC's hinged objects: mesh, parts and motion (zc-alexfan/arctic: common/object_tensors.py), in our conventions."""
+"""ARCTIC's hinged objects: mesh, parts and motion, after zc-alexfan/arctic: common/object_tensors.py."""
 
 import json
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ FILES = ("mesh.obj", "parts.json", "top.obj", "bottom.obj")
 BOTTOM, TOP = 0, 1
 MM = 1e-3
 HINGE = np.array([0.0, 0.0, -1.0])
-"""The top turns about it, through the origin."""
+"""Rotation axis of the top part, through the origin of the object's frame."""
 
 
 @dataclass(frozen=True)
 class HingedObject:
-    """Metres; both parts in the one frame in which the hinge is closed to angle 0."""
+    """Mesh of both parts in one frame, at articulation angle 0; metres."""
 
     vertices: Float[np.ndarray, "Vo 3"]
     faces: Int[np.ndarray, "Fo 3"]
@@ -34,7 +34,7 @@ class HingedObject:
 
 
 def need_object(spec: DatasetSpec, raw: Path, name: str) -> Path:
-    """The object's folder. Raises InputError that names the first file that is missing."""
+    """The object's folder. Raises InputError naming the first missing file."""
     folder = raw / FOLDER / name
     for file in FILES:
         need_file(spec, folder / file)
@@ -42,7 +42,7 @@ def need_object(spec: DatasetSpec, raw: Path, name: str) -> Path:
 
 
 def read_object(folder: Path) -> HingedObject:
-    """The object of a folder with `FILES`. Raises InputError where one of them is not what it should be."""
+    """The object of a folder with `FILES`. Raises InputError if one of them is unreadable or inconsistent."""
     mesh = _load(folder / "mesh.obj")
     vertices, faces = check_mesh(folder / "mesh.obj", np.asarray(mesh.vertices) * MM, np.asarray(mesh.faces))
     return HingedObject(vertices, faces, _vertex_part(folder, np.asarray(mesh.vertices)))
@@ -51,17 +51,20 @@ def read_object(folder: Path) -> HingedObject:
 def part_motion(
     pose: Float[np.ndarray, "T 7"],
 ) -> tuple[Float[np.ndarray, "2 T 3"], Float[np.ndarray, "2 T 3"]]:
-    """Axis-angle rotation and translation (metres) of bottom and top, from articulation, axis-angle and millimetres."""
+    """Axis-angle rotation and translation (m) of bottom and top in the world.
+
+    `pose` is ARCTIC's: articulation angle, axis-angle rotation (rad), translation (mm).
+    """
     turn = Rotation.from_rotvec(pose[:, 1:4])
     opened = turn * Rotation.from_rotvec(pose[:, :1] * HINGE)
     return np.stack([turn.as_rotvec(), opened.as_rotvec()]), np.stack([pose[:, 4:] * MM] * 2)
 
 
 def _vertex_part(folder: Path, vertices: Float[np.ndarray, "Vo 3"]) -> Int[np.ndarray, "Vo"]:
-    """Bottom or top by parts.json.
+    """Part of each vertex (BOTTOM or TOP) from parts.json.
 
-    ARCTIC's documentation has 1 for the top, its code 0; so the parts' own meshes decide: the labels mean whatever
-    brings both halves nearest to them.
+    In ARCTIC's documentation label 1 is the top, in its code 0 is; so of the two meanings the one is taken with which
+    the vertices are nearer to top.obj and bottom.obj.
     """
     path = folder / "parts.json"
     try:
@@ -88,7 +91,7 @@ def _distance(path: Path, points: Float[np.ndarray, "N 3"]) -> Float[np.ndarray,
 
 def _load(path: Path) -> trimesh.Trimesh:
     try:
-        # process=False: the vertices stay those that parts.json labels
+        # process=False keeps the vertices and their order, which parts.json refers to
         mesh = trimesh.load_scene(path, process=False, maintain_order=True, skip_materials=True).to_mesh()
     except Exception as error:  # trimesh's readers raise whatever their format's parser does
         raise bad_input(path, "object mesh", "a mesh that trimesh reads", f"{error!r:.100}") from error

@@ -1,6 +1,6 @@
-"""ARCTIC's recordings as its own code reads them (zc-alexfan/arctic: src/arctic/preprocess_dataset.py).
+"""Reader of ARCTIC's recordings, after its own code (zc-alexfan/arctic: src/arctic/preprocess_dataset.py).
 
-raw_seqs/<subject>/<object>_<action>_<n>.mano.npy holds a pickled dict, .object.npy an array.
+raw_seqs/<subject>/<object>_<action>_<n>.mano.npy holds a pickled dict, the .object.npy beside it an array.
 """
 
 import json
@@ -19,12 +19,12 @@ from toch_jax.hand.model import Side
 
 SIDES: tuple[Side, Side] = ("right", "left")
 HIDDEN = "test"
-"""The split whose hands are not public: those of its recordings that are not there are passed over."""
+"""The split whose hands are not public: its missing recordings are skipped without an error."""
 
 
 @dataclass(frozen=True)
 class Hand:
-    """One hand, as stored."""
+    """One hand as stored in the file. Radians (axis-angle), metres."""
 
     global_orient: Float[np.ndarray, "T 3"]
     pose: Float[np.ndarray, "T 45"]
@@ -34,7 +34,7 @@ class Hand:
 
 
 def recordings(spec: DatasetSpec, raw: Path) -> list[Recording]:
-    """All that the protocol names. Raises InputError that names the first file that is missing."""
+    """All recordings of the spec's protocol. Raises InputError naming the first missing file."""
     listing = need_file(spec, raw / "splits_json" / f"protocol_{spec.extra['protocol']}.json")
     try:
         splits = json.loads(listing.read_text(encoding="utf-8"))
@@ -58,17 +58,17 @@ def recordings(spec: DatasetSpec, raw: Path) -> list[Recording]:
 
 
 def object_of(path: Path) -> str:
-    """The object's name, with which a recording's begins."""
+    """Name of the object: the first part of the recording's file name."""
     return path.name.split("_")[0]
 
 
 def object_path(path: Path) -> Path:
-    """Of a recording's .mano.npy, the .object.npy beside it."""
+    """Path of the .object.npy that belongs to a recording's .mano.npy."""
     return path.with_name(path.name.replace(".mano.", ".object."))
 
 
 def read_hands(path: Path) -> dict[Side, Hand]:
-    """Both hands of a .mano.npy. Raises InputError where the file is cut short or holds anything else."""
+    """Both hands of a .mano.npy. Raises InputError if the file is truncated or its contents are not ARCTIC's."""
     content = read_npy(path)
     frames = len(numbers(path, "right.rot", entry(path, content, "right", "rot"), (None, 3)))
 
@@ -78,7 +78,7 @@ def read_hands(path: Path) -> dict[Side, Hand]:
             for key, size in (("rot", 3), ("pose", 45), ("trans", 3))
         )
         shape = plain_array(path, f"{side}.shape", entry(path, content, side, "shape"))
-        # (10,) as its loader has it, (T, 10) as its documentation does
+        # shape is (10,) in ARCTIC's loader and (T, 10) in its documentation; both are accepted
         shapes = numbers(path, f"{side}.shape", np.atleast_2d(shape), (None, 10))
         if len(shapes) not in (1, frames) or np.ptp(shapes, axis=0).max() > 1e-4:
             raise bad_input(path, f"{side}.shape", "one shape for all frames", f"{shape.shape} that change")
@@ -88,5 +88,5 @@ def read_hands(path: Path) -> dict[Side, Hand]:
 
 
 def read_object_pose(path: Path, frames: int) -> Float[np.ndarray, "T 7"]:
-    """Articulation (radians), axis-angle, translation (millimetres) of an .object.npy."""
+    """ARCTIC's object pose: articulation angle (rad), axis-angle rotation (rad), translation (mm)."""
     return numbers(path, "npy", read_npy(path), (frames, 7)).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Mocap of whole hands holding whole objects: GRAB (Taheri et al. 2020), from its own files."""
+"""GRAB (Taheri et al. 2020): motion capture of hands and rigid objects, from its original files."""
 
 from toch_jax.datasets.grab.builder import prepare
 

@@ -1,4 +1,4 @@
-"""The data sets grab (both hands, whole recordings) and grab_toch (by TOCH's rules), from a folder of GRAB's files."""
+"""Builder of the data sets grab (both hands, whole recordings) and grab_toch (clips selected by TOCH's rules)."""
 
 from pathlib import Path
 
@@ -16,16 +16,16 @@ from toch_jax.datasets.spec import DatasetSpec, load_spec
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, Side
 
-# Raise when the same files would give other clips.
+# Increase when the same files would give different clips: cached ones are then not reused.
 GENERATION = 1
 
 
 def prepare(raw: str | Path, data_dir: str | Path | None = None, toch_rules: bool = False) -> Path:
-    """Make the data set and return its folder; broken off, it goes on where it was. What is there already is replaced.
+    """Make the data set and return its folder. An existing data set is replaced; an interrupted call can be resumed.
 
-    `raw` is the folder with `grab` and `tools`. MANO is taken from where `load_hand("mano")` finds it. Beside the data
-    lie the hand models that its clips belong to (hand/) and which recordings were left out and why (skipped.json).
-    Raises InputError where a file or MANO is missing.
+    `raw` is the folder with GRAB's `grab` and `tools`; MANO must be where `load_hand("mano")` finds it. The data set's
+    folder also gets the hand models of the clips (hand/) and the recordings left out, with the reasons (skipped.json).
+    Raises InputError if a file or MANO is missing.
     """
     spec, raw = load_spec("grab_toch" if toch_rules else "grab"), Path(raw)
     data_dir = Path(data_dir or default_data_dir())
@@ -47,9 +47,9 @@ def prepare(raw: str | Path, data_dir: str | Path | None = None, toch_rules: boo
 def subject_hands(
     spec: DatasetSpec, raw: Path, mano: dict[Side, HandModel]
 ) -> tuple[dict[Side, list[str]], dict[Side, HandModel]]:
-    """Where each subject's unposed hands lie, in the spec's order; and MANO with a shape number for each of them.
+    """Paths of the subjects' unposed hands, in the spec's order, and MANO with one shape direction for each hand.
 
-    After MANO's own come the right hands, then the left (datasets/shape_space.py).
+    MANO's own directions come first, then the right hands, then the left hands (see datasets/shape_space.py).
     """
     paths = [_some_templates(raw, subject) for subject in spec.extra["subjects"]]  # type: ignore[attr-defined]
     templates = {side: [each[side] for each in paths] for side in source.SIDES}
@@ -68,7 +68,7 @@ def as_example(
     models: dict[Side, HandModel],
     templates: dict[Side, list[str]],
 ) -> Example:
-    """The whole recording with the spec's keys, right hand first."""
+    """The whole recording as an example, right hand first."""
     grab = source.read_recording(spec, raw, recording.path, models)
     hands = [grab.hands[side] for side in source.SIDES]
     return {
@@ -93,7 +93,7 @@ def as_example(
 def _betas(
     path: Path, side: Side, grab: source.Grab, models: dict[Side, HandModel], templates: dict[Side, list[str]]
 ) -> Float[np.ndarray, "S"]:
-    """One at the subject's own hand, zero elsewhere."""
+    """Shape coefficients: 1 for the direction of the subject's own hand, 0 for all others."""
     known = templates[side]
     if grab.hands[side].template not in known:
         raise bad_input(path, f"{source.KEYS[side]}.vtemp", "a hand of a known subject", grab.hands[side].template)
@@ -105,7 +105,7 @@ def _betas(
 
 
 def _some_templates(raw: Path, subject: str) -> dict[Side, str]:
-    """Of the first recording of the subject that can be read."""
+    """Paths of the subject's unposed hands, from the first of their recordings that can be read."""
     fault: InputError | None = None
     for path in sorted((raw / "grab" / subject).glob("*.npz")):
         try:

@@ -1,6 +1,7 @@
-"""GRAB's files as its own code reads them (otaheri/GRAB: tools/utils.py, tools/objectmodel.py), in our conventions.
+"""Reader of GRAB's files, after its own code (otaheri/GRAB: tools/utils.py, tools/objectmodel.py).
 
-grab/<subject>/<object>_<action>.npz holds pickled dicts; meshes and the subjects' hands lie in tools/.
+grab/<subject>/<object>_<action>.npz holds pickled dicts; tools/ holds the object meshes and the subjects' hands.
+Results are in this package's conventions: metres, absolute hand pose, world = R v + t.
 """
 
 from dataclasses import dataclass
@@ -23,29 +24,29 @@ SIDES: tuple[Side, Side] = ("right", "left")
 KEYS: dict[Side, str] = {"right": "rhand", "left": "lhand"}
 MESH = "tools/object_meshes/contact_meshes/{}.ply"
 N_PCA = 24
-# Of contact.object: the hand itself, then its fingers.
+# Labels in contact.object: the hand itself, then its fingers.
 LABELS: dict[Side, tuple[int, ...]] = {"right": (22, *range(41, 56)), "left": (21, *range(26, 41))}
 POSE_TOLERANCE = 0.01
-"""How far the two ways in which a file gives the fingers' pose may be apart, radians."""
+"""Largest difference (rad) allowed between the file's two finger poses, `hand_pose` (PCA) and `fullpose`."""
 
 
 @dataclass(frozen=True)
 class Hand:
-    """One hand of a recording, thinned to the data set's frame rate."""
+    """One hand of a recording, subsampled to the data set's frame rate. Radians (axis-angle), metres."""
 
     template: str
-    """Path of the subject's unposed hand, from the raw folder."""
+    """Path of the mesh of the subject's unposed hand, relative to the raw folder."""
     global_orient: Float[np.ndarray, "T 3"]
     pose: Float[np.ndarray, "T 45"]
-    """Absolute."""
+    """Axis-angle, absolute (MANO's mean pose not subtracted)."""
     transl: Float[np.ndarray, "T 3"]
     touches: Bool[np.ndarray, "T"]
-    """Whether the object has it in contact."""
+    """Whether GRAB labels any object vertex as in contact with this hand."""
 
 
 @dataclass(frozen=True)
 class Grab:
-    """One recording."""
+    """One recording, subsampled to the data set's frame rate; metres."""
 
     hands: dict[Side, Hand]
     object_rotation: Float[np.ndarray, "T 3"]
@@ -56,7 +57,7 @@ class Grab:
 
 
 def recordings(spec: DatasetSpec, raw: Path) -> list[Path]:
-    """All of a whole folder's. Raises InputError that names what is missing: a subject, or a mesh of an object."""
+    """Paths of all recordings. Raises InputError if a subject's recordings or an object's mesh are missing."""
     found: list[Path] = []
     for subject in spec.extra["subjects"]:  # type: ignore[attr-defined]
         folder = need_file(spec, raw / "grab" / subject)
@@ -70,18 +71,21 @@ def recordings(spec: DatasetSpec, raw: Path) -> list[Path]:
 
 
 def object_of(path: Path) -> str:
-    """The object's name, with which a recording's begins."""
+    """Name of the object: the first part of the recording's file name."""
     return path.stem.split("_")[0]
 
 
 def template_paths(path: Path) -> dict[Side, str]:
-    """Where the unposed hands of a recording's subject lie, from the raw folder."""
+    """Paths of the unposed hands of a recording's subject, relative to the raw folder."""
     content = read_npz(path, KEYS.values())
     return {side: _template(path, content[key]) for side, key in KEYS.items()}
 
 
 def read_template(spec: DatasetSpec, path: Path, model: HandModel) -> Float[np.ndarray, "V 3"]:
-    """A subject's unposed hand, metres. Raises InputError where it isn't there or has not the model's vertices."""
+    """Vertices of a subject's unposed hand, metres.
+
+    Raises InputError if the file is missing or unreadable, or its number of vertices is not the model's.
+    """
     need_file(spec, path)
     try:
         vertices = np.asarray(trimesh.load_mesh(path, process=False, maintain_order=True).vertices)
@@ -91,7 +95,7 @@ def read_template(spec: DatasetSpec, path: Path, model: HandModel) -> Float[np.n
 
 
 def read_recording(spec: DatasetSpec, raw: Path, path: Path, models: dict[Side, HandModel]) -> Grab:
-    """One recording. Raises InputError where the file is cut short or holds anything else."""
+    """One recording. Raises InputError if the file is truncated or its contents are not GRAB's."""
     content = read_npz(path, ("framerate", "obj_name", "object", "contact", *KEYS.values()))
     rate = float(numbers(path, "framerate", content["framerate"], ()))
     step = round(rate / spec.fps)
@@ -115,7 +119,7 @@ def read_recording(spec: DatasetSpec, raw: Path, path: Path, models: dict[Side, 
             numbers(path, f"{key}.params.{name}", entry(path, kept, "params", name), (frames, size))[::step]
             for name, size in (("global_orient", 3), ("hand_pose", N_PCA), ("transl", 3))
         )
-        # flat_hand_mean=True: no mean to add
+        # GRAB uses flat_hand_mean=True: no mean is added.
         pose = coefficients @ np.asarray(models[side].pose_components, np.float64)[:N_PCA]
         params = entry(path, kept, "params")
         if isinstance(params, dict) and "fullpose" in params:
@@ -128,7 +132,7 @@ def read_recording(spec: DatasetSpec, raw: Path, path: Path, models: dict[Side, 
 
     return Grab(
         hands={side: hand(side) for side in SIDES},
-        # GRAB turns row vectors, v R: the transpose is the opposite turn
+        # GRAB multiplies row vectors, v R; for column vectors that is the inverse rotation.
         object_rotation=-turn[::step],
         object_translation=place[::step],
         vertices=vertices,

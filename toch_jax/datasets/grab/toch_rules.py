@@ -1,6 +1,6 @@
-"""The clips that TOCH was trained on: one hand at a time, near the object, the other hand off it.
+"""Selection of the clips that TOCH was trained on: one hand near the object, the other hand not in contact with it.
 
-From the rules in TOCH's code (kzhou23/toch: data/grab/preprocessing.py), in our own words.
+The rules are those of TOCH's code (kzhou23/toch: data/grab/preprocessing.py), implemented independently.
 """
 
 from collections.abc import Iterator
@@ -17,13 +17,15 @@ from toch_jax.datasets.posed import posed_skin
 from toch_jax.hand.model import HandModel, Side
 
 NEAR_M = 0.15
-"""The centre of the wrist's ring comes this near to a sample of the object."""
+"""Largest distance (m) from the centre of the wrist ring to the nearest object sample in a selected frame."""
 MIN_FRAMES = 30
+"""Shortest run of selected frames that becomes a clip."""
 SAMPLES = 8000
+"""Surface samples of the object from which the distance is measured."""
 
 
 def toch_clips(example: Example, models: dict[Side, HandModel]) -> list[Example]:
-    """Each hand's runs of frames that the rules keep, as clips of one hand."""
+    """One-hand clips of the recording: for each hand the runs of at least MIN_FRAMES frames that the rules select."""
     clips = []
     for hand, side in enumerate(example["hand_side"].split()):
         others = np.delete(example["grasp"], hand, axis=0).any(axis=0)
@@ -35,7 +37,10 @@ def toch_clips(example: Example, models: dict[Side, HandModel]) -> list[Example]
 
 
 def wrist_distance(example: Example, hand: int, model: HandModel) -> Float[np.ndarray, "T"]:
-    """From the centre of the wrist's ring to the nearest sample of the object, metres."""
+    """Distance (m) from the centre of the hand's wrist ring to the nearest of SAMPLES points on the object.
+
+    Raises InputError if the hand's mesh is closed at the wrist.
+    """
     if not model.wrist_ring.size:
         raise bad_input("MANO", "f", "a mesh that is open at the wrist", "a closed one")
     centre = posed_skin(example, hand, model)[:, np.asarray(model.wrist_ring)].mean(axis=1)
@@ -47,7 +52,7 @@ def wrist_distance(example: Example, hand: int, model: HandModel) -> Float[np.nd
 
 
 def _runs(kept: Bool[np.ndarray, "T"]) -> Iterator[slice]:
-    """Frames that are kept one after the other, MIN_FRAMES or more."""
+    """Runs of at least MIN_FRAMES consecutive true frames."""
     edges = np.flatnonzero(np.diff(kept.astype(int), prepend=0, append=0))
     for start, stop in edges.reshape(-1, 2).tolist():
         if stop - start >= MIN_FRAMES:

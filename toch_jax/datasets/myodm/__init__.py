@@ -1,4 +1,4 @@
-"""Real grasps, retargeted here: myodm."""
+"""myodm: recorded grasps of MyoDM, retargeted to the open hand model."""
 
 from toch_jax.datasets.myodm.builder import prepare
 

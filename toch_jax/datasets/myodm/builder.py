@@ -1,4 +1,4 @@
-"""The myodm data set: every clip retargeted once, kept as it comes, written by TFDS."""
+"""Builder of the myodm data set: retargets every clip once, caches it and writes the data set with TFDS."""
 
 import dataclasses
 import hashlib
@@ -31,16 +31,16 @@ from toch_jax.object.mesh import check_mesh
 from toch_jax.object.orient import orient_outward
 
 NAME = "myodm"
-# Raise when the same wheel would give other clips.
+# Increase when the same wheel would give different clips: cached ones are then not reused.
 GENERATION = 2
 
 
 class MyoDM(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
-    """Reads the clips that `retarget_all` has left in a folder."""
+    """TFDS builder from the clip files that `retarget_all` wrote."""
 
     name = NAME
     VERSION = tfds.core.Version(load_spec(NAME).version)
-    # TFDS looks beside the code for checksums of downloads; there are none.
+    # Otherwise TFDS searches beside the code for checksums of downloads; there are none.
     code_path = None
 
     def __init__(self, *, files: dict[str, list[Path]], **kwargs: object) -> None:
@@ -62,10 +62,10 @@ class MyoDM(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: i
 def prepare(
     data_dir: str | Path | None = None, wheel: str | Path | None = None, splits: tuple[str, ...] = SPLITS
 ) -> Path:
-    """Make the data set and return its folder; broken off, it goes on where it was. What is there already is replaced.
+    """Make the data set and return its folder. An existing data set is replaced; an interrupted call can be resumed.
 
-    `wheel` is the wheel named in data_specs/myodm.toml; without it pip downloads it. Beside the data, `reports.json`
-    says how well each clip holds. Raises InputError where the wheel can't be had or isn't the right one.
+    `wheel` is the wheel named in data_specs/myodm.toml; if None, pip downloads it. The folder also gets reports.json,
+    the quality measures of each clip (`Report`). Raises InputError if the wheel cannot be downloaded or is another one.
     """
     spec = load_spec(NAME)
     data_dir = Path(data_dir or default_data_dir())
@@ -82,14 +82,14 @@ def prepare(
 
 
 def retarget_all(spec: DatasetSpec, wheel: Path, work: Path, splits: tuple[str, ...]) -> dict[str, list[Path]]:
-    """Each split's clip files; those that lie in `work` already are not made again."""
+    """The clip files of each split. Files already in `work` are reused."""
     left_out = spec.extra["left_out"]
     assert isinstance(left_out, dict)
     names = [name for name in clip_names(wheel) if name not in left_out]
     clips = {split: [name for name in names if name.split("_")[0] in spec.splits[split]] for split in splits}
     files = {split: [work / f"{name}.npz" for name in clips[split]] for split in splits}
     work.mkdir(parents=True, exist_ok=True)
-    # The short splits first: they are what a first look needs.
+    # Smallest splits first, so that validation and test clips are ready early.
     todo = [path for split in sorted(splits, key=lambda s: len(files[s])) for path in files[split] if not path.exists()]
     if not todo:
         return files
@@ -108,7 +108,7 @@ def retarget_all(spec: DatasetSpec, wheel: Path, work: Path, splits: tuple[str, 
 
 
 def outward(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
-    """The mesh as data sets hold it, its faces turned outward."""
+    """The mesh, checked as in all data sets, with its faces oriented outward."""
     vertices, faces = check_mesh("mesh", np.asarray(mesh.vertices), np.asarray(mesh.faces))
     return trimesh.Trimesh(vertices, orient_outward(vertices, faces), process=False)
 
@@ -123,7 +123,7 @@ def as_example(
     motion: Motion,
     grasp: Bool[np.ndarray, "T"],
 ) -> Example:
-    """The clip as it is kept: one hand, without the H axis."""
+    """The clip as it is cached: an example of one hand, without the H axis."""
     return {
         "id": name,
         "object": object,
@@ -143,13 +143,13 @@ def as_example(
 
 
 def _fingerprint(spec: DatasetSpec) -> str:
-    """Of all that a clip depends on."""
+    """Hash of everything that the clips depend on."""
     facts = {"generation": GENERATION, "fps": spec.fps, "wheel": spec.extra["wheel_sha256"], "hand": spec.hand_model}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _save(path: Path, clip: Example, report: Report) -> None:
-    """Whole or not at all: the clip's own file comes last."""
+    """Write the clip and its report atomically: the clip's file, which marks it as made, is written last."""
     path.with_suffix(".json").write_text(json.dumps(dataclasses.asdict(report)))
     part = path.with_suffix(".part")
     with part.open("wb") as file:

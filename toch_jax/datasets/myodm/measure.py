@@ -1,4 +1,4 @@
-"""How well a retargeted clip holds: contact, depth, nearness to the bony hand, smoothness."""
+"""Quality measures of a retargeted clip: contact, penetration depth, distance to the source's joints, smoothness."""
 
 import dataclasses
 
@@ -13,40 +13,42 @@ from toch_jax.datasets.myodm.walls import passages, paths
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 
 BONE_NEAR_M = 0.006
-"""A bone this near the object is grasping it: its flesh is thicker."""
-# The data set's test of a grasp: see `grasp` in data_specs/myodm.toml.
+"""Distance (m) of a finger bone to the object below which the source hand grasps it: soft tissue is thicker."""
+# The data set's criterion for a grasp: see `grasp` in data_specs/myodm.toml.
 TOUCH_M, MAX_DEPTH_M, MIN_DIGITS = 0.002, 0.003, 3
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """One clip. Millimetres, metres a second squared, shares of frames; `nan` where there is no such frame."""
+    """Measures of one clip: mm, m/s^2, fractions of frames. Means over no frames are NaN."""
 
     frames: int
     bony_share: float
-    """Frames in which a bone of the source's digits is within `BONE_NEAR_M` of the object."""
+    """Fraction of bony frames: those in which a finger bone of the source is within `BONE_NEAR_M` of the object."""
     bony_depth_mm: float
-    """How deep the source's bones go into the object."""
+    """Largest penetration depth of the source's bones into the object."""
     touch_share: float
-    """Of the bony frames, those in which the skin is within 2 mm of the surface."""
+    """Fraction of the bony frames in which the skin is within 2 mm of the surface."""
     grasp_share: float
-    """Of the bony frames, those that pass the grasp test of the data set."""
+    """Fraction of the bony frames that meet the data set's criterion for a grasp."""
     depth_max_mm: float
+    """Largest penetration depth of a vertex, over all frames."""
     depth_mean_mm: float
-    """Mean over the bony frames of the deepest vertex."""
+    """Penetration depth of the deepest vertex, mean over the bony frames."""
     pierced_share: float
-    """Frames in which the object passes through a digit's bone."""
+    """Fraction of frames in which the object passes through a bone."""
     joint_error_mm: float
-    """From the source's joint centres to the open hand's, whose proportions differ."""
+    """Mean distance between the source's joints and the retargeted hand's, whose proportions differ."""
     acceleration: float
+    """Root mean square acceleration of the retargeted joints."""
     source_acceleration: float
-    """Root mean square over joints and frames."""
+    """Root mean square acceleration of the source's joints."""
 
 
 def measure(
     model: HandModel, params: HandParams, mesh: trimesh.Trimesh, motion: Motion
 ) -> tuple[Report, Bool[np.ndarray, "T"]]:
-    """The report, and which frames are grasps."""
+    """The clip's report and its grasp frames. `params` are in the world frame, `mesh` in the object's."""
     vertices, joints = (np.asarray(x, np.float64) for x in skin_frames(model, params))
     skin = in_object(motion, vertices)
     distance = np.asarray(surface_about(mesh, skin, outside(mesh, skin), 2 * MAX_DEPTH_M).value)
@@ -78,7 +80,7 @@ def measure(
 
 
 def in_object(motion: Motion, points: Float[np.ndarray, "T K 3"]) -> Float[np.ndarray, "T K 3"]:
-    """World points in the object's frame."""
+    """World points, transformed to the object's frame."""
     return np.einsum("tba,tkb->tka", motion.rotation, points - motion.translation[:, None])
 
 

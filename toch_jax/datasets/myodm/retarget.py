@@ -1,8 +1,7 @@
-"""From a bony hand to a hand with skin: the open hand's motion that follows MyoDM's, with contact resolved.
+"""Retargeting of MyoDM's skeleton to the open hand model, with contact and without penetration.
 
-Everything happens in the object's frame, a clip at a time. The hand's points are posed in JAX and moved by Adam; every
-few steps the exact distances of the points to the object's surface are taken anew (libigl), and in between distance is
-taken as linear about the nearest point of the surface.
+One clip at a time is optimised with Adam, in the object's frame. Every few steps the exact distances of the hand's
+points to the object are computed (libigl); in between they are linearised about those points.
 """
 
 import dataclasses
@@ -31,71 +30,79 @@ from toch_jax.hand.prior import PosePrior
 BUCKET = 64
 ROUNDS, STEPS = 30, 25
 ADAM = optax.scale_by_adam(b2=0.98)
-# The first share of the rounds, in which a finger pierced by something thin may slip off it sideways.
+# Fraction of the rounds at the beginning in which a pierced finger is left to the object's distances alone; after it
+# the distances of pierced points are replaced (`turn_back`).
 SIDEWAYS = 0.3
-# Beyond its clearance and this, a point doesn't feel the object; metres.
+# The distance of a point farther from the object than its clearance plus this (m) is not computed.
 FELT = 0.006
-# A bone nearer than this has flesh that must touch (a finger's flesh is 6-8 mm thick, the palm's some 12), metres.
+# Distance (m) below which the skin around a bone must touch (soft tissue: 6-8 mm on a finger, about 12 on the palm).
 DIGIT_NEAR, PALM_NEAR = 0.009, 0.013
 
-# A number, or what jit makes of one.
+# A number, or a traced scalar inside jit.
 Scalar = float | Float[Array, ""]
 
 
 class Scales(struct.PyTreeNode):
-    """One standard deviation of each term: metres, radians, per frame squared where it says acceleration."""
+    """Standard deviation of each cost term: metres or radians; accelerations per frame squared."""
 
     joint: Scalar = 0.006
-    """A landmark relative to the hand's middle; beyond twice this it pulls no harder."""
+    """Landmark error relative to the mean error of the frame; the cost is linear beyond twice this."""
     place: Scalar = 0.012
-    """The hand's middle."""
+    """Mean landmark error of a frame."""
     joint_acceleration: Scalar = 0.0007
-    """Of the way from target to landmark, so that the source's own quickness costs nothing."""
+    """Second difference of the landmark errors, so that the source's own accelerations are not penalised."""
     pose_acceleration: Scalar = 0.03
+    """Second difference of the pose angles."""
     pose: Scalar = 10.0
-    """In standard deviations of the pose prior, each angle by itself: only what nothing else decides."""
+    """Pose angle, as a multiple of the pose prior's own deviation: decides only what no other term does."""
     limit: Scalar = 0.05
+    """Pose angle beyond its limit."""
     bone: Scalar = 0.0002
-    """A bone's clearance: firmer than skin, as the bones decide on which side of a thin thing a finger is."""
+    """Violation of a bone's clearance; stiffer than skin, as bones decide on which side of thin objects a finger is."""
     depth: Scalar = 0.0003
+    """Penetration of a skin point."""
     gap: Scalar = 0.0012
+    """Gap between the object and the nearest skin point of a bone that must touch."""
 
 
 class Target(struct.PyTreeNode):
-    """What one clip asks for, in the object's frame, padded to T frames."""
+    """Targets of one clip in the object's frame, padded to T frames."""
 
     landmarks: Float[Array, "T 21 3"]
+    """Metres."""
     near: Float[Array, "T 16"]
-    """0 to 1: whether the bone that hangs from each joint is so near the object that its skin must touch."""
+    """Weight from 0 to 1 of skin contact for the bone that begins at each joint: 1 if the source's bone is near."""
     real: Float[Array, "T"]
-    """0 in the padding."""
+    """1 in the clip's frames, 0 in the padding."""
     rotation: Float[Array, "T 3 3"]
-    """Where the wrist's rotation starts."""
+    """Initial rotation of the wrist."""
 
 
 class Unknowns(struct.PyTreeNode):
-    """The hand's motion in the object's frame, in units in which Adam's steps suit."""
+    """The hand's motion in the object's frame, in units that suit Adam's step size."""
 
     turn: Float[Array, "T 3"]
-    """Of the wrist, from the target's start, radians."""
+    """Rotation vector of the wrist relative to `Target.rotation`, radians."""
     wrist: Float[Array, "T 3"]
-    """Decimetres."""
+    """Position of the wrist, decimetres."""
     pose: Float[Array, "T 45"]
+    """Axis-angle, radians."""
 
 
 def rotations(target: Target, unknowns: Unknowns) -> Float[Array, "T 16 3 3"]:
+    """Rotations of the wrist (in the object's frame) and of the finger joints (relative to their parents)."""
     wrist = target.rotation @ jaxlie.SO3.exp(unknowns.turn).as_matrix()
     fingers = jaxlie.SO3.exp(unknowns.pose.reshape(-1, 15, 3)).as_matrix()
     return jnp.concatenate([wrist[:, None], fingers], axis=1)
 
 
 def _robust(squared: Array) -> Array:
-    """Quadratic up to 4 (two deviations), then linear in the deviation."""
+    """Huber cost of a squared normalised residual: quadratic up to two standard deviations, then linear."""
     return jnp.where(squared <= 4.0, squared, 4.0 * jnp.sqrt(jnp.maximum(squared, 4.0)) - 4.0)
 
 
 def _acceleration(values: Float[Array, "T *rest"], real: Float[Array, "T"]) -> Array:
-    """Sum of squared second differences over the real frames."""
+    """Sum of squared second differences over the clip's frames."""
     second = values[2:] - 2 * values[1:-1] + values[:-2]
     return jnp.sum(real[2:, None] * second.reshape(len(second), -1) ** 2)
 
@@ -110,7 +117,7 @@ def cost(
     weights: Float[Array | np.ndarray, "2"],
     scales: Scales,
 ) -> Float[Array, ""]:
-    """Half the sum of squares of all terms; `weights` (0 to 1) are for the object against the bones, and the skin."""
+    """Half the sum of squares of all terms. `weights` (0 to 1) scale the object terms of the bones and of the skin."""
     points = pose_points(hand, parents, rotations(target, unknowns), 0.1 * unknowns.wrist)
     off = points[:, hand.landmarks] - target.landmarks
     middle = off.mean(axis=1)
@@ -165,7 +172,7 @@ def _points(hand: Surrogate, parents: tuple[int, ...], target: Target, unknowns:
 
 
 def aim(hand: Surrogate, mesh: trimesh.Trimesh, motion: Motion) -> Target:
-    """What the clip asks of the hand; raises InputError for a clip longer than the bucket."""
+    """The clip's targets for the hand. Raises InputError for a clip of more than BUCKET frames."""
     frames = len(motion.joints)
     if frames > BUCKET:
         raise bad_input("clip", "frames", f"at most {BUCKET}", str(frames))
@@ -185,7 +192,7 @@ def aim(hand: Surrogate, mesh: trimesh.Trimesh, motion: Motion) -> Target:
 
 
 def _kabsch(source: Float[np.ndarray, "K 3"], target: Float[np.ndarray, "K 3"]) -> Float[np.ndarray, "3 3"]:
-    """The rotation that best turns `source` onto `target`, both about their middles."""
+    """Rotation that best aligns `source` with `target`, both centred (Kabsch)."""
     return Rotation.align_vectors(target - target.mean(axis=0), source - source.mean(axis=0))[0].as_matrix()
 
 
@@ -197,7 +204,7 @@ def retarget(
     motion: Motion,
     scales: Scales = Scales(),  # noqa: B008
 ) -> HandParams:
-    """The open hand's motion in the room (T frames)."""
+    """Parameters of the open hand in the world frame, T frames. `mesh` is in the object's frame."""
     target = aim(hand, mesh, motion)
     unknowns = Unknowns(
         turn=jnp.zeros((BUCKET, 3)),
@@ -217,7 +224,7 @@ def retarget(
         points = np.asarray(_points(hand, model.parents, target, unknowns))[: len(motion.joints)]
         surface = surface_about(mesh, points, surface or outside(mesh, points), np.asarray(hand.clearance) + FELT)
         felt = turn_back(mesh, hand, points, surface) if share > SIDEWAYS else surface
-        # Bones first: skin on both sides of a thin thing would hold it where it is.
+        # Bones first: skin points repelled from both sides of a thin object would keep the finger pierced.
         weights = np.clip([0.1 + 5 * share, 2.5 * share - 0.5], 0.0, 1.0).astype(np.float32)
         rate = 0.0005 + 0.0075 * 0.5 * (1 + math.cos(math.pi * share))
         unknowns, memory = _descend(unknowns, *fixed, _pad(felt), weights, rate, scales, memory)
@@ -225,7 +232,7 @@ def retarget(
 
 
 def _pad(surface: Surface) -> Surface:
-    """To the bucket's length, with frames in which nothing is felt."""
+    """The surface padded to BUCKET frames with zeros; padded frames have no weight in the cost."""
 
     def longer(values: np.ndarray) -> np.ndarray:
         return np.concatenate([values, np.zeros((BUCKET - len(values), *values.shape[1:]), values.dtype)])
@@ -234,7 +241,7 @@ def _pad(surface: Surface) -> Surface:
 
 
 def to_room(model: HandModel, hand: Surrogate, target: Target, unknowns: Unknowns, motion: Motion) -> HandParams:
-    """The hand that moves with the object."""
+    """Hand parameters in the world frame from the unknowns in the object's frame."""
     frames = len(motion.joints)
     wrist_rotation = np.asarray(rotations(target, unknowns)[:frames, 0], np.float64)
     wrist = 0.1 * np.asarray(unknowns.wrist[:frames], np.float64)

@@ -1,4 +1,4 @@
-"""What MyoDM's joint angles mean: the MyoHand's joint centres and the object's pose in the room, by MuJoCo."""
+"""Joint positions and object pose in the world from MyoDM's joint angles, by MuJoCo's forward kinematics."""
 
 import tempfile
 from pathlib import Path
@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation, Slerp
 from toch_jax.base.extras import missing_extra
 from toch_jax.datasets.myodm.source import Recording, unpack_scene
 
-# In the order used inside: the 16 skeleton joints (index, middle, pinky, ring, thumb), then the tips thumb to pinky.
+# In MANO's order: the wrist, 15 finger joints (index, middle, pinky, ring, thumb); then the tips, thumb to pinky.
 BODIES = (
     "lunate",
     *("proxph2", "midph2", "distph2"),
@@ -24,7 +24,7 @@ TIP_SITES = ("THtip", "IFtip", "MFtip", "RFtip", "LFtip")
 
 
 class Motion(struct.PyTreeNode):
-    """Joint centres of the bony hand and the object's pose, at `fps`. Metres; world = rotation v + translation."""
+    """Joint positions of the source skeleton and pose of the object in the world; metres, world = R v + t."""
 
     joints: Float[np.ndarray, "T 21 3"]
     rotation: Float[np.ndarray, "T 3 3"]
@@ -33,10 +33,10 @@ class Motion(struct.PyTreeNode):
 
 
 class Skeleton:
-    """The MuJoCo scene, compiled once: the hand is the same for every object."""
+    """The compiled MuJoCo scene of the MyoHand; one scene serves all objects, as the hand is the same."""
 
     def __init__(self, wheel: Path, name: str) -> None:
-        """Compiles the scene of the object `name`; raises InputError where mujoco isn't installed."""
+        """Compile the scene of the object `name`. Raises InputError if mujoco is not installed."""
         try:
             import mujoco
         except ModuleNotFoundError as error:
@@ -47,11 +47,11 @@ class Skeleton:
         self._data = mujoco.MjData(self._model)
         self._bodies = [self._model.body(body).id for body in BODIES]
         self._sites = [self._model.site(site).id for site in TIP_SITES]
-        # The object's body hangs at a rest place; its slide joints, which the clips give, start from there.
+        # The clips give the object's slide joints, which are relative to the rest position of its body.
         self._rest_place = self._model.body(name).pos.copy()
 
     def motion(self, recording: Recording) -> Motion:
-        """Forward kinematics of every frame."""
+        """Joint positions and object pose of every frame."""
         frames = recording.robot.shape[0]
         joints = np.empty((frames, len(BODIES) + len(TIP_SITES), 3))
         for frame in range(frames):
@@ -64,7 +64,7 @@ class Skeleton:
 
 
 def resample(motion: Motion, fps: float) -> Motion:
-    """The same motion at another rate: positions linearly, rotations along the shortest arc."""
+    """The motion resampled to `fps`: positions linearly, rotations by slerp."""
     times = np.arange(len(motion.joints)) / motion.fps
     wanted = np.arange(0.0, times[-1] + 1e-9, 1 / fps)
     left = np.clip(np.searchsorted(times, wanted, side="right") - 1, 0, len(times) - 2)

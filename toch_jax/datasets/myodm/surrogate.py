@@ -1,7 +1,7 @@
-"""The open hand prepared for retargeting: its shape, and points of it that are cheap to pose.
+"""The open hand prepared for retargeting: its shape, and points on its skin and bones that are fast to pose.
 
-A point of a skin blended linearly, or of a bone, moves as sum over bones of (rotation carried + weight position):
-one matrix product poses all points in all frames. Pose correctives are left out; the open hand has none.
+With linear blend skinning a point is the sum over joints of (rotation @ carried + weight * position), so one matrix
+product poses all points in all frames. Pose correctives are left out; the open hand has none.
 """
 
 import igl
@@ -14,37 +14,39 @@ from jaxtyping import Array, Bool, Float, Int
 from toch_jax.hand.model import HandModel, forward_kinematics, rest_joints
 from toch_jax.object.build import sample_surface
 
-# Each digit from its root to its tip, among the 21 joints; then all bones, with the palm's four.
+# Joints of each digit from root to tip (indices into the 21); then all bones, the palm's four last.
 DIGITS = np.array([(1, 2, 3, 17), (4, 5, 6, 18), (7, 8, 9, 20), (10, 11, 12, 19), (13, 14, 15, 16)])
 PALM = np.array([(0, 1), (0, 4), (0, 7), (0, 10)])
 BONES = np.concatenate([np.stack([DIGITS[:, :-1], DIGITS[:, 1:]], axis=-1).reshape(-1, 2), PALM])
 FLESH = 0.004
-# Points of a bone's core, as shares of its length; the end bones' skin begins before their tips do.
+"""Length (m) by which soft tissue extends beyond the tip of a digit's last bone."""
+# Positions of a bone's core points as fractions of its length; they end before the skin of the tip.
 CORE_SHARES = np.linspace(0.0, 0.8, 5)
 
 
 class Surrogate(struct.PyTreeNode):
-    """P points that stand for the hand of one shape: skin samples first, then the cores of the bones."""
+    """P points of a hand of one shape: skin samples, then the tips, then joints and bone cores. Metres."""
 
     betas: Float[Array, "S"]
     rest: Float[Array, "16 3"]
     """Joints of the unposed hand."""
     rest_landmarks: Float[Array, "21 3"]
-    """What stands for a bony hand's joints and tips, unposed."""
+    """Points of the unposed hand that correspond to the source skeleton's joints and tips."""
     carried: Float[Array, "P 16 3"]
-    """Each point relative to each joint, times the joint's weight for it."""
+    """Position of each point relative to each joint, times the skinning weight."""
     weights: Float[Array, "P 16"]
+    """Skinning weights."""
     landmarks: Int[Array, "21"]
-    """Which of the points these are."""
+    """Indices of the landmarks among the P points."""
     bone: Int[Array, "P"]
-    """The joint that carries most of the point."""
+    """Joint with the largest skinning weight."""
     clearance: Float[Array, "P"]
-    """How far from the object the point must stay: 0 on the skin, the flesh's thickness in the bones. Metres."""
+    """Least distance to the object: 0 on the skin, 0.8 of the depth below the skin for bones."""
     is_skin: Bool[Array, "P"]
 
 
 def lengths(joints: Float[Array, "21 3"]) -> Float[Array, "10"]:
-    """Along each digit, and from the wrist to each digit's root, metres."""
+    """Length of each digit, then the distance from the wrist to each digit's root, metres."""
     bones = jnp.linalg.norm(joints[DIGITS[:, 1:]] - joints[DIGITS[:, :-1]], axis=-1).sum(axis=-1)
     return jnp.concatenate([bones, jnp.linalg.norm(joints[DIGITS[:, 0]] - joints[0], axis=-1)])
 
@@ -56,9 +58,9 @@ def rest_pose(model: HandModel, betas: Float[Array, "S"]) -> Float[Array, "21 3"
 
 
 def fit_shape(model: HandModel, joints: Float[np.ndarray, "21 3"], sigma: float = 0.008) -> Float[np.ndarray, "S"]:
-    """The shape whose `lengths` are those of `joints`: least squares, lengths +- `sigma` metres, beta ~ N(0, 1).
+    """Shape whose `lengths` fit those of `joints`: least squares, sigma of the lengths in metres, betas ~ N(0, 1).
 
-    Only whole digits: where a digit's joints lie along it differs between an artist's rig and bones.
+    Only whole digits are compared, as the hand model's joints lie elsewhere along a digit than those of a skeleton.
     """
     wanted = lengths(jnp.asarray(joints, jnp.float32))
     betas = jnp.zeros(model.shapedirs.shape[2])
@@ -74,9 +76,9 @@ def fit_shape(model: HandModel, joints: Float[np.ndarray, "21 3"], sigma: float 
 
 
 def bend_along(rest: Float[np.ndarray, "21 3"], bony: Float[np.ndarray, "T 21 3"]) -> Float[np.ndarray, "T 21 3"]:
-    """Where the joints of a hand at `rest` should lie to follow the bony hand: at the same share of each digit.
+    """Joint targets for the hand with joints `rest`: points at the same fraction of each of the skeleton's digits.
 
-    A bony fingertip ends where the bone does; the flesh goes on (`FLESH`).
+    The skeleton's tips are those of the bones; each digit is extended by FLESH.
     """
     wanted = bony.copy()
     for digit in DIGITS:
@@ -85,7 +87,7 @@ def bend_along(rest: Float[np.ndarray, "21 3"], bony: Float[np.ndarray, "T 21 3"
         last = path[:, -1] - path[:, -2]
         path[:, -1] += FLESH * last / np.linalg.norm(last, axis=1, keepdims=True)
         steps = np.linalg.norm(np.diff(path, axis=1), axis=2)
-        # Bones don't stretch: the first frame's lengths are all frames'.
+        # Bone lengths are constant: those of the first frame serve all frames.
         theirs = np.concatenate([[0.0], steps[0].cumsum()])
         for joint, share in zip(digit[1:], ours / ours[-1], strict=True):
             bone = min(np.searchsorted(theirs, share * theirs[-1], side="right") - 1, 2)
@@ -95,14 +97,14 @@ def bend_along(rest: Float[np.ndarray, "21 3"], bony: Float[np.ndarray, "T 21 3"
 
 
 def surrogate(model: HandModel, betas: Float[np.ndarray, "S"], n_skin: int = 800, seed: int = 0) -> Surrogate:
-    """The points of one shape: `n_skin` spread evenly by area, the tips, and the bones' cores."""
+    """The points of one shape: `n_skin` samples uniform in area, the tips, the joints and the bones' core points."""
     joints = np.asarray(rest_pose(model, jnp.asarray(betas)), np.float64)
     vertices = np.asarray(model.v_template + model.shapedirs @ betas, np.float64)
     weights = np.asarray(model.weights, np.float64)
     faces = np.asarray(model.faces, np.int64)
 
     samples, _ = sample_surface(vertices[faces], n_skin, seed)
-    # Each sample takes its face's corners, and their weights, by where it lies in the face.
+    # Samples are interpolated from the vertices of their face with barycentric coordinates.
     _, face, foot = igl.point_mesh_squared_distance(np.ascontiguousarray(samples, np.float64), vertices, faces)
     corners = vertices[faces[face]]
     share = igl.barycentric_coordinates(foot, *(np.ascontiguousarray(corners[:, k]) for k in range(3)))
@@ -131,7 +133,7 @@ def surrogate(model: HandModel, betas: Float[np.ndarray, "S"], n_skin: int = 800
         weights=jnp.asarray(np.concatenate([skin_weights, core_weights]), jnp.float32),
         landmarks=jnp.asarray(np.concatenate([n_skin + 5 + np.arange(16), n_skin + np.arange(5)]), jnp.int32),
         bone=jnp.asarray(np.concatenate([skin_bone, owner]), jnp.int32),
-        # Flesh gives a little: 0.8 of its thickness keeps the bone clear without holding the skin off.
+        # Soft tissue deforms: 0.8 of its thickness keeps the bone clear and still lets the skin touch.
         clearance=jnp.asarray(np.concatenate([np.zeros(n_skin + 5), 0.8 * thickness]), jnp.float32),
         is_skin=jnp.asarray(np.arange(n_skin + 5 + len(core)) < n_skin + 5),
     )
@@ -140,9 +142,10 @@ def surrogate(model: HandModel, betas: Float[np.ndarray, "S"], n_skin: int = 800
 def _to_middle(
     joints: Float[np.ndarray, "21 3"], samples: Float[np.ndarray, "N 3"], bone: Int[np.ndarray, "N"]
 ) -> Float[np.ndarray, "21 3"]:
-    """From each finger joint to the middle of its bone's flesh: an artist's rig runs nearer to the back of the hand.
+    """Displacement (m) of each finger joint to the centre line of the skin around its bone.
 
-    The wrist and the thumb's metacarpal, whose flesh lies to one side of the bone, stay.
+    The hand model's joints lie nearer to the back of the hand than bones do. The wrist and the thumb's metacarpal,
+    whose soft tissue lies to one side of the bone, are not moved.
     """
     shift = np.zeros((21, 3))
     for start, end in BONES[: 3 * len(DIGITS)]:
@@ -156,7 +159,7 @@ def _to_middle(
 def pose_points(
     hand: Surrogate, parents: tuple[int, ...], rotations: Float[Array, "T 16 3 3"], wrist: Float[Array, "T 3"]
 ) -> Float[Array, "T P 3"]:
-    """The points in each frame; `rotations` are relative to the parents, `wrist` is the wrist joint's position."""
+    """Posed points. `rotations` are relative to the parent joints; `wrist` is the wrist joint's position (m)."""
     rest = jnp.broadcast_to(hand.rest - hand.rest[0], (*wrist.shape[:1], 16, 3))
     turned, position = forward_kinematics(parents, rotations, rest)
     position = position + wrist[:, None]

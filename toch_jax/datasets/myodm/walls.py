@@ -1,8 +1,8 @@
-"""Fingers that something goes through. Each of its sides repels, so the finger is stuck there.
+"""Fingers pierced by the object, which the surface's own distances cannot free, as both sides repel.
 
-Followed from the wrist outwards, a digit that enters the object and comes out again has been gone through. If its bone
-would be free a little to one side, it must slip off that way: a handle, a stem. If not, it is a wall, and what lies
-beyond must come back: for it, the wall is the plane in which the digit enters.
+A digit is pierced if its path from the wrist outwards enters the object and leaves it again. If a small sideways
+displacement frees the bone (a handle, a stem), it is pushed in that direction. Otherwise the object is a wall there,
+and everything beyond is pushed back through the tangent plane at the point of entry.
 """
 
 from typing import NamedTuple
@@ -14,26 +14,26 @@ from jaxtyping import Float, Int
 from toch_jax.datasets.myodm.surface import Surface
 from toch_jax.datasets.myodm.surrogate import DIGITS, Surrogate
 
-# The share of the last bone that counts: the flesh of a tip reaches on beyond its bone.
+# Fraction of a digit's last segment that counts: the landmark of the tip lies on the skin, beyond the bone.
 TIP_SHARE = 0.8
-# How far a bone may slip sideways, metres, and the directions that are tried.
+# Sideways displacements (m) and directions (rad) that are tried.
 SLIPS, TURNS = np.array([0.003, 0.006, 0.009, 0.012]), np.linspace(0, 2 * np.pi, 12, endpoint=False)
-# Points this near to where the bone is pierced slip, metres.
+# Points within this distance (m) of the point of entry are displaced.
 PIERCED = 0.01
 
 
 class Passages(NamedTuple):
-    """Where M digits enter the object, of those that come out again."""
+    """Points where the M pierced digits enter the object, in the object's frame, metres."""
 
     where: Int[np.ndarray, "M 3"]
     """Frame, digit, segment of the digit's path."""
     place: Float[np.ndarray, "M 3"]
     normal: Float[np.ndarray, "M 3"]
-    """Of the surface, pointing back to where the digit comes from, however the mesh is wound."""
+    """Surface normal, pointing back towards the root of the digit whatever the mesh's orientation."""
 
 
 def paths(landmarks: Float[np.ndarray, "T 21 3"]) -> Float[np.ndarray, "T 5 5 3"]:
-    """From the wrist along each digit."""
+    """Polyline from the wrist along each digit; the last segment is shortened to TIP_SHARE."""
     wrist = np.repeat(landmarks[:, None, None, 0], len(DIGITS), axis=1)
     path = np.concatenate([wrist, landmarks[:, DIGITS]], axis=2)
     path[:, :, -1] = (1 - TIP_SHARE) * path[:, :, -2] + TIP_SHARE * path[:, :, -1]
@@ -41,7 +41,7 @@ def paths(landmarks: Float[np.ndarray, "T 21 3"]) -> Float[np.ndarray, "T 5 5 3"
 
 
 def passages(mesh: trimesh.Trimesh, path: Float[np.ndarray, "T D K 3"]) -> Passages:
-    """Where the paths pass through."""
+    """Points of entry of all paths that enter the mesh and leave it again."""
     start, end = path[:, :, :-1].reshape(-1, 3), path[:, :, 1:].reshape(-1, 3)
     length = np.linalg.norm(end - start, axis=1)
     way = (end - start) / length[:, None]
@@ -62,14 +62,14 @@ def passages(mesh: trimesh.Trimesh, path: Float[np.ndarray, "T D K 3"]) -> Passa
 def slips(
     mesh: trimesh.Trimesh, start: Float[np.ndarray, "M 3"], end: Float[np.ndarray, "M 3"]
 ) -> tuple[Float[np.ndarray, "M"], Float[np.ndarray, "M 3"]]:
-    """How far each bone must move sideways to be free of the object, and which way; inf where it can't."""
+    """Smallest sideways displacement (m) that frees each bone from the object, and its direction; inf if none does."""
     way = end - start
     length = np.linalg.norm(way, axis=1)
     way = way / length[:, None]
     side = np.cross(way, np.eye(3)[np.abs(way).argmin(axis=1)])
     side /= np.linalg.norm(side, axis=1, keepdims=True)
     around = np.cos(TURNS)[:, None] * side[:, None] + np.sin(TURNS)[:, None] * np.cross(way, side)[:, None]
-    # M bones, by how far, by which way
+    # axes: bone, displacement, direction
     moved = start[:, None, None] + SLIPS[:, None, None] * around[:, None]
     shape = moved.shape[:3]
     origins, ways = moved.reshape(-1, 3), np.broadcast_to(way[:, None, None], moved.shape).reshape(-1, 3)
@@ -84,7 +84,7 @@ def slips(
 
 
 def turn_back(mesh: trimesh.Trimesh, hand: Surrogate, points: Float[np.ndarray, "T P 3"], surface: Surface) -> Surface:
-    """What the points are to feel of the surface for what is pierced to come free."""
+    """The surface with the distances of points on pierced digits replaced such that they are freed (see above)."""
     value, slope = surface.value + np.sum(surface.slope * (points - surface.at), axis=-1), surface.slope.copy()
     bone, is_skin = np.asarray(hand.bone), np.asarray(hand.is_skin)
     path = paths(points[:, np.asarray(hand.landmarks)])
@@ -92,7 +92,7 @@ def turn_back(mesh: trimesh.Trimesh, hand: Surrogate, points: Float[np.ndarray, 
     frame, digit, segment = found.where.T
     far, aside = slips(mesh, path[frame, digit, segment], path[frame, digit, segment + 1])
     for k, (t, d, s) in enumerate(found.where):
-        # Segment s > 0 is the bone that hangs from the digit's joint s - 1; the first is the palm's, whose skin stays.
+        # Segment s > 0 is the bone that begins at the digit's joint s - 1; segment 0 is the palm, which no wall moves.
         from_place = points[t] - found.place[k]
         if np.isfinite(far[k]):
             mine = (bone == DIGITS[d, s - 1] if s else bone == 0) & (np.linalg.norm(from_place, axis=1) < PIERCED)
@@ -107,7 +107,7 @@ def turn_back(mesh: trimesh.Trimesh, hand: Surrogate, points: Float[np.ndarray, 
 def _hits(
     mesh: trimesh.Trimesh, origins: Float[np.ndarray, "R 3"], ways: Float[np.ndarray, "R 3"]
 ) -> tuple[Float[np.ndarray, "M 3"], Int[np.ndarray, "M"], Int[np.ndarray, "M"]]:
-    """All places where rays meet the mesh, which ray, which face."""
+    """All intersections of rays with the mesh: points, indices of the rays, indices of the faces."""
     place, ray, face = mesh.ray.intersects_location(origins, ways)
-    # Of no hits, trimesh makes arrays of other shapes and kinds.
+    # Without hits trimesh returns arrays of other shapes and dtypes.
     return np.reshape(place, (-1, 3)), np.asarray(ray, np.int64), np.asarray(face, np.int64)

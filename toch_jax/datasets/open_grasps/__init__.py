@@ -1,4 +1,4 @@
-"""Grasps made here: open_grasps."""
+"""open_grasps: synthetic grasps of the open hand model."""
 
 from toch_jax.datasets.open_grasps.builder import prepare
 

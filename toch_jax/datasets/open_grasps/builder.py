@@ -1,4 +1,4 @@
-"""The open_grasps data set: which clips, made in which order, kept as they come, written by TFDS."""
+"""Builder of the open_grasps data set: plans the clips, makes and caches them, writes the data set with TFDS."""
 
 import dataclasses
 import hashlib
@@ -23,31 +23,30 @@ from toch_jax.hand.prior import pose_prior
 NAME = "open_grasps"
 CLIPS_PER_JOB = 4
 CLIPS_PER_PAIR_JOB = 3
-# Raise when the same options would give other clips of one hand, or of two.
+# Increase when the same options would give different clips of one hand, or of two: cached ones are then not reused.
 GENERATION = 3
 TWO_HANDED_GENERATION = 1
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How many clips each split is to have (a few less where an object is hard to hold), and the seed of it all."""
+    """Number of clips of each split, and the seed. Splits may get fewer, if some objects are hard to grasp."""
 
     sequences: int = 280
-    """For training."""
+    """Training clips of one hand and a rigid object."""
     held_out: int = 24
-    """For validation, and as many for test."""
+    """Validation clips of one hand and a rigid object; test has as many."""
     two_handed: int = 72
-    """Besides: of two hands, or of hinged objects, for training; a sixth of that for validation, two ninths for
-    test."""
+    """Additional training clips of two hands or of hinged objects; validation has 1/6 of this number, test 2/9."""
     seed: int = 0
 
     def jobs(self, spec: DatasetSpec) -> dict[str, list[Job | TwoHandedJob]]:
-        """Each split's work: that of one hand on rigid objects, then the rest."""
+        """The jobs of each split: first one hand and rigid objects, then two hands or hinged objects."""
         one, two = self.one_handed_jobs(spec), self.two_handed_jobs(spec)
         return {split: [*one[split], *two[split]] for split in SPLITS}
 
     def one_handed_jobs(self, spec: DatasetSpec) -> dict[str, list[Job]]:
-        """Object after object, then the next size of each."""
+        """The jobs of one hand and rigid objects, per split: all objects in one size, then all in the next."""
         wanted = {"train": self.sequences, "val": self.held_out, "test": self.held_out}
         jobs: dict[str, list[Job]] = {}
         for split in SPLITS:
@@ -61,7 +60,11 @@ class Plan:
         return jobs
 
     def two_handed_jobs(self, spec: DatasetSpec) -> dict[str, list[TwoHandedJob]]:
-        """In turn: a hinged object that is opened, and one that is held as a whole (rigid, then hinged and closed)."""
+        """The jobs of two hands or hinged objects, per split.
+
+        Jobs that open a hinged object alternate with jobs that hold an object as a whole (alternately a rigid and a
+        closed hinged one).
+        """
         wanted = {"train": self.two_handed, "val": self.two_handed // 6, "test": self.two_handed * 2 // 9}
         room = spec.extra["room_for_two"]
         assert isinstance(room, list)
@@ -89,9 +92,9 @@ def prepare(
     held_out: int = 24,
     two_handed: int = 72,
 ) -> Path:
-    """Make the data set and return its folder; broken off, it goes on where it was.
+    """Make the data set and return its folder. An existing data set is replaced; an interrupted call can be resumed.
 
-    `sequences` and `two_handed` are for training. What is there already is replaced.
+    The numbers of clips are those of `Plan`.
     """
     plan = Plan(sequences=sequences, held_out=held_out, two_handed=two_handed, seed=seed)
     data_dir = Path(data_dir or default_data_dir())
@@ -101,12 +104,12 @@ def prepare(
 
 
 def hand_probe(model: HandModel) -> HandProbe:
-    """The probe of a right hand."""
+    """The probe of a right hand model."""
     return make_probe(model, flexion_axes(model, np.asarray(pose_prior("right").mean)))
 
 
 def make_all(plan: Plan, work: Path) -> dict[str, list[Path]]:
-    """Each split's clip files; those that lie in a folder of `work` already are not made again."""
+    """The clip files of each split. Files already in the folders of `work` are reused."""
     spec, model = load_spec(NAME), load_hand("open")
     probe = hand_probe(model)
     one, two = (
@@ -132,7 +135,7 @@ def make_all(plan: Plan, work: Path) -> dict[str, list[Path]]:
 
 
 def _fingerprint(spec: DatasetSpec, plan: Plan, generation: int) -> str:
-    """Of all that a kept clip depends on; not of how many there are, nor of the spec's words and splits."""
+    """Hash of everything that a cached clip depends on, without the number of clips and the spec's texts and splits."""
     layout = {key: (entry.shape, entry.dtype) for key, entry in spec.features.items()}
     facts = {"generation": generation, "seed": plan.seed, "features": layout}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""The exact test that a grasp must pass: distances of the hand's skin to the true mesh, not to a grid."""
+"""The exact test of a grasp: distances of the full hand to the object's mesh, not to its distance grid."""
 
 import itertools
 from dataclasses import dataclass
@@ -12,41 +12,44 @@ from toch_jax.datasets.open_grasps.probe import digit_chains
 from toch_jax.hand.model import HandModel
 
 TOUCH_M = 0.002
-"""A digit touches when a vertex of it comes this near, or lies inside."""
+"""Largest signed distance of a digit's nearest vertex at which the digit counts as touching."""
 MAX_DEPTH_M = 0.003
+"""Largest penetration depth of a vertex."""
 MIN_DIGITS = 3
+"""Least number of touching digits of a grasp."""
 MIN_BONE_M = 0.003
-"""No bone comes nearer: a wall thinner than twice the depth would pass through a finger unseen."""
+"""Least distance of a bone: the depth of vertices alone misses a wall thinner than twice MAX_DEPTH_M in a finger."""
 
 
 @dataclass(frozen=True)
 class Contact:
-    """How hands meet an object, one entry for each hand or frame."""
+    """Contact of hands and an object, one entry for each hand or frame."""
 
     touching: Bool[np.ndarray, "T 5"]
-    """Which digits touch, thumb to pinky."""
+    """Whether each digit touches, thumb to pinky."""
     depth: Float[np.ndarray, "T"]
-    """How deep the deepest hand vertex lies inside the object, metres; 0 where none does."""
+    """Penetration depth of the deepest vertex, metres; 0 if no vertex is inside."""
     bone: Float[np.ndarray, "T"]
-    """How near the nearest bone comes to the object, metres; negative inside."""
+    """Signed distance of the nearest bone point to the object, metres; negative inside."""
 
     @property
     def is_clear(self) -> Bool[np.ndarray, "T"]:
-        """No vertex is deeper than MAX_DEPTH_M, and the object doesn't pass through a finger."""
+        """Whether no vertex is deeper than MAX_DEPTH_M and no bone nearer than MIN_BONE_M."""
         return (self.depth <= MAX_DEPTH_M) & (self.bone >= MIN_BONE_M)
 
     @property
     def is_grasp(self) -> Bool[np.ndarray, "T"]:
-        """Enough digits touch, and the hand is clear."""
+        """Whether the hand is clear and at least MIN_DIGITS digits touch."""
         return self.is_clear & (self.touching.sum(axis=1) >= MIN_DIGITS)
 
 
 def measure_contact(
     model: HandModel, points: Float[np.ndarray, "T K 3"], near: Bool[np.ndarray, "T K"], surface: Trimesh
 ) -> Contact:
-    """`points`: the full hand's vertices, then its `bone_points`, in the object's frame; `near`: which may matter.
+    """Exact contact of hands with the mesh `surface`.
 
-    Points that are not near count as far away.
+    `points` are the full hand's vertices, then its `bone_points`, in the object's frame (m). Only points marked in
+    `near` are measured; the others count as far away.
     """
     distance = np.full(points.shape[:-1], np.inf)
     if near.any():
@@ -61,7 +64,7 @@ def measure_contact(
 
 
 def bone_points(model: HandModel, joints: Float[np.ndarray, "T 21 3"]) -> Float[np.ndarray, "T M 3"]:
-    """Points along the bones of the digits, some 3 mm apart; not the last quarter, which is all fingertip."""
+    """Points along the bones of the digits, about 3 mm apart, without the last quarter, which is in the fingertip."""
     points = []
     for number, chain in enumerate(digit_chains(model)):
         for first, second in itertools.pairwise([*chain, 16 + number]):
@@ -71,7 +74,7 @@ def bone_points(model: HandModel, joints: Float[np.ndarray, "T 21 3"]) -> Float[
 
 
 def digit_of_vertex(model: HandModel) -> Int[np.ndarray, "V"]:
-    """The digit (thumb 0 to pinky 4) whose joints move a vertex most; -1 for the palm."""
+    """Digit (thumb 0 to pinky 4) of the joint with the vertex's largest skinning weight; -1 for the palm."""
     digit = np.full(16, -1)
     for number, chain in enumerate(digit_chains(model)):
         digit[chain] = number

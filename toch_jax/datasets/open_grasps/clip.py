@@ -1,4 +1,4 @@
-"""One clip: grasps strung together in time, tested frame by frame against the true mesh, and put into the world."""
+"""One clip of one hand: approach, grasps and departure, tested frame by frame against the mesh, put into the world."""
 
 import dataclasses
 import itertools
@@ -36,27 +36,28 @@ from toch_jax.object.sdf import signed_distance
 FRAME_BUCKET = 80
 TRIES = 3
 FOREARM = np.array([0.25, -0.85, 0.45])
-"""Where the elbow is, seen from the hand: towards a person who stands at -y, and rather above."""
+"""Preferred direction from the hand to the elbow in the world: towards a person at -y, and upwards."""
 RELAXED = np.deg2rad([20.0, 28.0, 15.0])
+"""Flexion of the knuckle, middle and end joint of a relaxed finger, radians."""
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """What stays the same for all clips of one object and hand model."""
+    """What is common to all clips of one object and hand model."""
 
     model: HandModel
     probe: HandProbe
     target: ObjectModel
-    """With the distance grid only."""
+    """The object with its distance grid only (`grid_only`)."""
     surface: Trimesh
     fps: float
 
     def contact(self, hand: Hand, betas: Float[np.ndarray, "*#T S"]) -> Contact:
-        """The exact test of each frame; one shape for all frames, or one for each."""
+        """Exact contact in each frame. `betas`: one shape for all frames, or one per frame."""
         return self.meet(self.skin(hand, betas))
 
     def skin(self, hand: Hand, betas: Float[np.ndarray, "*#T S"]) -> Float[np.ndarray, "T K 3"]:
-        """The full hand's vertices, then its `bone_points`, in the object's frame."""
+        """The full hand's vertices, then its `bone_points`, in the object's frame, metres."""
         frames = len(hand.wrist)
         fill = -frames % FRAME_BUCKET
         padded = Hand(*(np.concatenate([x, np.repeat(x[-1:], fill, axis=0)]) for x in dataclasses.astuple(hand)))
@@ -66,9 +67,9 @@ class Workshop:
         return np.concatenate([vertices, bone_points(self.model, np.asarray(joints))], axis=1)[:frames]
 
     def meet(self, points: Float[np.ndarray, "T K 3"]) -> Contact:
-        """The exact test of what `skin` gives."""
+        """Exact contact of the points returned by `skin`."""
         padded = np.concatenate([points, np.repeat(points[-1:], -len(points) % FRAME_BUCKET, axis=0)])
-        # what the grid shows to be too far to matter need not be measured exactly
+        # points that are too far to matter, by the grid, are not measured exactly
         far = 2 * MIN_BONE_M + float(np.linalg.norm(self.target.sdf_spacing[0]))
         near = np.asarray(_grid_distance(self.target, jnp.asarray(padded, jnp.float32))) < far
         return measure_contact(self.model, points, near[: len(points)], self.surface)
@@ -88,10 +89,10 @@ def _grid_distance(target: ObjectModel, points: Float[Array, "T K 3"]) -> Float[
 def make_clip(
     shop: Workshop, keys: list[Hand], kind: str, betas: Float[np.ndarray, "S"], rng: np.random.Generator
 ) -> tuple[Hand, Bool[np.ndarray, "T"], tuple[int, int]] | None:
-    """The hand in the object's frame, where it grasps, and the frames (first, last + 1) in which the object may move.
+    """The hand in the object's frame, its grasp frames, and the frames (first, last + 1) in which the object may move.
 
-    `keys` are neighbouring grasps (T = 1 each), taken in turn; the first alone if the way between them fails the test.
-    None where there is no way in or out.
+    `keys` are neighbouring grasps (T = 1 each), held one after the other, or only the first if the transition between
+    them fails the exact test. None if that fails too, or there is no approach or departure without collision.
     """
     frames = int(rng.integers(45, 80))
     held = None
@@ -114,7 +115,7 @@ def make_clip(
 
 
 def hold(keys: list[Hand], frames: int, rng: np.random.Generator) -> Hand:
-    """From key to key, each change at its own pace."""
+    """The hand over `frames` frames that holds the grasps `keys` (T = 1) in turn, with transitions of random speed."""
     if len(keys) == 1:
         return Hand(*(np.repeat(part, frames, axis=0) for part in (keys[0].rotation, keys[0].wrist, keys[0].bend)))
     cuts = np.linspace(0, frames, len(keys)).round().astype(int)
@@ -136,9 +137,9 @@ def approach(
     rng: np.random.Generator,
     beside: Beside | None = None,
 ) -> tuple[Hand, Contact] | None:
-    """The hand from far away up to just before the grasp (T = 1), tested; or None where every way collides.
+    """The hand from far away to just before the grasp (T = 1), and its exact contact; None if every path collides.
 
-    What is `beside` the object is kept out of roughly: whoever has put it there tests exactly.
+    Collisions with other obstacles (`beside`) are tested on the grid only; the caller must test them exactly.
     """
     wide = template(KINDS[kind], np.array([-0.15]))[0]
     relaxed = np.zeros((15, 3))
@@ -163,7 +164,10 @@ def to_world(
     moving: tuple[int, int],
     rng: np.random.Generator,
 ) -> Example:
-    """The example's hand and object entries for a right hand: the object rests, is carried, and rests again."""
+    """The example's hand and object entries for a right hand: the object rests, is carried and rests again.
+
+    `moving` gives the frames (first, last + 1) in which the object is carried.
+    """
     frames = len(hand.wrist)
     first, last = moving
     start = first_pose(hand.wrist[first : first + 1], hand.rotation[first : first + 1, :, 0], FOREARM[None], rng)
@@ -190,7 +194,10 @@ def hand_entries(
     rotation: Float[np.ndarray, "T 3 3"],
     translation: Float[np.ndarray, "T 3"],
 ) -> Example:
-    """The example's entries for a right hand; the pose is that of the object, or part, whose frame the hand is in."""
+    """The example's entries for a right hand.
+
+    `rotation` and `translation` are the pose in the world of the object (or part) whose frame `hand` is in.
+    """
     wrist = np.einsum("tab,tb->ta", rotation, hand.wrist) + translation
     root = np.asarray(rest_joints(shop.model, jnp.asarray(betas, jnp.float32)))[0]
     return {
@@ -202,7 +209,7 @@ def hand_entries(
 
 
 def mirrored(entries: Example) -> Example:
-    """The same hand, and object where it is there, seen in a mirror across x = 0; `side` is left as it is."""
+    """Entries of the hand, and of the object if present, mirrored at x = 0. `side` is not changed."""
     flip = np.array([-1.0, 1.0, 1.0])
     out = dict(entries)
     for key in {"hand_transl", "object_vertices", "object_translation"} & set(entries):
@@ -222,11 +229,10 @@ def first_pose(
     rng: np.random.Generator,
     upright: Rotation | None = None,
 ) -> Rotation:
-    """How the object lies before hands take it: upright or on a side, so that they come from the person and not from
-    below.
+    """Initial rotation of the object in the world: upright or on a side, such that hands reach from the person.
 
-    `forearms` (unit) is where the hands' elbows lie in the object's frame, `elbows` where they should in the world;
-    `upright` is how the object stands where its own z axis isn't up.
+    `wrists` (m) and `forearms` (unit vectors from hand to elbow) are in the object's frame, `elbows` are the preferred
+    directions from hand to elbow in the world. `upright` is the object's upright rotation, if its z axis is not up.
     """
     tilts = Rotation.from_rotvec(
         [[0, 0, 0], [90, 0, 0], [-90, 0, 0], [0, 90, 0], [0, -90, 0], [180, 0, 0]], degrees=True

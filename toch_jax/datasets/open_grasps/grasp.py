@@ -1,4 +1,4 @@
-"""Grasps found by descent: many hands at once close on an object's signed distance, in the object's frame."""
+"""Grasp search: a batch of hands is optimised with Adam on the object's signed distance grid, in the object's frame."""
 
 import jax
 import jax.numpy as jnp
@@ -14,55 +14,56 @@ from toch_jax.object.sdf import signed_distance_gradient
 
 
 class Grasp(struct.PyTreeNode):
-    """A hand in the object's frame; leading axes are free."""
+    """A hand in the object's frame, with any leading axes."""
 
     rotation: Float[Array, "*batch 3 3"]
-    """The wrist's, hand to object."""
+    """Rotation of the wrist, hand to object."""
     wrist: Float[Array, "*batch 3"]
-    """Where the wrist joint is, metres."""
+    """Position of the wrist joint, metres."""
     bend: Float[Array, "*batch 15 3"]
     """Flexion, spread and twist of the finger joints, radians."""
     betas: Float[Array, "*batch S"]
 
 
 class Aim(struct.PyTreeNode):
-    """What a grasp is to be; leading axes as in Grasp."""
+    """Target of the search; leading axes as in Grasp."""
 
     digits: Float[Array, "*batch 5"]
-    """How much each digit, thumb to pinky, should touch: 0 or 1."""
+    """Whether each digit, thumb to pinky, should touch: 0 or 1."""
     palm: Float[Array, "*batch"]
-    """How much the inside of the hand should come to lie on the object: 0 for the fingertips alone."""
+    """Weight of contact of the palm and the inner side of the digits: 0 for a grasp with the fingertips alone."""
     bend: Float[Array, "*batch 15 3"]
-    """The posture to stay near, radians."""
+    """Reference posture, radians."""
     stiffness: Float[Array, "*batch"]
-    """How strongly: 1 for a loose template, more to change a grasp a little."""
+    """Weight of the reference posture: 1 for a template, more for variations of a found grasp."""
 
 
-# The unit of distance in the energy. Weights below were set by looking at the grasps.
+# The unit of distance in the energy. Its weights were tuned by visual inspection of the grasps.
 MM = 1e-3
-# Flesh gives: pads may sink in this far before it counts.
+# Soft tissue deforms: penetration up to this depth is not penalised.
 SOFTNESS = 0.4 * MM
+# Target penetration of a pad in contact.
 PAD_DEPTH = 0.2 * MM
 TOUCH_RANGE = 8.0
 POSTURE_SPREAD = 0.30
 
 
 def pose_hand(probe: HandProbe, grasp: Grasp) -> tuple[Float[Array, "*batch K 3"], Float[Array, "*batch 21 3"]]:
-    """Points and joints of the probe in the object's frame."""
+    """Points and joints of the probe in the object's frame, metres."""
     rotations = jnp.concatenate([grasp.rotation[..., None, :, :], finger_rotations(probe.axes, grasp.bend)], axis=-3)
     root = rest_joints(probe.model, grasp.betas)[..., 0, :]
     return skin_rotations(probe.model, rotations, grasp.betas, grasp.wrist - root)
 
 
 def ball_centres(probe: HandProbe, joints: Float[Array, "*batch 21 3"]) -> Float[Array, "*batch L 3"]:
-    """Where the balls are that stand for the hand's flesh."""
+    """Centres of the balls that approximate the hand's soft tissue, in the joints' frame."""
     ends = joints[..., probe.ball_ends, :]
     return ends[..., 0, :] + probe.ball_place[:, None] * (ends[..., 1, :] - ends[..., 0, :])
 
 
 @jax.jit
 def self_overlap(probe: HandProbe, grasp: Grasp) -> Float[Array, "*batch"]:
-    """How far the flesh of two digits is in the same place, metres; negative where they are apart."""
+    """Largest overlap of the soft-tissue balls of two digits, metres; negative if no two overlap."""
     return jnp.max(_overlaps(probe, ball_centres(probe, pose_hand(probe, grasp)[1])), axis=(-1, -2))
 
 
@@ -72,7 +73,10 @@ def _overlaps(probe: HandProbe, balls: Float[Array, "*batch L 3"]) -> Float[Arra
 
 
 def distance_to(target: ObjectModel, points: Float[Array, "n 3"]) -> tuple[Float[Array, "n"], Float[Array, "n 3"]]:
-    """Signed distance, of first order in the points (the grid's second derivatives are noise), and fixed normals."""
+    """Signed distance (m), linearised in the points, and normals without gradients.
+
+    Linearised because the second derivatives of the grid are noise.
+    """
     here = jax.lax.stop_gradient(points)
     distance, slope = signed_distance_gradient(target, 0, here)
     normal = jax.lax.stop_gradient(slope)
@@ -80,7 +84,7 @@ def distance_to(target: ObjectModel, points: Float[Array, "n 3"]) -> tuple[Float
 
 
 def energy(probe: HandProbe, target: ObjectModel, grasp: Grasp, aim: Aim) -> Float[Array, ""]:
-    """How far one hand is from a good grasp; without unit, 0 is best."""
+    """Cost of one hand's grasp, dimensionless; 0 is best."""
     points, joints = pose_hand(probe, grasp)
     n_skin = probe.pads[0, 0]
     balls = ball_centres(probe, joints)
@@ -98,11 +102,11 @@ def energy(probe: HandProbe, target: ObjectModel, grasp: Grasp, aim: Aim) -> Flo
     inner = distance[probe.palm_points] / (10 * MM)
     closing = jnp.mean(1 - jnp.exp(-jax.nn.relu(inner)))
 
-    # A thin wall can pass between the skin's points, but not through the flesh.
+    # A thin wall may lie between the skin's points, but not inside the soft-tissue balls without a cost.
     pierced = jnp.sum((jax.nn.relu(probe.ball_radius - 2 * SOFTNESS - to_flesh) / MM) ** 2)
     crossed = 0.5 * jnp.sum((jax.nn.relu(_overlaps(probe, balls)) / MM) ** 2)
 
-    # Forces along the normals must hold each other: the thumb's against the mean of the fingers'.
+    # Force and torque along the normals must balance: the thumb's against the mean of the fingers'.
     push = jnp.sum(near[..., None] * normal[probe.pads], axis=-2)
     place = jnp.sum(near[..., None] * points[probe.pads], axis=-2)
     share = aim.digits / jnp.maximum(jnp.sum(aim.digits[1:]), 1.0)
@@ -137,9 +141,9 @@ def close_hands(
     limits: Float[Array, "2 15 3"],
     steps: int | Int[Array, ""],
 ) -> tuple[Grasp, Float[Array, "B"]]:
-    """The hands after `steps` of Adam, and their energies; compiled once for all objects, any `steps`.
+    """The hands after `steps` steps of Adam, and their energies. Compiled once for all objects and any `steps`.
 
-    `target` needs only its distance grid (`grid_only`); `limits` are each joint's least and greatest bend, radians.
+    `target` needs only its distance grid (`grid_only`); `limits` are the lower and upper limits of `bend`, radians.
     """
 
     def unpack(change: dict[str, Array]) -> Grasp:
@@ -154,7 +158,7 @@ def close_hands(
 
     adam = optax.scale_by_adam(b1=0.8, b2=0.95)
     pace = {"turn": 0.05, "shift": 0.004, "bend": 0.05}
-    # Adam is blind to scale, so each unknown is counted in steps of its own size.
+    # Adam's steps do not depend on the scale of the gradient, so each unknown has its own step size.
     zero = {
         "turn": jnp.zeros_like(start.wrist),
         "shift": jnp.zeros_like(start.wrist),
@@ -175,7 +179,7 @@ def close_hands(
 
 
 def grid_only(target: ObjectModel) -> ObjectModel:
-    """The object without its mesh and samples, so that all objects have the same shapes."""
+    """The object without mesh and samples, so that the arrays of all objects have the same shapes."""
     nothing = jnp.zeros((1, 3))
     return target.replace(
         vertices=nothing,

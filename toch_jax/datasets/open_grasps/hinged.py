@@ -1,8 +1,8 @@
 """Hinged objects by name, in ARCTIC's layout: parametric ones and one mesh, each in several sizes.
 
-Each function draws one variant's sizes from `rng` and gives bottom and top, closed. The hinge is the z axis: as the
-angle grows from 0, the top turns about (0, 0, -1), its +x side towards -y. So a bottom at y > 0 and a top at y < 0,
-both at x > 0, open like a book. Metres; each part is watertight and walls are 4 mm or more, as those of rigid objects.
+Each function draws the sizes of one variant from `rng` and returns bottom and top, closed. The hinge is the z axis: as
+the angle increases from 0, the top rotates about (0, 0, -1), its +x side towards -y. So a bottom at y > 0 and a top at
+y < 0, both at x > 0, open like a book. Metres; each part is watertight, with walls of at least 4 mm.
 """
 
 import zlib
@@ -21,9 +21,9 @@ from toch_jax.datasets.open_grasps.shapes import Number
 
 MESH_DIR = Path(__file__).parent / "meshes" / "hinged"
 GAP = 0.0005
-"""Between the closed parts, from each to the plane y = 0."""
+"""Distance of each closed part to the plane y = 0 between them, metres."""
 UPRIGHT = Rotation.from_euler("x", -90, degrees=True)
-"""How it lies closed on a table: the top (-y) is up."""
+"""Rotation of a closed object on a table: its top (-y) is up."""
 
 Parts = tuple[Trimesh, Trimesh]
 
@@ -35,17 +35,17 @@ class Hinged:
     parts: Callable[[np.random.Generator], Parts]
     """Bottom and top of one size."""
     widest: float
-    """The angle to which it opens, degrees."""
+    """Largest opening angle, degrees."""
 
 
 def make_hinged(name: str, variant: int, seed: int = 0) -> HingedObject:
-    """One size of an object."""
+    """The object `name` in the size number `variant`."""
     rng = np.random.default_rng([seed, zlib.crc32(name.encode()), variant])
     return join_parts(HINGED[name].parts(rng))
 
 
 def join_parts(parts: Parts) -> HingedObject:
-    """Both in one mesh."""
+    """Bottom and top joined in one mesh."""
     bottom, top = parts
     return HingedObject(
         vertices=np.concatenate([bottom.vertices, top.vertices]),
@@ -55,7 +55,7 @@ def join_parts(parts: Parts) -> HingedObject:
 
 
 def part_meshes(thing: HingedObject) -> list[Trimesh]:
-    """Each part by itself, as it lies when closed."""
+    """One mesh per part, in the closed position."""
     meshes = []
     for part in range(int(thing.vertex_part.max()) + 1):
         kept, faces = np.unique(thing.faces[thing.vertex_part[thing.faces[:, 0]] == part], return_inverse=True)
@@ -64,7 +64,7 @@ def part_meshes(thing: HingedObject) -> list[Trimesh]:
 
 
 def hinge_turn(angle: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T 3 3"]:
-    """The top's rotation in the bottom's frame; radians."""
+    """Rotation of the top in the bottom's frame for hinge angles in radians."""
     return Rotation.from_rotvec(np.asarray(angle)[:, None] * HINGE).as_matrix()
 
 
@@ -73,7 +73,7 @@ def _block(low: tuple[Number, Number, Number], high: tuple[Number, Number, Numbe
 
 
 def _slab(length: float, low: float, high: float, width: float) -> Trimesh:
-    """From x = 0 to `length`, y from `low` to `high`, z about 0; its corners away from the hinge are rounded."""
+    """A plate with x from 0 to `length`, y from `low` to `high`, centred in z; round corners away from the hinge."""
     radius = min(0.012, width / 4)
     rod = trimesh.creation.cylinder(radius, high - low, sections=24)
     rod.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, (1, 0, 0)))
@@ -105,12 +105,12 @@ def lidbox(rng: np.random.Generator) -> Parts:
 
 
 def scissors(rng: np.random.Generator) -> Parts:
-    """The pivot is the hinge; the blades lie one upon the other at +x, the rings for the hands side by side at -x."""
+    """Scissors: the pivot is the hinge; blades on top of each other at +x, finger rings side by side at -x."""
     blade, arm, ring, thick = rng.uniform((0.08, 0.05, 0.018, 0.004), (0.12, 0.07, 0.024, 0.005))
     apart = np.arcsin(min(0.9, (ring + 0.007) / (arm + ring)))
 
     def half(side: int) -> Trimesh:
-        # the bottom's handle at y < 0 and its blade at z < 0; the top's the other way round
+        # the bottom's handle is at y < 0 and its blade at z < 0, the top's at y > 0 and z > 0
         flat = np.array([(-0.012, -0.008), (-0.012, 0.008), (0.02, 0.010), (blade, 0.001), (blade, -0.006)])
         blade_z = (GAP, thick) if side > 0 else (-thick, -GAP)
         plate = trimesh.convex.convex_hull(np.array([(x, -side * y, z) for x, y in flat for z in blade_z]))

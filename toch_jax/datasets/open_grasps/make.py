@@ -1,4 +1,4 @@
-"""All clips of one object in one size: build it, search grasps, vary them, string them into clips."""
+"""All clips of one object in one size: build it, search grasps, vary them, make clips of them."""
 
 import zlib
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from toch_jax.object.model import ObjectModel
 
 N_STARTS = 40
 N_VARIED = 8
-"""Grasps of which variations are sought: a few more than clips are wanted, as some have no way in."""
+"""Number of grasps that are varied: more than the clips wanted, as some cannot be reached without collision."""
 SEARCH_STEPS = 100
 VARY_STEPS = 60
 VARY_STIFFNESS = 6.0
@@ -33,7 +33,7 @@ LEFT_SHARE = 0.3
 
 @dataclass(frozen=True)
 class Job:
-    """The unit of work, and of what is kept when work is broken off."""
+    """Unit of work and of caching: up to `clips` clips of one object in one size (`variant`)."""
 
     object: str
     variant: int
@@ -46,7 +46,7 @@ class Job:
 
 
 def make_clips(spec: DatasetSpec, model: HandModel, probe: HandProbe, job: Job) -> list[Example]:
-    """At most `job.clips` clips; fewer, or none, where too few grasps pass. The same job gives the same clips."""
+    """At most `job.clips` clips; fewer, or none, if too few grasps pass the exact test. Deterministic."""
     rng = np.random.default_rng([job.seed, zlib.crc32(job.object.encode()), job.variant])
     surface = make_object(job.object, job.variant, job.seed)
     target = build_object(
@@ -96,19 +96,19 @@ def make_clips(spec: DatasetSpec, model: HandModel, probe: HandProbe, job: Job) 
 
 @dataclass(frozen=True)
 class Found:
-    """What a search found: N_STARTS grasps."""
+    """Result of a grasp search: N_STARTS grasps."""
 
     grasps: Grasp
     aims: Aim
     kinds: list[str]
     passed: Bool[np.ndarray, "N"]
-    """Which of them pass the exact test."""
+    """Whether each grasp passes the exact test."""
 
 
 def find_grasps(
     shop: Workshop, target: ObjectModel, rng: np.random.Generator, about: Float[np.ndarray, "3"] = MIDDLE
 ) -> Found | None:
-    """Grasps of the object (with its samples), rather near `about`; None where nothing can be gripped."""
+    """Grasps of the object (with its samples), preferably near the point `about`; None if it cannot be grasped."""
     begun = make_starts(shop.probe, target, N_STARTS, rng, about=about)
     if begun is None:
         return None
@@ -120,8 +120,8 @@ def find_grasps(
 def vary_grasps(
     shop: Workshop, found: Found, picked: list[int], rng: np.random.Generator
 ) -> tuple[Grasp, Bool[np.ndarray, "N"], Int[np.ndarray, "N"]]:
-    """Grasps near those picked, which of them pass the exact test, and near which each is."""
-    # the batch keeps its size whatever was picked, so that nothing compiles anew
+    """Variations of the picked grasps, whether each passes the exact test, and the index of the grasp it varies."""
+    # the batch size does not depend on the number picked, so that nothing is recompiled
     each = np.resize(np.repeat(picked, N_STARTS // N_VARIED), N_STARTS)
     start, aims = _disturbed(found.grasps, found.aims, each, rng)
     varied, _ = close_hands(shop.probe, shop.target, start, aims, jnp.asarray(LIMITS, jnp.float32), VARY_STEPS)
@@ -129,14 +129,14 @@ def vary_grasps(
 
 
 def _passes(shop: Workshop, grasps: Grasp) -> Bool[np.ndarray, "N"]:
-    """Which grasps (n) pass the exact test with the thumb among the digits, and don't cross their own fingers."""
+    """Whether each grasp passes the exact test, touches with the thumb and has no overlapping digits."""
     many = Hand(*(np.asarray(part, np.float64) for part in (grasps.rotation, grasps.wrist, grasps.bend)))
     contact = shop.contact(many, np.asarray(grasps.betas))
     return contact.is_grasp & contact.touching[:, 0] & (np.asarray(self_overlap(shop.probe, grasps)) < MAX_OVERLAP_M)
 
 
 def _pick(good: np.ndarray, kinds: list[str], rng: np.random.Generator) -> list[int]:
-    """The good grasps in an order that takes each kind in turn."""
+    """The good grasps in an order that alternates between the kinds."""
     of_kind = {
         kind: [i for i in rng.permutation(good) if kinds[i] == kind] for kind in rng.permutation(sorted(set(kinds)))
     }
@@ -145,7 +145,7 @@ def _pick(good: np.ndarray, kinds: list[str], rng: np.random.Generator) -> list[
 
 
 def _disturbed(grasps: Grasp, aims: Aim, each: np.ndarray, rng: np.random.Generator) -> tuple[Grasp, Aim]:
-    """Starts near the grasps `each`: from a pressure change to a shifted grip, each to keep its posture."""
+    """Starts and aims for variations of the grasps `each`: random changes of several sizes, near the new posture."""
     base = jax.tree.map(lambda leaf: leaf[jnp.asarray(each)], grasps)
     size = rng.choice([0.3, 1.0, 2.0, 3.5], size=(len(each), 1), p=[0.2, 0.35, 0.3, 0.15])
     shift = rng.normal(scale=0.005, size=(len(each), 3)) * size
@@ -162,5 +162,5 @@ def _disturbed(grasps: Grasp, aims: Aim, each: np.ndarray, rng: np.random.Genera
 
 
 def one_hand(grasps: Grasp, index: int) -> Hand:
-    """One of them (T = 1), on the host."""
+    """The grasp number `index` as a Hand (T = 1) of NumPy arrays."""
     return Hand(*(np.asarray(part, np.float64)[index][None] for part in (grasps.rotation, grasps.wrist, grasps.bend)))

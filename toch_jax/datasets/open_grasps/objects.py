@@ -16,7 +16,7 @@ MAX_FACES = 1500
 
 
 def make_object(name: str, variant: int, seed: int = 0) -> Trimesh:
-    """One size of an object, watertight, its origin at the middle of its bounding box. Metres, z up."""
+    """The object `name` in the size number `variant`: watertight, centred on its bounding box; metres, z up."""
     rng = np.random.default_rng([seed, zlib.crc32(name.encode()), variant])
     if name in PARAMETRIC:
         mesh = PARAMETRIC[name](rng)

@@ -1,4 +1,4 @@
-"""Which two grasps go together, and clips of two hands: the unit of work."""
+"""Selection of compatible pairs of grasps, and clips made of them with two hands or hinged objects."""
 
 import dataclasses
 import zlib
@@ -21,22 +21,22 @@ from toch_jax.hand.model import HandModel, Side
 
 N_ANGLES = 12
 LEAST_TURN = np.deg2rad(25.0)
-"""What counts as opening."""
+"""Least hinge rotation (rad) of an `open` clip."""
 MAX_SCREEN_DEPTH = 0.0015
-"""How deep, by the grid, a hand may be in the part that it doesn't hold."""
+"""Largest penetration (m, by the grid) of a hand into the part that it does not hold."""
 MIN_FOREARMS = -0.3
-"""Cosine between the forearms: a person's hands don't come from opposite sides."""
+"""Least cosine of the angle between the forearms: one person's hands do not come from opposite sides."""
 
 
 @dataclass(frozen=True)
 class TwoHandedJob:
-    """The unit of work: one object in one size, and what is to be done with it."""
+    """Unit of work: one object in one size, and the actions to make clips of."""
 
     object: str
     variant: int
     actions: tuple[str, ...]
-    """open: a hinged object in its parts. lift, pass, hold (one hand): rigid, or hinged and closed, or (beside an
-    open) half open."""
+    """`open`: each hand holds a part of a hinged object and turns the hinge. `lift` (both hands), `pass` (from one hand
+    to the other), `hold` (one hand): the hinge, if any, does not move (closed, unless `open` is among the actions)."""
     seed: int
 
     @property
@@ -45,7 +45,7 @@ class TwoHandedJob:
 
     @property
     def in_parts(self) -> bool:
-        """Whether each hand holds one part of a hinged object, or both hold the whole."""
+        """Whether each hand holds its own part of a hinged object, not both the object as a whole."""
         return "open" in self.actions
 
     @property
@@ -55,14 +55,14 @@ class TwoHandedJob:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two grasps and the angles (radians) at which both can be."""
+    """Two grasps and the hinge angles (rad) at which both are possible."""
 
     grips: tuple[Grip, Grip]
     angles: Float[np.ndarray, "n"]
 
 
 def make_two_handed(spec: DatasetSpec, model: HandModel, probe: HandProbe, job: TwoHandedJob) -> list[Example]:
-    """At most one clip for each action; the same job gives the same clips."""
+    """At most one clip for each action. Deterministic."""
     rng = np.random.default_rng([job.seed, zlib.crc32(job.name.encode())])
     stage = make_stage(model, probe, _thing(job), job.in_parts, spec.fps, job.name)
     angles = np.deg2rad(np.linspace(0, HINGED[job.object].widest, N_ANGLES)) if job.in_parts else np.zeros(1)
@@ -74,15 +74,17 @@ def make_two_handed(spec: DatasetSpec, model: HandModel, probe: HandProbe, job: 
             if made is not None:
                 names = {"id": f"{job.name}_{action}_{len(clips)}", "object": job.object, "fps": spec.fps}
                 clips.append(check_example(spec, names | two_handed_entries(stage, made, rng)))
-                # those that could not may do for another action
+                # pairs that failed for this action may succeed for another one
                 pairs = [*pairs[k + 1 :], *pairs[:k]]
                 break
     return clips
 
 
 def find_pairs(stage: Stage, angles: Float[np.ndarray, "A"], rng: np.random.Generator) -> list[Pair]:
-    """A right and a left hand each, the best first: those between which the hinge turns far, whose forearms come from
-    one side. Every grasp is used once."""
+    """Pairs of a right and a left hand's grasp, best first; each grasp is used once.
+
+    Good pairs allow a large range of hinge angles and have forearms from similar directions.
+    """
     parts = dict(zip(SIDES, rng.permutation([BOTTOM, TOP]).tolist() if stage.n_parts == 2 else (0, 0), strict=True))
     places = _places(stage, parts, rng)
     found: dict[Side, Found] = {}
@@ -129,7 +131,7 @@ def find_pairs(stage: Stage, angles: Float[np.ndarray, "A"], rng: np.random.Gene
 
 
 def longest_run(good: Bool[np.ndarray, "n m A"]) -> tuple[Int[np.ndarray, "n m"], Int[np.ndarray, "n m"]]:
-    """First and one past the last index of the longest run of trues along the last axis; equal where there is none."""
+    """First index and last index + 1 of the longest run of true values along the last axis; equal if there is none."""
     begin, end = np.zeros(good.shape[:2], int), np.zeros(good.shape[:2], int)
     length = np.zeros(good.shape[:2], int)
     for k in range(good.shape[2]):
@@ -140,7 +142,7 @@ def longest_run(good: Bool[np.ndarray, "n m A"]) -> tuple[Int[np.ndarray, "n m"]
 
 
 def _act(stage: Stage, action: str, pair: Pair, fps: float, rng: np.random.Generator) -> Staged | None:
-    """One clip's hands, motion and contact; None where this pair can't."""
+    """Hands, object motion and contact of one clip; None if the pair cannot perform the action."""
     low, high = float(pair.angles[0]), float(pair.angles[-1])
     still = float(rng.choice(pair.angles))
     order = [pair.grips[i] for i in rng.permutation(2)]
@@ -165,7 +167,10 @@ def _thing(job: TwoHandedJob) -> HingedObject:
 
 
 def _places(stage: Stage, parts: dict[Side, int], rng: np.random.Generator) -> dict[Side, Float[np.ndarray, "3"]]:
-    """Where about each hand is to hold (a left one in the mirror): far apart, the moving part far from its hinge."""
+    """Preferred point of each hand's grasp in the part's frame (the left hand's mirrored), metres.
+
+    Chosen far apart and, on the moving part, far from the hinge.
+    """
     best: dict[Side, Float[np.ndarray, "3"]] = {}
     most = -np.inf
     for _ in range(4):
@@ -185,10 +190,10 @@ def _grip(side: Side, part: int, found: Found, index: int) -> Grip:
 def _clear_of_others(
     stage: Stage, grips: list[Grip], found: Found, angles: Float[np.ndarray, "A"]
 ) -> Bool[np.ndarray, "N A"]:
-    """Whether, by the grid, each of the search's hands is clear of the part that it doesn't hold, at each angle."""
+    """Whether each of the search's hands is clear of the part that it does not hold, at each angle, by the grid."""
     if stage.n_parts == 1:
         return np.ones((N_STARTS, len(angles)), bool)
-    # all, whether they pass or not, so that nothing compiles anew
+    # all hands, whether they passed or not, so that the shapes are constant and nothing is recompiled
     many = join([repeated(one_hand(found.grasps, i), len(angles)) for i in range(N_STARTS)])
     betas = np.repeat(np.asarray(found.grasps.betas), len(angles), axis=0)
     depth = stage.depth_in_others(grips[0], many, np.tile(angles, N_STARTS), betas)
@@ -198,7 +203,7 @@ def _clear_of_others(
 def _forearms(
     stage: Stage, first: list[Grip], second: list[Grip], angle: Float[np.ndarray, "n m"]
 ) -> tuple[Float[np.ndarray, "n m 3"], Float[np.ndarray, "n m 3"]]:
-    """Where the hands' elbows lie (unit), in the object's frame."""
+    """Unit vectors from hand to elbow in the object's frame, for each pair of grips at its hinge angle."""
 
     def observed(grip: Grip, angles: Float[np.ndarray, "k"]) -> Float[np.ndarray, "k 3"]:
         return stage.part_turn(grip.side, grip.part, angles) @ grip.hand.rotation[0, :, 0] * stage.flip(grip.side)
@@ -211,7 +216,7 @@ def _forearms(
 def _with_neighbours(
     stage: Stage, found: Found, grips: list[Grip], picked: list[int], rng: np.random.Generator
 ) -> list[Grip]:
-    """The grips with up to two of their neighbours each, into which the hold may change."""
+    """The grips, each with up to two neighbouring grasps added, between which the hand moves while it holds."""
     shop = stage.shops[grips[0].side][grips[0].part]
     varied, passed, each = vary_grasps(shop, found, picked, rng)
     full = []

@@ -1,4 +1,4 @@
-"""From a grasp to a clip: the hand comes, holds, carries or turns the object, perhaps shifts its grip, and goes."""
+"""Trajectories of clips: approach and departure paths of the hand, transitions between grasps, object motion."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,17 +16,18 @@ from toch_jax.object.model import ObjectModel
 from toch_jax.object.sdf import signed_distance
 
 N_WAYS = 24
-"""Ways of leaving that are tried for each grasp."""
+"""Number of random departure paths that are tried for each grasp."""
 WAY_STEPS = 14
+"""Number of poses at which a path is tested on the grid."""
 MAX_GRID_DEPTH = 2.5e-3
-"""How deep a way may lead by the grid, metres."""
+"""Largest penetration of a path by the grid, metres."""
 CARRIER_SPEED = 0.35
-"""Typical speed of a carried object, metres a second."""
+"""Typical speed of a carried object, m/s."""
 
 
 @dataclass(frozen=True)
 class Hand:
-    """One hand over T frames (or of n grasps), on the host, in the object's frame; fields as in Grasp."""
+    """One hand over T frames (or n grasps) in the object's frame, as NumPy arrays; fields as in Grasp."""
 
     rotation: Float[np.ndarray, "T 3 3"]
     wrist: Float[np.ndarray, "T 3"]
@@ -38,28 +39,28 @@ class Hand:
 
 @dataclass(frozen=True)
 class Way:
-    """How a hand leaves a grasp: at u = 0 it holds, at u = 1 it is away."""
+    """Departure path of a hand from a grasp, over u from 0 (grasp) to 1 (far away)."""
 
     shift: Float[np.ndarray, "3"]
-    """Of the wrist at the end, in the object's frame, metres."""
+    """Displacement of the wrist at u = 1, in the object's frame, metres."""
     bow: Float[np.ndarray, "3"]
-    """Sideways in the middle, metres."""
+    """Largest sideways displacement of the wrist on the path, in the object's frame, metres."""
     turn: Float[np.ndarray, "3"]
-    """Of the hand at the end, in its own frame, axis-angle."""
+    """Rotation vector of the hand at u = 1, in its own frame, radians."""
     open_bend: Float[np.ndarray, "15 3"]
-    """The opened hand, reached early."""
+    """Joint angles of the opened hand, radians."""
     far_bend: Float[np.ndarray, "15 3"]
-    """The relaxed hand far away."""
+    """Joint angles of the relaxed hand at u = 1, radians."""
     opening: float
-    """The u by which the hand is open."""
+    """The u at which the hand is open."""
     lag: float
-    """The power of u by which the wrist moves: above 1, fingers open first."""
+    """Exponent of u for the motion of the wrist; above 1, the fingers open first."""
 
 
 def draw_way(
     grasp: Hand, open_bend: Float[np.ndarray, "15 3"], far_bend: Float[np.ndarray, "15 3"], rng: np.random.Generator
 ) -> Way:
-    """A random way of leaving the grasp (T = 1): towards the elbow and the back of the hand, 15 to 30 cm."""
+    """A random departure path from the grasp (T = 1): 15 to 30 cm towards the elbow and the back of the hand."""
     direction = np.array([rng.uniform(0.3, 1.2), rng.uniform(-0.3, 1.0), rng.normal(scale=0.35)])
     direction /= np.linalg.norm(direction)
     bow = rng.normal(scale=0.02, size=3)
@@ -76,7 +77,7 @@ def draw_way(
 
 
 def along_way(grasp: Hand, way: Way, u: Float[np.ndarray, "n"]) -> Hand:
-    """The hand at each u of a way from the grasp (T = 1)."""
+    """The hand at each `u` of a departure path from the grasp (T = 1)."""
     moved = u**way.lag
     opened, relaxed = smooth(u / way.opening), smooth((u - 0.5 * way.opening) / (1 - 0.5 * way.opening))
     mixed = (1 - relaxed)[:, None, None] * way.open_bend + relaxed[:, None, None] * way.far_bend
@@ -88,7 +89,7 @@ def along_way(grasp: Hand, way: Way, u: Float[np.ndarray, "n"]) -> Hand:
 
 
 Beside = Callable[[Hand], Float[np.ndarray, "n"]]
-"""How deep each of n hands is in what is there beside the object, metres."""
+"""Function that gives the penetration depth (m) of each of n hands into obstacles other than the object."""
 
 
 def clear_ways(
@@ -99,7 +100,7 @@ def clear_ways(
     ways: list[Way],
     beside: Beside | None = None,
 ) -> list[Way]:
-    """The ways along which the grid sees no collision, nor is anything `beside` in the way; the shallowest first."""
+    """The paths without collision with the object (by the grid) and with `beside`, least penetration first."""
     u = np.linspace(0.03, 0.8, WAY_STEPS)
     hands = [along_way(grasp, way, u) for way in ways]
     many = join(hands)
@@ -112,7 +113,7 @@ def clear_ways(
 
 @jax.jit
 def grid_depth(probe: HandProbe, target: ObjectModel, hands: Grasp) -> Float[Array, "n"]:
-    """How deep skin, or flesh beyond its softness, is in the object; metres."""
+    """Penetration depth (m) of each hand by the grid: of its skin points, or of its soft-tissue balls less 1 mm."""
     points, joints = pose_hand(probe, hands)
     skin = signed_distance(target, 0, points[:, :N_SKIN])
     flesh = signed_distance(target, 0, ball_centres(probe, joints)) - probe.ball_radius
@@ -120,7 +121,7 @@ def grid_depth(probe: HandProbe, target: ObjectModel, hands: Grasp) -> Float[Arr
 
 
 def between(first: Hand, second: Hand, share: Float[np.ndarray, "n"]) -> Hand:
-    """From one hand (T = 1) to another (T = 1): straight, and the shortest turn."""
+    """Interpolation between two hands (T = 1 each): linear, and along the shortest rotation."""
     turn = Rotation.from_matrix(first.rotation[0].T @ second.rotation[0]).as_rotvec()
     return Hand(
         rotation=first.rotation[0] @ Rotation.from_rotvec(share[:, None] * turn).as_matrix(),
@@ -132,7 +133,7 @@ def between(first: Hand, second: Hand, share: Float[np.ndarray, "n"]) -> Hand:
 def object_path(
     frames: int, fps: float, start: Rotation, rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "frames 3 3"], Float[np.ndarray, "frames 3"]]:
-    """A carried object's smooth motion: from rest through one to three places to rest; z up, metres."""
+    """Rotation and translation (m, z up) of a carried object: smooth, from rest to rest, with one to three segments."""
     stops = int(rng.integers(1, 4))
     seconds = frames / fps
     reach = np.clip(CARRIER_SPEED * seconds / stops, 0.04, 0.3)
@@ -147,7 +148,7 @@ def object_path(
         poses.append(Rotation.from_rotvec(axis / np.linalg.norm(axis) * angle) * poses[-1])
     knots = np.linspace(0, 1, stops + 1)
     knots[1:-1] += rng.uniform(-0.08, 0.08, size=stops - 1)
-    # ends at rest: the path is walked with an easy start and stop
+    # minimum-jerk phase along the path, so that both ends are at rest
     phase = smooth(np.linspace(0, 1, frames))
     translation = CubicSpline(knots, places, bc_type="natural")(phase)
     if stops == 1:
@@ -158,18 +159,18 @@ def object_path(
 
 
 def smooth(u: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-    """From 0 to 1 with least jerk (Flash and Hogan 1985)."""
+    """Minimum-jerk step from 0 to 1 (Flash and Hogan 1985)."""
     u = np.clip(u, 0, 1)
     return u**3 * (10 - 15 * u + 6 * u**2)
 
 
 def join(hands: list[Hand]) -> Hand:
-    """One after the other."""
+    """The hands concatenated in time."""
     return Hand(*(np.concatenate([getattr(hand, key) for hand in hands]) for key in ("rotation", "wrist", "bend")))
 
 
 def to_grasp(hand: Hand, betas: Float[np.ndarray, "*#T S"]) -> Grasp:
-    """As the search wants it; one shape for all frames, or one for each."""
+    """The hand as a Grasp of JAX arrays. `betas`: one shape for all frames, or one per frame."""
     shapes = np.broadcast_to(betas, (len(hand.wrist), np.shape(betas)[-1]))
     arrays = (np.asarray(part, np.float32) for part in (hand.rotation, hand.wrist, hand.bend, shapes))
     return Grasp(*map(jnp.asarray, arrays))

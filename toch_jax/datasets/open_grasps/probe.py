@@ -1,4 +1,4 @@
-"""What the grasp search needs of a hand: fewer points than its mesh has, pads, and joints that bend as fingers do."""
+"""Reduced hand for the grasp search: sampled skin, finger pads, soft-tissue balls, anatomical joint axes."""
 
 import itertools
 
@@ -14,37 +14,43 @@ from toch_jax.hand.model import HandModel, rest_joints
 N_DIGITS = 5
 """Thumb, index, middle, ring, pinky: the order of HandModel.tips."""
 N_SKIN = 1100
+"""Number of skin samples."""
 N_HOLDING = 850
+"""Number of skin samples on the surfaces that hold: the palmar side and the sides of the digits."""
 PAD_SIZE = 8
-# A normal is had by skinning a point this far above the skin as well.
+"""Points per pad."""
+# Normals are computed from a second skinned point at this distance (m) above the first.
 NORMAL_STEP = 0.01
 
 
 class HandProbe(struct.PyTreeNode):
-    """A hand reduced to K points: N_SKIN of the skin, the pads, points above the pads, and the joint regressor's."""
+    """A hand reduced to K points: N_SKIN skin samples, pads, points above the pads, inputs of the joint regressor.
+
+    L balls along the bones approximate the soft tissue.
+    """
 
     model: HandModel
-    """Its vertices are the K points; `skin` and `skin_rotations` serve as ever. It has no faces."""
+    """Hand model whose vertices are the K points; `skin` and `skin_rotations` work as usual. It has no faces."""
     pads: Int[Array, "5 8"]
-    """Points on the palmar side of each digit's last segment."""
+    """Indices of points on the palmar side of each digit's last segment."""
     above_pads: Int[Array, "5 8"]
-    """The same points, NORMAL_STEP along the normal."""
+    """Indices of the pads' points moved by NORMAL_STEP along the normal."""
     axes: Float[Array, "15 3 3"]
     """Flexion, spread and twist axis of each finger joint, in the template's frame."""
     palm_points: Int[Array, "M"]
-    """Skin samples that look to where the fingers bend: palm and the inner side of the digits."""
+    """Indices of skin samples with a palmar normal: palm and inner side of the digits."""
     ball_ends: Int[Array, "L 2"]
-    """Balls that stand for the hand's flesh lie between these two joints (16 and tips), ..."""
+    """The two joints (of 16 and the tips) between which each ball lies."""
     ball_place: Float[Array, "L"]
-    """... this fraction of the way, ..."""
+    """Position of each ball as a fraction of the distance between its joints."""
     ball_gap: Float[Array, "L L"]
-    """... and no two may come nearer than this, metres; 0 for balls of the same digit."""
+    """Least distance (m) allowed between the centres of two balls; 0 for balls of the same digit."""
     ball_radius: Float[Array, "L"]
-    """How wide they are, metres: a ball that lies this far from the object touches it."""
+    """Radius of each ball, metres."""
 
 
 def make_probe(model: HandModel, flexion: Float[np.ndarray, "15 3"], seed: int = 0) -> HandProbe:
-    """`flexion` are the joints' bending axes, towards the palm (see `flexion_axes`)."""
+    """Build the probe of a hand; `flexion` are the joints' unit flexion axes (see `flexion_axes`)."""
     template, faces = np.asarray(model.v_template, np.float64), np.asarray(model.faces)
     weights, tips = np.asarray(model.weights), np.asarray(model.tips)
     joints = np.asarray(rest_joints(model, jnp.zeros(model.shapedirs.shape[-1])))
@@ -56,14 +62,14 @@ def make_probe(model: HandModel, flexion: Float[np.ndarray, "15 3"], seed: int =
     np.put_along_axis(rows, faces[face], bary, axis=1)
     normals = mesh.face_normals[face]
 
-    # Palmar: where a joint's bending carries the skin. The wrist's own skin goes with the middle finger's knuckle.
+    # Palmar direction: that in which a joint's flexion moves the skin; for the wrist, that of the middle knuckle.
     owner = np.argmax(rows @ weights, axis=1)
     bones, palmar = _bones(model, joints), np.zeros((16, 3))
     palmar[1:] = np.cross(flexion, bones)
     palmar[0] = palmar[np.argmax(weights[tips[2]]) - 2]
     inner = np.einsum("nc,nc->n", normals, palmar[owner])
 
-    # Thin things slip between sparse points: most go where things are held.
+    # Thin objects pass between sparse points, so most samples are where objects are held.
     holds = np.flatnonzero(inner > -0.4)
     skin = np.concatenate([holds[_spread_out(points[holds], N_HOLDING)], _spread_out(points, N_SKIN - N_HOLDING)])
     balls = _flesh(model, joints)
@@ -107,9 +113,9 @@ def make_probe(model: HandModel, flexion: Float[np.ndarray, "15 3"], seed: int =
 
 
 def flexion_axes(model: HandModel, prior_mean: Float[np.ndarray, "45"]) -> Float[np.ndarray, "15 3"]:
-    """Unit axes about which the finger joints bend, square to their bones: where a relaxed hand's pose has turned them.
+    """Unit flexion axes of the finger joints, perpendicular to their bones, from the prior's mean pose (axis-angle).
 
-    The thumb's three joints share the axis of its middle one: its root's own mean mixes bending and opposition.
+    The thumb's joints share the axis of its middle joint, as the mean of its root mixes flexion and opposition.
     """
     joints = np.asarray(rest_joints(model, jnp.zeros(model.shapedirs.shape[-1])))
     axes = np.asarray(prior_mean, np.float64).reshape(15, 3).copy()
@@ -121,7 +127,7 @@ def flexion_axes(model: HandModel, prior_mean: Float[np.ndarray, "45"]) -> Float
 
 
 def finger_rotations(axes: Float[Array, "15 3 3"], bend: Float[Array, "*batch 15 3"]) -> Float[Array, "*batch 15 3 3"]:
-    """Joint rotations from flexion, spread and twist in radians: twist acts first, then flexion, then spread."""
+    """Joint rotations from flexion, spread and twist (rad); twist is applied first, then flexion, then spread."""
     turns = [_turn(axes[:, k], bend[..., k]) for k in range(3)]
     return turns[1] @ turns[0] @ turns[2]
 
@@ -129,7 +135,7 @@ def finger_rotations(axes: Float[Array, "15 3 3"], bend: Float[Array, "*batch 15
 def bend_to_pose(
     axes: Float[Array, "15 3 3"], bend: Float[np.ndarray, "*batch 15 3"]
 ) -> Float[np.ndarray, "*batch 45"]:
-    """The same as axis-angle, on the host."""
+    """Axis-angle pose (rad) of the joint rotations of `finger_rotations`, in NumPy."""
     turns = [
         Rotation.from_rotvec((np.asarray(axes)[:, k] * bend[..., k, None]).reshape(-1, 3).astype(np.float64))
         for k in range(3)
@@ -138,7 +144,7 @@ def bend_to_pose(
 
 
 def _turn(axis: Float[Array, "15 3"], angle: Float[Array, "*batch 15"]) -> Float[Array, "*batch 15 3 3"]:
-    """Rodrigues' formula."""
+    """Rotation matrices from axes and angles (rad) by Rodrigues' formula."""
     x, y, z = axis[:, 0], axis[:, 1], axis[:, 2]
     zero = jnp.zeros_like(x)
     cross = jnp.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 3, 3)
@@ -157,7 +163,7 @@ def _bones(model: HandModel, joints: Float[np.ndarray, "16 3"]) -> Float[np.ndar
 
 
 def digit_chains(model: HandModel) -> list[list[int]]:
-    """Each digit's joints from root to end, thumb to pinky."""
+    """Indices of each digit's joints from root to end, thumb to pinky."""
     chains = []
     for tip in np.asarray(model.tips):
         chain = [int(np.argmax(np.asarray(model.weights)[tip]))]
@@ -170,7 +176,7 @@ def digit_chains(model: HandModel) -> list[list[int]]:
 def _flesh(
     model: HandModel, joints: Float[np.ndarray, "16 3"]
 ) -> tuple[Int[np.ndarray, "L 2"], Float[np.ndarray, "L"], Float[np.ndarray, "L L"], Float[np.ndarray, "L"]]:
-    """Balls along the bones, as wide as the skin about them, and how near they may come to those of other digits."""
+    """Balls along the bones, as wide as the skin around them: ball_ends, ball_place, ball_gap, ball_radius."""
     template = np.asarray(model.v_template, np.float64)
     every = np.concatenate([joints, template[np.asarray(model.tips)]])
     ends, place, centre, digit = [], [], [], []
@@ -190,7 +196,7 @@ def _flesh(
 
 
 def _spread_out(points: Float[np.ndarray, "n 3"], count: int) -> Int[np.ndarray, "count"]:
-    """Indices of `count` points, each the farthest from those before it."""
+    """Indices of `count` points by farthest-point sampling."""
     kept = [0]
     nearest = np.full(len(points), np.inf)
     while len(kept) < count:

@@ -1,6 +1,6 @@
-"""Hand-held objects as parametric solids: each function draws one variant's sizes from `rng`.
+"""Hand-held objects as parametric solids: each function draws the sizes of one variant from `rng`.
 
-Metres, z up, watertight; walls are never thinner than 4 mm so that a signed-distance grid can tell their sides apart.
+Metres, z up, watertight; walls are at least 4 mm thick, so that a signed distance grid resolves their two sides.
 """
 
 import itertools
@@ -48,13 +48,13 @@ def _box(x: Number, y: Number, z: Number) -> Trimesh:
 
 
 def _revolve(*profile: tuple[Number, Number]) -> Trimesh:
-    """The solid under the polyline of (radius, z) from bottom to top; both ends are joined to the axis."""
+    """Solid of revolution of the polyline of (radius, z) from bottom to top; both ends are closed towards the axis."""
     points = np.array([(0.0, profile[0][1]), *profile, (0.0, profile[-1][1])])
     return trimesh.creation.revolve(points, sections=SECTIONS)
 
 
 def _hollow(*profile: tuple[Number, Number], wall: Number) -> Trimesh:
-    """A vessel, open at the top: the outside is `profile`, the inside is the same drawn in by `wall`."""
+    """Vessel open at the top: the outside is `profile`, the inside is `profile` with radii smaller by `wall`."""
     inside = [(max(r - wall, 1e-3), z) for r, z in profile]
     base, top = profile[0][1], profile[-1][1]
     inside[0] = (inside[0][0], base + wall)
@@ -63,7 +63,7 @@ def _hollow(*profile: tuple[Number, Number], wall: Number) -> Trimesh:
 
 
 def _tube_along(path: np.ndarray, radii: np.ndarray) -> Trimesh:
-    """A round solid around a polyline: hulls of neighbouring balls, joined."""
+    """Round solid around a polyline: the union of the convex hulls of neighbouring balls."""
     balls = [_moved(trimesh.creation.icosphere(subdivisions=2, radius=r), *p) for p, r in zip(path, radii, strict=True)]
     return _union(*(_hull(a, b) for a, b in itertools.pairwise(balls)))
 

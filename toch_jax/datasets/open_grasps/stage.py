@@ -1,7 +1,7 @@
-"""An object in its parts as each of two hands meets it, and the exact tests of hands on it.
+"""An object in one or two parts for two hands, and the tests of hands on it.
 
-Hands are searched and moved as right hands in the frame of the part they hold. For the left hand part and object are
-those seen in a mirror across x = 0; what it does is mirrored back at the end.
+All hands are computed as right hands in the frame of the part they hold. For the left hand, the object is mirrored at
+x = 0 and the resulting hand is mirrored back at the end.
 """
 
 from dataclasses import dataclass
@@ -31,19 +31,21 @@ FLIP = np.array([-1.0, 1.0, 1.0])
 SDF_RESOLUTION = 56
 N_SAMPLES = 1000
 MAX_HANDS_DEPTH_M = 0.001
+"""Largest penetration of a hand's vertex into the other hand."""
 HANDS_APART_M = 0.002
-"""How far from each other the hands' flesh is kept where it is tested roughly."""
+"""Least distance between the soft-tissue balls of two hands in the approximate test."""
 NEAR_M = 0.01
+"""Distance of two hands beyond which their penetration is not measured."""
 
 
 @dataclass(frozen=True)
 class Grip:
-    """How one hand holds one part."""
+    """Grasp of one part by one hand."""
 
     side: Side
     part: int
     keys: list[Hand]
-    """The grasp and neighbouring ones (T = 1 each), in the part's frame; a left hand's in the mirror."""
+    """The grasp and its neighbours (T = 1 each) in the part's frame; mirrored for a left hand."""
     kind: str
     betas: Float[np.ndarray, "S"]
 
@@ -54,22 +56,21 @@ class Grip:
 
 @dataclass(frozen=True)
 class Track:
-    """One hand over a clip, in the frame of the part that it holds; a left one in the mirror."""
+    """One hand over a clip of T frames, in the frame of the part that it holds; mirrored for a left hand."""
 
     grip: Grip
     hand: Hand
-    """T frames."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One object for two hands. Where it is hinged its frame is the bottom's."""
+    """One object for two hands. The frame of a hinged object is that of its bottom."""
 
     thing: HingedObject
     shops: dict[Side, list[Workshop]]
-    """For each part; for one, where the hinge of a closed object does not turn."""
+    """One per part; a single one if the object is held as a whole."""
     targets: dict[Side, list[ObjectModel]]
-    """The parts with their samples."""
+    """The parts with their samples; mirrored for the left hand."""
 
     @property
     def is_hinged(self) -> bool:
@@ -77,7 +78,7 @@ class Stage:
 
     @staticmethod
     def flip(side: Side) -> Float[np.ndarray, "3"]:
-        """From what the hand sees to what is."""
+        """Factors of x, y, z from the (mirrored) coordinates of a hand of this side to true coordinates."""
         return np.ones(3) if side == "right" else FLIP
 
     @property
@@ -85,17 +86,20 @@ class Stage:
         return len(self.targets["right"])
 
     def part_turn(self, side: Side, part: int, angle: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T 3 3"]:
-        """The part's rotation in the object's frame; the left hand sees it turn the other way."""
+        """Rotation of the part in the object's frame at hinge angles in radians; mirrored for the left hand."""
         if part == 0:
             return np.tile(np.eye(3), (len(angle), 1, 1))
         return hinge_turn(angle if side == "right" else -angle)
 
     def turn_to(self, side: Side, part: int, other: int, angle: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T 3 3"]:
-        """From a part's frame to another's."""
+        """Rotation from the frame of `part` to that of `other`."""
         return np.einsum("tba,tbc->tac", self.part_turn(side, other, angle), self.part_turn(side, part, angle))
 
     def beside(self, grip: Grip, angle: float, others: list[Grip]) -> Beside:
-        """For one hand while the hinge is still: the other parts, and the other hands where they hold."""
+        """Penetration of a hand into the other parts and into the hands `others` in their grasps, at one hinge angle.
+
+        The gap to another hand is converted to a depth: a gap of HANDS_APART_M gives the limit MAX_GRID_DEPTH.
+        """
         still = np.array([angle])
         theirs = np.concatenate([self._balls(other, other.hand, still)[0] for other in others] or [np.zeros((0, 3))])
         shop = self.shops[grip.side][grip.part]
@@ -116,8 +120,10 @@ class Stage:
     def depth_in_others(
         self, grip: Grip, hand: Hand, angle: Float[np.ndarray, "a"], betas: Float[np.ndarray, "*#n S"] | None = None
     ) -> Float[np.ndarray, "n"]:
-        """How deep hands are, by the grid, in the parts that the grip does not hold, metres; -inf where there are
-        none. One angle for all, or one for each; `betas` where they are not the grip's."""
+        """Penetration (m, by the grid) of hands into the parts that the grip does not hold; -inf if there are none.
+
+        `angle` is one for all hands or one per hand; `betas` replace the grip's.
+        """
         deepest = np.full(len(hand.wrist), -np.inf)
         shape = grip.betas if betas is None else betas
         for other, shop in enumerate(self.shops[grip.side]):
@@ -127,7 +133,7 @@ class Stage:
         return deepest
 
     def _balls(self, grip: Grip, hand: Hand, angle: Float[np.ndarray, "a"]) -> Float[np.ndarray, "n L 3"]:
-        """The hand's flesh in the object's frame, as it is."""
+        """Centres of the hand's soft-tissue balls in the object's frame, not mirrored, metres."""
         shop = self.shops[grip.side][grip.part]
         there = turned(hand, self.part_turn(grip.side, grip.part, angle))
         return np.asarray(_flesh(shop.probe, to_grasp(there, grip.betas))) * self.flip(grip.side)
@@ -135,7 +141,7 @@ class Stage:
     def hands_apart(
         self, first: list[Grip], second: list[Grip], angles: Float[np.ndarray, "A"]
     ) -> Bool[np.ndarray, "n m A"]:
-        """Whether, roughly, two hands holding at the angles are not in each other."""
+        """Whether the soft-tissue balls of each pair of grips are HANDS_APART_M apart, at each hinge angle."""
         radius = np.asarray(self.shops["right"][0].probe.ball_radius)
         balls = [[self._balls(g, repeated(g.hand, len(angles)), angles) for g in grips] for grips in (first, second)]
         need = radius[:, None] + radius + HANDS_APART_M
@@ -147,7 +153,7 @@ class Stage:
         return apart
 
     def test(self, tracks: list[Track], angle: Float[np.ndarray, "T"]) -> Bool[np.ndarray, "H T"] | None:
-        """Where each hand grasps, exactly measured; None where one is inside a part or the other hand."""
+        """Grasp frames of each hand by the exact test; None if a hand penetrates a part or the other hand."""
         grasps, skins = [], []
         for track in tracks:
             grip = track.grip
@@ -169,7 +175,7 @@ class Stage:
         return np.stack(grasps)
 
     def clearance(self, tracks: list[Track], angle: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
-        """Exact distance of the nearest vertex of any hand to any part, metres; negative inside."""
+        """Exact signed distance (m) of the nearest vertex of any hand to any part; negative inside."""
         nearest = np.full(len(angle), np.inf)
         for track in tracks:
             side, held = track.grip.side, track.grip.part
@@ -184,7 +190,7 @@ class Stage:
 def make_stage(
     model: HandModel, probe: HandProbe, thing: HingedObject, in_parts: bool, fps: float, where: str
 ) -> Stage:
-    """With distance grids and samples of every part (or of all as one), as it is and in the mirror."""
+    """Build the stage: distance grids and samples of every part (or of the whole object), for both sides."""
     shops: dict[Side, list[Workshop]] = {"right": [], "left": []}
     targets: dict[Side, list[ObjectModel]] = {"right": [], "left": []}
     for surface in part_meshes(thing) if in_parts else [Trimesh(thing.vertices, thing.faces, process=False)]:
@@ -199,19 +205,19 @@ def make_stage(
 
 
 def turned(hand: Hand, rotation: Float[np.ndarray, "a 3 3"]) -> Hand:
-    """The hands in another frame with the same origin."""
+    """The hands in another frame with the same origin; `rotation` leads from the old frame to the new one."""
     return Hand(rotation @ hand.rotation, np.einsum("...ab,...b->...a", rotation, hand.wrist), hand.bend)
 
 
 def repeated(hand: Hand, frames: int) -> Hand:
-    """A hand (T = 1) that stays."""
+    """The hand (T = 1) repeated over `frames` frames."""
     return Hand(*(np.repeat(part, frames, axis=0) for part in (hand.rotation, hand.wrist, hand.bend)))
 
 
 def hands_depth(
     model: HandModel, points: list[Float[np.ndarray, "T K 3"]], sides: list[Side]
 ) -> Float[np.ndarray, "T"]:
-    """How deep the deepest vertex of either hand is in the other's closed skin, metres; 0 where they are apart."""
+    """Largest penetration depth (m) of a vertex of either hand into the other's closed mesh; 0 if they are apart."""
     count = model.v_template.shape[0]
     faces = np.asarray(closed_faces(model), np.int64)
     closed = [np.asarray(close_surface(model, put(skin[:, :count], np.float32)), np.float64) for skin in points]

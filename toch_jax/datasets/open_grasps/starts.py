@@ -1,4 +1,4 @@
-"""Where the grasp search begins: kinds of grasp, and hands set about pairs of opposite points of the object."""
+"""Initial hands of the grasp search: kinds of grasp, placed at pairs of opposite points on the object."""
 
 from dataclasses import dataclass
 
@@ -14,12 +14,12 @@ from toch_jax.object.model import ObjectModel
 
 LIMITS = np.deg2rad([[pair[side] for pair in (r.flexion, r.spread, r.twist)] for side in (0, 1) for r in RANGES])
 LIMITS = LIMITS.reshape(2, 15, 3)
-"""Least and greatest flexion, spread and twist of each joint, radians."""
+"""Lower and upper limits of flexion, spread and twist of each joint, radians."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of grasp: fingers and thumb wide open and closed, degrees, and what should touch."""
+    """A kind of grasp: joint angles (degrees) of the open and the closed hand, and which digits touch."""
 
     open_finger: tuple[int, int, int]
     """Flexion of knuckle, middle and end joint."""
@@ -28,11 +28,13 @@ class Kind:
     """Flexion and spread of the root, flexion of the middle and end joint."""
     shut_thumb: tuple[int, int, int, int]
     digits: tuple[int, int, int, int, int]
+    """Whether each digit, thumb to pinky, touches: 0 or 1."""
     palm: float
+    """Weight of palm contact (see `Aim`)."""
     depth: float
-    """How far from the fingertips towards the palm the object is set, metres."""
+    """Distance of the object from the fingertips towards the palm, metres."""
     idle_curl: float
-    """How much more the fingers that do not touch are bent than the others, as a factor."""
+    """Flexion of the fingers that do not touch, as a multiple of that of the others."""
 
 
 KINDS = {
@@ -43,12 +45,13 @@ KINDS = {
     "hook": Kind((20, 40, 25), (50, 85, 55), (-10, 25, 5, 10), (10, 30, 20, 25), (1, 1, 1, 1, 0), 0.6, 0.015, 1.0),
 }
 MAX_WIDTH = 0.095
+"""Largest width (m) of the object between thumb and fingers."""
 MIDDLE = np.zeros(3)
-"""Of a rigid object, in its own frame."""
+"""Centre of a rigid object in its own frame."""
 
 
 def template(kind: Kind, shut: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n 15 3"]:
-    """Postures between open (0) and shut (1), radians; joints in MANO's order (index, middle, pinky, ring, thumb)."""
+    """Postures from open (`shut` 0) to closed (1), radians; in MANO's order (index, middle, pinky, ring, thumb)."""
 
     def between(low: tuple[int, ...], high: tuple[int, ...]) -> Float[np.ndarray, "n k"]:
         return np.deg2rad(np.array(low) + shut[:, None] * (np.array(high) - np.array(low)))
@@ -66,9 +69,9 @@ def template(kind: Kind, shut: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n 1
 def opposite_points(
     target: ObjectModel, count: int, rng: np.random.Generator, about: Float[np.ndarray, "3"] = MIDDLE
 ) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]]:
-    """Pairs of surface points that two digits could press together, spread over all widths that a hand spans.
+    """Pairs of surface points (m) with opposite normals, which two digits can press, of all widths up to MAX_WIDTH.
 
-    Rather near `about` than far from it.
+    Pairs near the point `about` are more probable.
     """
     some = rng.permutation(target.points.shape[0])[:700]
     points, normals = np.asarray(target.points)[some], np.asarray(target.normals)[some]
@@ -81,7 +84,7 @@ def opposite_points(
     one, two = np.nonzero(fit)
     if len(one) == 0:
         return np.zeros((0, 3)), np.zeros((0, 3))
-    # half of all by width, so that a thin rim does not crowd out a broad body
+    # half of the weight is uniform over widths, so that a thin rim with many pairs does not dominate a broad body
     bins = np.digitize(width[one, two], np.linspace(0, MAX_WIDTH, 7))
     weight = 1.0 / np.bincount(bins)[bins] + 1.0 / len(bins)
     centre = (points[one] + points[two]) / 2
@@ -98,8 +101,10 @@ def make_starts(
     oversample: int = 16,
     about: Float[np.ndarray, "3"] = MIDDLE,
 ) -> tuple[Grasp, Aim, list[str]] | None:
-    """The `count` best of many random starts, rather near `about`, as many of each kind; None where nothing can be
-    gripped."""
+    """The `count` best of many random starts, equally many of each kind; None if the object cannot be grasped.
+
+    Starts near the point `about` are more probable.
+    """
     names = [name for name in KINDS for _ in range(oversample * count // len(KINDS) + 1)]
     thumb_side, finger_side = opposite_points(target, len(names), rng, about)
     if len(thumb_side) == 0:
@@ -113,7 +118,7 @@ def make_starts(
     )
     betas = jnp.asarray(np.clip(rng.normal(size=(len(names), probe.model.shapedirs.shape[-1])), -2.2, 2.2), jnp.float32)
 
-    # How far each kind must close so that the pads are as far apart as the object is wide, and a little more.
+    # Closing of each kind at which the distance of the pads is the object's width plus 8 mm.
     width = np.linalg.norm(thumb_side - finger_side, axis=1)
     tries = np.linspace(0, 1, 9)
     spans = {name: _span(probe, KINDS[name], template(KINDS[name], tries)) for name in KINDS}
@@ -124,7 +129,7 @@ def make_starts(
     bend = np.stack([template(kind, tries[[shut]])[0] for kind, shut in zip(kinds, best, strict=True)])
     bend = bend + rng.normal(scale=0.06, size=bend.shape) * (np.arange(3) < 2)
 
-    # Turn the hand so that finger -> thumb lies along the pair, with any roll about it.
+    # Rotate the hand such that finger -> thumb is parallel to the pair, with a random roll about it.
     hand_frame = _frame(thumb - finger, np.tile([-1.0, -0.2, 0.0], (len(names), 1)))
     roll = rng.normal(size=(len(names), 3))
     object_frame = _frame(thumb_side - finger_side, roll)
@@ -154,7 +159,7 @@ def make_starts(
 def _span(
     probe: HandProbe, kind: Kind, bend: Float[np.ndarray, "n 15 3"]
 ) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]]:
-    """Where the thumb's pad and the middle of the touching fingers' pads are, of a mean hand at the origin."""
+    """Centre of the thumb's pad and mean centre of the touching fingers' pads (m), for a mean hand at the origin."""
     pads = np.asarray(_pads(probe, jnp.asarray(bend, jnp.float32)))
     fingers = np.array(kind.digits[1:]) / sum(kind.digits[1:])
     return pads[:, 0], np.einsum("ndc,d->nc", pads[:, 1:], fingers)
@@ -162,7 +167,7 @@ def _span(
 
 @jax.jit
 def _pads(probe: HandProbe, bend: Float[Array, "n 15 3"]) -> Float[Array, "n 5 3"]:
-    """The middle of each digit's pad, the wrist joint at the origin."""
+    """Centre of each digit's pad for a mean hand with the wrist joint at the origin, metres."""
     count = bend.shape[0]
     betas = jnp.zeros((count, probe.model.shapedirs.shape[-1]))
     hand = Grasp(rotation=jnp.tile(jnp.eye(3), (count, 1, 1)), wrist=jnp.zeros((count, 3)), bend=bend, betas=betas)
@@ -175,7 +180,7 @@ def _costs(probe: HandProbe, target: ObjectModel, start: Grasp, aim: Aim) -> Flo
 
 
 def _frame(along: Float[np.ndarray, "n 3"], towards: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3 3"]:
-    """Rotations whose first column is `along` and whose second lies towards `towards`."""
+    """Rotations whose first column is parallel to `along` and whose second is as near as possible to `towards`."""
     first = along / np.linalg.norm(along, axis=1, keepdims=True)
     second = towards - first * np.einsum("nc,nc->n", first, towards)[:, None]
     second /= np.linalg.norm(second, axis=1, keepdims=True)

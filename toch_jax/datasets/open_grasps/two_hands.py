@@ -1,4 +1,4 @@
-"""Two hands on one object in time: one opens what the other holds, one passes it to the other, both lift it."""
+"""Clips of two hands on one object: they open it, one passes it to the other, or both lift it."""
 
 import itertools
 from dataclasses import dataclass
@@ -15,27 +15,27 @@ from toch_jax.datasets.open_grasps.path import Hand, join, object_path, smooth
 from toch_jax.datasets.open_grasps.stage import FLIP, Grip, Stage, Track, repeated
 
 REST = 4
-"""Frames between taking hold and moving."""
+"""Frames between grasping and moving, and between moving and letting go."""
 TRIES = 3
 AWAY_M = 0.03
-"""Hands that come from nowhere and go nowhere begin and end at least so far from the object."""
+"""Least distance of the hands to the object in the first and last frame of clips of `both_hold`."""
 TURN_SPEED = np.deg2rad(75.0)
-"""At which a hinge is opened, radians a second, on average."""
+"""Typical mean speed at which a hinge is turned, rad/s."""
 
 
 @dataclass(frozen=True)
 class Motion:
-    """The object over a clip of T frames."""
+    """Motion of the object over a clip of T frames; world = R v + t, metres."""
 
     angle: Float[np.ndarray, "T"]
-    """Of the hinge, radians."""
+    """Hinge angle, radians."""
     rotation: Float[np.ndarray, "T 3 3"]
     translation: Float[np.ndarray, "T 3"]
 
 
 @dataclass(frozen=True)
 class Staged:
-    """A clip as the object sees it, tested."""
+    """A clip that passed the exact test: hands in the frames of the parts they hold, and the object's motion."""
 
     tracks: list[Track]
     motion: Motion
@@ -44,21 +44,25 @@ class Staged:
 
 @dataclass(frozen=True)
 class Held:
-    """When a hand comes, holds and goes: frames."""
+    """Frames in which a hand approaches, holds and leaves."""
 
     coming: int
-    """Begins to come; before, it waits."""
+    """First frame of the approach; before it, the hand waits."""
     first: int
+    """First frame of the grasp."""
     last: int
-    """Holds up to the one before."""
+    """Frame after the last one of the grasp."""
     gone: int
+    """Frame after the last one of the departure; from it on, the hand waits."""
 
 
 def both_hold(
     stage: Stage, grips: list[Grip], angles: list[float], fps: float, rng: np.random.Generator, carried: bool
 ) -> Staged | None:
-    """The hands (one or two) take the object, turn the hinge from angle to angle, carry the object meanwhile or not,
-    and let go. None where there is no way."""
+    """A clip in which one or two hands grasp the object, turn its hinge through `angles` (rad) and let go.
+
+    If `carried`, the object moves at the same time. None if no collision-free clip is found.
+    """
     come, go = (rng.integers(low, high, len(grips)) for low, high in ((22, 38), (18, 30)))
     late = rng.permutation([0, *rng.integers(0, 25, len(grips) - 1)])
     first = come.max() + late
@@ -89,8 +93,10 @@ def both_hold(
 def pass_on(
     stage: Stage, giver: Grip, taker: Grip, angle: float, fps: float, rng: np.random.Generator
 ) -> Staged | None:
-    """One hand carries the object to a place; the other takes hold of it there and carries it on. None where there is
-    no way."""
+    """A clip in which one hand carries the object, the other takes it over and carries it on.
+
+    The hinge stays at `angle` (rad). None if no collision-free clip is found.
+    """
     come, go = (rng.integers(low, high, 2) for low, high in ((22, 34), (18, 26)))
     carries = rng.integers(30, 48, 2)
     given = int(come[0] + REST)
@@ -110,7 +116,7 @@ def pass_on(
 
 
 def two_handed_entries(stage: Stage, made: Staged, rng: np.random.Generator) -> Example:
-    """The example's entries except its names: right hand first, the object somewhere before the person."""
+    """The example's entries except id, object and fps: right hand first, the object at a random position."""
     tracks, motion, grasp = made.tracks, made.motion, made.grasp
     translation = motion.translation + rng.normal(scale=0.15, size=3) + np.array([0.0, 0.4, 0.8])
     hands = []
@@ -141,8 +147,11 @@ def two_handed_entries(stage: Stage, made: Staged, rng: np.random.Generator) -> 
 def _string(
     stage: Stage, grips: list[Grip], times: list[Held], motion: Motion, rng: np.random.Generator, away: float = 0.0
 ) -> Staged | None:
-    """Ways in and out for each hand, the waits before and after, and the exact test of it all: the hands' contact, and
-    that they are `away` (metres) from the object at both ends."""
+    """Assemble approach, grasp and departure of each hand and test the clip exactly.
+
+    It must have grasps in all frames of `times`, and hands at least `away` metres from the object at both ends. None
+    if TRIES attempts fail or a hand has no collision-free path.
+    """
     ends = np.array([0, -1])
     frames = len(motion.angle)
     for attempt in range(TRIES):
@@ -150,7 +159,7 @@ def _string(
         for hand, (grip, time) in enumerate(zip(grips, times, strict=True)):
             shop = stage.shops[grip.side][grip.part]
             others = [other for i, other in enumerate(grips) if i != hand]
-            # the last time without a change of grip
+            # the last attempt is without transitions between grasps
             held = hold(grip.keys if attempt < TRIES - 1 else grip.keys[:1], time.last - time.first, rng)
             ways = []
             for end, frame, count in (
@@ -174,7 +183,7 @@ def _string(
 
 
 def _wait_in_place(stage: Stage, grip: Grip, hand: Hand, time: Held, motion: Motion) -> Hand:
-    """The same hand, but still in the world, not in the object's frame, before it comes and after it is gone."""
+    """The hand, made to rest in the world instead of the object's frame before its approach and after its departure."""
     rotation, translation = _world(stage, grip, motion)
     frames = np.arange(len(rotation))
     then = np.clip(frames, time.coming, time.gone - 1)
@@ -187,7 +196,7 @@ def _wait_in_place(stage: Stage, grip: Grip, hand: Hand, time: Held, motion: Mot
 
 
 def _world(stage: Stage, grip: Grip, motion: Motion) -> tuple[Float[np.ndarray, "T 3 3"], Float[np.ndarray, "T 3"]]:
-    """The pose in the world of the part that the hand holds; for a left hand, in the mirror."""
+    """Rotation and translation (m) in the world of the part that the hand holds; mirrored for a left hand."""
     turn = stage.part_turn(grip.side, grip.part, motion.angle)
     if grip.side == "right":
         return motion.rotation @ turn, motion.translation
@@ -195,7 +204,7 @@ def _world(stage: Stage, grip: Grip, motion: Motion) -> tuple[Float[np.ndarray, 
 
 
 def _first_pose(stage: Stage, grips: list[Grip], angle: Float[np.ndarray, "1"], rng: np.random.Generator) -> Rotation:
-    """How the object lies when the hands take it, each from its own side of the person."""
+    """Initial rotation of the object in the world, such that each hand reaches it from its own side of the person."""
     wrists, forearms, elbows = [], [], []
     for grip in grips:
         turn = stage.part_turn(grip.side, grip.part, angle)[0]
@@ -208,5 +217,5 @@ def _first_pose(stage: Stage, grips: list[Grip], angle: Float[np.ndarray, "1"], 
 
 
 def _padded(path: Float[np.ndarray, "n ..."], before: int, total: int) -> Float[np.ndarray, "total ..."]:
-    """At rest where it begins and where it ends."""
+    """The path extended to `total` frames: its first value `before` frames long, its last value at the end."""
     return path[np.clip(np.arange(total) - before, 0, len(path) - 1)]
