@@ -1,4 +1,4 @@
-"""A batch: scenes drawn, tracked badly, both fields taken, the whole moved about; afresh each time, nothing stored."""
+"""Training batches: scenes drawn, perturbed, turned into contact fields and augmented; new in each step, not stored."""
 
 import functools
 from dataclasses import dataclass
@@ -24,22 +24,23 @@ from toch_jax.track.smoothing import smooth_track
 from toch_jax.training.clips import Clips
 
 _WINDOWS = 8
-"""Whose fields are taken at once, on a device of many lanes."""
+"""Number of windows whose fields are computed at once, except on a CPU."""
 
 
 @dataclass(frozen=True)
 class BatchConfig:
-    """The shape of a batch, and how scenes are varied."""
+    """Sizes of a batch, and settings of its augmentation."""
 
     batch: int = 8
+    """Number of windows."""
     window: int = 32
-    """Frames."""
+    """Length of a window, frames."""
     samples: int = 384
-    """Of the object's surface, drawn anew for every window."""
+    """Number of samples of the object's surface, drawn for every window."""
     reach: float = 0.1
-    """Farther along the normal than this the hand is not seen; metres."""
+    """Largest distance along a sample's normal at which the field contains the hand; metres."""
     growth: float = 0.1
-    """Scenes are grown or shrunk by up to this part."""
+    """Largest relative change of a scene's size, up or down."""
 
 
 class Scenes(struct.PyTreeNode):
@@ -52,20 +53,20 @@ class Scenes(struct.PyTreeNode):
     objects: ObjectModel
     """Axes (B, ...), without meshes."""
     part: Int[Array, "B"]
-    """The one that the hand handles."""
+    """Index of the object part that the hand handles."""
     motion: ObjectMotion
-    """Axes (B, P, W, ...), as seen from that part."""
+    """Axes (B, P, W, ...), in the frame of that part."""
     left: Bool[Array, "B"]
     two_handed: Bool[Array, "B"]
     other: HandParams
-    """Axes (B, W, ...), as in Clips."""
+    """The other hand, axes (B, W, ...), as in Clips."""
     other_known: Bool[Array, "B W"]
-    """False in padding and where there is none."""
+    """False in padding and where there is no other hand."""
 
 
 @functools.partial(jax.jit, static_argnames=("config",))
 def draw_scenes(key: jax.Array, clips: Clips, config: BatchConfig) -> Scenes:
-    """Windows drawn at random, with replacement."""
+    """Draws windows at random, with replacement."""
     picks = jax.random.randint(key, (config.batch,), 0, clips.n_windows)
     steps = jnp.arange(config.window)
     # a short clip's last frame is repeated as padding
@@ -88,9 +89,10 @@ def draw_scenes(key: jax.Array, clips: Clips, config: BatchConfig) -> Scenes:
 def track(
     key: jax.Array, scenes: Scenes, surface: HandModel, config: BatchConfig, noise: NoiseConfig, smoothed: bool
 ) -> tuple[Window, Target]:
-    """The scenes as a bad tracker sees them, and as they are; `surface` is the hand whose skin the lines meet.
+    """Network input from the perturbed scenes, and target from the clean ones.
 
-    The fields are of the tracked hand, or of that hand `smoothed`, as the network wants it.
+    `surface` is the hand whose skin the rays are cast against. The input field is of the tracked hand, or of the
+    smoothed hand if `smoothed`, as the network expects.
     """
     noise_key, lose_key, sample_key, sway_key, other_key = jax.random.split(key, 5)
     scenes = scenes.replace(clean=sway(sway_key, noise, surface, scenes.clean))
@@ -100,7 +102,7 @@ def track(
     given = (
         jax.vmap(_smoothed, in_axes=(None, 0, 0, 0))(surface, noisy, observed, scenes.frame_mask) if smoothed else noisy
     )
-    # the given hand's frames, then the clean one's: axes (B, 2 W, ...)
+    # frames of the given hand, then of the clean one: axes (B, 2 W, ...)
     both = jax.tree.map(lambda a, b: jnp.concatenate([a, b], axis=1), given, scenes.clean)
     vertices, joints = skin(surface, both)
     before, truth = jnp.split(joints, 2, axis=1)
@@ -132,7 +134,7 @@ def track(
 
 
 def _other_hand(key: jax.Array, scenes: Scenes, surface: HandModel, noise: NoiseConfig) -> OtherHand:
-    """Tracked as badly as the hand itself, whose noise says nothing of this one's."""
+    """The other hand, with independent noise of the same distribution, mirrored into the frame of the first hand."""
     noise_key, lose_key, sway_key = jax.random.split(key, 3)
     tracked = perturb(noise_key, noise, surface, sway(sway_key, noise, surface, scenes.other))
     joints = mirror_points(skin(surface, tracked)[1])
@@ -142,13 +144,13 @@ def _other_hand(key: jax.Array, scenes: Scenes, surface: HandModel, noise: Noise
 def _smoothed(
     model: HandModel, tracked: HandParams, observed: Bool[Array, "W"], frame_mask: Bool[Array, "W"]
 ) -> HandParams:
-    """As the road smooths before it takes a field; betas (W, S), all the same."""
+    """The tracked hand smoothed as in the pipeline before its field is computed; betas (W, S), all the same."""
     smooth = smooth_track(model, tracked.replace(betas=tracked.betas[0]), observed, frame_mask, FRAME_RATE).params
     return smooth.replace(betas=tracked.betas)
 
 
 def vary(key: jax.Array, window: Window, target: Target, config: BatchConfig) -> tuple[Window, Target]:
-    """Scenes turned any way about the object, grown or shrunk, and half of them played backwards."""
+    """Scenes with a random rotation and size, half of them reversed in time."""
     turn_key, grow_key, flip_key = jax.random.split(key, 3)
     batch = window.points.shape[0]
     rotation = jax.vmap(jaxlie.SO3.sample_uniform)(jax.random.split(turn_key, batch)).as_matrix()
@@ -168,7 +170,7 @@ def vary(key: jax.Array, window: Window, target: Target, config: BatchConfig) ->
 def _fields(
     objects: ObjectModel, motion: ObjectMotion, vertices: Float[Array, "B T V 3"], surface: HandModel, reach: float
 ) -> ContactField:
-    """Fields on each window's samples in the frames of the motion; axes (B, T, N)."""
+    """Contact fields on each window's samples, in each frame of `motion`; axes (B, T, N)."""
     vertices, faces = close_surface(surface, vertices), closed_faces(surface)
     canonical = close_surface(surface, surface.v_template)
 

@@ -1,4 +1,4 @@
-"""Clean clips, ready for windows: each hand a right one in the frame of the part it handles, all clips end to end."""
+"""Clean clips for training, concatenated; each hand as a right hand in the frame of the object part that it handles."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -23,31 +23,33 @@ from toch_jax.sequence.types import Sequence
 from toch_jax.training.shapes import Shapes, build_shape, stack_shapes
 
 NEAR = 0.15
-"""A window counts when some joint comes this near the object in some frame; metres."""
+"""Distance (metres) from the object that some joint must reach in a window for the window to be kept."""
 _LENGTHS = 64
-"""Clips are padded to multiples of so many frames on their way."""
+"""Clips are padded to multiples of this many frames while they are converted, so that they share compiled code."""
 
 
 class Clips(struct.PyTreeNode):
-    """All windows of a split, on the device. F frames of all clips end to end, M windows."""
+    """All windows of a split, on the device: F frames of all clips, concatenated, and M windows."""
 
     params: HandParams
-    """Axes (F, ...); a right hand, in the frame of the part it handles."""
+    """Axes (F, ...); right hands, each in the frame of the part that it handles."""
     observed: Bool[Array, "F"]
     motion: ObjectMotion
-    """Axes (P, F, ...); as seen from that part. Parts that an object lacks stand still."""
+    """Axes (P, F, ...), in the frame of that part. Parts that an object does not have stand still."""
     other: HandParams
-    """Axes (F, ...); the other hand, mirrored to be a right one too, in the mirrored frame of that part."""
+    """Axes (F, ...); the other hand, mirrored to a right hand, in the mirrored frame of that part."""
     other_observed: Bool[Array, "F"]
-    """False too where there is no other hand."""
+    """False also where there is no other hand."""
     start: Int[Array, "M"]
+    """First frame of each window, index into F."""
     length: Int[Array, "M"]
-    """Frames that a window has; fewer than it wants where the clip is short."""
+    """Number of frames of each window; less than the full length if the clip is shorter."""
     object: Int[Array, "M"]
-    """Which of the shapes."""
+    """Index into the shapes."""
     part: Int[Array, "M"]
+    """Index of the object part that the hand handles."""
     left: Bool[Array, "M"]
-    """Whether the hand is a left one, mirrored."""
+    """Whether the hand is a mirrored left one."""
     two_handed: Bool[Array, "M"]
     shapes: Shapes
 
@@ -65,10 +67,11 @@ def build_clips(
     where: str = "clips",
     hand_model: str | None = None,
 ) -> Clips:
-    """The windows (half overlapping) of all hands of all sequences, played at each of `speeds`; `model` is the right
-    hand, which the sequences call `hand_model` (or by its own name).
+    """The windows (half overlapping) of all hands of all sequences, at each of `speeds`.
 
-    Raises InputError for sequences without hand parameters of this model and where no window is left.
+    `model` is the right hand; `hand_model` is its name in the sequences, if it differs from `model.name`. `where` names
+    the clips in errors. Raises InputError for sequences without hand parameters of this model, and if no window has a
+    hand near an object.
     """
     cache: dict[bytes, int] = {}
     objects: list[ObjectModel] = []
@@ -113,17 +116,17 @@ def build_clips(
 
 
 class _HandFrames(NamedTuple):
-    """What `Clips` holds of one hand's frames, all of its frames."""
+    """The per-frame fields of `Clips` for one hand, over all of its T frames."""
 
     params: HandParams
     observed: Bool[Array, "T"]
     motion: ObjectMotion
-    """Of the object's own parts."""
+    """Motion of the object's own parts."""
     other: HandParams
     other_observed: Bool[Array, "T"]
 
     def every(self, step: int) -> "_HandFrames":
-        """Every so-manieth frame."""
+        """Every `step`-th frame."""
         timed = self.params, self.observed, self.other, self.other_observed
         params, observed, other, other_observed = take(timed, np.s_[::step])
         return _HandFrames(params, observed, take(self.motion, np.s_[:, ::step]), other, other_observed)
@@ -132,7 +135,7 @@ class _HandFrames(NamedTuple):
 def _in_part_frame(
     sequence: Sequence, hand: int, model: HandModel
 ) -> tuple[_HandFrames, Float[np.ndarray, "T 21 3"], int]:
-    """One right hand in the frame of the part that it handles, thinned to the frame rate; its joints, and that part."""
+    """A right hand in the frame of its object part, at the training frame rate; its joints (metres), and that part."""
     assert sequence.hands.params is not None
     n_frames = sequence.n_frames
     # lengths are rounded up, so that clips share compiled code
@@ -161,7 +164,7 @@ def _in_part_frame(
 
 
 def _shape(sequence: Sequence, n_samples: int, cache: dict[bytes, int], objects: list[ObjectModel]) -> int:
-    """The place in `objects` of the sequence's, built at its first appearance."""
+    """Index of the sequence's object in `objects`, to which it is added when it first occurs."""
     vertices, faces = np.asarray(sequence.object_vertices), np.asarray(sequence.object_faces)
     vertex_part = np.asarray(sequence.object_vertex_part)
     key = vertices.tobytes() + faces.tobytes() + vertex_part.tobytes()
@@ -172,7 +175,7 @@ def _shape(sequence: Sequence, n_samples: int, cache: dict[bytes, int], objects:
 
 
 def _distance(object: ObjectModel, motion: ObjectMotion, joints: Float[np.ndarray, "T 21 3"]) -> Float[np.ndarray, "T"]:
-    """From the nearest joint to the nearest sample of any part, frame by frame."""
+    """Distance (metres) between the nearest joint and sample of any part, in each frame."""
     points, of_part = np.asarray(object.points), np.asarray(object.point_part)
     local = np.einsum("ptba,ptjb->ptja", motion.rotation, joints - motion.translation[:, :, None])
     nearest = [cKDTree(points[of_part == part]).query(each)[0].min(axis=-1) for part, each in enumerate(local)]
@@ -180,7 +183,7 @@ def _distance(object: ObjectModel, motion: ObjectMotion, joints: Float[np.ndarra
 
 
 def _with_parts(motion: ObjectMotion, n_parts: int) -> ObjectMotion:
-    """Parts that stand still added, up to `n_parts`."""
+    """The motion with parts that stand still appended, `n_parts` in all."""
     missing, frames = n_parts - len(motion.rotation), motion.rotation.shape[1]
     still = ObjectMotion(
         rotation=put(np.broadcast_to(np.eye(3), (missing, frames, 3, 3)), np.float32),
@@ -190,7 +193,7 @@ def _with_parts(motion: ObjectMotion, n_parts: int) -> ObjectMotion:
 
 
 def _window_spans(frames: int, window: int) -> list[tuple[int, int]]:
-    """Starts half a window apart, the last one flush with the end."""
+    """Start and length of windows half a window apart; the last one ends with the clip."""
     if frames <= window:
         return [(0, frames)]
     starts = [*range(0, frames - window, window // 2), frames - window]

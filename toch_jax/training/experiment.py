@@ -1,4 +1,4 @@
-"""What a training run is: one frozen record, bound as `experiment` by a file in experiments/."""
+"""Settings of a training run: one frozen record, bound as `experiment` by a file in experiments/."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,39 +13,41 @@ from toch_jax.training.batches import BatchConfig
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which clean clips, and what hand looks at them."""
+    """The clean clips and the hand model."""
 
     dataset: str = "open_grasps"
     data_dir: str | None = None
-    """Where prepared data sets lie; None is the usual place."""
+    """Folder of the prepared data sets; None is the default folder."""
     hand: str = "open"
-    """The hand model that the clips' parameters belong to; "dataset" is whichever the prepared data set has."""
+    """Hand model of the clips' parameters; "dataset" is the one of the prepared data set."""
     hand_faces: int = 1500
-    """Triangles of the skin that lines are tested against; the arithmetic of a batch goes with it."""
+    """Number of faces of the skin that rays are cast against; the computation for a batch is proportional to it."""
     object_samples: int = 2000
-    """Samples of each object, of which each window draws its own."""
+    """Number of samples of each object, from which each window draws its own."""
     speeds: tuple[int, ...] = (1, 2, 3)
-    """Clips are played at these multiples of their speed: people are quicker than generated hands."""
+    """Multiples of their speed at which clips are used: real hands are faster than generated ones."""
 
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """Adam, its gradients clipped by their global norm; the rate warms up and goes along cosines."""
+    """Adam with gradients clipped by their global norm; the learning rate has a warm-up and a cosine schedule."""
 
     learning_rate: float = 2e-3
     lowest_rate: float = 1e-5
+    """Learning rate at the end of each cosine."""
     warmup: int = 100
-    """Steps."""
+    """Number of steps of linear warm-up."""
     period: int | None = None
-    """Steps of one cosine, restarted until the end (Loshchilov and Hutter 2017); None is one cosine for all steps."""
+    """Number of steps of a cosine, with restarts (Loshchilov and Hutter 2017); None is one cosine for all steps."""
     weight_decay: float = 0.0
-    """Of torch's Adam: added to the gradient as a penalty on squares would."""
+    """L2 penalty, added to the gradient as in torch's Adam (not decoupled)."""
     clip: float = 1.0
+    """Largest global norm of the gradient."""
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything that decides what weights come out. `toch train FILE --steps 10 --batch.window 16` overrides."""
+    """All settings of a training run. `toch train FILE --steps 10 --batch.window 16` overrides them."""
 
     name: str
     denoiser: DenoiserConfig
@@ -56,15 +58,16 @@ class Experiment:
     steps: int = 4000
     seed: int = 0
     log_every: int = 20
-    """Steps between lines of metrics."""
+    """Number of steps between lines of metrics."""
     save_every: int = 250
-    """Steps between checkpoints: no more than these are lost to a kill."""
+    """Number of steps between checkpoints: at most as many are lost if a run is interrupted."""
     validate_every: int = 500
+    """Number of steps between validations."""
     validation_batches: int = 16
 
 
 def learning_rate(config: OptimiserConfig, steps: int) -> optax.Schedule:
-    """Step to rate."""
+    """Schedule from step to learning rate."""
     period = config.period or steps
     cosine = optax.cosine_decay_schedule(config.learning_rate, period, config.lowest_rate / config.learning_rate)
 
@@ -76,6 +79,7 @@ def learning_rate(config: OptimiserConfig, steps: int) -> optax.Schedule:
 
 
 def optimiser(config: OptimiserConfig, steps: int) -> optax.GradientTransformation:
+    """The gradient transformation of a run of `steps` steps."""
     return optax.chain(
         optax.clip_by_global_norm(config.clip),
         optax.add_decayed_weights(config.weight_decay),

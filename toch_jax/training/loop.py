@@ -1,4 +1,4 @@
-"""The training loop: the same experiment gives the same weights bit for bit, killed and resumed or not."""
+"""Training loop; one experiment gives the same weights bit for bit, whether or not it is interrupted and resumed."""
 
 import json
 import platform
@@ -25,25 +25,26 @@ from toch_jax.training.validate import validate
 
 Batch = tuple[Window, Target]
 State = tuple[Any, optax.OptState]
-"""The network and the optimiser's memory."""
+"""Network and optimiser state."""
 WEIGHTS = "denoiser.npz"
+"""Name of the file of final weights in the run folder."""
 _PACKAGES = ("toch-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 def train(
     experiment: Experiment, run_dir: str | Path, clips: Clips, validation: Clips, surface: HandModel
 ) -> dict[str, float]:
-    """Trains, or goes on with, the run in `run_dir`; writes `denoiser.npz` there and gives the last validation.
+    """Trains or resumes the run in `run_dir`; writes `denoiser.npz` there and returns the last validation.
 
-    `surface` is the right hand whose skin the fields are taken from. Raises InputError where `run_dir` holds another
-    experiment's run.
+    `surface` is the right hand whose skin the fields are computed from. Raises InputError if `run_dir` holds the run of
+    another experiment.
     """
     run_dir = Path(run_dir).absolute()
     claim_run_dir(run_dir, experiment)
     rule = optimiser(experiment.optimiser, experiment.steps)
     model = create_denoiser(experiment.denoiser, experiment.seed)
     state = (model, rule.init(model))
-    # the seed's other half: the first made the weights
+    # independent of the key that initialised the weights
     root = jax.random.fold_in(jax.random.key(experiment.seed), 1)
 
     @exactly
@@ -54,7 +55,7 @@ def train(
             track_key, scenes, surface, experiment.batch, experiment.noise, experiment.denoiser.smoothed
         )
 
-    # the device's own products, many times as fast: gradients bear their rounding, geometry does not
+    # the device's default matmul precision, many times as fast: enough for gradients, not for geometry
     @jax.jit
     @jax.default_matmul_precision("default")
     def update(state: State, key: jax.Array, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
@@ -79,7 +80,7 @@ def train(
         progress = tqdm(range(first, experiment.steps), initial=first, total=experiment.steps, desc=experiment.name)
         batch = batch_at(first)
         for step in progress:
-            # the next batch is on its way while this one is learnt from
+            # the next batch is computed during the update with this one
             following = batch_at(step + 1)
             state, terms = update(state, *batch)
             batch, done = following, step + 1
@@ -98,7 +99,7 @@ def train(
 
 
 def claim_run_dir(run_dir: Path, experiment: Experiment) -> None:
-    """Writes the experiment and the versions into a new run; raises InputError where another experiment's are."""
+    """Writes the experiment and package versions to a new run; raises InputError if it is another experiment's."""
     record = run_dir / "experiment.json"
     mine = json.loads(json.dumps(asdict(experiment)))
     if record.is_file():
@@ -116,7 +117,7 @@ def claim_run_dir(run_dir: Path, experiment: Experiment) -> None:
 
 
 def _first_difference(ours: Any, theirs: Any, name: str) -> tuple[str, Any, Any]:
-    """The name and both values of the first entry that differs; an empty name where none does."""
+    """Name and both values of the first entry that differs; an empty name if none does."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for key in sorted(ours.keys() | theirs.keys()):
             found = _first_difference(ours.get(key), theirs.get(key), f"{name}.{key}")

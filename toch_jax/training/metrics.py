@@ -1,4 +1,4 @@
-"""Metrics of a run: one JSON object a line, and the picture of them."""
+"""Metrics of a training run: a file with one JSON object per line, and a plot."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 
 class Metrics:
-    """A file of lines, each with its step; a resumed run first drops what a killed one wrote past its checkpoint."""
+    """Metrics file with one line per step; on resuming, lines after the step of the checkpoint are removed."""
 
     def __init__(self, path: Path, resumed_at: int) -> None:
         kept = [line for line in read_metrics(path) if line["step"] <= resumed_at] if path.is_file() else []
@@ -19,6 +19,7 @@ class Metrics:
         self.path = path
 
     def write(self, step: int, values: Mapping[str, float | Float[Array, ""]]) -> dict[str, float | int]:
+        """Appends a line with the step and the values, rounded to six decimals; returns it."""
         line: dict[str, float | int] = {
             "step": step,
             **{name: round(float(value), 6) for name, value in values.items()},
@@ -29,13 +30,13 @@ class Metrics:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """All whole lines; a kill may have cut the last."""
+    """All complete lines; the last one may be partial after an interruption."""
     lines = path.read_text().split("\n")[:-1]
     return [json.loads(line) for line in lines]
 
 
 def plot_losses(path: Path, picture: Path) -> None:
-    """Training losses and validation errors over steps, as a PNG."""
+    """Writes a PNG of training losses and validation errors over steps; `path` is the metrics file."""
     import matplotlib
 
     matplotlib.use("agg")

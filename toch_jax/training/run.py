@@ -1,4 +1,4 @@
-"""An experiment, from its data sets to its weights."""
+"""Run of a training experiment, from its data set to its weights."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from toch_jax.training.loop import claim_run_dir, train
 
 
 def run_experiment(experiment: Experiment, run_dir: str | Path) -> dict[str, float]:
-    """Trains, or goes on with, the run in `run_dir`; the last validation, in millimetres.
+    """Trains or resumes the run in `run_dir`; returns the last validation (`validate`).
 
-    Raises InputError where the data set is not prepared or `run_dir` holds another experiment's run.
+    Raises InputError if the data set is not prepared or `run_dir` holds the run of another experiment.
     """
     claim_run_dir(Path(run_dir).absolute(), experiment)
     data = experiment.data

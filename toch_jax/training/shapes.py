@@ -1,4 +1,4 @@
-"""The objects of a split side by side: samples of all their parts, and the grids by which one part hides another."""
+"""The objects of a split in stacked arrays: samples of all parts, and distance grids for occlusion between parts."""
 
 from collections.abc import Sequence
 
@@ -11,13 +11,13 @@ from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel
 
 GRID_NODES = 64
-"""Along each side of a hinged object's grids. Half as many as the road's: hundreds of objects lie on the device."""
+"""Nodes per side of a hinged object's grids; half as many as at inference, as hundreds of objects are in memory."""
 _FREE = 1.0
-"""What the grid of a part that hides nothing says everywhere, metres."""
+"""Distance (metres) at all nodes of the grid of a part that occludes nothing."""
 
 
 class Shapes(struct.PyTreeNode):
-    """O objects of up to P parts, K samples each, and their Q grids; every array is in its part's frame, metres."""
+    """O objects of up to P parts with K samples each, and Q grids; each array in the frame of its part, metres."""
 
     points: Float[Array, "O K 3"]
     normals: Float[Array, "O K 3"]
@@ -25,13 +25,13 @@ class Shapes(struct.PyTreeNode):
     clearance_out: Float[Array, "O K"]
     clearance_in: Float[Array, "O K"]
     grid: Int[Array, "O P"]
-    """Which grid is a part's: the first, in which all is free, for a rigid object and for parts that it lacks."""
+    """Index of each part's grid; 0, a grid without occlusion, for rigid objects and for parts that do not exist."""
     sdf: Float[Array, "Q G G G"]
     sdf_origin: Float[Array, "Q 3"]
     sdf_spacing: Float[Array, "Q 3"]
 
     def object(self, index: Int[Array, ""]) -> ObjectModel:
-        """One of them, of P parts, without its mesh."""
+        """The object of this index, with P parts and without its mesh."""
         grid = self.grid[index]
         return ObjectModel(
             vertices=jnp.zeros((0, 3)),
@@ -50,12 +50,13 @@ class Shapes(struct.PyTreeNode):
 
 def build_shape(vertices: np.ndarray, faces: np.ndarray, vertex_part: np.ndarray, n_samples: int) -> ObjectModel:
     """One object for `stack_shapes`."""
-    # nothing looks at the grid of a rigid object
+    # the grid of a rigid object is never read
     nodes = GRID_NODES if np.any(vertex_part) else 8
     return build_object(vertices, faces, vertex_part, n_samples, sdf_resolution=nodes).without_mesh()
 
 
 def stack_shapes(objects: Sequence[ObjectModel]) -> Shapes:
+    """The objects of `build_shape`, stacked."""
     hinged = [one for one in objects if one.n_parts > 1]
     nodes = GRID_NODES if hinged else 2
     free = jnp.full((1, nodes, nodes, nodes), _FREE), jnp.zeros((1, 3)), jnp.ones((1, 3))

@@ -1,4 +1,4 @@
-"""How wrong a field is before and after denoising, in millimetres, on the same noisy windows every time."""
+"""Errors of the contact field and joints before and after denoising, always on the same noisy windows."""
 
 import jax
 import jax.numpy as jnp
@@ -12,15 +12,15 @@ from toch_jax.training.clips import Clips
 from toch_jax.training.experiment import Experiment
 
 CONTACT = 0.005
-"""Samples whose clean distance is below this (metres, either way) are in contact."""
+"""Absolute clean distance (metres) below which a sample is in contact."""
 _MM = 1000.0
 
 Sums = dict[str, tuple[Float[Array, ""], Float[Array, ""]]]
-"""For each error its weighted sum and the sum of weights."""
+"""For each error its weighted sum and the sum of the weights."""
 
 
 def validate(model: Denoiser, clips: Clips, surface: HandModel, experiment: Experiment) -> dict[str, float]:
-    """Mean errors over the validation batches; names as in `errors`."""
+    """Mean errors over the validation batches, by name as in `errors`; units in the names, shares without unit."""
     key = jax.random.fold_in(jax.random.key(experiment.seed), 2)
     total: Sums = {}
     for index in range(experiment.validation_batches):
@@ -34,10 +34,10 @@ def validate(model: Denoiser, clips: Clips, surface: HandModel, experiment: Expe
 
 @jax.jit
 def errors(model: Denoiser, window: Window, target: Target) -> Sums:
-    """Errors on contact samples, as they came (`_before`) and denoised; joints over all known frames.
+    """Errors of the noisy field (`_before`) and of the denoised field on samples in contact, and errors of joints.
 
-    A field error counts where the noisy field too says something, so that before and after are of the same samples;
-    `hand_point` joins distance and correspondence: how far off the field places a point of the hand.
+    Field errors count only samples that are also in the noisy field's mask, so that both are over the same samples.
+    `hand_point` combines distance and correspondence. Joint errors are over observed frames (`lost_joints`: lost ones).
     """
     estimate = model(window)
     noisy, field, truth = window.field, estimate.field, target.field

@@ -1,4 +1,4 @@
-"""Input of our versions of published methods: a right hand in the frame of its object part; and the way back.
+"""Input of our versions of published methods: a right hand in the frame of its object part.
 
 For a left hand the whole scene is mirrored, as TOCH's authors do.
 """
