@@ -1,4 +1,4 @@
-"""A coarser level of a hand: fewer faces, the same shape space, the same joints."""
+"""Decimation of a hand model: fewer faces, the same shape space and joints."""
 
 import dataclasses
 
@@ -13,22 +13,21 @@ from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.hand.prior import pose_prior
 
 _AGGRESSION = range(2, 12)
-"""How greedily edges collapse: low keeps closer to the surface, but stops early."""
+"""Values of `agg` tried in turn: low ones stay closer to the surface, but may stop before `n_faces` is reached."""
 
 
 def decimate(model: HandModel, n_faces: int = 1500) -> HandModel:
-    """The same hand, closed, with about `n_faces` faces.
+    """The hand model with a closed mesh of about `n_faces` faces.
 
-    Shape and pose correctives and skinning weights are interpolated from the nearest point of the full surface; the
-    tips are vertices of the full one, and the joint regressor gives the same joints for every shape. In random poses
-    1,500 faces of the open hand lie 0.06 mm (median; 0.6 mm at 99 %) off the full surface, 2,400 less than
-    0.2 mm at 99 %.
+    Shape and pose correctives and skinning weights are interpolated at the nearest point of the full surface; the tips
+    are the full model's, and the joint regressor gives the same joints for every shape. In random poses the open hand
+    with 1,500 faces is 0.06 mm from the full surface (median; 99 %: 0.6 mm), with 2,400 faces below 0.2 mm (99 %).
 
-    Raises InputError where `n_faces` is too small for five fingertips.
+    Raises InputError if `n_faces` is too small for five fingertips.
     """
     full = np.asarray(close_surface(model, model.v_template), np.float64)
     faces = np.asarray(closed_faces(model), np.int64)
-    # edges are chosen on a half-closed hand, so that enough are left where joints bend, and collapsed on the flat one
+    # Edges are chosen on a half-closed hand, so that enough stay near the joints, and collapsed on the flat hand.
     bent = _half_closed(model)
     for aggression in _AGGRESSION:
         _, coarse, collapses = fast_simplification.simplify(
@@ -70,7 +69,7 @@ def decimate(model: HandModel, n_faces: int = 1500) -> HandModel:
 
 
 def _half_closed(model: HandModel) -> np.ndarray:
-    """(U, 3) closed surface of the mean hand in the mean pose."""
+    """Vertices (U, 3) of the closed surface of the mean hand in the mean pose, metres."""
     params = HandParams(
         global_orient=put(np.zeros(3), np.float32),
         pose=pose_prior(model.side).mean,
@@ -81,7 +80,7 @@ def _half_closed(model: HandModel) -> np.ndarray:
 
 
 def _regressor(model: HandModel, carry: np.ndarray, points: np.ndarray, shapedirs: np.ndarray) -> np.ndarray:
-    """(16, U): the smallest change to the carried-over regressor that gives the full one's joints, for every shape."""
+    """Joint regressor (16, U): the interpolated one with the least change that gives the full model's joints."""
     regressor = np.asarray(model.joint_regressor, np.float64)
     used = carry[:, : regressor.shape[1]].T
     guess = regressor @ (used / np.maximum(used.sum(axis=1, keepdims=True), 1e-9))

@@ -1,4 +1,4 @@
-"""Hand models from files: the open hand that comes with the package, and MANO's own."""
+"""Hand models from files: the open hand of this package, and MANO."""
 
 import os
 from importlib.resources import files
@@ -15,12 +15,12 @@ from toch_jax.hand.model import HandModel, Side
 
 
 def load_hand(model: str | Path = "open", side: Side = "right") -> HandModel:
-    """The hand model `model`, for one side.
+    """The hand model `model` of one side.
 
-    "open" is the one that comes with the package. "mano" is looked for in the folder that $TOCH_MANO names, else in
-    `mano` of the user's data folder. Anything else is a path: a MANO file (.pkl or .npz), or a folder with them.
+    "open" is the open hand of this package. "mano" is searched in the folder $TOCH_MANO, or without that variable in
+    the folder `mano` of the user's data folder. Anything else is a path: a MANO file (.pkl or .npz) or its folder.
 
-    Raises InputError where the file is missing or is no hand model.
+    Raises InputError if the file is missing or is not a hand model.
     """
     if model == "open":
         hand = _open_hand()
@@ -33,7 +33,7 @@ def load_hand(model: str | Path = "open", side: Side = "right") -> HandModel:
 
 
 def _is_there(place: Path) -> bool:
-    """Whether it is a file or folder; devices are not, and names that no file can have."""
+    """Whether the path is a file or a folder: false for devices and for names that the system does not allow."""
     try:
         return place.is_file() or place.is_dir()
     except OSError:
@@ -41,7 +41,7 @@ def _is_there(place: Path) -> bool:
 
 
 def mano_place() -> Path:
-    """Where MANO is looked for: $TOCH_MANO, else the user's data folder."""
+    """The folder of the MANO files: $TOCH_MANO, else `mano` in the user's data folder."""
     return Path(os.environ.get("TOCH_MANO") or platformdirs.user_data_path("toch_jax") / "mano").expanduser()
 
 

@@ -1,6 +1,6 @@
-"""A tracker's own 21 joints tied to the bones of the hand that was fitted to them.
+"""Constant offsets of a tracker's 21 joints from those of the hand model that was fitted to them.
 
-Another hand's joints lie millimetres from the model's, and always at the same place of a bone.
+The two sets of joints differ by millimetres, which are constant in the frame of a bone.
 """
 
 from collections.abc import Sequence
@@ -15,21 +15,21 @@ from toch_jax.base.arrays import put
 from toch_jax.hand.model import HandModel, HandParams, forward_kinematics, rest_joints, skin
 
 LAST_JOINTS = (15, 3, 6, 12, 9)
-"""The joints before the tips of thumb, index, middle, ring, pinky."""
+"""Last skeleton joints of thumb, index, middle, ring, pinky: the parents of the tips."""
 
 
 def bearers(parents: Sequence[int]) -> tuple[int, ...]:
-    """The bone (by the joint at its root) on which each of the 21 joints lies; the wrist lies on its own."""
+    """The bone of each of the 21 joints (16, then tips), by the joint at its root: the parent; 0 for the wrist."""
     return (0, *parents[1:], *LAST_JOINTS)
 
 
 def bind_joints(
     model: HandModel, params: HandParams, joints: Float[Array, "T 21 3"], observed: Bool[Array, "T"]
 ) -> Float[np.ndarray, "21 3"]:
-    """Offset of each joint (16 + tips) from the model's, in the frame of its bone, metres: the median over frames.
+    """Offset of each joint (16, then tips) from the model's, in the frame of its bone, metres: median over frames.
 
-    `params` ((T, ...) axes, betas (T, S)) is the hand that was fitted to `joints`. Joints that are NaN count in no
-    frame; one that is NaN in all has no offset.
+    `params` (axes (T, ...), betas (T, S)) is the hand that was fitted to `joints`. NaN and frames that are not
+    observed are ignored; a joint without any value has the offset 0.
     """
     there, turn = (np.asarray(each) for each in _posed_joints(model, params))
     off = np.einsum("tjab,tja->tjb", turn, np.asarray(joints) - there)[np.asarray(observed)]
@@ -40,14 +40,14 @@ def bind_joints(
 
 
 def carry_joints(model: HandModel, params: HandParams, offset: Float[np.ndarray, "21 3"]) -> Float[Array, "T 21 3"]:
-    """Where the bound joints are on a posed hand; `params` as for `bind_joints`."""
+    """The model's joints plus `offset`, in the frame of `params`, which has the axes of `bind_joints`. Metres."""
     there, turn = (np.asarray(each) for each in _posed_joints(model, params))
     return put(there + np.einsum("tjab,jb->tja", turn, offset), np.float32)
 
 
 @jax.jit
 def _posed_joints(model: HandModel, params: HandParams) -> tuple[Float[Array, "T 21 3"], Float[Array, "T 21 3 3"]]:
-    """The model's joints, and the rotations of the bones that bear them."""
+    """The model's joints, and the rotation of the bone of each."""
     n_frames = params.pose.shape[0]
     angles = jnp.concatenate([params.global_orient[:, None], params.pose.reshape(n_frames, 15, 3)], axis=1)
     rest = jnp.broadcast_to(rest_joints(model, params.betas), (n_frames, 16, 3))

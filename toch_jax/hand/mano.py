@@ -1,4 +1,4 @@
-"""MANO (Romero et al. 2017) from its own files: MANO_RIGHT.pkl, MANO_LEFT.pkl, or the .npz files of smplx."""
+"""MANO (Romero et al. 2017) from its files: MANO_RIGHT.pkl, MANO_LEFT.pkl, or the .npz files of smplx."""
 
 import zipfile
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from toch_jax.hand.model import N_SKELETON_JOINTS, HandModel, Side
 
 _MANO_VERTICES = 778
 _MANO_TIPS = (744, 320, 443, 554, 671)
-"""Thumb, index, middle, ring, pinky: `VERTEX_IDS["mano"]` of smplx."""
+"""Vertices at the tips of thumb, index, middle, ring, pinky: `VERTEX_IDS["mano"]` of smplx."""
 _LAST_JOINTS = (15, 3, 6, 12, 9)
 _SHAPES: dict[str, tuple[int | str, ...]] = {
     "v_template": ("V", 3),
@@ -31,9 +31,9 @@ _SHAPES: dict[str, tuple[int | str, ...]] = {
 
 
 def find_mano(place: Path, side: Side) -> Path:
-    """The MANO file of `side` in a folder, MANO's own `mano_v1_2` with its `models` among them.
+    """The MANO file of `side` in a folder or its subfolders `models`, `mano` and `mano_v*/models`.
 
-    Where only the other hand's file is there, that one: it will be mirrored.
+    If only the other hand's file exists, that one: `read_mano` mirrors it. Raises InputError if there is none.
     """
     other: Side = "left" if side == "right" else "right"
     for wanted in (side, other):
@@ -45,7 +45,7 @@ def find_mano(place: Path, side: Side) -> Path:
 
 
 def read_mano(path: Path, side: Side) -> HandModel:
-    """The hand in a MANO file, turned into its mirror image where the file holds the other side."""
+    """The hand model in a MANO file, mirrored if the file holds the other side. Raises InputError."""
     content = _read_npz(path) if path.suffix == ".npz" else read_pickle(path)
     arrays = _check(path, content)
     model = _model(path, arrays)
@@ -53,7 +53,7 @@ def read_mano(path: Path, side: Side) -> HandModel:
 
 
 def write_mano(path: Path, model: HandModel) -> None:
-    """The model as a MANO .npz file, from which `read_mano` gives it back."""
+    """Write the model as a MANO .npz file, which `read_mano` reads."""
     parents = np.asarray(model.parents)
     arrays = {
         "v_template": model.v_template,
@@ -78,7 +78,7 @@ def _read_npz(path: Path) -> dict[str, Any]:
 
 
 def _check(path: Path, content: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The arrays that a model needs, of shapes that agree with each other."""
+    """The arrays of a hand model. Raises InputError if one is missing, has a wrong shape or type, or is not finite."""
     sizes: dict[str, int] = {}
     arrays = {}
     for key, shape in _SHAPES.items():
@@ -109,10 +109,10 @@ def _model(path: Path, arrays: Mapping[str, np.ndarray]) -> HandModel:
     template, faces = arrays["v_template"], arrays["f"].astype(np.int64)
     parents = (-1, *(int(parent) for parent in arrays["kintree_table"][0, 1:]))
     joints = arrays["J_regressor"] @ template
-    # a right hand's fingers point along -x
+    # the fingers of a right hand point along -x
     side: Side = "right" if joints[4, 0] < joints[0, 0] else "left"
     shapedirs = arrays["shapedirs"]
-    # MANO's own ten: what a data set adds after them (datasets/shape_space.py) is no evidence
+    # only MANO's own ten shape directions, not those that a data set adds (datasets/shape_space.py)
     if side == "left" and has_left_fault(template, shapedirs[..., :10]):
         shapedirs = shapedirs * np.array([-1.0, 1.0, 1.0])[:, None]
     return HandModel(
@@ -135,8 +135,8 @@ def _model(path: Path, arrays: Mapping[str, np.ndarray]) -> HandModel:
 def has_left_fault(template: np.ndarray, shapedirs: np.ndarray) -> bool:
     """Whether x of the shape directions has the wrong sign, as in MANO_LEFT.pkl of MANO 1.2 (smplx issue 48).
 
-    Over people long hands are wide hands: how far each shape direction stretches the hand along x (its length) and
-    along z (its width) covary. Where the file has them run against each other, x was left as it is on a right hand.
+    Length and width of people's hands are positively correlated. If the stretches that the shape directions cause
+    along x (length) and z (width) are negatively correlated, x has the sign of a right hand.
     """
     centred = template - template.mean(axis=0)
     stretch = np.einsum("vc,vcs->cs", centred, shapedirs)
@@ -144,7 +144,7 @@ def has_left_fault(template: np.ndarray, shapedirs: np.ndarray) -> bool:
 
 
 def _tips(template: np.ndarray, joints: np.ndarray, weights: np.ndarray, parents: tuple[int, ...]) -> list[int]:
-    """MANO's own tips; in a file of another mesh, the vertex of each last bone furthest from the joint before it."""
+    """Vertices at the tips: MANO's; for another mesh the vertex of each last bone that is farthest along the finger."""
     if len(template) == _MANO_VERTICES:
         return list(_MANO_TIPS)
     reach = [
@@ -155,7 +155,7 @@ def _tips(template: np.ndarray, joints: np.ndarray, weights: np.ndarray, parents
 
 
 def _boundary(path: Path, faces: np.ndarray) -> list[int]:
-    """The boundary loop of a mesh in the order of its faces' winding; empty for a closed mesh."""
+    """The boundary loop, in the order of the faces' winding; empty for a closed mesh. Raises InputError if several."""
     edges = {(int(a), int(b)) for face in faces for a, b in zip(face, np.roll(face, -1), strict=True)}
     following = {a: b for a, b in edges if (b, a) not in edges}
     if not following:

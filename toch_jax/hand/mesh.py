@@ -1,4 +1,4 @@
-"""The hand's surface: closing it at the wrist, its mirror image, the closest point on it."""
+"""The hand's surface: closure at the wrist, mirror image, closest point, farthest-point samples."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ from toch_jax.hand.model import HandModel
 
 
 def closed_faces(model: HandModel) -> Int[Array, "G 3"]:
-    """Faces of the closed surface, wound outwards; vertex V is the ring's centre, as `close_surface` adds it."""
+    """Faces of the closed surface, wound outwards; vertex V is the centre of the wrist ring (see `close_surface`)."""
     ring = model.wrist_ring
     if not ring.size:
         return model.faces
@@ -23,9 +23,9 @@ def closed_faces(model: HandModel) -> Int[Array, "G 3"]:
 
 
 def close_surface(model: HandModel, vertices: Float[Array, "*batch V C"]) -> Float[Array, "*batch U C"]:
-    """The vertices of `closed_faces`: where the wrist is open, the centre of its ring is added at the end.
+    """The vertices of `closed_faces`: if the wrist is open, the mean over its ring is appended.
 
-    Serves positions (C = 3) and whatever else each vertex has.
+    The values of a vertex may be its position (C = 3) or any others.
     """
     if not model.wrist_ring.size:
         return vertices
@@ -35,7 +35,7 @@ def close_surface(model: HandModel, vertices: Float[Array, "*batch V C"]) -> Flo
 
 @jax.jit
 def mirror(model: HandModel) -> HandModel:
-    """The same hand on the other side: x is negated, so rotation vectors become (x, -y, -z)."""
+    """The hand model of the other side: x is negated, so that rotation vectors become (x, -y, -z)."""
     flip = jnp.array([-1.0, 1.0, 1.0])
     turn = jnp.tile(jnp.array([1.0, -1.0, -1.0]), 15)
     matrix = jnp.tile(jnp.outer(flip, flip).ravel(), 15)
@@ -55,11 +55,10 @@ def mirror(model: HandModel) -> HandModel:
 def closest_on_canonical(
     model: HandModel, points: Float[Array, "*batch 3"]
 ) -> tuple[Int[Array, "*batch"], Float[Array, "*batch 3"], Bool[Array, "*batch"]]:
-    """The point of the closed, unposed mean hand closest to each of `points` (metres); on the host, by libigl's tree.
+    """The point of the closed, unposed mean hand closest to each of `points` (metres); on the host, by libigl.
 
-    Returns the face (of `model.faces`) and barycentric coordinates in it, which place the same point of the skin on
-    any posed hand, and whether the point is on the skin. Where the model is open at the wrist, points on the cap that
-    closes it are not: they get face 0.
+    Returns its face (of `model.faces`) and barycentric coordinates, which give the same point of the skin on any posed
+    hand, and whether it is on the skin. On the cap that closes an open wrist it is not, and the face is 0.
     """
     vertices = np.asarray(close_surface(model, model.v_template), np.float64)
     faces = np.asarray(closed_faces(model), np.int64)
@@ -74,7 +73,7 @@ def closest_on_canonical(
 
 
 def farthest_points(points: Float[np.ndarray, "V 3"], count: int) -> Int[np.ndarray, "M"]:
-    """Indices of up to `count` of the points, each as far as can be from those before it; the first is the first."""
+    """Sorted indices of up to `count` of the points, by farthest-point sampling from point 0."""
     chosen = [0]
     nearest = np.full(len(points), np.inf)
     for _ in range(min(count, len(points)) - 1):

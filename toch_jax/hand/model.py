@@ -1,4 +1,4 @@
-"""The hand: a skinned mesh with shape and pose, in MANO's interface (Romero et al. 2017)."""
+"""The hand model: a skinned mesh with shape and pose, with the parameters of MANO (Romero et al. 2017)."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ from toch_jax.base.short_repr import short_repr
 
 Side = Literal["right", "left"]
 
-# Tips follow the 16 skeleton joints inside; OpenPose's order is used in files only (sequence/file.py).
+# In hand models the tips follow the 16 skeleton joints; see hand/joint_order.py for OpenPose's order.
 N_SKELETON_JOINTS = 16
 N_JOINTS = 21
 
@@ -20,8 +20,8 @@ N_JOINTS = 21
 class HandParams(struct.PyTreeNode):
     """The state of a hand; leading axes are free (frames, hands, batch).
 
-    Rotations are axis-angle in radians and absolute: no mean pose is added. Vertices are skinned about the model's own
-    wrist joint, then moved by `transl` (metres), so the wrist is at joint 0 of the shaped template + transl.
+    Rotations are axis-angle, radians, and absolute: no mean pose is added. The hand rotates about its wrist and is then
+    translated by `transl` (metres), so the wrist is at joint 0 of the shaped template + transl.
     """
 
     global_orient: Float[Array, "*batch 3"]
@@ -34,7 +34,7 @@ class HandParams(struct.PyTreeNode):
 
 
 class HandModel(struct.PyTreeNode):
-    """A hand model's constants. Metres. The mesh may be open at the wrist: see hand/mesh.py for closing it."""
+    """The constants of a hand model. Metres. The mesh may be open at the wrist; hand/mesh.py closes it."""
 
     v_template: Float[Array, "V 3"]
     shapedirs: Float[Array, "V 3 S"]
@@ -45,11 +45,12 @@ class HandModel(struct.PyTreeNode):
     tips: Int[Array, "5"]
     """Vertices at the tips of thumb, index, middle, ring, pinky."""
     wrist_ring: Int[Array, "R"]
-    """The boundary loop at the wrist, in order; empty where the mesh is closed already."""
+    """Vertices of the boundary loop at the wrist, in order; empty if the mesh is closed."""
     pose_mean: Float[Array, "45"]
     pose_components: Float[Array, "45 45"]
-    """Rows: orthonormal directions of pose space, the strongest first."""
+    """Rows: orthonormal principal directions of the pose, in decreasing order."""
     parents: tuple[int, ...] = struct.field(pytree_node=False)
+    """Parent of each skeleton joint; -1 for the wrist."""
     side: Side = struct.field(pytree_node=False)
     name: str = struct.field(pytree_node=False)
 
@@ -74,7 +75,7 @@ def _depths(parents: tuple[int, ...]) -> list[int]:
 def forward_kinematics(
     parents: tuple[int, ...], rotations: Float[Array, "*batch 16 3 3"], rest: Float[Array, "*batch 16 3"]
 ) -> tuple[Float[Array, "*batch 16 3 3"], Float[Array, "*batch 16 3"]]:
-    """World rotation and position of each joint; one product per depth of the tree, all its joints at once."""
+    """World rotation and position of each joint, by one product for each depth of the tree. Metres."""
     depths = jnp.asarray(_depths(parents))
     parent = jnp.asarray((0, *parents[1:]))
     rotation, position = rotations, rest
@@ -105,7 +106,7 @@ def skin_rotations(
     betas: Float[Array, "*#batch S"],
     transl: Float[Array, "*batch 3"],
 ) -> tuple[Float[Array, "*batch V 3"], Float[Array, "*batch 21 3"]]:
-    """`skin`, from rotation matrices (the wrist's first, each relative to its parent)."""
+    """`skin` from rotation matrices instead of axis-angle: the wrist's first, each relative to its parent."""
     rest = jnp.broadcast_to(rest_joints(model, betas), (*rotations.shape[:-3], N_SKELETON_JOINTS, 3))
     shaped = model.v_template + jnp.einsum("vcs,...s->...vc", model.shapedirs, betas)
     bend = (rotations[..., 1:, :, :] - jnp.eye(3)).reshape(*rotations.shape[:-3], 135)
@@ -122,5 +123,5 @@ def skin_rotations(
 
 @jax.jit
 def skin_frames(model: HandModel, params: HandParams) -> tuple[Float[Array, "*batch V 3"], Float[Array, "*batch 21 3"]]:
-    """`skin`, compiled; for callers outside a jitted function."""
+    """`skin` compiled, for callers outside a jitted function."""
     return skin(model, params)

@@ -1,7 +1,7 @@
-"""Poses that a hand can take: flexion, spread and twist of each joint within anatomical limits.
+"""Anatomically possible hand poses: flexion, spread and twist of each joint within limits.
 
-Ranges of motion after Kapandji, The Physiology of the Joints, vol. 1, rounded; degrees. They are for a right hand laid
-flat in MANO's frame: fingers along -x, back of the hand +y, thumb side +z.
+Ranges of motion after Kapandji, The Physiology of the Joints, vol. 1, rounded; degrees. They hold for a flat right
+hand in MANO's frame: fingers along -x, back of the hand +y, thumb side +z.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Range:
     twist: tuple[int, int] = (-3, 3)
 
 
-# MANO's order: index, middle, pinky, ring, thumb; positive spread turns a finger towards the little finger's side
+# MANO's order: index, middle, pinky, ring, thumb; positive spread rotates a finger towards the little finger's side
 _KNUCKLE = {
     "index": Range((-20, 90), (-15, 12), (-8, 8)),
     "middle": Range((-20, 90), (-10, 10), (-8, 8)),
@@ -33,13 +33,13 @@ RANGES = (
     Range((-15, 80)),
 )
 CLOSURE = 0.6
-"""How much of each joint's bend is shared by the whole hand."""
+"""Share of each joint's flexion that is common to the whole hand in `sample_poses`."""
 
 
 def bend_axes(bones: np.ndarray, thumb_flexion: np.ndarray) -> np.ndarray:
-    """Flexion, spread and twist axes of the 15 finger joints, (15, 3, 3), of a hand laid flat.
+    """Flexion, spread and twist axes (15, 3, 3) of the 15 finger joints of a flat hand.
 
-    `bones` (15, 3) are unit directions of the bones; `thumb_flexion` (3,) is the axis about which the thumb bends.
+    `bones` (15, 3) are unit directions of the bones; `thumb_flexion` (3,) is the flexion axis of the thumb.
     """
     flexion = np.cross([0.0, 1.0, 0.0], bones)
     flexion[12:] = thumb_flexion - bones[12:] * (bones[12:] @ thumb_flexion)[:, None]
@@ -56,21 +56,24 @@ def _to_axis_angle(axes: np.ndarray, angles: np.ndarray) -> np.ndarray:
 
 
 def sample_poses(axes: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """(n, 45) axis-angle poses; all joints bend by a shared closure and something of their own."""
+    """Random poses (n, 45), axis-angle, radians.
+
+    The flexion of a joint is a sum of three parts: common to the hand, common to the finger, and its own.
+    """
     low, high = (np.deg2rad([[pair[side] for pair in vars(r).values()] for r in RANGES]) for side in (0, 1))
     closure = rng.uniform(0, 1, (n, 1))
     finger = np.repeat(rng.uniform(0, 1, (n, 5)), 3, axis=1)
     amount = rng.beta(2, 2, (n, 15, 3))
     amount[..., 0] = CLOSURE * closure + (1 - CLOSURE) * (0.7 * finger + 0.3 * rng.uniform(0, 1, (n, 15)))
     angles = low + (high - low) * amount
-    # the end joint follows the middle one by its tendon; a bent knuckle hardly spreads
+    # the flexion of the end joint is coupled to the middle joint's by a tendon; a flexed knuckle hardly spreads
     angles[:, 2:12:3, 0] = 0.5 * angles[:, 2:12:3, 0] + 0.5 * 0.67 * angles[:, 1:12:3, 0]
     angles[:, 0:12:3, 1] *= 1 - 0.8 * np.clip(angles[:, 0:12:3, 0] / np.deg2rad(90), 0, 1)
     return _to_axis_angle(axes, angles)
 
 
 def pose_limits(axes: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """(2, 45): the least and the greatest of each axis-angle component over the whole of every joint's range."""
+    """Limits (2, 45) of each axis-angle component, radians, over n random poses in the full ranges of the joints."""
     low, high = (np.deg2rad([[pair[side] for pair in vars(r).values()] for r in RANGES]) for side in (0, 1))
     poses = _to_axis_angle(axes, low + (high - low) * rng.uniform(0, 1, (n, 15, 3)))
     return np.stack([poses.min(axis=0), poses.max(axis=0)])

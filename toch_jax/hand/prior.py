@@ -1,7 +1,7 @@
-"""What poses a hand can take: limits for each component, and a Gaussian over poses. From the open hand's 20,000 poses.
+"""Prior over hand poses: a Gaussian and limits for each component, from the 20,000 poses of the open hand.
 
-Both are in MANO's frame (for a right hand flexion turns about +z) with a flat hand as zero, so they serve every model
-in that frame.
+Both are in MANO's frame (flexion of a right hand is a rotation about +z) with a flat hand as zero, so that they hold
+for every model in that frame.
 """
 
 from importlib.resources import files
@@ -15,7 +15,7 @@ from toch_jax.hand.model import Side
 
 
 class PosePrior(struct.PyTreeNode):
-    """Axis-angle poses, radians, MANO's joint order."""
+    """Gaussian and limits of the axis-angle pose, radians, in MANO's joint order."""
 
     mean: Float[Array, "45"]
     covariance: Float[Array, "45 45"]

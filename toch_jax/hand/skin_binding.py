@@ -1,7 +1,7 @@
-"""Points of someone else's hand tied to the skin of ours, so that they follow wherever ours goes.
+"""Binding of the points of another hand surface to the skin of the model, so that they move with it.
 
-A point is given by a place on the skin and an offset in the frame of the posed face there, both constant in time: that
-smooths what a tracker's points shake against a steady hand, and keeps what is the other hand's own form.
+A point is given by a position on the skin (face, barycentric) and an offset in the frame of the posed face, both
+constant in time. This removes the jitter of a tracker's points and keeps the shape of the tracker's hand.
 """
 
 from typing import Any
@@ -17,33 +17,34 @@ from toch_jax.base.arrays import put
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 
 MOST_FRAMES = 32
-"""A place on the skin is the median over this many frames of the nearest one."""
+"""Maximum number of frames over which `bind` takes the median of the nearest positions on the skin."""
 
 AnyArray = np.ndarray | Array
 
 
 class Binding(struct.PyTreeNode):
-    """K points on or near the skin. Faces are the model's; offsets are metres."""
+    """K points on or near the skin of the model."""
 
     face: Int[AnyArray, "K"]
     barycentric: Float[AnyArray, "K 3"]
     offset: Float[AnyArray, "K 3"]
-    """Along the face's first edge, across it, and along its normal."""
+    """Along the face's first edge, in the face across that edge, and along the normal; metres."""
 
 
 class SkinPlace(struct.PyTreeNode):
-    """The nearest point of a posed skin to each of K points."""
+    """The point of the posed skin nearest to each of K points, frame by frame. Metres."""
 
     face: Int[np.ndarray, "T K"]
     barycentric: Float[np.ndarray, "T K 3"]
     normal: Float[np.ndarray, "T K 3"]
-    """Of the face, outward."""
+    """Outward unit normal of the face."""
     point: Float[np.ndarray, "T K 3"]
     distance: Float[np.ndarray, "T K"]
+    """Unsigned distance to the point."""
 
 
 def posed_skin(model: HandModel, params: HandParams) -> Float[np.ndarray, "T V 3"]:
-    """Vertices of each frame; betas are (S,) or (T, S)."""
+    """Vertices in each frame, metres; betas are (S,) or (T, S)."""
     betas = jnp.broadcast_to(params.betas, (len(params.pose), params.betas.shape[-1]))
     return np.asarray(skin_frames(model, params.replace(betas=betas))[0])
 
@@ -51,7 +52,7 @@ def posed_skin(model: HandModel, params: HandParams) -> Float[np.ndarray, "T V 3
 def nearest_on_skin(
     model: HandModel, skin: Float[np.ndarray, "T V 3"], points: Float[np.ndarray, "T K 3"]
 ) -> SkinPlace:
-    """Where on the skin of each frame its points are nearest to."""
+    """The position on the skin nearest to each point, frame by frame."""
     faces = np.asarray(model.faces, np.int64)
     found = [_nearest(faces, *frame) for frame in zip(skin, points, strict=True)]
     return SkinPlace(*(np.stack(each) for each in zip(*found, strict=True)))
@@ -71,9 +72,9 @@ def _nearest(
 def settled_places(
     model: HandModel, skin: Float[np.ndarray, "T V 3"], points: Float[np.ndarray, "T K 3"]
 ) -> tuple[Int[np.ndarray, "K"], Float[np.ndarray, "K 3"]]:
-    """One place on the skin (face, barycentric) for each point: the median over the frames of where it is nearest to.
+    """One position on the skin (face, barycentric) for each point: the median over frames of the nearest ones.
 
-    The median stands against frames in which another finger's skin is nearer.
+    The median is taken on the template. It is robust to frames in which the skin of another finger is nearer.
     """
     place = nearest_on_skin(model, skin, points)
     rest = np.asarray(model.v_template)
@@ -85,9 +86,9 @@ def settled_places(
 def bind(
     model: HandModel, params: HandParams, points: Float[Array, "T K 3"], observed: Bool[Array, "T"] | None = None
 ) -> Binding:
-    """Tie points, each the same point of a hand in every frame, to the skin of the hand that was fitted to them.
+    """The binding of points, each the same point of a hand in all frames, to the hand that was fitted to them.
 
-    `params` has (T, ...) axes, betas (S,) or (T, S). Frames that are not `observed` are not looked at.
+    `params` has the axes (T, ...), betas (S,) or (T, S). Frames that are not `observed` are ignored.
     """
     known = np.arange(len(points)) if observed is None else np.flatnonzero(np.asarray(observed))
     skin, targets = posed_skin(model, params)[known], np.asarray(points)[known]
@@ -99,18 +100,18 @@ def bind(
 
 
 def carry(model: HandModel, params: HandParams, binding: Binding) -> Float[Array, "T K 3"]:
-    """Where the bound points are on a posed hand; `params` as for `bind`."""
+    """The bound points on a posed hand, metres; `params` has the axes of `bind`."""
     return put(bound_points(model, posed_skin(model, params), jax.tree.map(np.asarray, binding))[0])
 
 
 def bound_points(model: HandModel, skin: AnyArray, binding: Binding) -> tuple[Any, Any]:
-    """The same of the skin's vertices (T, V, 3), and the outward normals there; numpy in, numpy out, or JAX."""
+    """Bound points and outward unit normals, (T, K, 3) each, from posed vertices (T, V, 3). NumPy or JAX."""
     place, axes = posed_places(model, skin, binding.face, binding.barycentric)
     return place + skin.__array_namespace__().einsum("tkac,kc->tka", axes, binding.offset), axes[..., 2]
 
 
 def own_skin(model: HandModel) -> Binding:
-    """The model's own vertices."""
+    """The binding of the model's own vertices, with zero offsets."""
     faces = np.asarray(model.faces)
     corner, first = np.unique(faces, return_index=True)
     assert len(corner) == len(model.v_template), "every vertex belongs to a face"
@@ -125,7 +126,7 @@ def posed_places(
     face: Int[AnyArray, "K"],
     barycentric: Float[AnyArray, "K 3"],
 ) -> tuple[AnyArray, AnyArray]:
-    """Places on the posed skin (T, K, 3), and the axes of their faces there (columns, as `Binding.offset` has them)."""
+    """Positions on the posed skin (T, K, 3), and axes of their faces (T, K, 3, 3; columns as in `Binding.offset`)."""
     xp = skin.__array_namespace__()
     corners = skin[:, xp.asarray(model.faces)[face]]
     edge = _unit(corners[:, :, 1] - corners[:, :, 0])
