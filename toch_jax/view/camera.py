@@ -1,4 +1,4 @@
-"""Camera poses that show the hand, the object and where they touch."""
+"""Camera poses from which the hand, the object and their contact are visible."""
 
 from collections.abc import Sequence as List
 from dataclasses import replace
@@ -10,23 +10,24 @@ from jaxtyping import Bool, Float
 from toch_jax.view.render import Camera, Surface, first_hits
 
 UP = np.array([0.0, 0.0, 1.0])
+"""Upward direction of all cameras, world."""
 NEAR_M = 0.06
-"""How much of a large object is shown around the hand."""
+"""Margin (metres) around the hands within which a large object is shown."""
 WHOLE_M = 0.4
-"""Objects up to this size are shown whole."""
+"""Size (metres) up to which an object is shown whole."""
 
 
 class Moment(NamedTuple):
-    """What is shown at one frame."""
+    """Surfaces shown at one frame."""
 
     hands: List[Surface]
     object: Surface
     touching: List[Bool[np.ndarray, "F"]]
-    """For each hand, which of its faces are near the object."""
+    """For each hand, whether each face is near the object."""
 
 
 def frame_camera(hands: List[Surface], object: Surface, direction: Float[np.ndarray, "3"]) -> Camera:
-    """Camera that looks against `direction` (unit, from the target to the eye) at the hands and the object."""
+    """Camera for the hands and the object; `direction` is the unit vector from its target to its eye, world."""
     skin = np.concatenate([hand.vertices for hand in hands])
     shown = object.vertices
     if np.ptp(shown, axis=0).max() > WHOLE_M:
@@ -44,8 +45,11 @@ def frame_camera(hands: List[Surface], object: Surface, direction: Float[np.ndar
 
 
 def choose_direction(moments: List[Moment], candidates: int = 40) -> Float[np.ndarray, "3"]:
-    """Direction (unit, from the target to the eye) from which the object is hidden least and, through the object, most
-    of the touching skin is visible, over all the moments."""
+    """Best of several directions (unit vectors from the target to the eye) over all the moments.
+
+    The score is high if hands occlude little of the object and if much of the touching skin is visible, with the object
+    taken as transparent.
+    """
     directions = _spread(candidates)
     score = np.zeros(candidates)
     for hands, thing, touching in moments:
@@ -56,13 +60,13 @@ def choose_direction(moments: List[Moment], candidates: int = 40) -> Float[np.nd
         visible = first_hits([*pads, *others], cameras, 48, 48)
         of_pads = ((visible >= 0) & (visible < len(pads))).sum(axis=(1, 2))
         of_hands = (visible >= 0).sum(axis=(1, 2))
-        # skin that touches is a tenth of the hand or so
+        # 0.1: touching skin is about a tenth of a hand
         score += of_object * (of_pads + 0.1 * of_hands)
     return directions[np.argmax(score)]
 
 
 def _spread(count: int) -> Float[np.ndarray, "n 3"]:
-    """Unit vectors spread evenly (Fibonacci), not too near the poles, where `UP` gives no direction."""
+    """Evenly distributed unit vectors (Fibonacci), without those near the vertical, where `UP` is degenerate."""
     height = np.linspace(-0.6, 0.8, count)
     angle = np.arange(count) * np.pi * (3 - np.sqrt(5))
     ring = np.sqrt(1 - height**2)

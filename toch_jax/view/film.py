@@ -1,4 +1,4 @@
-"""Images of a sequence at chosen frames, one row for each version of its hands, all seen by the same cameras."""
+"""Images of a sequence at given frames, one row for each version of its hands, from the same cameras."""
 
 from collections.abc import Sequence as List
 from concurrent.futures import ThreadPoolExecutor
@@ -19,21 +19,22 @@ from toch_jax.view.rows import Rows
 from toch_jax.view.surfaces import distances_at, hand_surface, object_surface
 
 MARGIN = 1.15
-"""Room around what the cameras aim at, for hands that are elsewhere in other rows."""
+"""Factor on the cameras' distance, so that hands at other positions in other rows are visible too."""
 DIRECTION_FRAMES = 6
+"""Maximum number of frames from which the cameras' direction is chosen."""
 DRAWN_FACES = 50_000
-"""Of the object, about: more are not told apart in images, and each image holds its own."""
+"""Approximate maximum of the object's faces: more make no visible difference, and each image has its own copy."""
 STEADY_FRAMES = 8.0
-"""Standard deviation of the Gaussian that steadies the cameras of a film, in images."""
+"""Standard deviation (images) of the Gaussian filter of the cameras' path in a film."""
 
 
 def film(
     sequence: Sequence, parts: list[Part], rows: Rows, frames: list[int], size: int, steady: bool = False
 ) -> dict[str, list[Image]]:
-    """For each row the images of the frames, cropped alike to what there is to see; `size` is their height before that.
+    """The images of the frames for each row, all with the same crop; `size` is their height before it, pixels.
 
-    Contact is green and what is inside the object red. The cameras aim at the object and the hands of the last row,
-    all from one direction and distance; `steady` smooths their path over the images.
+    Contact is green, skin inside the object red. The cameras are centred on the object and the hands of the last row,
+    with one direction and distance; `steady` smooths their path over the images.
     """
     sequence = _coarse_object(sequence)
     things = {name: [object_surface(sequence, f, beside=posed[0]) for f in frames] for name, posed in rows.items()}
@@ -74,7 +75,7 @@ def _surfaces(sequence: Sequence, parts: list[Part], hand: PosedHand, frames: li
 
 
 def _touching(sequence: Sequence, parts: list[Part], hand: PosedHand, frames: list[int]) -> list[Bool[np.ndarray, "F"]]:
-    """Faces with a corner near the object; none of a hand that has no mesh."""
+    """For each frame, whether a face has a corner near the object; false for a hand without mesh."""
     if hand.faces is None:
         return [np.zeros(len(hand_surface(hand, frame).faces), dtype=bool) for frame in frames]
     near = np.abs(distances_at(sequence, parts, hand, frames)) < CONTACT_DISTANCE_M
@@ -84,7 +85,7 @@ def _touching(sequence: Sequence, parts: list[Part], hand: PosedHand, frames: li
 def _cameras(
     scenes: List[List[Surface]], objects: List[Surface], direction: Float[np.ndarray, "3"], steady: bool
 ) -> list[Camera]:
-    """One for each image, at one distance, so that sizes compare."""
+    """The camera of each image; all at one distance, so that sizes are comparable."""
     cameras = [frame_camera(skins, thing, direction) for skins, thing in zip(scenes, objects, strict=True)]
     far = MARGIN * max(float(np.linalg.norm(camera.eye - camera.target)) for camera in cameras)
     targets = np.stack([camera.target for camera in cameras])
@@ -99,7 +100,7 @@ def _cameras(
 def _cropped(
     tiles: dict[str, list[Image]], margin: int = 4
 ) -> dict[str, list[UInt8[np.ndarray, "new_height new_width 3"]]]:
-    """Without the margins that are white in all images."""
+    """The images without the margins that are white in all of them; `margin` pixels are kept."""
     drawn = np.any([(tile < 255).any(axis=-1) for row in tiles.values() for tile in row], axis=0)
     top, bottom = _range(drawn.any(axis=1), margin)
     left, right = _range(drawn.any(axis=0), margin)
@@ -107,5 +108,6 @@ def _cropped(
 
 
 def _range(drawn: Bool[np.ndarray, "n"], margin: int) -> tuple[int, int]:
+    """Start and stop of the drawn pixels with their margin."""
     places = np.flatnonzero(drawn)
     return max(0, int(places[0]) - margin), min(len(drawn), int(places[-1]) + margin + 1)

@@ -1,4 +1,4 @@
-"""One picture of a repair: frames of each version of the hands; below, penetration depth and acceleration over time."""
+"""Picture of a repair: frames of each version of the hands, and curves of penetration depth and acceleration."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +21,10 @@ from toch_jax.view.surfaces import skin_colors
 TILE = 300
 """Height of a frame's image before white margins are cut off, pixels."""
 TILE_INCHES = 2.2
+"""Longer side of a frame's image in the figure, inches."""
 COLORS = {"before": "#c2571a", "after": "#1a6fc2", "truth": "#3d8b3d"}
 OTHER_COLORS = ("#8a8a8a", "#8d6cc0", "#b0a030")
-"""Of rows with other names."""
+"""Colours of rows with other names."""
 DEPTH_LABEL = "penetration depth, mm"
 ACCELERATION_LABEL = "acceleration of the joints, m/s²"
 LEGEND_MM = {"contact (within 2 mm)": 0.0, "3 mm inside the object": -3.0, "6 mm": -6.0, "10 mm or more": -10.0}
@@ -32,11 +33,11 @@ LEGEND_MM = {"contact (within 2 mm)": 0.0, "3 mm inside the object": -3.0, "6 mm
 def draw_picture(
     path: str | Path, sequence: Sequence, rows: Rows, n_frames: int = 5, parts: list[Part] | None = None
 ) -> None:
-    """Writes a PNG: `n_frames` frames of each row, seen alike, with a legend; below, the curves over time.
+    """Writes a PNG with `n_frames` frames of each row from the same cameras, a legend, and curves over time.
 
-    Contact is green and what is inside the object red. Frames that the tracker lost have no values in the curves of the
-    row "before", which holds the tracked hands; in all others there is a hand in each frame. `parts` are
-    `sequence_parts`, where the caller has them.
+    Contact is green, skin inside the object red. The curves of the row "before" (the tracked hands) are empty in frames
+    that the tracker lost; all other rows have a hand in every frame. `parts`: the result of `sequence_parts`, if the
+    caller has it.
     """
     rows = {n: hands if n == "before" else [_in_every_frame(hand) for hand in hands] for n, hands in rows.items()}
     parts = sequence_parts(sequence) if parts is None else parts
@@ -84,19 +85,22 @@ def _row_colors(rows: Rows) -> dict[str, str]:
 
 
 def _frames_to_show(contact: Bool[np.ndarray, "T"], wanted: int) -> list[int]:
-    """Evenly spread from the first frame in contact to the last, or over all where there is none."""
+    """Frames evenly spread from the first in contact to the last, or over all if none is in contact."""
     touching = np.flatnonzero(contact)
     first, last = (touching[0], touching[-1]) if len(touching) else (0, len(contact) - 1)
     return sorted(set(np.linspace(first, last, wanted).round().astype(int).tolist()))
 
 
 def _depth(hands: list[PosedHand], touches: list[Touch]) -> Float[np.ndarray, "T"]:
-    """Of the deepest hand, mm; nan where no hand is valid."""
+    """Penetration depth (mm) of the deepest hand in each frame; nan where no hand is observed."""
     return np.fmax.reduce([np.where(h.observed, t.depth_mm, np.nan) for h, t in zip(hands, touches, strict=True)])
 
 
 def _acceleration(hands: list[PosedHand], fps: float) -> Float[np.ndarray, "T"]:
-    """Mean over joints (or skin), of the hand that accelerates most, m/s^2; nan at the ends and where none is valid."""
+    """Mean acceleration (m/s^2) over the joints, or skin, of the hand for which it is largest, in each frame.
+
+    nan in the first and last frame and where no hand is observed.
+    """
     accelerations = []
     for hand in hands:
         points = hand.points if hand.joints is None else hand.joints

@@ -1,4 +1,4 @@
-"""Pictures of meshes without a display: rays cast on the CPU (Embree), shaded, with see-through surfaces."""
+"""Rendering of meshes without a display: rays cast on the CPU (Embree), shading, transparent surfaces."""
 
 from collections.abc import Sequence as List
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ Vec3 = Float[np.ndarray, "3"]
 Image = UInt8[np.ndarray, "height width 3"]
 
 SHARP = np.cos(np.radians(40))
-"""Edges that turn more than this between face and mean normal look sharp."""
+"""Cosine of the angle between face normal and mean vertex normal above which shading is flat."""
 
 
 @dataclass(frozen=True)
 class Surface:
-    """A mesh and how it looks."""
+    """A mesh (world, metres) with colour and opacity."""
 
     vertices: Float[np.ndarray, "V 3"]
     faces: Int[np.ndarray, "F 3"]
     color: Float[np.ndarray, "V 3"] | Vec3
     """Red, green, blue in [0, 1], per vertex or for all."""
     opacity: float = 1.0
-    """Below 1, what lies behind shows through."""
+    """Opacity in [0, 1]; below 1 the surface is transparent."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Camera:
     target: Vec3
     up: Vec3
     view_angle: float = 0.45
-    """Height of the picture, radians."""
+    """Vertical angle of view, radians."""
 
 
 def render(surfaces: List[Surface], camera: Camera, width: int, height: int, samples: int = 2) -> Image:
-    """The surfaces on white, lit from the camera's upper left; `samples`^2 rays a pixel."""
+    """Image of the surfaces on white, lit from the camera's upper left; `samples`^2 rays a pixel."""
     directions = _rays(camera, width * samples, height * samples)
     picture = np.ones((len(directions), 3), dtype=np.float32)
     opaque = [surface for surface in surfaces if surface.opacity >= 1]
@@ -62,7 +62,7 @@ def render(surfaces: List[Surface], camera: Camera, width: int, height: int, sam
 def first_hits(
     surfaces: List[Surface], cameras: List[Camera], width: int, height: int
 ) -> Int[np.ndarray, "cameras height width"]:
-    """Which surface each pixel sees, all taken as opaque; -1 for none."""
+    """Index of the first surface at each pixel, all taken as opaque; -1 for none."""
     scene, _, _ = _scene(surfaces)
     owner = np.repeat(np.arange(len(surfaces)), [len(surface.faces) for surface in surfaces])
     observed = []
@@ -74,7 +74,7 @@ def first_hits(
 
 
 def _axes(camera: Camera) -> tuple[Vec3, Vec3, Vec3]:
-    """Right, up and forward."""
+    """Unit vectors right, up and forward in the world."""
     forward = camera.target - camera.eye
     forward = forward / np.linalg.norm(forward)
     right = np.cross(forward, camera.up)
@@ -114,7 +114,7 @@ def _scene(surfaces: List[Surface]) -> tuple[EmbreeScene, Float[np.ndarray, "V 3
 def _shade(
     surfaces: List[Surface], camera: Camera, directions: Float[np.ndarray, "R 3"], light: Vec3
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Which rays hit; for those, colour (3) and opacity; for all, the depth (inf where nothing is hit)."""
+    """Mask of the rays that hit; colour (3) and opacity of those; depth of all rays (inf where nothing is hit)."""
     scene, vertices, faces = _scene(surfaces)
     answer = scene.run(_origins(camera, directions), directions, output=1)
     hit = answer["primID"] >= 0
@@ -134,7 +134,7 @@ def _shade(
     halfway /= np.sqrt(np.einsum("rc,rc->r", halfway, halfway))[:, None]
     shine = 0.18 * np.clip(np.einsum("rc,rc->r", normals, halfway), 0, 1) ** 24
     color = np.einsum("rkc,rk->rc", colors[face], weights) * (0.4 + 0.6 * lit)[:, None] + shine[:, None]
-    # glass is denser where it is seen edge-on, which draws its outline
+    # transparent surfaces are more opaque at grazing angles, which shows their outline
     cover = opacities[face[:, 0]]
     cover = cover + (1 - cover) * (1 - np.abs(facing)) ** 3
     depth = np.where(hit, answer["tfar"], np.inf)
@@ -142,7 +142,7 @@ def _shade(
 
 
 def _corner_normals(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) -> Float[np.ndarray, "F 3 3"]:
-    """At each face's corners the mean normal of the faces around, by area; the face's own where the edge is sharp."""
+    """Area-weighted mean normal at each corner of each face, or the face's own normal where the edge is sharp (SHARP)."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     cross = np.cross(b - a, c - a)
     around = np.stack([np.bincount(faces.ravel(), np.repeat(cross[:, k], 3), len(vertices)) for k in range(3)], axis=1)

@@ -1,4 +1,4 @@
-"""The versions of a sequence's hands that are shown together, by name: before, after, truth."""
+"""Versions of a sequence's hands that are shown together, by name: before, after, truth."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,18 +13,19 @@ from toch_jax.sequence.plausible import check_betas
 from toch_jax.sequence.types import Sequence
 
 Rows = Mapping[str, list[PosedHand]]
-"""By the name of the version, the hands in the sequence's order."""
+"""Hands in the sequence's order, by name of the version."""
 
 
 def posed(sequence: Sequence) -> list[PosedHand]:
-    """The hands of a sequence, skinned by the model that its parameters belong to."""
+    """The hands of a sequence, skinned by its hand model if they have parameters."""
     return pose_hands(sequence, _models(sequence))
 
 
 def rows_of(sequence: Sequence, clean: Sequence | None = None, skins: tuple[Sequence, Sequence] | None = None) -> Rows:
-    """The tracked hands ("before"), the repaired ones ("after") and the ground truth ("truth"), where there are any.
+    """The tracked hands ("before"), the repaired ones ("after") and the ground truth ("truth"), as far as given.
 
-    `skins`: both again as parameters of the hand model; hands that are joints alone get their skin from there.
+    `skins`: the tracked and the repaired sequence as parameters of the hand model, from which hands given as joints
+    only take their skin.
     """
     truth = pose_truth(sequence, _models(sequence))
     rows = {"before": posed(sequence), "after": None if clean is None else posed(clean), "truth": truth}
@@ -37,9 +38,10 @@ def rows_of(sequence: Sequence, clean: Sequence | None = None, skins: tuple[Sequ
 
 
 def load_rows(path: Path, clean_path: Path | None = None, object_mesh: Path | None = None) -> tuple[Sequence, Rows]:
-    """A sequence file with what `toch denoise` wrote for it; the object's mesh comes from whichever file holds it.
+    """The sequence of a file, and its rows with those of the file that `toch denoise` wrote for it.
 
-    Raises InputError, also where the second file is of another clip: other frames or hands.
+    The object's mesh is read from the file that has it. Raises InputError, also if the second file belongs to another
+    clip (other number of frames or other hands).
     """
     if clean_path is None:
         sequence = load_sequence(path, object_mesh)

@@ -1,4 +1,4 @@
-"""What of a sequence is drawn: the hand's skin or skeleton, and the object, at one frame."""
+"""Surfaces of a sequence at one frame, to be drawn: the hand's skin or skeleton, and the object."""
 
 import jax
 import numpy as np
@@ -18,18 +18,18 @@ in_world = jax.jit(to_world)
 
 HAND_COLOR = np.array([0.94, 0.70, 0.56])
 CONTACT_COLOR = np.array([0.20, 0.72, 0.30])
-"""Skin within CONTACT_SAMPLE_M (2 mm) of the object's surface, on either side."""
+"""Colour of skin within CONTACT_SAMPLE_M (2 mm) of the object's surface, on either side."""
 DEEP_COLOR = np.array([0.80, 0.02, 0.14])
 OBJECT_COLOR = np.array([0.38, 0.55, 0.80])
 OBJECT_OPACITY = 0.45
 DEEP_M = 0.01
-"""Skin this deep inside the object has DEEP_COLOR in full."""
+"""Depth (metres) inside the object from which skin has DEEP_COLOR."""
 
 
 def object_surface(
     sequence: Sequence, frame: int, opacity: float = OBJECT_OPACITY, beside: PosedHand | None = None
 ) -> Surface:
-    """The object where it is at one frame, world; as it is beside a version of the hand, where one is given."""
+    """The object at one frame, world; with the motion that belongs to the version `beside` of the hand, if given."""
     rest = take(sequence.object_vertices, np.newaxis)
     motion = sequence.object_motion if beside is None else beside.motion_in(sequence)
     vertices = in_world(take(motion, np.s_[:, [frame]]), sequence.object_vertex_part, rest)
@@ -37,8 +37,10 @@ def object_surface(
 
 
 def distances_at(sequence: Sequence, parts: list[Part], hand: PosedHand, frames: list[int]) -> Float[np.ndarray, "n K"]:
-    """Signed distance (metres, negative inside) of the hand's points to the object's surface at the frames; inf beyond
-    5 mm of the object's bounding box."""
+    """Signed distance (metres, negative inside) of the hand's points to the object's surface at the frames.
+
+    inf farther than 5 mm from the bounding boxes of all parts.
+    """
     then, points = take(hand.motion_in(sequence), np.s_[:, frames]), put(hand.points[frames])
     local = [np.asarray(in_part(then, part, points)) for part in range(len(parts))]
     return np.min([signed_distances(here, part) for here, part in zip(local, parts, strict=True)], axis=0)
@@ -47,9 +49,9 @@ def distances_at(sequence: Sequence, parts: list[Part], hand: PosedHand, frames:
 def skin_colors(
     distances: Float[np.ndarray, "K"], color: Float[np.ndarray, "3"] = HAND_COLOR
 ) -> Float[np.ndarray, "K 3"]:
-    """`color`, but CONTACT_COLOR within 2 mm of the surface and, deeper inside, red: the deeper, the darker."""
+    """Colour of each point: CONTACT_COLOR within 2 mm of the surface, red (darker with depth) inside, else `color`."""
     depth = (-distances - CONTACT_SAMPLE_M) / (DEEP_M - CONTACT_SAMPLE_M)
-    # what is just deeper than contact is already clearly red
+    # starts at 0.45, so that skin just deeper than contact is clearly red
     red = np.where(depth > 0, 0.45 + 0.55 * np.clip(depth, 0, 1), 0.0)[:, None]
     colors = np.where((np.abs(distances) <= CONTACT_SAMPLE_M)[:, None], CONTACT_COLOR, color)
     return (1 - red) * colors + red * DEEP_COLOR
@@ -61,9 +63,9 @@ def hand_surface(
     distances: Float[np.ndarray, "K"] | None = None,
     color: Float[np.ndarray, "3"] = HAND_COLOR,
 ) -> Surface:
-    """The hand at one frame: its mesh, or balls at its points, with bones where they are joints.
+    """The hand at one frame: its mesh, or balls at its points, or balls and bones for joints.
 
-    Painted by `skin_colors` where the points' distances (`distances_at`) are given.
+    Coloured by `skin_colors` if the points' distances (`distances_at`) are given, else with `color`.
     """
     points = hand.points[frame]
     colors = np.tile(color, (len(points), 1)) if distances is None else skin_colors(distances, color)

@@ -22,23 +22,24 @@ ROW_COLORS = {"before": (0.94, 0.60, 0.38), "after": (0.36, 0.66, 0.95), "truth"
 OTHER_COLOR = (0.75, 0.62, 0.88)
 OBJECT_COLOR = np.array([0.60, 0.62, 0.66])
 DIRECTION = np.array([-0.48, 0.72, -0.5])
-"""Direction in which the camera looks at first; z is up."""
+"""Initial viewing direction; z is up."""
 UPS = {"z": (0.0, 0.0, 1.0), "y": (0.0, 1.0, 0.0), "-y (a camera's)": (0.0, -1.0, 0.0)}
+"""Upward directions to choose from, by label."""
 ROOM_M = 0.13
-"""About a hand's length, which is kept free around the object."""
+"""Space kept free around the object for the hands, metres."""
 
 
 @dataclass(frozen=True)
 class Viewer:
-    """A running server and the controls that say what it shows."""
+    """A running server, its controls and its scene nodes."""
 
     server: "viser.ViserServer"
     frame: "viser.GuiSliderHandle[int]"
     play: "viser.GuiCheckboxHandle"
     groups: "dict[str, viser.FrameHandle]"
-    """By row."""
+    """Scene node of each row, by name."""
     meshes: "dict[str, viser.MeshHandle]"
-    """By scene path: row/object, and row/hand0/skin, .../contact, .../inside."""
+    """Meshes by scene path: row/object, and row/hand0/skin, .../contact, .../inside."""
 
 
 def view(sequence: Sequence, rows: Rows, host: str = "localhost", port: int = 8080) -> None:
@@ -125,7 +126,7 @@ def open_viewer(sequence: Sequence, rows: Rows, host: str = "localhost", port: i
         for index, (name, group) in enumerate(groups.items()):
             group.visible = shown[name].value
             group.position = tuple(moved + index * step * apart.value)
-        # where all lie in one place one object is enough
+        # if the rows are drawn over each other, only the first visible object is shown
         alone = next((name for name in rows if shown[name].value), None)
         for name in rows:
             meshes[f"/{name}/object"].visible = apart.value or name == alone
@@ -140,8 +141,10 @@ def open_viewer(sequence: Sequence, rows: Rows, host: str = "localhost", port: i
 
 
 def _painted(surface: Surface, distances: Float[np.ndarray, "K"] | None) -> dict[str, Int[np.ndarray, "F 3"]]:
-    """The faces of a hand that are in contact, deeper inside the object than that, and neither; a mesh has one colour
-    in the browser. `distances` of the vertices, metres, negative inside; None: all faces are skin."""
+    """Faces of a hand in contact, deeper inside the object, and neither, as a mesh in the browser has one colour.
+
+    `distances` of the vertices, metres, negative inside; None: all faces are skin.
+    """
     if distances is None:
         return {"skin": surface.faces}
     corners = distances[surface.faces]
@@ -152,7 +155,7 @@ def _painted(surface: Surface, distances: Float[np.ndarray, "K"] | None) -> dict
 
 
 def _legend(rows: Rows) -> str:
-    """Names of the colours, as the viewer's markdown."""
+    """Legend of the colours, as markdown."""
     colors = {name: ROW_COLORS.get(name, OTHER_COLOR) for name in rows}
     colors |= {"in contact (within 2 mm)": tuple(CONTACT_COLOR), "deeper inside the object": tuple(DEEP_COLOR)}
     codes = {name: "#" + "".join(f"{int(255 * value):02x}" for value in color) for name, color in colors.items()}
