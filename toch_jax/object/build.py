@@ -1,4 +1,4 @@
-"""What is computed once for each object: samples of its surface, what hides them, and its signed distance."""
+"""Construction of the object model, once per object: surface samples, their clearances, signed distance grids."""
 
 from pathlib import Path
 
@@ -14,11 +14,11 @@ from toch_jax.object.mesh import check_mesh
 from toch_jax.object.model import ObjectModel
 from toch_jax.object.orient import RAY_OFFSET, first_hits, orient_outward
 
-# How far the distance grid reaches beyond the part, metres: a finger is thinner.
+# Margin of the distance grid around the part, metres: more than the thickness of a finger.
 GRID_MARGIN = 0.03
-# Candidates for each sample that is kept.
+# Random candidates for each surface sample.
 OVERSAMPLING = 4
-# Of the distance grid's nodes, every so many.
+# Strides of the distance grid's nodes in the two passes that compute it.
 COARSE_TO_FINE = (2, 1)
 
 
@@ -31,10 +31,11 @@ def build_object(
     seed: int = 0,
     where: str | Path = "object",
 ) -> ObjectModel:
-    """The object of a mesh (metres; each vertex in the frame of its part), watertight or not; a second or so.
+    """The object model of a mesh (metres; each vertex in the frame of its part), which need not be watertight.
 
-    A face that spans parts goes with the part of two of its corners. The same input gives the same object.
-    Raises InputError, naming `where`, for a mesh that `check_mesh` refuses and for parts that don't fit the vertices.
+    Takes about a second. A face that spans parts belongs to the part of two of its corners. The same input gives the
+    same object. Raises InputError, which names `where`, for a mesh that `check_mesh` refuses and for parts that do not
+    fit the vertices or have no faces.
     """
     vertices, faces = check_mesh(where, vertices, faces)
     vertex_part = check_parts(where, len(vertices), vertex_part)
@@ -76,7 +77,7 @@ def build_object(
 
 
 def check_parts(where: str | Path, n_vertices: int, vertex_part: np.ndarray | None) -> Int[np.ndarray, "Vo"]:
-    """The part of each vertex as int32; all of part 0 where there is none. Raises InputError."""
+    """The checked part of each vertex as int32; all 0 for None. Raises InputError."""
     if vertex_part is None:
         return np.zeros(n_vertices, np.int32)
     vertex_part = np.asarray(vertex_part)
@@ -92,11 +93,11 @@ def check_parts(where: str | Path, n_vertices: int, vertex_part: np.ndarray | No
 def sample_surface(
     triangles: Float[np.ndarray, "F 3 3"], count: int, seed: int
 ) -> tuple[Float[np.ndarray, "N 3"], Float[np.ndarray, "N 3"]]:
-    """Points spread evenly over the surface, and the unit normals of their faces.
+    """Points spread evenly over the surface, metres, and the unit normals of their faces.
 
-    Random points are thinned by taking, again and again, the one farthest from those taken; a turned normal counts as
-    distance, so that the two sides of a thin wall don't share their points. What lies inside the solid (where shells
-    overlap) gets none.
+    Farthest-point sampling of random candidates. The distance includes the difference of the normals, so that each
+    side of a thin wall has its own points. Candidates inside the solid (where shells overlap) are not used, unless too
+    few others are left.
     """
     rng = np.random.default_rng(seed)
     area = _areas(triangles)
@@ -113,10 +114,12 @@ def sample_surface(
 
 
 def _is_free(triangles: Float[np.ndarray, "F 3 3"], points: Float[np.ndarray, "M 3"]) -> Bool[np.ndarray, "M"]:
+    """Whether each point is outside of the solid: a winding number below 0.5."""
     return igl.fast_winding_number(*_soup(triangles), points) < 0.5
 
 
 def _farthest_first(points: Float[np.ndarray, "M D"], count: int) -> Int64[np.ndarray, "N"]:
+    """Indices of `count` points by farthest-point sampling from point 0."""
     points = points - points.mean(axis=0)
     squares = (points**2).sum(axis=1)
     kept = np.zeros(count, np.int64)
@@ -134,7 +137,7 @@ def _areas(triangles: Float[np.ndarray, "F 3 3"]) -> Float[np.ndarray, "F"]:
 
 
 def _shares(weights: Float[np.ndarray, "P"], total: int) -> Int64[np.ndarray, "P"]:
-    """`total` in whole numbers by weight (largest remainder), at least one each."""
+    """`total` split into integers in proportion to `weights` (largest remainder), each at least 1."""
     exact = np.maximum(weights / weights.sum() * total, 1.0)
     exact *= total / exact.sum()
     shares = np.maximum(np.floor(exact), 1).astype(np.int64)
@@ -146,13 +149,14 @@ def _shares(weights: Float[np.ndarray, "P"], total: int) -> Int64[np.ndarray, "P
 def _distance_grid(
     triangles: Float[np.ndarray, "F 3 3"], resolution: int
 ) -> tuple[Float[np.ndarray, "G G G"], Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
-    """Signed distance (metres, negative inside) on a box about the part, its first node and its spacings.
+    """Signed distance (metres, negative inside) on a grid around the part, its first node's position and its spacings.
 
-    As many nodes along each side: a thin thing is sampled finely across. Every other node is measured; of those
-    between, only the ones near the surface, and the rest interpolated.
+    Each axis has `resolution` nodes, so that a thin object is finely sampled across. The distance is computed at every
+    second node; between these it is computed near the surface and interpolated elsewhere.
 
-    The sign is the winding number's. It is dear: about a closed surface few nodes are asked; where there are holes all
-    are, and the number, which falls gradually there, scales the distance.
+    The sign is that of the winding number, which is slow to compute. For a closed surface it is computed at few nodes
+    (`_signs`). For a surface with holes it is computed at all nodes that are not interpolated; there it changes
+    gradually, and scales the distance.
     """
     low, high = triangles.min(axis=(0, 1)), triangles.max(axis=(0, 1))
     origin, spacing = low - GRID_MARGIN, (high - low + 2 * GRID_MARGIN) / (resolution - 1)
@@ -173,7 +177,7 @@ def _distance_grid(
 
 
 def _is_closed(triangles: Float[np.ndarray, "F 3 3"]) -> bool:
-    """Whether every edge is walked as often one way as the other: then the winding number is whole off the surface."""
+    """Whether the faces use each edge equally often in both directions, which makes the winding number an integer."""
     corner = np.unique(triangles.reshape(-1, 3), axis=0, return_inverse=True)[1].reshape(-1, 3)
     edges = np.concatenate([corner[:, [0, 1]], corner[:, [1, 2]], corner[:, [2, 0]]])
     way = np.sign(edges[:, 1] - edges[:, 0])
@@ -184,7 +188,7 @@ def _is_closed(triangles: Float[np.ndarray, "F 3 3"]) -> bool:
 def _interpolated(
     values: Float[np.ndarray, "C C C"], known: Int64[np.ndarray, "C"], nodes: Int64[np.ndarray, "G"]
 ) -> Float[np.ndarray, "G G G"]:
-    """By cubic splines through the nodes `known` along each side: half the error of straight lines."""
+    """Values at `nodes` by cubic splines through the nodes `known` on each axis: half the error of linear ones."""
     share = CubicSpline(known, np.eye(len(known)))(nodes).T
     for _ in range(3):
         values = np.tensordot(values, share, axes=(0, 0))
@@ -197,10 +201,10 @@ def _signs(
     origin: Float[np.ndarray, "3"],
     spacing: Float[np.ndarray, "3"],
 ) -> Float[np.ndarray, "G G G"]:
-    """-1 inside a closed surface, 1 outside, of nodes so far from it.
+    """Sign at each node from its unsigned `distance` to a closed surface: -1 inside, 1 outside.
 
-    Neighbours that are both farther than half the step between them have no surface between them, so that one of each
-    region of such nodes is asked, and every node nearer than that.
+    The winding number is computed once per connected region of far nodes, and at every near node. Nodes are far if
+    their distance exceeds half the largest spacing: then no surface is between neighbours.
     """
     regions, count = ndimage.label(distance > spacing.max() / 2)
     regions = regions.ravel()
@@ -215,6 +219,6 @@ def _signs(
 
 
 def _soup(triangles: Float[np.ndarray, "F 3 3"]) -> tuple[Float[np.ndarray, "V 3"], Int64[np.ndarray, "F 3"]]:
-    """Vertices and faces of triangles that share nothing."""
+    """Vertices and faces of triangles without shared vertices."""
     corners = triangles.reshape(-1, 3)
     return corners, np.arange(len(corners)).reshape(-1, 3)

@@ -1,4 +1,4 @@
-"""A mesh of fewer faces, for what needs no detail."""
+"""Decimation of object meshes."""
 
 import numpy as np
 import trimesh
@@ -12,14 +12,15 @@ def coarsened(
     vertex_part: Int[np.ndarray, "V"],
     at_most: int,
 ) -> tuple[Float[np.ndarray, "C 3"], Int[np.ndarray, "E 3"], Int[np.ndarray, "C"]]:
-    """The mesh with about `at_most` so many faces, which keep their part: of the vertices in a cubic cell one stays.
+    """The mesh with about `at_most` faces by vertex clustering (Rossignac and Borrel 1993); parts stay separate.
 
-    Any mesh will do, also one of loose triangles or of pieces that touch, whose edges quadrics (`fast_simplification`)
-    collapse across gaps. A mesh that has few enough comes back as it is. After Rossignac and Borrel (1993).
+    One vertex is kept in each cubic cell. This works for any mesh, also for loose triangles and pieces that touch,
+    where edge collapse by quadrics (`fast_simplification`) joins across gaps. A mesh with at most `at_most` faces is
+    returned unchanged.
     """
     if len(faces) <= at_most:
         return vertices, faces, vertex_part
-    # a surface crosses 1.5 cells for each square of a cell's side, and has twice as many faces as vertices
+    # A surface passes through 1.5 cells per squared cell side of its area, and a mesh has two faces per vertex.
     side = np.sqrt(3 * trimesh.triangles.area(vertices[faces]).sum() / at_most)
     first, cell = unique_rows(np.column_stack([np.floor(vertices / side), vertex_part]).astype(np.int64))
     faces = cell[faces].astype(faces.dtype)

@@ -1,4 +1,4 @@
-"""Object meshes from files, and what a mesh must be to be used."""
+"""Object meshes from files, and the checks of a mesh."""
 
 import logging
 import warnings
@@ -13,32 +13,32 @@ from toch_jax.base.errors import bad_input
 
 logger = logging.getLogger(__name__)
 
-# The largest extent of something that a hand can hold and move, metres.
+# Limits on the longest side of the bounding box of an object that a hand can hold and move, metres.
 SMALLEST, LARGEST = 0.005, 3.0
-# The usual ones, which say what unit a mesh is in.
+# Limits on the usual size, metres, from which the unit of a mesh is guessed.
 LIKELY = (0.01, 1.0)
-# Metres in one of each.
+# Metres per unit.
 HAND_UNITS = {"millimetres": 0.001, "centimetres": 0.01, "metres divided by 1000": 1000.0}
 OBJECT_UNITS = HAND_UNITS | {"inches": 0.0254}
 
 
 def load_mesh(path: str | Path, scale: float = 1.0) -> tuple[Float[np.ndarray, "Vo 3"], Int32[np.ndarray, "Fo 3"]]:
-    """Vertices (metres, after multiplying by `scale`) and triangles of any mesh that trimesh reads.
+    """Vertices (metres, after multiplication by `scale`) and triangles of a mesh file that trimesh reads.
 
-    It need not be watertight; a scene becomes one mesh.
+    The mesh need not be watertight. The meshes of a scene are joined to one.
 
-    Raises InputError: see `check_mesh`, and for files that can't be read.
+    Raises InputError for a file that cannot be read and for a mesh that `check_mesh` refuses.
     """
     path = Path(path)
     if not path.is_file():
         raise bad_input(path, "object mesh", "a mesh file", "no such file")
     try:
-        # trimesh warns of textures and materials, which are not needed
+        # trimesh warns about textures and materials, which are not needed
         with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
-            # process=False keeps the vertices as they came, so that a label for each vertex still fits.
+            # process=False keeps the vertices and their order, so that a label for each vertex still fits.
             scene = trimesh.load_scene(path, process=False, maintain_order=True, skip_materials=True)
             mesh = scene.to_mesh()
-    except Exception as error:  # trimesh's readers raise whatever their format's parser does
+    except Exception as error:  # trimesh's readers raise many types of errors
         found = " ".join(f"{type(error).__name__}: {error}".split())
         raise bad_input(path, "object mesh", "a mesh that trimesh reads (obj, ply, stl, glb, off)", found) from error
     if len(mesh.faces) == 0:
@@ -55,10 +55,11 @@ def check_mesh(
     scale: float = 1.0,
     mend: str = "--object-scale",
 ) -> tuple[Float[np.ndarray, "Vo 3"], Int32[np.ndarray, "Fo 3"]]:
-    """The mesh as float32, multiplied by `scale`, and int32, its faces without area dropped with a warning.
+    """Vertices (float32, metres, multiplied by `scale`) and faces (int32), without faces of no area (with a warning).
 
-    Raises InputError where it has no faces, no area, numbers that are not finite, corners that don't exist, or a size
-    that no hand holds (`where` and `field` name it; `mend` is what to write before the factor that mends it).
+    Raises InputError if there are no faces, no area, numbers that are not finite, indices out of range, or a size
+    outside SMALLEST to LARGEST. `where` and `field` name the mesh in the message; `mend` stands before the factor that
+    would correct its unit.
     """
     vertices, faces = np.asarray(vertices), np.asarray(faces)
     if vertices.ndim != 2 or vertices.shape[1] != 3 or vertices.dtype.kind not in "fiu":
@@ -70,7 +71,7 @@ def check_mesh(
     if faces.min() < 0 or faces.max() >= len(vertices):
         found = f"{faces.min()}..{faces.max()}"
         raise bad_input(where, f"{field} faces", f"indices in 0..{len(vertices) - 1}", found)
-    with np.errstate(over="ignore"):  # what is too large becomes infinite
+    with np.errstate(over="ignore"):  # numbers too large for float32 become infinite
         vertices, faces = vertices.astype(np.float32), faces.astype(np.int32)
     if not np.isfinite(vertices).all():
         bad = int((~np.isfinite(vertices)).any(axis=1).sum())
@@ -97,9 +98,9 @@ def check_mesh(
 def unit_hint(
     length: float, smallest: float, largest: float, units: Mapping[str, float], mend: str = "scale by"
 ) -> str:
-    """The end of an error line: the units that would bring `length` between the two (metres), if there are any.
+    """The end of an error message: the units in which `length` is between `smallest` and `largest` metres, or nothing.
 
-    `mend` is what to write before the factor.
+    `units` gives metres per unit; `mend` stands before the factor in the message.
     """
     fitting = {unit: factor for unit, factor in units.items() if smallest <= length * factor <= largest}
     if len(fitting) == 1:

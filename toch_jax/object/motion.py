@@ -1,4 +1,4 @@
-"""Points between the world and the frames of an object's parts."""
+"""Object motion: transforms between the world and the frames of an object's parts; conversion to axis-angle."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ from toch_jax.object.model import ObjectModel, ObjectMotion
 def to_part(
     motion: ObjectMotion, part: int | Int[Array, ""] | Int[Array, "K"], points: Float[Array, "*batch T K 3"]
 ) -> Float[Array, "*batch T K 3"]:
-    """World points in the frame of a part, frame by frame; `part` is one for all, or one for each of the K points."""
+    """World points in the frame of a part, frame by frame; `part` is one for all points, or one for each."""
     rotation, translation = _poses(motion, part)
     return jnp.sum(rotation * (points - translation)[..., :, None], axis=-2)
 
@@ -23,7 +23,7 @@ def to_part(
 def to_world(
     motion: ObjectMotion, part: int | Int[Array, ""] | Int[Array, "K"], points: Float[Array, "*batch #T K 3"]
 ) -> Float[Array, "*batch T K 3"]:
-    """The inverse of `to_part`; points that don't move in their part may have one frame."""
+    """The inverse of `to_part`; points that do not move in their part may have one frame (#T = 1)."""
     rotation, translation = _poses(motion, part)
     return jnp.sum(rotation * points[..., None, :], axis=-1) + translation
 
@@ -36,11 +36,11 @@ def _poses(
 
 
 def motion_from_axis_angle(rotation: np.ndarray, translation: np.ndarray) -> ObjectMotion:
-    """(P, T, 3) axis-angle, radians, and (P, T, 3) metres, as files hold them.
+    """The motion from (P, T, 3) axis-angle, radians, and (P, T, 3) translations, metres, as in files.
 
-    On the host, in float64: a clip's length is no reason to compile anything.
+    Computed on the host, in float64: JAX would compile it for each length of a clip.
     """
-    # a copy: scipy refuses arrays that can't be written to, as a file's may be
+    # a copy, because scipy refuses read-only arrays, which files may give
     matrices = Rotation.from_rotvec(np.array(rotation, np.float64).reshape(-1, 3)).as_matrix()
     return ObjectMotion(
         rotation=put(matrices.reshape(*rotation.shape, 3), np.float32),
@@ -49,21 +49,21 @@ def motion_from_axis_angle(rotation: np.ndarray, translation: np.ndarray) -> Obj
 
 
 def motion_to_axis_angle(motion: ObjectMotion) -> tuple[Float[np.ndarray, "P T 3"], Float[np.ndarray, "P T 3"]]:
-    """The inverse of `motion_from_axis_angle`; angles come back in [0, pi]."""
+    """The inverse of `motion_from_axis_angle`; angles are in [0, pi]."""
     matrices = np.asarray(motion.rotation, np.float64)
     vectors = Rotation.from_matrix(matrices.reshape(-1, 3, 3)).as_rotvec().reshape(matrices.shape[:-1])
     return vectors.astype(np.float32), np.asarray(motion.translation)
 
 
 def part_middles(vertices: Float[np.ndarray, "Vo 3"], vertex_part: Int[np.ndarray, "Vo"]) -> Float[np.ndarray, "P 3"]:
-    """The middle of each part's bounding box, in the part's frame, metres."""
+    """The centre of each part's bounding box, in the part's frame, metres."""
     boxes = [vertices[vertex_part == part] for part in range(int(vertex_part.max()) + 1)]
     return np.stack([(box.min(axis=0) + box.max(axis=0)) / 2 for box in boxes]).astype(np.float64)
 
 
 @partial(jax.jit, static_argnames="part")
 def relative_to(motion: ObjectMotion, part: int) -> ObjectMotion:
-    """Each part's motion as seen from one of them, which itself stands still."""
+    """Each part's motion relative to one part, whose own pose is then the identity."""
     back = jnp.swapaxes(motion.rotation[part], 1, 2)
     return ObjectMotion(
         rotation=jnp.einsum("tab,ptbc->ptac", back, motion.rotation),
@@ -72,7 +72,7 @@ def relative_to(motion: ObjectMotion, part: int) -> ObjectMotion:
 
 
 def samples_in_frame(model: ObjectModel, motion: ObjectMotion) -> tuple[Float[Array, "T N 3"], Float[Array, "T N 3"]]:
-    """The samples' points and normals in the frame that the motion leads to, frame by frame."""
+    """The samples' points (metres) and normals in the motion's target frame (mostly the world), frame by frame."""
     points = to_world(motion, model.point_part, model.points[None])
     turn = motion.replace(translation=jnp.zeros_like(motion.translation))
     return points, to_world(turn, model.point_part, model.normals[None])
@@ -81,7 +81,7 @@ def samples_in_frame(model: ObjectModel, motion: ObjectMotion) -> tuple[Float[Ar
 def samples_from_part(
     model: ObjectModel, motion: ObjectMotion
 ) -> tuple[Float[Array, "#T N 3"], Float[Array, "#T N 3"]]:
-    """`samples_in_frame` of a motion as seen from a part of the object: a rigid one's stand still, in one frame."""
+    """`samples_in_frame` for a motion relative to a part; one frame for a rigid object, whose samples do not move."""
     if model.n_parts == 1:
         motion = jax.tree.map(lambda leaf: leaf[:, :1], motion)
     return samples_in_frame(model, motion)

@@ -1,4 +1,4 @@
-"""Which side of each face is the outside, for meshes whose winding says nothing certain."""
+"""Outward orientation of the faces of meshes whose winding is not reliable."""
 
 import igl
 import numpy as np
@@ -6,18 +6,18 @@ from embreex import rtcore_scene
 from embreex.mesh_construction import TriangleMesh
 from jaxtyping import Bool, Float, Int
 
-# Rays start this far off the surface that they leave, metres (TOCH's own offset).
+# Distance of a ray's start from the surface, metres (the offset of TOCH).
 RAY_OFFSET = 1e-4
-# Rays that look for a way out, on each side of the surface.
+# Approximate number of rays on each side of the surface that are tested for escape.
 N_RAYS = 50_000
 
 
 def first_hits(
     triangles: Float[np.ndarray, "F 3 3"], origins: Float[np.ndarray, "N 3"], directions: Float[np.ndarray, "N 3"]
 ) -> Float[np.ndarray, "N"]:
-    """How far from each origin its ray first meets a triangle, metres; inf where it meets none.
+    """Distance from each origin along its ray to the first triangle, metres; inf if there is none.
 
-    What lies nearer than `RAY_OFFSET` is not seen, so that a ray may start on the surface.
+    Hits nearer than RAY_OFFSET are ignored, so that a ray may start on the surface.
     """
     scene = rtcore_scene.EmbreeScene()
     TriangleMesh(scene, np.ascontiguousarray(triangles, np.float32))
@@ -29,11 +29,11 @@ def first_hits(
 def orient_outward(
     vertices: Float[np.ndarray, "Vo 3"], faces: Int[np.ndarray, "Fo 3"], seed: int = 0
 ) -> Int[np.ndarray, "Fo 3"]:
-    """The faces, each wound so that its normal points where a hand could come from; in the same order.
+    """The faces in the same order, wound so that their normals point outward, to the side that a hand can reach.
 
-    Connected faces are made to agree; then each connected patch is turned to the side from which more rays escape
-    (Takayama et al. 2014). A winding number would need the orientation that is sought, and a patch's own volume would
-    turn the inner sheet of a bowl inside out. Where rays don't tell the sides apart, the file's winding stays.
+    Connected faces are oriented consistently; then each connected patch is oriented to the side from which more rays
+    escape (Takayama et al. 2014). If the two sides differ too little, the input's winding is kept. The winding number
+    cannot be used, because it needs the orientation; the sign of a patch's volume is wrong for the inside of a bowl.
     """
     # Files that repeat a vertex for each face (STL) are connected by position.
     merged = np.unique(vertices, axis=0, return_inverse=True)[1].reshape(-1)[faces].astype(np.int64)
@@ -60,13 +60,13 @@ def orient_outward(
 
 
 def _is_flipped(faces: Int[np.ndarray, "F 3"], turned: Int[np.ndarray, "F 3"]) -> Bool[np.ndarray, "F"]:
-    """Where `turned` winds the same three corners the other way."""
+    """Whether each face of `turned` has the opposite winding of the same face of `faces`."""
     successor = np.take_along_axis(turned, (np.argmax(turned == faces[:, :1], axis=1)[:, None] + 1) % 3, axis=1)[:, 0]
     return successor != faces[:, 1]
 
 
 def _normals(triangles: Float[np.ndarray, "F 3 3"]) -> tuple[Float[np.ndarray, "F 3"], Float[np.ndarray, "F"]]:
-    """Unit normals by the winding, and areas."""
+    """Unit normals, by the winding, and areas, square metres."""
     cross = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     length = np.linalg.norm(cross, axis=1)
     return cross / length[:, None], length / 2

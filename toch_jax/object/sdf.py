@@ -1,4 +1,4 @@
-"""Signed distance to the object, or a part of it, looked up in its grid; in JAX, differentiable."""
+"""Signed distance to the object or to a part, interpolated in its grid; in JAX, differentiable."""
 
 import itertools
 
@@ -13,10 +13,10 @@ from toch_jax.object.motion import to_part
 def signed_distance(
     model: ObjectModel, part: int | Int[Array, "*#batch"], points: Float[Array, "*batch 3"]
 ) -> Float[Array, "*batch"]:
-    """Metres, negative inside. `points` are in the frame of their part; `part` is one for all or one for each.
+    """Signed distance of points to a part, metres, negative inside.
 
-    Trilinear within the grid. Beyond it: the value at the nearest point of the grid's box, plus the way to the box
-    (never less than the true distance).
+    `points` are in the frame of their part; `part` is one for all points or one for each. Trilinear interpolation in
+    the grid; outside, the value at the nearest point of the grid plus the distance to it, an upper bound.
     """
     return signed_distance_gradient(model, part, points)[0]
 
@@ -24,7 +24,7 @@ def signed_distance(
 def distance_to_object(
     model: ObjectModel, motion: ObjectMotion, points: Float[Array, "T M 3"]
 ) -> tuple[Float[Array, "T M"], Float[Array, "T M 3"]]:
-    """Signed distance to the nearest part, and its gradient, both in the frame that the parts move in."""
+    """Signed distance (metres) to the nearest part, and its gradient, both in the motion's target frame (the world)."""
     parts = jnp.arange(model.n_parts)
     local = jax.vmap(lambda part: to_part(motion, part, points))(parts)
     distance, gradient = signed_distance_gradient(model, parts[:, None, None], local)
@@ -37,7 +37,7 @@ def distance_to_object(
 def signed_distance_gradient(
     model: ObjectModel, part: int | Int[Array, "*#batch"], points: Float[Array, "*batch 3"]
 ) -> tuple[Float[Array, "*batch"], Float[Array, "*batch 3"]]:
-    """`signed_distance` and its gradient, which points away from the surface; about one long within the grid."""
+    """`signed_distance` and its gradient in the part's frame, outward and of length about 1 within the grid."""
     size = model.sdf.shape[-1]
     part = jnp.broadcast_to(jnp.asarray(part), points.shape[:-1])
     spacing = model.sdf_spacing[part]
@@ -62,7 +62,7 @@ def signed_distance_gradient(
     beyond = (place - held) * spacing
     squared = jnp.sum(beyond**2, axis=-1)
     is_outside = squared > 0
-    # Two wheres: the square root's slope at 0 is not a number.
+    # `where` twice, because the gradient of the square root at 0 is not finite.
     way = jnp.where(is_outside, jnp.sqrt(jnp.where(is_outside, squared, 1.0)), 0.0)
     away = beyond / jnp.where(is_outside, way, 1.0)[..., None]
     return distance + way, jnp.where(beyond == 0, slope / spacing, 0.0) + away
