@@ -1,1 +1,1 @@
-"""Synthetic noise: the registry of perturbations, and the mixture that networks are trained with."""
+"""Synthetic noise: the registry of perturbations, and the noise mixture for training."""

@@ -1,4 +1,4 @@
-"""What trackers do to a hand, as named random perturbations of its parameters."""
+"""Tracking errors of a hand as named random perturbations of its parameters."""
 
 import dataclasses
 import inspect
@@ -14,20 +14,22 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import HandModel, HandParams
 
-# Toch's noise on the pose: so many of the strongest directions of pose space (Zhou et al. 2022, released code).
+# Number of principal pose directions that get noise, as in TOCH (Zhou et al. 2022, released code).
 N_POSE_DIRECTIONS = 24
 BETA = (8.0, 2.0)
-"""Of GRAB (Beta) in GeneOH Diffusion (Liu and Yi 2024, released code): never negative, 0.8 on average."""
+"""Beta distribution of GRAB (Beta) in GeneOH Diffusion (Liu and Yi 2024, released code): positive, mean 0.8."""
 DRIFT_MEMORY = 0.95
+"""Correlation of `slow_drift` between neighbouring frames."""
 MEAN_RUN = 5.0
-"""Frames that a gap or a burst of outliers lasts on average."""
+"""Mean length of a gap or a burst of outliers, frames."""
 
 Perturbed = tuple[HandParams, Bool[Array, "T"]]
+"""The perturbed hand, axes (T, ...), and the frames in which it is still tracked."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Perturbation:
-    """A kind of REGISTRY and its sizes. `parse_perturbation(p.name) == p`."""
+    """A kind of perturbation in REGISTRY and its sizes. `parse_perturbation(p.name) == p`."""
 
     kind: str
     sizes: tuple[float, ...]
@@ -37,12 +39,12 @@ class Perturbation:
         return f"{self.kind}({','.join(f'{size:g}' for size in self.sizes)})"
 
     def __call__(self, key: PRNGKeyArray, model: HandModel, params: HandParams) -> Perturbed:
-        """The perturbed parameters of one hand, (T, ...), and in which of the T frames the tracker still sees it."""
+        """The perturbed parameters of one hand, axes (T, ...), and the frames in which it is still tracked."""
         return REGISTRY[self.kind](key, model, params, *self.sizes)
 
 
 def parse_perturbation(text: str) -> Perturbation:
-    """From "T(0.01)", "B(0.01,0.3)", "missing(0.2)" and the like. Raises InputError."""
+    """The perturbation of a text such as "T(0.01)", "B(0.01,0.3)" or "missing(0.2)". Raises InputError."""
     expected = "one of " + ", ".join(f"{kind}({','.join(_size_names(kind))})" for kind in REGISTRY)
     match = re.fullmatch(r"\s*(\w+)\(([^()]*)\)\s*", text)
     if match is None or match[1] not in REGISTRY:
@@ -64,24 +66,28 @@ def _size_names(kind: str) -> list[str]:
 
 
 def translation_noise(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float) -> Perturbed:
-    """T: each frame's translation on its own, normal with deviation `metres` along each axis."""
+    """T: normal noise on the translation, independent in each frame, with standard deviation `metres` on each axis."""
     return _moved(params, metres * jax.random.normal(key, params.transl.shape))
 
 
 def pose_noise(key: PRNGKeyArray, model: HandModel, params: HandParams, pose: float, turn: float = 0.0) -> Perturbed:
-    """R: each frame's pose on its own, along the 24 strongest directions of pose space; and the wrist by `turn` rad."""
+    """R: normal noise on the pose, independent in each frame.
+
+    Standard deviation `pose` on each of the 24 principal pose coefficients, and `turn` (radians) on each axis of the
+    wrist's rotation.
+    """
     pose_key, turn_key = jax.random.split(key)
     bent = _bent(model, params, pose * jax.random.normal(pose_key, (params.pose.shape[0], N_POSE_DIRECTIONS)))
     return _seen(_turned(bent, turn * jax.random.normal(turn_key, params.global_orient.shape)))
 
 
 def angle_noise(key: PRNGKeyArray, model: HandModel, params: HandParams, radians: float) -> Perturbed:
-    """A: each coordinate of each joint's axis-angle on its own, frame by frame."""
+    """A: normal noise on each coordinate of each finger joint's axis-angle, independent in each frame."""
     return _seen(params.replace(pose=params.pose + radians * jax.random.normal(key, params.pose.shape)))
 
 
 def turn_noise(key: PRNGKeyArray, model: HandModel, params: HandParams, radians: float) -> Perturbed:
-    """G: the whole hand turned about its wrist, frame by frame, normal along each axis of the wrist's own frame."""
+    """G: rotation of the hand about its wrist, independent in each frame, normal on each axis of the wrist's frame."""
     return _seen(_turned(params, radians * jax.random.normal(key, params.global_orient.shape)))
 
 
@@ -97,8 +103,10 @@ def both_noises(
 def beta_bias(
     key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float, pose: float, turn: float
 ) -> Perturbed:
-    """GeneOH's biased noise: Beta(8,2) times `pose` on each of the 24 coefficients and times `turn` (radians) on each
-    axis of the wrist, drawn anew in each frame; on the translation T.
+    """Biased noise of GeneOH Diffusion, independent in each frame.
+
+    Beta(8, 2) times `pose` on each of the 24 principal pose coefficients, and times `turn` (radians) on each axis of
+    the wrist's rotation; T(`metres`) on the translation.
     """
     translation_key, pose_key, turn_key = jax.random.split(key, 3)
     moved, _ = translation_noise(translation_key, model, params, metres)
@@ -107,12 +115,12 @@ def beta_bias(
 
 
 def constant_bias(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float) -> Perturbed:
-    """One offset for the whole clip, normal with deviation `metres` along each axis: a camera that is off."""
+    """One translation for the clip, as from camera calibration; normal, standard deviation `metres` on each axis."""
     return _moved(params, metres * jax.random.normal(key, (3,)))
 
 
 def slow_drift(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float) -> Perturbed:
-    """An offset that wanders: AR(1) with memory 0.95 a frame, in each frame normal with deviation `metres`."""
+    """A slowly varying translation: AR(1), frame correlation 0.95, standard deviation `metres` on each axis."""
     noise = jax.random.normal(key, params.transl.shape)
 
     def step(offset: Float[Array, "3"], fresh: Float[Array, "3"]) -> tuple[Float[Array, "3"], Float[Array, "3"]]:
@@ -126,9 +134,9 @@ def slow_drift(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: 
 def missing_frames(
     key: PRNGKeyArray, model: HandModel, params: HandParams, share: float, metres: float = 0.0
 ) -> Perturbed:
-    """A `share` of the frames is lost, in gaps of 5 frames on average; each repeats the last frame seen before it.
+    """Loss of a `share` of the frames, in gaps of 5 frames on average; the tracked frames have the noise T(`metres`).
 
-    At least one frame stays. On the frames that are seen lies T(`metres`).
+    A lost frame repeats the last tracked frame before it (at the start the first one). At least one frame is tracked.
     """
     gap_key, translation_key = jax.random.split(key)
     params, _ = translation_noise(translation_key, model, params, metres)
@@ -142,7 +150,10 @@ def missing_frames(
 
 
 def lost_finger(key: PRNGKeyArray, model: HandModel, params: HandParams, share: float) -> Perturbed:
-    """For one run of a `share` of the frames one finger is hidden: the tracker puts in the mean pose, says nothing."""
+    """One hidden finger, in one run of a `share` of the frames.
+
+    It has the model's mean pose there, and the frames are not marked as lost.
+    """
     finger_key, start_key = jax.random.split(key)
     finger = jnp.repeat(jnp.asarray(_fingers(model.parents)), 3)
     hidden = finger == jax.random.randint(finger_key, (), 0, finger.max() + 1)
@@ -154,7 +165,7 @@ def lost_finger(key: PRNGKeyArray, model: HandModel, params: HandParams, share: 
 
 
 def outlier_bursts(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float, share: float) -> Perturbed:
-    """A `share` of the frames, in bursts of 5 on average, is thrown off as by T(`metres`); the tracker says nothing."""
+    """Outliers in a `share` of the frames, in bursts of 5 on average: T(`metres`), not marked as lost."""
     burst_key, translation_key = jax.random.split(key)
     off = _runs(burst_key, params.transl.shape[0], share)
     return _moved(params, metres * off[:, None] * jax.random.normal(translation_key, params.transl.shape))
@@ -188,13 +199,13 @@ def _bent(model: HandModel, params: HandParams, coefficients: Float[Array, "T 24
 
 
 def _turned(params: HandParams, offset: Float[Array, "T 3"]) -> HandParams:
-    """The hand turned about its wrist by `offset` (axis-angle in the wrist's own frame)."""
+    """The hand rotated about its wrist by `offset` (axis-angle in the wrist's frame, radians)."""
     orient = jaxlie.SO3.exp(params.global_orient) @ jaxlie.SO3.exp(offset)
     return params.replace(global_orient=orient.log())
 
 
 def _runs(key: PRNGKeyArray, n_frames: int, share: float) -> Bool[Array, "T"]:
-    """A two-state Markov chain, stationary: true in a `share` of the frames, in runs of MEAN_RUN on average."""
+    """A stationary two-state Markov chain: true in a `share` of the frames, in runs of MEAN_RUN frames on average."""
     draws = jax.random.uniform(key, (n_frames,))
     stay, enter = 1 - 1 / MEAN_RUN, share / (1 - share) / MEAN_RUN
 
@@ -208,7 +219,7 @@ def _runs(key: PRNGKeyArray, n_frames: int, share: float) -> Bool[Array, "T"]:
 
 
 def _fingers(parents: tuple[int, ...]) -> list[int]:
-    """For each joint but the wrist, which of the wrist's children it hangs from."""
+    """The finger of each skeleton joint but the wrist, numbered in the order of the wrist's child joints."""
     fingers: list[int] = []
     for parent in parents[1:]:
         fingers.append(max(fingers, default=-1) + 1 if parent == 0 else fingers[parent - 1])

@@ -1,4 +1,4 @@
-"""Training noise: what trackers do to a hand, drawn afresh for every window of every step."""
+"""Training noise: random tracking errors, drawn anew for each window in each step."""
 
 from dataclasses import dataclass
 
@@ -12,41 +12,42 @@ from toch_jax.hand.model import HandModel, HandParams, rest_joints
 
 @dataclass(frozen=True)
 class NoiseConfig:
-    """Upper ends of what is drawn; each window draws its own levels uniformly below them, or none at all.
+    """Maximum levels of the noise; each window draws its own levels uniformly between 0 and these.
 
-    All noise is a mixture of two stationary processes, one independent from frame to frame and one AR(1): between them
-    lie jitter, slow drift and (correlation near 1) a constant bias.
+    The noise is a mixture of two stationary processes, one independent in each frame and one AR(1). Together they
+    cover jitter, slow drift and, with a correlation near 1, a constant bias.
     """
 
     translation: float = 0.02
-    """Standard deviation per coordinate, metres."""
+    """Standard deviation of each coordinate of the translation, metres."""
     rotation: float = 0.1
-    """Of the global rotation vector, radians."""
+    """Standard deviation of each coordinate of the rotation vector applied to the global orientation, radians."""
     pose: float = 0.5
-    """Of each of the first `pose_components` coefficients, radians."""
+    """Standard deviation of each of the first `pose_components` principal pose coefficients, radians."""
     pose_components: int = 24
     absent: float = 0.25
-    """Chance that one of the three is not there in a window."""
+    """Probability, for each of these three, that it has no noise in a window."""
     slow: float = 0.3
-    """Chance that a window's noise has a slow part."""
+    """Probability that a window's noise has a slow (AR(1)) part."""
     correlation: tuple[float, float] = (0.8, 0.999)
     """Range of the slow part's correlation between neighbouring frames, uniform in log(1 - correlation)."""
     shape: float = 0.7
-    """Standard deviation of a wrong hand shape, in betas; half of the windows have one."""
+    """Standard deviation of the error of each shape coefficient; half of the windows have such an error."""
     gap: float = 0.3
-    """Chance of a run of lost frames."""
+    """Probability of a run of lost frames in a window."""
     longest_gap: int = 10
+    """Maximum length of the run, frames."""
     dropout: float = 0.05
-    """Largest share of single frames lost."""
+    """Maximum share of single frames that are lost."""
     sway: tuple[float, float, float] = (0.004, 0.04, 0.1)
-    """Of the clean hand itself: what real grasps slip and shift by, and generated ones do not. Most standard deviation
-    of the wrist (metres), its rotation and each pose coefficient (radians)."""
+    """Maximum standard deviations of a smooth motion added to the clean hand, because real grasps slip and shift and
+    generated ones do not: of the wrist (metres), its rotation and each pose coefficient (radians)."""
     sway_frames: tuple[float, float] = (1.5, 8.0)
-    """Range of the time over which the hand sways, frames."""
+    """Range of the length scale of this motion's Gaussian covariance in time, frames."""
 
 
 def perturb(key: jax.Array, config: NoiseConfig, model: HandModel, clean: HandParams) -> HandParams:
-    """Tracked hands of clean ones; axes (B, W, ...)."""
+    """Simulated tracked hands from clean hands; axes (B, W, ...)."""
     batch, frames = clean.pose.shape[:2]
     levels_key, process_key, shape_key = jax.random.split(key, 3)
     levels = _levels(levels_key, config, batch)
@@ -59,7 +60,7 @@ def perturb(key: jax.Array, config: NoiseConfig, model: HandModel, clean: HandPa
     rotation = levels[:, 1, None, None] * noise[..., 3:6]
     pose = levels[:, 2, None, None] * noise[..., 6:] @ model.pose_components[: config.pose_components]
     betas = clean.betas + _wrong_shape(shape_key, config, clean.betas[:, :1])
-    # another shape has its wrist elsewhere, and a tracker gets the wrist right
+    # a wrong shape moves the wrist in the template; undone, because trackers locate the wrist correctly
     moved = rest_joints(model, clean.betas)[..., 0, :] - rest_joints(model, betas)[..., 0, :]
     turned = jaxlie.SO3.exp(rotation) @ jaxlie.SO3.exp(clean.global_orient)
     return HandParams(
@@ -71,7 +72,7 @@ def perturb(key: jax.Array, config: NoiseConfig, model: HandModel, clean: HandPa
 
 
 def sway(key: jax.Array, config: NoiseConfig, model: HandModel, clean: HandParams) -> HandParams:
-    """Clean hands that are less steady, smoothly so; axes (B, W, ...). What was in contact slips by millimetres."""
+    """Clean hands with a smooth random motion added, by which contacts slip by millimetres; axes (B, W, ...)."""
     batch, frames = clean.pose.shape[:2]
     keys = jax.random.split(key, 3)
     low, high = config.sway_frames
@@ -90,7 +91,7 @@ def sway(key: jax.Array, config: NoiseConfig, model: HandModel, clean: HandParam
 
 
 def lose_frames(key: jax.Array, config: NoiseConfig, valid: Bool[Array, "B W"]) -> Bool[Array, "B W"]:
-    """Fewer valid frames: single ones and runs. A window never loses its last frame that was valid."""
+    """The valid frames without lost ones (single frames and runs). A window that would lose all frames loses none."""
     batch, frames = valid.shape
     keys = jax.random.split(key, 6)
     share = config.dropout * jax.random.uniform(keys[0], (batch, 1))
@@ -112,7 +113,7 @@ def _levels(key: jax.Array, config: NoiseConfig, batch: int) -> Float[Array, "B 
 
 
 def _process_factor(key: jax.Array, config: NoiseConfig, batch: int, frames: int) -> Float[Array, "B W W"]:
-    """Cholesky factors of the windows' covariances between frames; their diagonals are 1."""
+    """Cholesky factors of each window's covariance between frames, whose diagonal is 1."""
     keys = jax.random.split(key, 3)
     low, high = (jnp.log1p(-end) for end in config.correlation)
     correlation = -jnp.expm1(jax.random.uniform(keys[0], (batch, 1, 1), minval=high, maxval=low))
