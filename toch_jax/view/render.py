@@ -142,7 +142,7 @@ def _shade(
 
 
 def _corner_normals(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) -> Float[np.ndarray, "F 3 3"]:
-    """Area-weighted mean normal at each corner of each face, or the face's own normal where the edge is sharp (SHARP)."""
+    """Area-weighted mean normal at each corner of each face, the face's own normal at sharp edges (SHARP)."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     cross = np.cross(b - a, c - a)
     around = np.stack([np.bincount(faces.ravel(), np.repeat(cross[:, k], 3), len(vertices)) for k in range(3)], axis=1)
