@@ -1,4 +1,4 @@
-"""What mkdocs.yml asks of Python: README.md as the first page; tables from the code for `<!-- table: NAME -->`."""
+"""Hooks of mkdocs.yml: README.md as the first page; tables from the code in place of `<!-- table: NAME -->`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """README.md as index.md: links into docs/ stay links, those to other files become plain text."""
+    """Adds README.md as index.md; links into docs/ remain links, those to other files become plain text."""
     from mkdocs.structure.files import File
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -26,7 +26,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """The page with tables made from the code; its links to files outside of docs/ become plain text."""
+    """The page with its tables filled in; links to files outside of docs/ become plain text."""
     markdown = markdown.replace("](../README.md", "](index.md")
     markdown = re.sub(r"(?<!!)\[([^\]]*)\]\(\.\./[^)]*\)", r"\1", markdown)
     tables = {"settings": settings_table, "metrics": metrics_table}
@@ -34,7 +34,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def settings_table() -> str:
-    """Name, default and meaning of each field of FitSettings, read from its source."""
+    """Table of name, default and meaning of each field of FitSettings, from its source."""
     tree = ast.parse((ROOT / "toch_jax" / "solver" / "settings.py").read_text(encoding="utf-8"))
     record = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "FitSettings")
     lines = ["| setting | default | meaning |", "| --- | --- | --- |"]
@@ -48,7 +48,7 @@ def settings_table() -> str:
 
 
 def metrics_table() -> str:
-    """Name, unit and meaning of each metric of the benchmark."""
+    """Table of name, unit and meaning of each metric of the benchmark."""
     from toch_jax.metrics.definitions import METRICS
 
     lines = ["| metric | unit | meaning |", "| --- | --- | --- |"]
@@ -56,7 +56,7 @@ def metrics_table() -> str:
 
 
 def _default(value: ast.expr) -> str:
-    """`struct.field(pytree_node=False, default=10)` is 10, `Levels(wrist=1.0, ...)` its arguments."""
+    """Default of a field as text: `struct.field(default=10)` gives 10, `Levels(wrist=1.0, ...)` its arguments."""
     if isinstance(value, ast.Call):
         given = {each.arg: ast.unparse(each.value) for each in value.keywords}
         return given["default"] if "default" in given else ", ".join(f"{name} {each}" for name, each in given.items())

@@ -28,7 +28,7 @@ FROM = np.array([-0.45, -0.8, 0.4]) / np.linalg.norm([-0.45, -0.8, 0.4])
 
 
 def surfaces(clip: Example, frames: list[int]) -> list[list[Surface]]:
-    """The hands and then the object at some frames."""
+    """The surfaces of the hands and then of the object, for each of the frames."""
     sequence = example_to_sequence(load_spec("open_grasps"), clip)
     params, hands = sequence.hands.params, []
     for hand, side in enumerate(sequence.hand_side):
@@ -57,7 +57,7 @@ def film(clip: Example) -> np.ndarray:
         frames = np.linspace(first // 2, (last + end) // 2, COLUMNS).astype(int).tolist()
     tiles = []
     for shown in surfaces(clip, [int(frame) for frame in frames]):
-        # the object counts as skin, so that all of it is seen
+        # the camera takes the object as skin, so that all of it is shown
         everything = Surface(np.concatenate([one.vertices for one in shown]), shown[0].faces, HAND_COLOR)
         tiles.append(render(shown, frame_camera([everything], shown[-1], FROM), TILE, TILE))
     return np.concatenate(tiles, axis=1)
@@ -69,7 +69,7 @@ def save(rows: list[np.ndarray], name: str) -> None:
 
 
 def two_handed_films(clips: list[Example]) -> list[np.ndarray]:
-    """One clip for each of ACTIONS, of as many objects as there are."""
+    """The films of one clip for each of ACTIONS, with different objects where possible."""
     chosen: list[Example] = []
     for action in ACTIONS:
         wanted = [clip for clip in clips if f"_{action}_" in clip["id"]]

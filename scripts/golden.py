@@ -1,13 +1,13 @@
-"""Whether the whole pipeline still gives the numbers that it gave: `make golden`, five minutes on two cores.
+"""Regression test of the whole pipeline's numbers: `make golden`, five minutes on two cores.
 
     toch prepare myodm
     toch prepare open_grasps
-    python scripts/golden.py            # against tests/golden/pipeline.npz; exit code 1 where they differ by more
-    python scripts/golden.py --exact    # bit for bit: only where the same machine wrote them
-    python scripts/golden.py --write    # after a change that is meant to move the numbers
+    python scripts/golden.py            # compares with tests/golden/pipeline.npz; exit code 1 beyond TOLERANCES
+    python scripts/golden.py --exact    # bit for bit: only on the machine that wrote the file
+    python scripts/golden.py --write    # after an intended change of the numbers
 
-Only commands are run, so that no change of the structure touches this file: `toch denoise` on the demo's clip and
-on two hands with scissors, `toch benchmark filters --quick`, twenty steps of `toch train open_grasps`.
+It runs commands only, so that it does not depend on the code's structure: `toch denoise` on the demo's clip and on two
+hands with scissors, `toch benchmark filters --quick`, twenty steps of `toch train open_grasps`.
 """
 
 import json
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "pipeline.npz"
 CLIPS = {"demo": ROOT / "toch_jax" / "example" / "tracked.npz", "scissors": ROOT / "tests" / "golden" / "hinged.npz"}
 TOLERANCES = {"clips": 1e-5, "benchmark": 1e-2, "training": 1e-2}
-"""Metres; a metric's own unit, mostly millimetres; losses and norms, as a share."""
+"""Largest differences: absolute for clips (metres, radians) and metrics (their units), relative for training."""
 
 Numbers = dict[str, np.ndarray]
 
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
 
 
 def clips(folder: Path) -> Numbers:
-    """The repaired hands of each clip (parameters, joints, sigma) and the object's poses."""
+    """Repaired hands (parameters, joints, sigma) and object poses of each clip."""
     numbers = {}
     for name, clip in CLIPS.items():
         result = folder / f"{name}.npz"
@@ -54,7 +54,7 @@ def clips(folder: Path) -> Numbers:
 
 
 def benchmark(folder: Path) -> Numbers:
-    """The mean of each metric of each method under each noise, on two clips."""
+    """Mean of each metric of each method under each noise, on two clips."""
     toch("benchmark", "filters", "-o", str(folder / "filters"), "--quick")
     results = json.loads((folder / "filters" / "results.json").read_text(encoding="utf-8"))
     return {
@@ -65,7 +65,7 @@ def benchmark(folder: Path) -> Numbers:
 
 
 def training(folder: Path) -> Numbers:
-    """Each loss as it falls, the last validation, and the norms of the weights."""
+    """Losses of each logged step, the last validation, and the norms of the weights."""
     toch("train", "open_grasps", "--run-dir", str(folder / "run"), "--steps", "20", "--log-every", "5")
     numbers = {}
     for line in (folder / "run" / "metrics.jsonl").read_text(encoding="utf-8").splitlines():

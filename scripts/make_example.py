@@ -1,11 +1,12 @@
 """Makes the clip of `toch demo`: tracked.npz and recipe.json in toch_jax/example/.
 
-    python scripts/make_example.py       # needs `toch prepare open_grasps`; some five minutes on two cores
+    python scripts/make_example.py       # needs `toch prepare open_grasps`; about five minutes on two cores
 
 NOISE is added to every one-handed clip of the test split of open_grasps, and the joint errors of the best filter, of
-the fit without the network and of the whole method are measured on each. The clip that is shipped is the typical one:
-its two ratios, method over filter and method over fit, are nearest (in logarithms) to the medians over all these clips.
-The filter is the one of `toch_jax.benchmark.methods.filters.FILTERS` that does best on validation clips under NOISE.
+the fit without the network and of the whole method are measured on each. The shipped clip is a typical one: its two
+error ratios, method to filter and method to fit, are nearest (in logarithms) to the medians over all these clips.
+The filter is the one of `toch_jax.benchmark.methods.filters.FILTERS` with the smallest error on validation clips under
+NOISE.
 """
 
 import json
@@ -31,7 +32,7 @@ MEANING = "each frame's hand moved by a new random offset, normal with 20 mm alo
 METHODS = ("before", "filter", "without network", "with network")
 SEED = 0
 VALIDATION_CLIPS = 8
-"""As many as a benchmark tunes its filters on."""
+"""Number of clips on which the filter is chosen, as in a benchmark."""
 EXAMPLE = Path(toch_jax.__file__).parent / "example"
 
 
@@ -70,7 +71,7 @@ def main() -> None:
 
 
 def best_filter() -> tuple[str, Tuned]:
-    """The filter with the least error on validation clips, and its setting."""
+    """The filter with the smallest error on validation clips, and its setting."""
     clips = list(read_sequences("open_grasps", "val"))
     clips = [clip for clip in clips if len(clip[1].hand_side) == 1]
     spread = [clips[(2 * i + 1) * len(clips) // (2 * VALIDATION_CLIPS)] for i in range(VALIDATION_CLIPS)]
@@ -80,7 +81,7 @@ def best_filter() -> tuple[str, Tuned]:
 
 
 def in_words(setting: Setting) -> str:
-    """The filter as the demo names it."""
+    """Description of the filter in the demo's output."""
     kinds = {
         Gaussian: "a Gaussian filter",
         SavitzkyGolay: "a Savitzky-Golay filter",
@@ -91,7 +92,7 @@ def in_words(setting: Setting) -> str:
 
 
 def joint_errors(tracked: Sequence, setting: Setting, denoiser: Denoiser) -> dict[str, float]:
-    """Mean joint error (mm) of the tracked hand and of what each method makes of it."""
+    """Mean joint error (mm) of the tracked hand and of each method's result."""
     _, rows = versions(tracked, denoiser, setting)
     truth = np.asarray(rows["ground truth"][0].joints)
     return {name: mpjpe_mm(np.asarray(rows[name][0].joints), truth) for name in METHODS}

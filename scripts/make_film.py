@@ -1,9 +1,9 @@
-"""Makes the moving picture on top of README.md: docs/demo.gif.
+"""Makes the animation at the top of README.md: docs/demo.gif.
 
     python scripts/make_film.py          # a minute on two cores
 
-The package's example before, after and as it truly was, seen by the same cameras; contact is green, what is inside the
-object red.
+It shows the package's example as tracked, as repaired and as ground truth, from the same cameras; contact is green,
+skin inside the object red.
 """
 
 from pathlib import Path
@@ -22,10 +22,11 @@ TARGET = Path(__file__).parents[1] / "docs" / "demo.gif"
 SIZE = 350
 """Height of an image before white margins are cut off, pixels."""
 FRAMES = slice(21, 103)
-"""The approach, the grasp and the release."""
+"""Frames of the approach, the grasp and the release."""
 HEADER = 26
+"""Height of the titles, pixels."""
 COMMON_COLORS, RARE_COLORS = 128, 96
-"""Shades of what fills the pictures; and those of contact and depth, which are few pixels."""
+"""Numbers of colours chosen by frequency, and chosen for coverage: contact and depth have few pixels."""
 
 
 def main() -> None:
@@ -43,7 +44,7 @@ def main() -> None:
 
 
 def _beside(tiles: dict[str, np.ndarray]) -> Image.Image:
-    """The images in a row, a title above each."""
+    """The images in a row, each with its title above it."""
     height, width = next(iter(tiles.values())).shape[:2]
     whole = Image.new("RGB", (width * len(tiles), height + HEADER), "white")
     pen = ImageDraw.Draw(whole)
@@ -54,7 +55,7 @@ def _beside(tiles: dict[str, np.ndarray]) -> Image.Image:
 
 
 def _palette(sample: Image.Image) -> Image.Image:
-    """One palette for all frames: colours that change between them would flicker."""
+    """One palette for all frames: with palettes of their own the colours would flicker."""
     common = sample.quantize(COMMON_COLORS, Image.Quantize.MEDIANCUT).getpalette()[: 3 * COMMON_COLORS]
     rare = sample.quantize(RARE_COLORS, Image.Quantize.MAXCOVERAGE).getpalette()[: 3 * RARE_COLORS]
     palette = Image.new("P", (1, 1))

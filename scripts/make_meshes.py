@@ -1,4 +1,4 @@
-"""Makes the meshes of open_grasps: python scripts/make_meshes.py METAWORLD ROBOSUITE, the two wheels unpacked."""
+"""Makes the meshes of open_grasps: `python scripts/make_meshes.py METAWORLD ROBOSUITE`, two unpacked wheels."""
 
 import sys
 from pathlib import Path
@@ -13,30 +13,32 @@ MESHES = Path(__file__).parents[1] / "toch_jax" / "datasets" / "open_grasps" / "
 
 
 def load(path: Path) -> Trimesh:
+    """The mesh of a file with duplicate vertices merged."""
     mesh = trimesh.load_mesh(path)
     mesh.merge_vertices()
     return mesh
 
 
 def joined(*parts: tuple[Trimesh, tuple[float, float, float]]) -> Trimesh:
+    """Boolean union of meshes, each moved by its translation."""
     return trimesh.boolean.union([mesh.apply_translation(at) for mesh, at in parts], engine="manifold")
 
 
 def without_slivers(mesh: Trimesh) -> Trimesh:
-    """The same solid in single precision, as it is stored, with edges shorter than 0.05 mm collapsed."""
+    """The solid in float32, as it is stored, with edges shorter than 0.05 mm collapsed."""
     stored = manifold3d.Mesh(np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.uint32))
     clean = manifold3d.Manifold(stored).simplify(5e-5).to_mesh()
     return Trimesh(clean.vert_properties[:, :3], clean.tri_verts, process=False)
 
 
 def netbook(folder: Path) -> dict[str, Trimesh]:
-    """Bottom and top as ARCTIC has hinged objects, closed; poses as in metaworld's laptop.xml."""
+    """Bottom and top of the closed netbook, in ARCTIC's frame for hinged objects; poses from metaworld's laptop.xml."""
     bottom = joined((load(folder / "laptop_base.stl"), (0, 0, 0.015)))
     lid = load(folder / "laptop_top.stl").convex_hull
     axle = load(folder / "laptop_hinge.stl")
     axle.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, (0, 1, 0)))
     top = joined((lid, (0, 0.01, 0.15)), (axle, (0, 0, 0)))
-    # its joint turns about x and is closed at pi / 2
+    # its joint rotates about x and is closed at pi / 2
     top.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, (1, 0, 0)))
     bottom.apply_translation((0, -0.151, -0.031))
     # the axle lies partly in the base
@@ -51,8 +53,8 @@ def netbook(folder: Path) -> dict[str, Trimesh]:
 def main(metaworld: Path, robosuite: Path) -> None:
     world = metaworld / "metaworld/assets/objects/meshes"
     suite = robosuite / "robosuite/models/assets/objects/meshes"
-    # scales and offsets: the packages' own .xml files, except that metaworld's big tools are brought to a hand's size
-    # and parts that only touch are pushed together
+    # scales and offsets are from the packages' .xml files, except that metaworld's large tools are scaled to fit a hand
+    # and parts that only touch are moved to overlap
     thermos = joined(
         (load(world / "thermos/therm_base.stl"), (0, 0, 0.021)),
         (load(world / "thermos/therm_body.stl"), (0, 0, 0.14)),

@@ -5,8 +5,8 @@
     toch benchmark two_hands -o runs/two_hands
     python scripts/write_results.py                  # or with another folder than runs/
 
-Tables of a run that is not there stay as they are; one line says so. The figures in the text around the tables are not
-written: read them again.
+Tables of a run without results are left as they are; one line says so. Figures in the text around the tables are not
+updated: check them by hand.
 """
 
 import json
@@ -30,7 +30,7 @@ NOISES = {
     "drift(0.01)": "slow drift, 10 mm",
     "bias(0.01)": "constant offset, 10 mm",
 }
-"""The README's words for them, in its order."""
+"""The README's words for the noises, in its order."""
 COPIED = {
     "myodm errors": ("benchmark", "myodm", "MPJPE, and depth"),
     "myodm ratios": ("benchmark", "myodm", "Ours over the others"),
@@ -38,7 +38,7 @@ COPIED = {
     "open_grasps ratios": ("benchmark", "open_grasps", "Ours over the others"),
     "two hands": ("two_hands", "open_grasps", "Hand by hand"),
 }
-"""Tables of a run's results.md: the run, the data set, how the line above the table begins."""
+"""Tables copied from a run's results.md: the run, the data set, the beginning of the line above the table."""
 
 
 def main(runs: Path) -> None:
@@ -60,7 +60,7 @@ def main(runs: Path) -> None:
 
 
 def readme_table(results: list[dict]) -> str:
-    """The mean joint errors (mm) on real grasps, the least of each row in bold."""
+    """Table of mean joint errors (mm) on real grasps, the smallest of each row in bold."""
     found = {(r["noise"], r["method"], r["metric"]): r["mean"] for r in results if r["dataset"] == "myodm"}
     lines = ["| noise | input | best filter | ours, no network | ours |", "| --- | --- | --- | --- | --- |"]
     for noise, words in NOISES.items():
@@ -83,7 +83,7 @@ def table_below(path: Path, dataset: str, line: str) -> str:
 
 
 def with_tables(page: Path, tables: dict[str, str]) -> str:
-    """The page's text with those tables that it has marks for."""
+    """The page's text with the tables between its marks replaced by those of the same name."""
     return re.sub(
         r"(<!-- table: (.*?) -->\n)(.*?)(\n<!-- end -->)",
         lambda match: match[1] + tables.get(match[2], match[3]) + match[4],

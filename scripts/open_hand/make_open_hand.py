@@ -1,7 +1,8 @@
 """Makes open_hand.npz, a hand in MANO's interface: `python scripts/open_hand/make_open_hand.py`.
 
-Grown-ups are sampled from MakeHuman's phenotypes, their right hands cut off, aligned, laid flat and scaled to measured
-hand lengths; shape space is the principal components of what is left. Same bytes on every run.
+Adults are sampled from MakeHuman's phenotypes; their right hands are cut from the body, aligned, brought to a flat pose
+and scaled to measured hand lengths. The shape space is the principal components of the result. The output is the same,
+byte for byte, on every run.
 """
 
 from collections.abc import Callable
@@ -17,11 +18,13 @@ from toch_jax.hand.pose_ranges import bend_axes, pose_limits, sample_poses
 
 N_PEOPLE, N_BETAS, N_POSES = 2000, 10, 20_000
 PARENTS = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14)
+"""Parent of each of the 16 joints; -1 for the wrist."""
 CHILD = (0, 2, 3, 16, 5, 6, 17, 8, 9, 18, 11, 12, 19, 14, 15, 20)
-"""The far end of each bone among the 16 joints and the 5 finger ends; the wrist has none."""
+"""For each joint the far end of its bone, among the 16 joints and the 5 finger ends; the wrist has no bone."""
 THUMB_LIFT = np.deg2rad(25)
+"""Rotation of the thumb about the normal of its nail in the flat hand, radians."""
 HAND_LENGTH = {True: (0.190, 0.010), False: (0.175, 0.009)}
-"""Wrist to middle tip of men and women: mean and standard deviation, metres."""
+"""Length from wrist to middle fingertip, mean and standard deviation, metres; True: men, False: women."""
 
 Array = np.ndarray
 Rng = np.random.Generator
@@ -36,7 +39,7 @@ def _turn(rotation: Array, points: Array) -> Array:
 
 
 def align(people: People) -> tuple[Array, Array]:
-    """Vertices and joints with the wrist at the origin, in MANO's frame."""
+    """Vertices and joints in MANO's frame with the wrist at the origin, aligned to each other; metres."""
     joints, vertices = (x - people.joints[:, :1] for x in (people.joints, people.vertices))
     x = -_unit(joints[:, 4])
     z = joints[:, 1] - joints[:, 7]
@@ -55,12 +58,12 @@ def align(people: People) -> tuple[Array, Array]:
 
 
 def flat_bones(vertices: Array, joints: Array, weights: Array) -> tuple[Array, Array]:
-    """Bone directions (15, 3) of the hand laid flat, and the axis (3,) about which its thumb bends."""
+    """Bone directions (15, 3) of the flat hand, and the bending axis (3,) of its thumb."""
     mean = joints.mean(axis=0)
     bones = _unit(mean[list(CHILD[1:])] - mean[1:16])
     fingers = _unit((mean[[16, 17, 18, 19]] - mean[[1, 4, 7, 10]]) * [1, 0, 1])
     bones[:12] = np.repeat(fingers, 3, axis=0)
-    # the thumb's last bone is flattest across its nail, which faces the thumb side
+    # normal of the nail: the direction in which the thumb's last segment is thinnest, towards the thumb side
     end = vertices.mean(axis=0)[weights[:, 15] > 0.9]
     end = (end - end.mean(axis=0)) @ (np.eye(3) - np.outer(bones[14], bones[14]))
     nail = np.linalg.svd(end, full_matrices=False)[2][1]
@@ -71,14 +74,14 @@ def flat_bones(vertices: Array, joints: Array, weights: Array) -> tuple[Array, A
 
 
 def _swing(start: Array, end: Array) -> Array:
-    """The smallest rotations that take unit vectors `start` (n, 3) to `end` (3,)."""
+    """Smallest rotations (n, 3, 3) of unit vectors `start` (n, 3) onto `end` (3,)."""
     axis = np.cross(start, end)
     angle = np.arctan2(np.linalg.norm(axis, axis=-1), start @ end)
     return Rotation.from_rotvec(_unit(axis) * angle[:, None]).as_matrix()
 
 
 def lay_flat(vertices: Array, joints: Array, weights: Array, bones: Array, rng: Rng) -> tuple[Array, Array]:
-    """Swing every bone onto `bones`, skinned, and vary the fingers' lengths and the hand's width."""
+    """Rotates every bone onto `bones`, with skinning, and varies lengths of fingers and widths of hands at random."""
     n = len(vertices)
     lengths = np.repeat(rng.normal(1, 0.035, (n, 5)), 3, axis=1)
     width = rng.normal(1, 0.03, n)
@@ -103,13 +106,13 @@ def lay_flat(vertices: Array, joints: Array, weights: Array, bones: Array, rng: 
 
 
 def find_tips(vertices: Array, weights: Array, bones: Array) -> Array:
-    """The vertex furthest along the last bone of index, middle, pinky, ring, thumb."""
+    """Index of the vertex farthest along the last bone of index, middle, pinky, ring, thumb."""
     mean = vertices.mean(axis=0)
     return np.array([np.argmax(np.where(weights[:, j] > 0.5, mean @ bones[j - 1], -np.inf)) for j in (3, 6, 9, 12, 15)])
 
 
 def seal(vertices: Array, weights: Array, quads: Array, ring: Array) -> tuple[Array, Array, Array]:
-    """Close the wrist by a fan about the ring's centroid and split quads on the shorter diagonal."""
+    """Closes the wrist by a fan around the ring's centroid and splits quads along the shorter diagonal."""
     vertices = np.concatenate([vertices, vertices[:, ring].mean(axis=1, keepdims=True)], axis=1)
     weights = np.concatenate([weights, weights[ring].mean(axis=0, keepdims=True)])
     corner = vertices.mean(axis=0)[quads]
@@ -120,7 +123,7 @@ def seal(vertices: Array, weights: Array, quads: Array, ring: Array) -> tuple[Ar
 
 
 def regress_joints(vertices: Array, joints: Array, weights: Array) -> Array:
-    """(16, V): each joint as a convex combination of skin vertices around it, fitted to 200 people."""
+    """Joint regressor (16, V): each joint as a convex combination of nearby vertices, fitted to 200 people."""
     vertices, joints = vertices[:200], joints[:200]
     mean = vertices.mean(axis=0)
     regressor = np.zeros((16, weights.shape[0]))
@@ -130,7 +133,7 @@ def regress_joints(vertices: Array, joints: Array, weights: Array) -> Array:
         else:
             near = np.flatnonzero((weights[:, joint] > 0.05) & (weights[:, PARENTS[joint]] > 0.05))
         system = vertices[:, near].transpose(0, 2, 1).reshape(-1, len(near))
-        # the last row asks that the weights sum to one, firmly
+        # the last row, with a large weight, makes the weights sum to one
         system = np.concatenate([system, np.full((1, len(near)), 10.0)])
         weight, _ = nnls(system, np.append(joints[:, joint].ravel(), 10.0))
         regressor[joint, near] = weight / weight.sum()
@@ -138,17 +141,17 @@ def regress_joints(vertices: Array, joints: Array, weights: Array) -> Array:
 
 
 def shape_space(vertices: Array) -> tuple[Array, Array, Array]:
-    """Mean (V, 3), the strongest directions times their deviations (V, 3, S), and each one's share of the variance."""
+    """Mean (V, 3), principal directions times standard deviations (V, 3, S), and shares of the variance."""
     mean = vertices.mean(axis=0)
     _, values, rows = np.linalg.svd((vertices - mean).reshape(len(vertices), -1), full_matrices=False)
     directions = rows[:N_BETAS] * values[:N_BETAS, None] / np.sqrt(len(vertices))
-    # positive grows
+    # positive coefficients make the hand larger
     directions *= np.sign(directions @ (mean - mean.mean(axis=0)).ravel())[:, None]
     return mean, directions.T.reshape(*mean.shape, N_BETAS), values**2 / np.sum(values**2)
 
 
 def build(say: Callable[[str], None] = print) -> dict[str, Array]:
-    """Every array of the asset."""
+    """All arrays of the hand model's file; `say` prints a summary."""
     rng = np.random.default_rng(2022)
     people = sample_people(open_wheel(), N_PEOPLE, rng)
     vertices, joints = align(people)

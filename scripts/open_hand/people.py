@@ -1,4 +1,4 @@
-"""Right hands of 2,000 grown-ups, cut from MakeHuman's body (steps 1 to 5 of the recipe in make_open_hand.py)."""
+"""Right hands of random adults, cut from MakeHuman's body, for make_open_hand.py."""
 
 import zipfile
 from dataclasses import dataclass
@@ -17,12 +17,14 @@ LOCAL_TARGETS = {  # standard deviation of each, in units of the target
     "hands/measure-wrist-circ": 0.3,
 }
 FOREARM = 0.022
+"""Length of the forearm beyond the wrist that stays with the hand, metres."""
 REACH = 0.3
+"""Largest distance from the wrist of a vertex of the hand, metres."""
 
 
 @dataclass(frozen=True)
 class People:
-    """Hands of n people in MakeHuman's frame, metres; one topology."""
+    """Hands of n people in MakeHuman's frame, metres, all with the same mesh topology."""
 
     vertices: np.ndarray
     """(n, V, 3)"""
@@ -33,9 +35,9 @@ class People:
     quads: np.ndarray
     """(Q, 4)"""
     ring: np.ndarray
-    """(R,) boundary loop at the wrist, in order along the mesh's own winding."""
+    """(R,) vertices of the boundary loop at the wrist, in the order of the mesh's winding."""
     weights: np.ndarray
-    """(V, 16), at most four a vertex, each row summing to one."""
+    """(V, 16) skinning weights, at most four positive ones a vertex; each row sums to one."""
 
 
 def _cut(quads: np.ndarray, vertices: np.ndarray, wrist: np.ndarray, elbow: np.ndarray) -> np.ndarray:
@@ -46,7 +48,7 @@ def _cut(quads: np.ndarray, vertices: np.ndarray, wrist: np.ndarray, elbow: np.n
 
 
 def _boundary(quads: np.ndarray) -> np.ndarray:
-    """The only boundary loop of a mesh, in order along its winding."""
+    """Vertices of the only boundary loop of a mesh, in the order of its winding."""
     edges = {(int(a), int(b)) for quad in quads for a, b in zip(quad, np.roll(quad, -1), strict=True)}
     following = {a: b for a, b in edges if (b, a) not in edges}
     loop = [min(following)]
@@ -58,7 +60,7 @@ def _boundary(quads: np.ndarray) -> np.ndarray:
 
 
 def _joint_weights(bone_weights: dict[str, np.ndarray], skin: np.ndarray) -> np.ndarray:
-    """MakeHuman's bones gathered into MANO's 16: what is no finger's belongs to the wrist."""
+    """Weights (V, 16) for MANO's joints; bones outside the fingers count for the wrist."""
     fingers = np.stack([bone_weights[bone][skin] for bone in BONES], axis=-1)
     total = np.sum([weight[skin] for weight in bone_weights.values()], axis=0)
     weights = np.column_stack([total - fingers.sum(axis=-1), fingers]) / total[:, None]
@@ -67,7 +69,7 @@ def _joint_weights(bone_weights: dict[str, np.ndarray], skin: np.ndarray) -> np.
 
 
 def sample_people(wheel: zipfile.ZipFile, n: int, rng: np.random.Generator) -> People:
-    """Draw n grown-ups, half of them men."""
+    """Draws the hands of n adults, half of them men."""
     body = read_body(wheel)
     n_vertices = len(body.vertices)
     targets = {name: read_target(wheel, name, n_vertices) for name in macro_targets(wheel)}
