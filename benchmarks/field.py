@@ -1,9 +1,9 @@
-"""The contact field against trimesh + embree on the same frames: `python benchmarks/field.py`.
+"""Speed of the contact field against trimesh + embree on the same frames: `python benchmarks/field.py`.
 
-Medians of alternating runs, milliseconds a frame, one process. "TOCH's rule" asks trimesh for what TOCH's own code
-asks it in every frame: which samples are inside, the hand ahead of each, the object ahead of each. "casts alone" is
-the least that embree must do for the same field: its tree built and two rays for each sample, the object's own
-shadow and the inside test taken from elsewhere.
+Medians of alternating runs, milliseconds a frame, one process. "TOCH's rule" computes with trimesh what TOCH's own code
+computes in every frame: the samples inside the hand, and for each sample the first hit of its ray with the hand and
+with the object. "casts alone" is the least work of embree for the same field: building its tree and casting two rays
+for each sample, without self-occlusion of the object and inside test.
 """
 
 import time
@@ -28,7 +28,7 @@ from toch_jax.object.model import ObjectModel, ObjectMotion
 
 
 def grasps(hand: HandModel, n_frames: int) -> jax.Array:
-    """Hands (T, V, 3) about the z axis, their fingers bent to several degrees."""
+    """Hand vertices (T, V, 3), metres, around the z axis, with fingers bent by varying amounts."""
     rng = np.random.default_rng(0)
     pose = rng.normal(0, 0.1, (n_frames, 15, 3))
     pose[:, :12, 2] += rng.uniform(0, 1.1, (n_frames, 1))
@@ -46,7 +46,7 @@ def grasps(hand: HandModel, n_frames: int) -> jax.Array:
 
 
 def tochs_rule(hand: trimesh.Trimesh, body: trimesh.Trimesh, model: ObjectModel) -> np.ndarray:
-    """Distances of one frame, nan where nothing is seen."""
+    """Signed distances (metres) of one frame's samples to the hand along their normals; nan where the mask is false."""
     points, normals = np.asarray(model.points, np.float64), np.asarray(model.normals, np.float64)
     inside = hand.contains(points)
     directions = np.where(inside[:, None], -normals, normals)
@@ -65,6 +65,7 @@ def tochs_rule(hand: trimesh.Trimesh, body: trimesh.Trimesh, model: ObjectModel)
 
 
 def casts_alone(triangles: np.ndarray, points: np.ndarray, normals: np.ndarray) -> None:
+    """Builds embree's tree of the triangles (F, 3, 3) and casts a ray from each point along +n and -n."""
     scene = rtcore_scene.EmbreeScene()
     TriangleMesh(scene, triangles)
     for directions in (normals, -normals):
@@ -72,7 +73,7 @@ def casts_alone(triangles: np.ndarray, points: np.ndarray, normals: np.ndarray) 
 
 
 def median_ms(runs: dict[str, Callable[[], object]], n_frames: int, repeats: int) -> dict[str, float]:
-    """Milliseconds a frame; the runs alternate, so that a busy machine slows them alike."""
+    """Median milliseconds a frame of each run; the runs alternate, so that other load affects all equally."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(repeats):
         for name, run in runs.items():
@@ -83,7 +84,7 @@ def median_ms(runs: dict[str, Callable[[], object]], n_frames: int, repeats: int
 
 
 def compare(hand: HandModel, body: trimesh.Trimesh, model: ObjectModel, n_frames: int, repeats: int) -> None:
-    """Prints one line for each method."""
+    """Prints one line for each method, and the agreement of `contact_field` with TOCH's rule."""
     rest = ObjectMotion(jnp.broadcast_to(jnp.eye(3), (1, n_frames, 3, 3)), jnp.zeros((1, n_frames, 3)))
     points, normals = np.array(model.points), np.array(model.normals)
     vertices, faces = grasps(hand, n_frames), np.asarray(hand.faces)
@@ -113,7 +114,7 @@ def compare(hand: HandModel, body: trimesh.Trimesh, model: ObjectModel, n_frames
 
 
 def main(frames: int = 30, samples: int = 2000, repeats: int = 7) -> None:
-    """The open hand, full and coarse, about a mug."""
+    """Compares on the open hand, full and decimated, around a mug."""
     body = trimesh.creation.annulus(r_min=0.036, r_max=0.04, height=0.1, sections=48)
     model = build_object(np.asarray(body.vertices), np.asarray(body.faces), n_samples=samples)
     print(f"{frames} frames, {samples} samples, medians of {repeats}, jax {jax.__version__} on {jax.devices()[0]}")

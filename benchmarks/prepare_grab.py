@@ -1,7 +1,7 @@
-"""What `toch prepare grab` costs: `python -m benchmarks.prepare_grab --clips 200`.
+"""Time, memory and disk space of `toch prepare grab`: `python -m benchmarks.prepare_grab --clips 200`.
 
-A folder in GRAB's layout is written (ten made-up recordings, copied; an object of 10,242 vertices, 10,475 contact
-labels of the body, as GRAB has them), prepared in a process of its own, and thrown away.
+Writes a temporary folder in GRAB's layout (ten synthetic recordings, copied; an object of 10,242 vertices and 10,475
+contact labels of the body, as in GRAB) and prepares it in a separate process.
 """
 
 import os
@@ -20,12 +20,13 @@ from tests.datasets.grab_folder import SUBJECTS, recording, write_grab, write_re
 from tests.datasets.mano_files import write_mano
 
 GRAB_FRAMES = 1_622_459
-"""Of the real data set, at 120 Hz."""
+"""Number of frames of the real data set, at 120 Hz."""
 BODY_VERTICES = 10_475
+"""Number of vertices of the body, each with a contact label."""
 
 
 def write_folder(root: Path, clips: int, frames: int) -> None:
-    """Ten subjects, `clips` recordings of `frames` frames."""
+    """Writes `clips` recordings of `frames` frames, of ten subjects, in GRAB's layout."""
     write_grab(root, {})
     sphere = trimesh.creation.icosphere(5, 0.04)
     place = root / "tools/object_meshes/contact_meshes/cup.ply"
@@ -45,7 +46,7 @@ def write_folder(root: Path, clips: int, frames: int) -> None:
 
 
 def main(clips: int = 200, frames: int = 480, toch_rules: bool = False) -> None:
-    """Prints raw frames a second, peak memory, and what that makes of the real data set."""
+    """Prints raw frames a second, peak memory, and the time that the real data set would take."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_folder(root / "raw", clips, frames)

@@ -1,6 +1,6 @@
 """Every method under every noise, on real grasps of objects that no training has seen, and on generated ones.
 
-The oracles read the truth: they say what bounds ours. `ours:myodm` is ours with weights that learnt from MyoDM's
+The oracles read the ground truth and are upper bounds for ours. `ours:myodm` is ours with weights trained on MyoDM's
 training objects (experiments/myodm.py). Two hands: experiments/two_hands.py.
 """
 
@@ -15,7 +15,7 @@ NOISES = (
 benchmark = Benchmark(
     noises={"myodm": NOISES, "open_grasps": NOISES},
     methods=(*METHODS, "ours:myodm", *ORACLES),
-    # What takes longest, or does not say how errors grow with noise.
+    # the slowest method, and those that need not be run at all noise levels
     only={"contactopt": ("T(0.01)",)} | {name: ("T(0.01)", "R(0.3)") for name in ("ours:myodm", *ORACLES)},
     clips={"open_grasps": 4},
     hands={"open_grasps": 1},

@@ -1,6 +1,6 @@
 """Ours beside the tracked input, every filter and the fit alone, on real grasps: nothing has to be trained first.
 
-The table in README.md is made from this run.
+The table in README.md is from this run.
 """
 
 from toch_jax.benchmark.experiment import Benchmark

@@ -3,7 +3,8 @@
     toch prepare grab --raw DIR
     toch train experiments/grab_ours.py
 
-Shape noise is less than for other data sets: a shape number here is a whole other person's hand.
+The shape noise is smaller than for other data sets: beyond MANO's ten, each shape coefficient is the hand shape of one
+subject.
 """
 
 from toch_jax.denoiser.canonical import MANO_OFFSET, MANO_SCALE

@@ -3,13 +3,13 @@
     toch prepare grab --raw DIR --toch-rules
     toch train experiments/grab_toch.py
 
-From kzhou23/toch: windows of 30 frames, 8,000 samples an object, of which 2,000 are read and 2,000 others asked for,
-32 windows a step, Adam at 8e-4 along cosines of 50 epochs down to 1e-4, 400 epochs; each window turned at random and
-played backwards half of the time. Where it differs:
-- an epoch is taken as 310 steps (some 10,000 windows half a window apart), whatever the data set's number is;
-- noise is drawn afresh in every step, not once; its levels are drawn for each window, and theirs (1 cm, 0.05 rad,
-  0.3 of 24 PCA) are the mean levels;
-- samples are drawn among those near the hand first.
+From kzhou23/toch: windows of 30 frames; 8,000 samples an object, of which 2,000 are input and 2,000 others are
+predicted; 32 windows a step; Adam with a rate from 8e-4 to 1e-4 in cosines of 50 epochs; 400 epochs; each window
+rotated at random and reversed in time with probability one half. Differences:
+- an epoch is taken as 310 steps (about 10,000 windows half a window apart), independent of the data set's size;
+- noise is drawn in every step, not once; its levels are drawn for each window, with the authors' levels (1 cm,
+  0.05 rad, 0.3 for 24 PCA coefficients) as their means;
+- samples near the hand are drawn first.
 """
 
 from toch_jax.denoiser.toch import TochConfig
@@ -18,6 +18,7 @@ from toch_jax.training.batches import BatchConfig
 from toch_jax.training.experiment import DataConfig, Experiment, OptimiserConfig
 
 EPOCH = 310
+"""Number of steps of an epoch."""
 
 experiment = Experiment(
     name="grab_toch",

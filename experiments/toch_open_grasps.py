@@ -1,12 +1,12 @@
 """TOCH's own network, losses and optimiser on generated grasps: minutes on a graphics card.
 
-Smaller than the paper's (its code: 2,000 samples of the object read, 2,000 others asked for, 32 windows of 30 frames a
-step, 400 epochs of GRAB, 8 cosines of 50 epochs each):
-- 256 samples near the hand are read and 256 others asked for;
-- 3,500 steps of 32 windows: 112,000 in all, each seen once with noise of its own;
-- one cosine over all steps, from the same rate to the same: so few steps leave no time for restarts.
-The noise is that of experiments/open_grasps.py, not the paper's. Without a graphics card, an hour teaches it next to
-nothing: `--batch.batch 4 --steps 1200` takes 45 minutes on two cores.
+Smaller than in the paper's code (2,000 samples of the object as input and 2,000 others predicted, 32 windows of 30
+frames a step, 400 epochs of GRAB, 8 cosines of 50 epochs each):
+- 256 samples near the hand are input and 256 others are predicted;
+- 3,500 steps of 32 windows: 112,000 in all, each used once, with its own noise;
+- one cosine over all steps, with the same first and last rate: there are too few steps for restarts.
+The noise is that of experiments/open_grasps.py, not the paper's. Without a graphics card, an hour of training has
+almost no effect: `--batch.batch 4 --steps 1200` takes 45 minutes on two cores.
 """
 
 from toch_jax.denoiser.canonical import canonical_scale_offset
