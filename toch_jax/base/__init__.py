@@ -1,1 +1,1 @@
-"""What every stage uses: errors, progress, arrays on the host, restricted pickles, devices. Knows nothing of hands."""
+"""Code that every stage uses: errors, progress, arrays on the host, restricted pickles, devices."""

@@ -1,4 +1,4 @@
-"""Arrays between the host and JAX, cut, stacked and padded on the host: JAX compiles each of these for every shape."""
+"""Slicing, stacking and padding of JAX arrays on the host, because JAX would compile each of these for every shape."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -12,26 +12,26 @@ Tree = TypeVar("Tree")
 
 
 def put(values: ArrayLike, dtype: DTypeLike | None = None) -> Array:
-    """`jnp.asarray` of what lies on the host, which would compile a copy for every shape."""
+    """The JAX array of values on the host; `jnp.asarray` would compile a copy for every shape."""
     return jax.device_put(np.asarray(values, dtype))
 
 
 def take(tree: Tree, index: Any) -> Tree:
-    """`leaf[index]` of every array; `index` is whatever numpy takes."""
+    """The tree with `leaf[index]` of every array; `index` is any index of numpy."""
     return jax.tree.map(lambda leaf: put(np.asarray(leaf)[index]), tree)
 
 
 def stack(trees: Sequence[Tree]) -> Tree:
-    """Trees of one form as one, with a new first axis."""
+    """One tree from trees of equal structure and shapes, stacked along a new first axis."""
     return jax.tree.map(lambda *leaves: put(np.stack(leaves)), *trees)
 
 
 def pad_last(values: Shaped[Array, "..."], size: int, axis: int = 0) -> Shaped[Array, "..."]:
-    """The last entry along an axis repeated up to `size` entries."""
+    """The array padded to `size` entries along `axis` by repeating the last entry."""
     widths = [(0, size - length if along == axis else 0) for along, length in enumerate(values.shape)]
     return put(np.pad(np.asarray(values), widths, mode="edge"))
 
 
 def repeat(values: Shaped[Array, "*axes"], count: int) -> Shaped[Array, "count *axes"]:
-    """The same `count` times over, along a new first axis."""
+    """The array repeated `count` times along a new first axis."""
     return put(np.broadcast_to(np.asarray(values), (count, *values.shape)))

@@ -1,4 +1,4 @@
-"""Compiled code, kept between processes: the pipeline takes about a minute to compile for each padded length."""
+"""Cache of compiled code between processes: compiling the pipeline takes about a minute for each padded length."""
 
 import os
 import warnings
@@ -9,14 +9,14 @@ import jax
 import platformdirs
 
 JAX_LOG_LEVEL = "1"
-"""Of XLA's messages: what JAX sets $TF_CPP_MIN_LOG_LEVEL to where the user did not."""
+"""Level of XLA's messages: the value that JAX gives $TF_CPP_MIN_LOG_LEVEL if the user has set none."""
 
 
 def keep_compiled() -> None:
-    """Have JAX keep what it compiles in the user's cache folder, and look there before it compiles.
+    """Set JAX's compilation cache, one for the whole process, to a folder in the user's cache folder.
 
-    JAX has one such cache for the whole process. Where it was turned off (`jax_enable_compilation_cache`) or given a
-    folder (`jax_compilation_cache_dir`, $JAX_COMPILATION_CACHE_DIR), it stays so. Warns where there can be no folder.
+    A cache that was disabled (`jax_enable_compilation_cache`) or given a folder (`jax_compilation_cache_dir`,
+    $JAX_COMPILATION_CACHE_DIR) is left as it is. Warns if the folder cannot be made.
     """
     config = jax.config.values
     if not config["jax_enable_compilation_cache"]:
@@ -29,22 +29,22 @@ def keep_compiled() -> None:
             warnings.warn(remark, stacklevel=1)
             return
         jax.config.update("jax_compilation_cache_dir", str(cache_folder()))
-        # The pipeline is some large programs and many small ones, which together take as long.
+        # 0: the pipeline has a few large programs and many small ones, which take as long together.
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     hush()
 
 
 def cache_folder() -> Path:
-    """Where compiled code is kept unless JAX was told otherwise."""
+    """The folder of compiled code, unless JAX was given another."""
     return Path(platformdirs.user_cache_dir("toch_jax", appauthor=False)) / "compiled"
 
 
 @cache
 def hush() -> None:
-    """Stop XLA's remarks on code from the cache, lines of 3,000 characters that look like errors (fatal ones stay).
+    """Suppress XLA's messages about cached code: lines of 3,000 characters that look like errors. Fatal errors stay.
 
-    $TF_CPP_MIN_LOG_LEVEL does the same before XLA is loaded. Afterwards JAX's own level reaches XLA's, which stays
-    when the level of Python's loggers is put back.
+    Does nothing if the user has set another $TF_CPP_MIN_LOG_LEVEL, which works only before XLA is loaded. After that,
+    setting JAX's log level also sets XLA's, and XLA's remains when the level of Python's loggers is restored.
     """
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL", JAX_LOG_LEVEL) != JAX_LOG_LEVEL:
         return

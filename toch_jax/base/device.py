@@ -1,4 +1,4 @@
-"""What a graphics card or a TPU must be told, and a processor need not."""
+"""Settings for GPUs and TPUs: precision of matrix products, batch size of maps."""
 
 import functools
 from collections.abc import Callable
@@ -7,14 +7,14 @@ from typing import Any, ParamSpec, TypeVar
 import jax
 
 EXACT = "float32"
-"""Of products. By default a graphics card rounds their factors to 11 bits (half a millimetre of a hand), a TPU to 8."""
+"""Precision of matrix products. By default GPUs round the factors to 11 bits (0.5 mm error on a hand), TPUs to 8."""
 
 _In = ParamSpec("_In")
 _Out = TypeVar("_Out")
 
 
 def exactly(function: Callable[_In, _Out]) -> Callable[_In, _Out]:
-    """The function with products in whole float32, whatever the device."""
+    """The function with matrix products in full float32 precision on every device."""
 
     @functools.wraps(function)
     def run(*args: _In.args, **kwargs: _In.kwargs) -> _Out:
@@ -25,8 +25,9 @@ def exactly(function: Callable[_In, _Out]) -> Callable[_In, _Out]:
 
 
 def map_each(function: Callable[[Any], Any], each: Any, together: int) -> Any:
-    """`jax.lax.map` over the first axis of every array in `each`: one by one on a processor, whose cache holds one;
-    elsewhere up to `together` at once.
+    """`jax.lax.map` over the first axis of every array in `each`.
+
+    On a CPU one entry at a time, because its cache holds one; on other devices up to `together` at once.
     """
     if jax.default_backend() == "cpu":
         return jax.lax.map(function, each)

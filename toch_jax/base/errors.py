@@ -1,20 +1,21 @@
-"""The one error that a user's input can raise."""
+"""The error for bad input."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 LONGEST_FOUND = 300
-"""Characters that are quoted of what was found: a file may hold anything as text."""
+"""Maximum number of characters quoted from the input, because a file may hold text of any length."""
 MOST_FAULTS = 10
+"""Maximum number of faults listed in one error."""
 
 
 class InputError(ValueError):
-    """Bad input. Its text is one line a fault: where, which field, what was expected, what was found."""
+    """Bad input. The message has one line for each fault: where, which field, what was expected, what was found."""
 
 
 def bad_input(where: str | Path, field: str, expected: str, found: str) -> InputError:
-    """The error for `field` of the file (or call) `where`; raise what this returns."""
+    """The error, to be raised, for `field` of the file (or call) `where`."""
     if len(found) > LONGEST_FOUND:
         found = f"{found[:LONGEST_FOUND]}..."
     return InputError(_printable(f"{where}: {field}: expected {expected}, found {found}"))
@@ -22,7 +23,7 @@ def bad_input(where: str | Path, field: str, expected: str, found: str) -> Input
 
 @contextmanager
 def caught(faults: list[InputError]) -> Iterator[None]:
-    """Add an InputError raised within to `faults` and go on behind: for checks that don't need each other."""
+    """Append an InputError that the block raises to `faults`, and continue after the block: for independent checks."""
     try:
         yield
     except InputError as fault:
@@ -30,7 +31,7 @@ def caught(faults: list[InputError]) -> Iterator[None]:
 
 
 def raise_all(faults: list[InputError]) -> None:
-    """Raise one InputError with the lines of all faults, where there are any."""
+    """Raise one InputError with the lines of all faults (at most MOST_FAULTS), if there are any."""
     if faults:
         lines = [line for fault in faults for line in str(fault).splitlines()]
         more = [f"and {len(lines) - MOST_FAULTS} more faults"] if len(lines) > MOST_FAULTS else []
@@ -38,11 +39,11 @@ def raise_all(faults: list[InputError]) -> None:
 
 
 def naming(where: str | Path, fault: InputError) -> InputError:
-    """The fault, each line of which names the file or clip: one may be of what it refers to, such as a hand model."""
+    """The fault with `where` at the start of each line; it may be about another file, such as a hand model."""
     lines = str(fault).splitlines()
     return InputError("\n".join(line if line.startswith(str(where)) else f"{where}: {line}" for line in lines))
 
 
 def _printable(text: str) -> str:
-    """On one line, without what a terminal would take for commands."""
+    """The text with line breaks and terminal control characters escaped."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

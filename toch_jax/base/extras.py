@@ -1,4 +1,4 @@
-"""Which optional dependency brings a package that is not installed."""
+"""The optional dependency group (extra) that installs a missing package."""
 
 import re
 from importlib.metadata import PackageNotFoundError, requires
@@ -9,7 +9,7 @@ DISTRIBUTION = "toch-jax"
 
 
 def missing_extra(error: ModuleNotFoundError) -> InputError | ModuleNotFoundError:
-    """What to raise in place of `error`: for a package of an extra an InputError that names it, else `error` itself."""
+    """The error to raise instead of `error`: an InputError that names the extra of the package, else `error` itself."""
     package = (error.name or "").split(".")[0]
     extra = extra_with(package)
     if extra is None:
@@ -18,7 +18,7 @@ def missing_extra(error: ModuleNotFoundError) -> InputError | ModuleNotFoundErro
 
 
 def extra_with(package: str) -> str | None:
-    """The smallest extra that requires the package, by the name of its distribution or of its import."""
+    """The smallest extra that requires a distribution named `package` (`-` equals `_`); None if there is none."""
     try:
         lines = requires(DISTRIBUTION) or []
     except PackageNotFoundError:

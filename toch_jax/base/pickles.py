@@ -1,10 +1,11 @@
-"""Reads the pickles that hand models and data sets come in, without running anything that is in them.
+"""Reader for the pickles of hand models and data sets that runs no code from them.
 
-Unpickling calls whatever a file names. Here each name that arrays, sparse matrices and chumpy's arrays need has a
-harmless stand-in; any other name ends the reading before anything is called. numpy's own stand-ins only remember what
-they are given: the array is built afterwards, of plain numbers or text, from bytes that fit it. MANO_RIGHT.pkl was
-written by Python 2 and names classes of numpy, scipy.sparse and chumpy; .npy and .npz files hold whatever is no plain
-array (a dict, an object) as a pickle.
+Unpickling calls any function that a file names. Here each name that arrays, sparse matrices and chumpy's arrays need
+is replaced by a harmless stand-in; any other name stops the reading before anything is called. The stand-ins for numpy
+only store their arguments; the array is built afterwards, from bytes of numbers or text that fit its shape, or from
+values that were read in the same way.
+MANO_RIGHT.pkl was written by Python 2 and names classes of numpy, scipy.sparse and chumpy; .npy and .npz files store
+objects that are not plain arrays, such as a dict, as a pickle.
 """
 
 import io
@@ -23,15 +24,15 @@ import scipy.sparse
 from toch_jax.base.errors import bad_input
 
 _PLAIN = re.compile(r"[?bBhHiIlLqQefdFD]|[biufU][0-9]+|[SO]8?|S[0-9]+")
-"""dtypes whose memory means nothing but numbers, text and, built apart, objects."""
+"""dtypes that are allowed: numbers, text, and objects (which are not built from memory)."""
 
 
 class _Record:
-    """Stands in for an object of another package: what was pickled become its attributes."""
+    """Stand-in for an object of another package; the pickled state becomes its attributes."""
 
 
 class _DType:
-    """Stands in for numpy's dtype: its letter and size, and then its byte order."""
+    """Stand-in for numpy's dtype: its letter and size, and its byte order."""
 
     def __init__(self, text: str, *_: Any) -> None:
         if not (isinstance(text, str) and _PLAIN.fullmatch(text)):
@@ -49,14 +50,14 @@ class _DType:
 
 
 class _Array:
-    """Stands in for numpy's array: shape, dtype, order and contents, to be put together when all is read."""
+    """Stand-in for numpy's array: shape, dtype, order and content, from which the array is built after reading."""
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.shape, self.dtype, self.is_fortran, self.content = state[-4:]
 
 
 class _Scalar:
-    """Stands in for numpy's scalars."""
+    """Stand-in for a scalar of numpy."""
 
     def __init__(self, dtype: Any, content: Any) -> None:
         self.dtype, self.content = dtype, content
@@ -87,7 +88,7 @@ def _dtype(text: Any, *_: Any) -> _DType:
 
 
 def _no_bytes() -> bytes:
-    # as protocol 2 has them
+    # empty bytes, as pickled with protocol 2
     return b""
 
 
@@ -96,11 +97,11 @@ def _to_bytes(text: str, *_: Any) -> bytes:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows names by their package and last part: modules move from version to version."""
+    """Unpickler that allows only known names, by package and last part: modules move between versions."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        # new classes for every file, so that none can change what the next one gets
+        # new classes for every file, so that no file can change them for the next one
         records = {name: type(name[1], (_Record,), {}) for name in _RECORDS}
         self.allowed: dict[tuple[str, str], Any] = {**records, **_FUNCTIONS}
         self.refused = ""
@@ -137,7 +138,7 @@ _FUNCTIONS: dict[tuple[str, str], Any] = {
 
 
 def _built(value: Any) -> Any:
-    """What was meant: stand-ins become arrays and numbers, inside dicts and lists too; other values as they are."""
+    """The value with stand-ins replaced by arrays and numbers, also inside dicts, lists and tuples."""
     match value:
         case dict():
             return {_built(key): _built(each) for key, each in value.items()}
@@ -158,7 +159,7 @@ def _raw(content: Any) -> bytes | bytearray:
 
 
 def _real_array(value: _Array) -> Any:
-    """The array; of an object array without axes, as np.save makes of a dict, the object itself."""
+    """The array; for an object array without axes, as np.save makes from a dict, the object itself."""
     dtype, shape = value.dtype.real(), tuple(int(size) for size in value.shape)
     if not dtype.hasobject:
         count = math.prod(shape)
@@ -194,9 +195,9 @@ def _unpickled(where: str | Path, field: str, file: io.BufferedIOBase, expected:
 
 
 def read_pickle(path: Path) -> dict[str, Any]:
-    """What a hand model's pickle holds, as dense arrays.
+    """The content of a hand model's pickle, as dense arrays.
 
-    Raises InputError for a file that is cut short, is no pickle, or names anything that arrays do not need.
+    Raises InputError for a file that is truncated, is no pickle of a dict, or names anything that arrays do not need.
     """
     with path.open("rb") as file:
         content = _unpickled(path, "pickle", file, "the arrays of a hand model")
@@ -206,9 +207,9 @@ def read_pickle(path: Path) -> dict[str, Any]:
 
 
 def read_npy(path: Path) -> Any:
-    """An .npy file's array, or the dict (list, number, text) that it holds as a pickle.
+    """The array of an .npy file, or the dict, list, number or text that it holds as a pickle.
 
-    Raises InputError for a file that is missing, cut short, or names anything that arrays do not need.
+    Raises InputError for a file that is missing, is truncated, or names anything that arrays do not need.
     """
     if not path.is_file():
         raise bad_input(path, "file", "an .npy file", "no such file")
@@ -217,9 +218,9 @@ def read_npy(path: Path) -> Any:
 
 
 def read_npz(path: Path, keys: Iterable[str]) -> dict[str, Any]:
-    """These entries of an .npz file, each as `read_npy` gives it.
+    """The entries `keys` of an .npz file, each as `read_npy` returns it.
 
-    Raises InputError as that does, and for a missing key.
+    Raises InputError as `read_npy` does, and for a missing key.
     """
     found = {}
     try:

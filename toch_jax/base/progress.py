@@ -1,4 +1,4 @@
-"""What a long call is doing: the name of each stage as it begins, and that code is being compiled."""
+"""Progress of a long call: the name of each stage when it begins, and a message while code is compiled."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sized
@@ -11,29 +11,29 @@ import jax
 from tqdm import tqdm
 
 Progress = Callable[[str], None]
-"""Called with the name of each stage when it begins, perhaps from another thread."""
+"""Callback with the name of each stage when it begins; may be called from another thread."""
 Clip = TypeVar("Clip")
 
 COMPILING = "compiling, once, about a minute"
 PATIENCE_S = 2.0
-"""A compilation that takes less is not told."""
+"""Seconds after which a compilation is reported."""
 _LOWERED = "/jax/core/compile/jaxpr_to_mlir_module_duration"
-"""JAX's event just before it compiles a program or reads it from its cache."""
+"""JAX's event just before it compiles a program or reads it from the cache."""
 _COMPILED = "/jax/core/compile/backend_compile_duration"
-"""Just after."""
+"""JAX's event just after that."""
 
 
 def silent(stage: str) -> None:
-    """Says nothing."""
+    """Report nothing."""
 
 
 def to_stderr(stage: str) -> None:
-    """One line on standard error."""
+    """Print the stage as one line on standard error."""
     print(f"{stage} ...", file=sys.stderr, flush=True)
 
 
 def reporter(progress: bool | Progress) -> Progress:
-    """What the argument `progress` of a call means: a callback, or whether to write to standard error."""
+    """The callback for an argument `progress`: itself, or `to_stderr` for True and `silent` for False."""
     if callable(progress):
         return progress
     return to_stderr if progress else silent
@@ -42,7 +42,7 @@ def reporter(progress: bool | Progress) -> Progress:
 def each_clip(clips: Iterable[Clip], progress: bool | Progress) -> Iterator[tuple[Clip, Progress]]:
     """The clips, each with the callback for its stages.
 
-    With `progress` True: a bar on a terminal, elsewhere lines that begin with "clip 3 of 12: ".
+    With `progress` True a terminal shows a bar. Otherwise each stage has the prefix "clip 3 of 12: ".
     """
     total = len(clips) if isinstance(clips, Sized) else None
     if progress is True and sys.stderr.isatty():
@@ -62,9 +62,9 @@ def _of_clip(tell: Progress, clip: str, stage: str) -> None:
 
 @contextmanager
 def compilation_told(tell: Progress) -> Iterator[None]:
-    """Within, `tell` is called with COMPILING the first time that JAX has compiled one program for PATIENCE_S seconds.
+    """Call `tell` with COMPILING once, when JAX has compiled one program in the block for PATIENCE_S seconds.
 
-    JAX says when it begins and ends, not whether its cache has the program: that takes less.
+    JAX's events do not show whether the program is in the cache; reading it takes less than PATIENCE_S.
     """
     timer: Timer | None = None
     told = False

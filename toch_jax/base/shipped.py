@@ -1,4 +1,4 @@
-"""The repository's folders of data that a wheel carries inside the package: data_specs/ and experiments/."""
+"""The folders data_specs/ and experiments/, which are inside the package in a wheel and beside it in a checkout."""
 
 from pathlib import Path
 
@@ -6,6 +6,6 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def shipped_folder(name: str) -> Path:
-    """`name` inside the installed package, or, in a checkout, beside the package."""
+    """The folder `name` in the installed package, or beside the package in a checkout."""
     installed = PACKAGE / name
     return installed if installed.is_dir() else PACKAGE.parent / name

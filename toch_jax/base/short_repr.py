@@ -1,13 +1,13 @@
-"""Records on one line: shapes in place of arrays."""
+"""One-line representation of records, with shapes instead of arrays."""
 
 from dataclasses import fields
 from typing import Any
 
 
 def short_repr(record: Any, *names: str, **more: Any) -> str:
-    """`Name(array (3, 4), number=5)`: the attributes of these names, or all fields of a dataclass, then `more`.
+    """Text such as `Name(array (3, 4), number=5)` of the attributes `names` (default: all dataclass fields) and `more`.
 
-    None is left out. Reads no values of arrays, so that it works while JAX traces them.
+    Values that are None are left out. No values of arrays are read, so that it works while JAX traces.
     """
     given = {name: getattr(record, name) for name in names or (field.name for field in fields(record))} | more
     parts = [_part(name, value) for name, value in given.items() if value is not None]
