@@ -24,7 +24,7 @@ def mend_object(
     """
     rotations, translations, notes = np.array(motion.rotation), np.array(motion.translation), []
     for part, middle in enumerate(middles):
-        # The part's centre, because its origin may be far from it: a rotation would then look like a translation.
+        # The part's centre, because its origin may be far from it and would move in every rotation.
         rotation, translation = rotations[part].astype(np.float64), translations[part].astype(np.float64)
         place = rotation @ middle + translation
         blank = _blank(rotation, translation, place, fps)

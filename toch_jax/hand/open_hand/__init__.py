@@ -1,1 +1,1 @@
-"""The open hand: the hand model that comes with the package, and the script that makes it."""
+"""The open hand, the hand model of this package; scripts/open_hand/make_open_hand.py makes it."""
