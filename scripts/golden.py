@@ -80,7 +80,7 @@ def training(folder: Path) -> Numbers:
 
 
 def same(name: str, found: Numbers, expected: Numbers, arguments: list[str]) -> bool:
-    """Whether a number is there on both sides and alike; if not, a line that says how they differ."""
+    """Whether the array exists in both and agrees within its tolerance; prints one line on the difference if not."""
     if name not in found or name not in expected:
         print(f"{name}: {'no longer there' if name in expected else 'not there before'}")
         return False

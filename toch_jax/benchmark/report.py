@@ -41,7 +41,7 @@ def summarise(dataset: str, noise: str, table: Mapping[str, Mapping[str, Mapping
         rows = [clip[method] for clip in table.values() if method in clip]
         columns = {metric: np.array([row[metric] for row in rows if metric in row]) for metric in METRICS}
         values = {metric: column for metric, column in columns.items() if column.size}
-        # metrics with the same number of clips are resampled together, which saves most of the time
+        # metrics with the same number of clips are resampled together: resampling takes most of the time
         found: dict[str, tuple[float, float, float]] = {}
         for count in {len(each) for each in values.values()}:
             alike = {metric: each for metric, each in values.items() if len(each) == count}

@@ -150,7 +150,7 @@ def articulation_error_deg(motion: ObjectMotion, truth: ObjectMotion) -> float:
     )
     if not mine.size:
         return float("nan")
-    # |A - B| = 2 sqrt(2) sin(angle / 2): exact for small angles too
+    # |A - B| = 2 sqrt(2) sin(angle / 2): accurate for small angles too
     chord = np.linalg.norm(mine - true, axis=(-2, -1)) / np.sqrt(8)
     return float(np.degrees(2 * np.arcsin(np.clip(chord, 0, 1))).mean())
 

@@ -1,4 +1,4 @@
-"""A static refiner like GrabNet's RefineNet (Taheri et al. 2020): a network from distances to the object to a hand.
+"""A static refiner like GrabNet's RefineNet (Taheri et al. 2020): a network corrects the hand, given distances.
 
 Each frame by itself, in three iterations. The input is each vertex's distance to the nearest object sample, the
 rotations of the 16 joints (two columns of each matrix) and the wrist's position; three residual blocks of width 512,

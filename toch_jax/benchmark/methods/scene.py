@@ -28,7 +28,7 @@ from toch_jax.track.tracked_hand import tracked_hand
 
 
 class Scene(struct.PyTreeNode):
-    """One hand over T frames, padded to one of a few lengths so that clips share compiled code."""
+    """One hand over T frames, padded so that clips of similar length share compiled code."""
 
     surface: HandModel
     """The hand model with a closed, decimated mesh: about 750 vertices."""
