@@ -1,4 +1,4 @@
-"""Fixtures that several folders share; compiled code that several workers and runs share."""
+"""Fixtures and the compilation cache, shared by all folders, workers and runs."""
 
 import dataclasses
 import gc
@@ -18,19 +18,19 @@ pytest_plugins = ["support.fixtures"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # most of the time goes into compiling; commands are to keep to this folder too
+    # most of the time goes into compilation; commands run by tests must use the same cache folder
     assert config.cache is not None
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(config.cache.mkdir("compiled"))
     jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
-    # writing down what is compiled sooner than that costs more than it saves
+    # caching what compiles faster than this costs more than it saves
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
-    # as commands have it
+    # as in the commands
     jax.config.update("jax_default_matmul_precision", EXACT)
     gc.set_threshold(50_000)
 
 
-# Minutes of work in one file, which one worker does: first, so that both end together. The whole road comes before the
-# fit, which shares its compiled code.
+# Files that take minutes, each on one worker: they run first, so that all workers end at about the same time. The whole
+# pipeline comes before the fit, which reuses its compiled code.
 LONGEST = (
     *("test_pipeline.py", "test_inverse_kinematics.py", "test_batches.py", "test_two_hands.py", "test_toch_fit.py"),
     *("test_contactopt.py", "test_fit.py", "test_myodm.py", "test_contact_field.py", "test_experiment.py"),
@@ -43,14 +43,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def example_file():
-    """The demo's tracked clip."""
+    """Path of the demo's tracked clip."""
     with as_file(files("toch_jax.example") / "tracked.npz") as path:
         yield path
 
 
 @pytest.fixture(scope="session")
 def cut_hand() -> HandModel:
-    """The open hand without the fan over its wrist: open there, as MANO is."""
+    """The open hand without the triangle fan that closes its wrist, so that it is open there as MANO is."""
     open_hand = load_hand("open")
     centre = open_hand.v_template.shape[0] - 1
     faces = np.asarray(open_hand.faces)
@@ -67,6 +67,6 @@ def cut_hand() -> HandModel:
         joint_regressor=open_hand.joint_regressor[:, :-1],
         weights=open_hand.weights[:-1],
         faces=jnp.asarray(faces[~(faces == centre).any(axis=1)]),
-        # the fan runs along the ring against the other faces' winding
+        # the fan traverses the ring in the direction opposite to the other faces
         wrist_ring=jnp.asarray(ring[::-1]),
     )

@@ -1,4 +1,4 @@
-"""What `import toch_jax` gives: every name is what it says, at every access."""
+"""The names of `import toch_jax`: each gives the same object at every access."""
 
 import inspect
 import pkgutil
@@ -29,7 +29,7 @@ def test_a_name_is_the_same_at_every_access(name: str) -> None:
 
 
 def test_no_name_is_a_submodule_s() -> None:
-    """Importing a submodule binds its name in the package, over whatever was there."""
+    """Importing a submodule binds its name in the package and would replace an exported name."""
     submodules = {module.name for module in pkgutil.iter_modules(toch_jax.__path__)}
     assert "pipeline" in submodules
     assert not submodules & set(toch_jax.__all__)
@@ -48,7 +48,7 @@ assert "jax" not in sys.modules
 
 @pytest.mark.parametrize("name", [name for name in toch_jax.__all__ if inspect.isfunction(getattr(toch_jax, name))])
 def test_a_signature_can_be_read(name: str) -> None:
-    """`ArrayLike` spelled out takes 250 letters, the settings of the fit 2,000."""
+    """`ArrayLike` written out takes 250 characters, the default settings of the fit 2,000."""
     function = getattr(toch_jax, name)
     signature = inspect.signature(function)
     assert len(str(signature)) < 120 + 60 * len(signature.parameters)

@@ -1,9 +1,9 @@
-"""The Python blocks of README.md and docs/ run as they are printed, again and again.
+"""The Python blocks of README.md and docs/ run unchanged, also a second time.
 
-All blocks of a page run in order, in one namespace and an empty folder, where a reader's own arrays and files are:
+All blocks of a page run in order, in one namespace and a folder that holds only a reader's own arrays and files:
 `joints` (T, 21, 3) of a right hand, `vertices` (T, K, 3) of the package's hand, `mesh`, `rotation` (T, 3, 3),
-`translation` (T, 3), `sequence.npz`, `object.obj`, and what other programs give of the same clip: `_others`. A block
-that cannot run has another tag than `python` alone, such as ```python no-test.
+`translation` (T, 3), `sequence.npz`, `object.obj`, and the outputs of other programs for the same clip (`_others`). A
+block that cannot run has a tag other than `python` alone, such as ```python no-test.
 """
 
 import re
@@ -37,7 +37,7 @@ def test_there_are_blocks() -> None:
 
 
 def _right_handed(clip: Sequence) -> Float[Array, "T K 3"]:
-    """The skin of the clip's one hand, by the package's hand model."""
+    """Vertices of the clip's one hand (mirrored if left) by the package's hand model."""
     clip = clip if clip.hand_side == ("right",) else mirror(clip)
     return skin_frames(load_hand("open", "right"), take(clip.hands.params, 0))[0]
 
@@ -45,7 +45,10 @@ def _right_handed(clip: Sequence) -> Float[Array, "T K 3"]:
 def _others(
     joints: Float[np.ndarray, "T 21 3"], rotation: Float[np.ndarray, "T 3 3"], translation: Float[np.ndarray, "T 3"]
 ) -> dict[str, object]:
-    """The clip as FoundationPose and HaMeR give it, whose camera has twice the true focal length: twice the depth."""
+    """The clip in the formats of FoundationPose and HaMeR.
+
+    HaMeR's camera has twice the true focal length, so its depth is twice the true one.
+    """
     poses = np.tile(np.eye(4), (len(joints), 1, 1))
     poses[:, :3, :3], poses[:, :3, 3] = rotation, translation
     middle = joints.mean(axis=1)

@@ -1,4 +1,4 @@
-"""Tables of the documentation that are made from the code."""
+"""Tables of the documentation that are generated from the code."""
 
 import dataclasses
 import importlib.util

@@ -1,4 +1,4 @@
-"""Each script of examples/ runs in an empty folder, and prints and writes what it says."""
+"""Each script of examples/ runs in an empty folder and prints and writes what it claims to."""
 
 import re
 import runpy
@@ -21,7 +21,7 @@ NUMBER = r"([\d.]+)"
 def output(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> str:
-    """What the script prints whose number the test's name begins with."""
+    """Output of the script with the number in the test's name."""
     (script,) = EXAMPLES.glob(f"{request.node.name.removeprefix('test_')[:2]}_*.py")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [str(script)])
@@ -38,7 +38,7 @@ def found(pattern: str, text: str) -> list[float]:
 
 
 def errors(table: str) -> list[dict[str, float]]:
-    """Of each table of metrics the joint error by column, mm."""
+    """Joint error (mm) by column, for each table of metrics in the text."""
     heads = re.findall(r"^ {20,}(\S.*)$", table, re.MULTILINE)
     rows = re.findall(r"^joint error, MPJPE \(mm\) +(.*)$", table, re.MULTILINE)
     columns = [re.split(r" {2,}", head) for head in heads]
@@ -46,7 +46,7 @@ def errors(table: str) -> list[dict[str, float]]:
 
 
 def is_drawn(path: str) -> bool:
-    """Whether the picture is more than a blank page."""
+    """Whether the picture is not blank."""
     return np.ptp(imread(path)[..., :3]) > 0.5
 
 
@@ -60,7 +60,7 @@ def test_examples_are_short_and_listed(script: Path) -> None:
 
 def test_01_refine_arrays(output: str) -> None:
     before, after = found("place: +# mm as tracked, # mm repaired", output)
-    # three normal coordinates of 20 mm are 31.9 mm off on the mean
+    # normal noise with 20 mm per coordinate has a mean length of 31.9 mm
     assert before == pytest.approx(31.9, rel=0.1)
     assert after < before / 3
     tracked, repaired, true = found("hand: +# m/s2 as tracked, # repaired, # in truth", output)
@@ -84,7 +84,7 @@ def test_03_contact_field(output: str) -> None:
     frame, touching = found("frame #: # samples in contact", output)
     assert touching > 5
     mesh = trimesh.load("contact.ply", process=False)
-    # the object and 512 balls of 42 vertices, the green ones those in contact
+    # the object and 512 balls of 42 vertices, green if in contact
     sequence = toch_jax.load_sequence(EXAMPLES.parent / "toch_jax" / "example" / "tracked.npz")
     assert len(mesh.vertices) == len(sequence.object_vertices) + 512 * 42
     assert (mesh.visual.vertex_colors[:, :3] == (40, 170, 70)).all(axis=1).sum() == 42 * touching
@@ -103,7 +103,7 @@ def test_04_uncertainty(output: str) -> None:
 def test_05_two_hands(output: str) -> None:
     assert "Hands: left, right; the object has 2 parts" in output
     left, right = errors(output)
-    # one is the other's mirror image
+    # one hand is the other's mirror image
     assert left["before"] == right["before"]
     assert max(left["after"], right["after"]) < left["before"] / 3
     assert is_drawn("two_hands.png")

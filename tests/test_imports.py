@@ -1,4 +1,4 @@
-"""Imports run one way: a folder imports what stands before it in this list, or itself."""
+"""Imports run one way: a folder imports only itself and folders before it in this list."""
 
 import ast
 from pathlib import Path

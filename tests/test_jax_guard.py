@@ -1,4 +1,4 @@
-"""jaxlib 0.10.2 makes wrong numbers of these lines on the CPU (jax-ml/jax #39103): 69 % of them, up to 36 off."""
+"""jaxlib 0.10.2 computes these lines wrongly on the CPU (jax-ml/jax #39103): 69 % of the values, errors up to 36."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ import numpy as np
 def _crosses(
     origin: jax.Array, direction: jax.Array, corner: jax.Array, edge1: jax.Array, edge2: jax.Array
 ) -> jax.Array:
-    """The heart of Möller and Trumbore's ray-triangle test, which the compiler fuses."""
+    """The cross products of Möller and Trumbore's ray-triangle test, which the compiler fuses."""
     det = (jnp.cross(direction[:, None], edge2[None]) * edge1).sum(-1)
     return (edge2 * jnp.cross(origin[:, None] - corner, edge1[None])).sum(-1) + det
 

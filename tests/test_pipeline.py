@@ -1,4 +1,4 @@
-"""The whole pipeline, from Python and from the command line: what goes in, what comes out, and what must not leak."""
+"""The whole pipeline, from Python and from the command line: inputs, outputs, and no use of the ground truth."""
 
 import igl
 import jax
@@ -26,12 +26,12 @@ from toch_jax.surface_fields import contact_fields
 from toch_jax.track.tracked_hand import tracked_hands
 
 FRAMES = 16
-"""The fit's smallest bucket, which one frame has too."""
+"""Length of the fit's smallest bucket, which serves clips of one frame too."""
 
 
 @pytest.fixture(scope="module")
 def tracked(example_file) -> Sequence:
-    """The first frames in which the example's hand is at the object."""
+    """The first frames of the example in which the hand is at the object."""
     return load_sequence(example_file).frames(28, 28 + FRAMES)
 
 
@@ -61,7 +61,7 @@ def test_better_than_the_input(tracked, clean):
 
 
 def test_garbage_for_truth_changes_nothing_but_the_metrics(tracked, clean, denoiser, tmp_path):
-    """Nothing is gained from the ground truth that lies in the same file."""
+    """The result does not depend on the ground truth in the same file."""
     rng = np.random.default_rng(0)
     garbage = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape), jnp.float32), tracked.truth)
     save_sequence(tmp_path / "garbage.npz", tracked.replace(truth=garbage))
@@ -97,13 +97,13 @@ def test_what_comes_out_belongs_together(clean):
 def test_a_left_hand_is_a_mirrored_right_one(tracked, clean, denoiser):
     left = refine(mirror(tracked), denoiser)
     mirrored = np.asarray(left.hands.joints[0]) * np.array([-1, 1, 1])
-    # the samples of the mirrored object are others: the same hand to a few millimetres, not to rounding
+    # the mirrored object has other samples, so the hands agree to a few millimetres, not to rounding
     assert np.linalg.norm(mirrored - np.asarray(clean.hands.joints[0]), axis=-1).mean() < 0.003
 
 
 @pytest.mark.parametrize(("case", "within"), [("world", 1e-3), ("mesh", 1e-5)])
 def test_far_from_the_origin(tracked, clean, denoiser, case, within):
-    """The world's origin 1 km away (float32 has steps of 0.06 mm there), the mesh 3 m from its own: the same hand."""
+    """The same hand with the world's origin 1 km away (float32 steps: 0.06 mm), or the mesh 3 m from its own origin."""
     motion, far = tracked.object_motion, np.zeros(3, np.float32)
     if case == "world":
         far[:] = 1000, -1000, 500
@@ -152,7 +152,7 @@ def test_one_frame_is_a_sequence(tracked, denoiser):
 
 @pytest.fixture(scope="module")
 def given(tracked) -> dict:
-    """A user's arrays of one hand: joints in OpenPose order, no axis of hands or parts."""
+    """A user's arrays of one hand: joints in OpenPose order, without axes of hands or parts."""
     arrays = arrays_from_sequence(tracked.replace(hand_axis=False, part_axis=False))
     kept = {key: arrays[key] for key in arrays if key.startswith("object_") or key in ("fps", "hand_side")}
     return kept | {"hand_joints": joints(tracked, tracked.truth).astype(np.float32)}
@@ -170,16 +170,16 @@ def test_arrays_come_out_in_the_order_and_with_the_axes_in_which_they_went_in(gi
     for key in given.keys() - {"hand_joints"}:
         np.testing.assert_array_equal(found[key], given[key], err_msg=key)
     assert found["hand_joint_sigma"].shape == (FRAMES, 21)
-    # a hand without noise stays where it is; in another order its joints are centimetres apart
+    # a hand without noise hardly moves; with another joint order the joints would be centimetres apart
     assert mpjpe_mm(found["hand_joints"], given["hand_joints"]) < 8
-    # joint by joint the nearest of those that went in is itself
+    # for each joint the nearest input joint is the same joint
     apart = np.linalg.norm(found["hand_joints"][:, :, None] - given["hand_joints"][:, None], axis=-1)
     assert np.mean(apart.mean(axis=0).argmin(axis=1) == np.arange(21)) == 1
     assert given["hand_side"] == found["hand_side"]
 
 
 def test_sigma_is_in_the_order_of_the_joints(tracked, clean):
-    """The wrist's axis and the tips' are the least known; knuckles between them better."""
+    """The standard deviation increases along each finger, from the knuckle to the tip."""
     sigma = np.asarray(clean.hand_joint_sigma)[0].mean(axis=0)
     for root in (5, 9, 13, 17):
         assert np.all(np.diff(sigma[root : root + 4]) > 0)
@@ -201,7 +201,7 @@ def test_many_are_each_as_if_alone(tracked, clean):
 
 
 def test_many_name_the_clip_that_cannot_be_repaired(tracked, clean, denoiser):
-    """A part without faces."""
+    """A clip whose object has a part without faces is named in the error."""
     part = np.zeros(len(tracked.object_vertices), np.int32)
     part[0] = 1
     many = refine_many([tracked, tracked.replace(object_vertex_part=put(part), source="mine")], denoiser)
@@ -231,7 +231,7 @@ def distances(points, vertices, faces) -> np.ndarray:
 
 
 def test_the_field_as_plain_arrays(tracked, denoiser):
-    """Samples lie on the object, and the ends of their lines on the hand, by libigl's distances in the world."""
+    """Samples lie on the object, and their correspondences on the hand, by libigl's distances in the world."""
     (field,) = contact_fields(tracked, denoiser)
     (bare,) = contact_fields(tracked, None)
     assert bare.denoised is None
@@ -248,7 +248,7 @@ def test_the_field_as_plain_arrays(tracked, denoiser):
     outside = field.mask[frame] & (field.distance[frame] > 0.002)
     assert outside.sum() > 10
     ends = field.points[frame] + field.distance[frame][:, None] * field.normals[frame]
-    # the field's hand is coarser than this one
+    # the field's hand mesh is coarser than this one
     assert np.median(distances(ends[outside], hand.vertices[frame], hand.faces)) < 0.001
     assert np.all((field.denoised.probability >= 0) & (field.denoised.probability <= 1))
     assert np.all(field.denoised.distance_sigma > 0)

@@ -1,4 +1,4 @@
-"""What the denoiser reads of a sequence: samples of all parts, and the hand's other one, each where it is."""
+"""The denoiser's input for a sequence: samples of all parts and the other hand, in the frame of the hand's part."""
 
 import jax
 import jax.numpy as jnp
@@ -19,12 +19,12 @@ from toch_jax.track.tracked_hand import tracked_hand, tracked_hands
 
 FRAMES = 16
 LEFT, RIGHT = 0, 1
-"""The left hand holds part 0, the right one part 1."""
+"""Indices of the hands and of the parts that they hold: the left hand holds part 0, the right one part 1."""
 
 
 @pytest.fixture(scope="module")
 def sequence() -> Sequence:
-    """The right hand is lost in two frames."""
+    """A two-handed clip in which the right hand is lost in two frames."""
     clean = two_handed().frames(8, 8 + FRAMES)
     return clean.replace(hand_valid=clean.hand_valid.at[RIGHT, 3:5].set(False))
 
@@ -36,7 +36,7 @@ def box(sequence: Sequence) -> ObjectModel:
 
 @pytest.fixture(scope="module")
 def denoiser() -> LightDenoiser:
-    """Untrained, but it reads what is new."""
+    """An untrained network whose layers for the additional inputs are not zero."""
     config = LightConfig(*canonical_scale_offset(load_hand("open")), point_width=8, frame_width=16, dilations=(1, 2))
     model = create_denoiser(config, 0)
     assert isinstance(model, LightDenoiser)
@@ -64,7 +64,7 @@ def test_parts_and_hands_are_where_they_are_in_each_frame(sequence: Sequence, bo
     def out_of(part: int, local: np.ndarray) -> np.ndarray:
         return np.einsum("tab,tnb->tna", rotation[part], local) + translation[part][:, None]
 
-    # a sample stands still in its own part, which is this or the other one
+    # a sample is at rest in the frame of its own part, which is this or the other one
     found = np.asarray(window.points[0, :FRAMES], np.float64)
     np.testing.assert_array_equal(found, points[:FRAMES])
     np.testing.assert_array_equal(window.normals[0], normals)

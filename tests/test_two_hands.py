@@ -1,4 +1,4 @@
-"""Two hands on a hinged box, from noise to picture: each is repaired, and they stay out of each other."""
+"""Two hands on a hinged box, from noise to picture: each is repaired and they do not penetrate each other."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def box(clean: Sequence) -> ObjectModel:
 
 @pytest.fixture(scope="module")
 def pushed(clean: Sequence) -> Sequence:
-    """Each hand moved over what it holds, into the other: up the front wall, over the lid's edge."""
+    """The clip with each hand moved along its part into the other: up the front wall, over the edge of the lid."""
     turn = np.asarray(clean.object_motion.rotation)
     way = np.stack([turn[0, :, :, 2], -turn[1, :, :, 1]])
     params = clean.hands.params
@@ -78,7 +78,7 @@ def test_hands_pushed_into_each_other_come_apart(pushed: Sequence, apart: Sequen
     assert before.max() > 4
     assert after.max() < 0.35 * before.max()
     assert after.mean() < 0.35 * before.mean()
-    # both give way
+    # both hands move
     way = np.linalg.norm(joints(apart) - joints(pushed), axis=-1).mean(axis=(1, 2))
     assert way.min() > 0.3 * way.max()
 

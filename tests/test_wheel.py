@@ -1,4 +1,4 @@
-"""The wheel in an empty environment, as a user of a package index has it: no repository, an empty home, no extras."""
+"""The wheel in a new environment, as installed from a package index: no repository, an empty home, no extras."""
 
 import os
 import re
@@ -27,7 +27,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Installed:
-    """A user's environment: commands run in an empty folder, with nothing but what `pip install WHEEL` brings."""
+    """A user's environment with only the packages of `pip install WHEEL`; commands run in an empty folder."""
 
     def __init__(self, root: Path, wheel: Path) -> None:
         self.bin, self.work, home = root / "venv" / "bin", root / "work", root / "home"
@@ -41,7 +41,7 @@ class Installed:
         self.run("python", "-m", "pip", "install", "--quiet", str(wheel))
 
     def run(self, *command: str, code: int = 0) -> str:
-        """What the command prints; it must end with `code`, and without a traceback."""
+        """Output of the command, which must exit with `code` and without a traceback."""
         start = time.perf_counter()
         done = subprocess.run(
             [str(self.bin / command[0]), *command[1:]],

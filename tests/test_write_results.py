@@ -1,4 +1,4 @@
-"""scripts/write_results.py: a benchmark's tables take the place of those in README.md and docs/results.md."""
+"""scripts/write_results.py: a benchmark's tables replace those in README.md and docs/results.md."""
 
 import importlib.util
 import json
@@ -25,7 +25,7 @@ METRICS = ("mpjpe", "mpjpe_missing", "mpjpe_right", "mpjpe_left")
 
 
 def run(folder: Path, datasets: tuple[str, ...]) -> None:
-    """A folder as `toch benchmark` writes it, of two clips with the errors above."""
+    """Write a folder like that of `toch benchmark`, for two clips with the errors above."""
     table: Table = {clip: {m: dict.fromkeys(METRICS, e) for m, e in ERRORS.items()} for clip in ("a", "b")}
     tables = {dataset: dict.fromkeys(write_results.NOISES, table) for dataset in datasets}
     results: list[Result] = []
@@ -41,7 +41,7 @@ def run(folder: Path, datasets: tuple[str, ...]) -> None:
 
 @pytest.fixture
 def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Copies of the pages, which the script takes for the true ones."""
+    """Copies of the pages, which the script uses instead of the originals."""
     (tmp_path / "docs").mkdir()
     copies = [tmp_path / page.relative_to(ROOT) for page in write_results.PAGES]
     for copy in copies:
@@ -66,7 +66,7 @@ def test_every_table_is_written(tmp_path: Path, pages: list[Path]) -> None:
             names.append(name)
             rows = table.splitlines()[2:]
             assert len(rows) == len(write_results.NOISES)
-            # the tables are the run's: each says 11 mm of ours or 11 over one of the others
+            # the tables are the run's: each row has our 11 mm, or the ratio of it to another method
             assert all(re.search(r"\b11\.0\b|\b0\.52\b", row) for row in rows), name
     assert sorted(names) == sorted(["readme", *write_results.COPIED])
     assert "| translation, 10 mm | 31.0 | 21.0 | 12.0 | **11.0** |" in pages[0].read_text(encoding="utf-8")

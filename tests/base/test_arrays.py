@@ -1,4 +1,4 @@
-"""Cutting and padding on the host: numpy's own results, and nothing compiled."""
+"""Slicing and padding on the host: NumPy's results, without compilation."""
 
 import jax
 import numpy as np

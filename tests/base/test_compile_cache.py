@@ -1,4 +1,4 @@
-"""Compiled code outlives the process, unless the user said where or whether."""
+"""The compilation cache is kept between processes, unless the user has set a folder or disabled it."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ COMPILED_BEFORE = "import toch_jax; toch_jax.InputError; jax.jit(lambda x: x * 2
 
 
 def compile_something(home: Path, before: str = "", **environment: str) -> tuple[str, str]:
-    """What a new process prints, on both streams."""
+    """Standard output and standard error of a new process that compiles a function."""
     unset = ("JAX_COMPILATION_CACHE_DIR", "TF_CPP_MIN_LOG_LEVEL")
     variables = {key: value for key, value in os.environ.items() if key not in unset}
     variables |= {"HOME": str(home), "XDG_CACHE_HOME": str(home), **environment}
@@ -28,7 +28,7 @@ def compile_something(home: Path, before: str = "", **environment: str) -> tuple
 
 
 def test_the_second_process_finds_what_the_first_compiled(tmp_path: Path) -> None:
-    """Code compiled before the first call is no hindrance; of what is found XLA says nothing."""
+    """Also with code compiled before the first call, and without messages of XLA about cache hits."""
     before = "jax.jit(lambda x: x + 1)(1.0)"
     folder, _ = compile_something(tmp_path, before)
     assert Path(folder) == tmp_path / "toch_jax" / "compiled"
@@ -41,7 +41,7 @@ def test_the_second_process_finds_what_the_first_compiled(tmp_path: Path) -> Non
 def test_the_users_own_cache_stays(tmp_path: Path) -> None:
     own = tmp_path / "own"
     assert compile_something(tmp_path, JAX_COMPILATION_CACHE_DIR=str(own))[0] == str(own)
-    # what is found there is not remarked on either
+    # cache hits there print nothing either
     keep_all = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_COMPILATION_CACHE_DIR": str(own)}
     for before in ("", "", COMPILED_BEFORE, COMPILED_BEFORE):
         assert compile_something(tmp_path, before, **keep_all) == (str(own), "")

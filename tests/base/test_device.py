@@ -1,4 +1,4 @@
-"""What other devices are told makes no difference to what comes out; here they are played by the processor."""
+"""Settings for accelerators do not change results; the accelerators are simulated on the CPU."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ from toch_jax.sequence.file import load_sequence
 
 
 class Stop(Exception):
-    """Enough was seen."""
+    """Raised to end a computation once the test has seen enough."""
 
 
 def precision() -> object:
@@ -27,7 +27,7 @@ def precision() -> object:
 
 @pytest.fixture(autouse=True)
 def _rounded() -> Iterator[None]:
-    """Nobody asked for exact products."""
+    """Set the default matmul precision to bfloat16, as on a TPU."""
     with jax.default_matmul_precision("bfloat16"):
         yield
 
@@ -57,7 +57,7 @@ def test_commands_have_exact_products(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_frames_together_are_hit_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a device of many lanes, whether all five fit at once or not."""
+    """With the TPU's batching of frames, whether all five frames fit in one batch or not."""
     rng = np.random.default_rng(0)
     corners = rng.normal(size=(60, 3))
     faces = jnp.asarray(rng.integers(0, 60, (90, 3)))

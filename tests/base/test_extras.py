@@ -5,7 +5,7 @@ from toch_jax.base import extras
 
 @pytest.fixture(autouse=True)
 def _metadata(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As an installed package states it: an extra that holds others repeats their requirements."""
+    """Metadata of an installed package, in which an extra that includes others repeats their requirements."""
     lines = [
         "jax>=0.10",
         "tensorflow-datasets>=4.9; extra == 'train'",

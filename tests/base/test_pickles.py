@@ -1,4 +1,4 @@
-"""Files of pickled objects: what comes out, and what doesn't run."""
+"""Files of pickled objects: arrays, numbers and text are read; no code is run."""
 
 import os
 import pickle
@@ -93,7 +93,7 @@ def test_nothing_is_called(tmp_path: Path, call: tuple) -> None:
 
 
 def test_memory_is_no_array_of_objects(tmp_path: Path) -> None:
-    """Bytes taken for objects, or for a record with objects in it, would be addresses of a stranger's choice."""
+    """Bytes read as an object array, or a record with objects, would be memory addresses chosen by the file."""
     array = np.zeros(2, dtype=[("a", "O"), ("b", "i4")])
     array["a"] = 1
     with pytest.raises(InputError, match="dtype"):
@@ -107,7 +107,7 @@ def test_memory_is_no_array_of_objects(tmp_path: Path) -> None:
 
 def test_too_few_bytes_are_refused(tmp_path: Path) -> None:
     whole = write(tmp_path / "a.npy", np.zeros(4, np.float64)).read_bytes()
-    # the shape, a tuple of one number
+    # K 4 ... is the array's shape (4,) in the pickle
     assert whole.count(b"K\x04\x85") == 1
     (tmp_path / "a.npy").write_bytes(whole.replace(b"K\x04\x85", b"K\xff\x85"))
     with pytest.raises(InputError, match="arrays, numbers and text"):

@@ -1,4 +1,4 @@
-"""What a long call says of itself."""
+"""Progress messages of long calls."""
 
 import time
 
@@ -47,7 +47,7 @@ def test_a_long_compilation_is_told_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_jax_sends_these_events() -> None:
-    """JAX may rename them: its own compilation is seen."""
+    """A compilation by JAX sends the events listened for; fails if JAX renames them."""
     observed: list[str] = []
 
     def listen(event: str, duration_secs: float, **_: str | int) -> None:

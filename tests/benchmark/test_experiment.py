@@ -1,4 +1,4 @@
-"""`toch benchmark`, from an experiment to its files."""
+"""`toch benchmark`, from an experiment to the files that it writes."""
 
 import json
 from dataclasses import replace

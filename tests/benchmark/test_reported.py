@@ -15,7 +15,7 @@ def test_all_figures_are_there_and_complete() -> None:
     assert len([row for row in ROWS if "(survey)" in row.source]) == 176
     assert (
         len({tuple(vars(row).items()) for row in ROWS}) >= len(ROWS) - 4
-    )  # the survey has a figure twice, for two hands
+    )  # the survey lists one figure twice, for two hands
     for row in ROWS:
         assert all([row.task, row.method, row.dataset, row.metric, row.alignment, row.unit, row.source]), row
         assert math.isfinite(row.value), row
@@ -36,7 +36,7 @@ def test_the_surveys_faults_are_marked() -> None:
     centimetres = [row for row in ROWS if "of the size of cm" in row.fault]
     assert sorted(row.value for row in centimetres) == [1.27, 2.38, 2.5, 2.53, 3.26, 5.88]
     assert all(row.unit == "mm" and row.metric in ("mpjpe", "mpcpe") for row in centimetres)
-    # no estimator from one image is that good: every other root-relative figure is larger
+    # implausible for estimation from a single image: every other root-relative figure is larger
     others = [row for row in ROWS if "RGB" in row.task and row.metric == "mpjpe" and row not in centimetres]
     assert min(row.value for row in others) > 5
     for name in ("footnote 11", "footnote 12", "20.6 elsewhere"):

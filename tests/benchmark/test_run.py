@@ -38,7 +38,7 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path, clean: Sequence) -> None
     clips, asked = [("a", clean), ("b", clean)], []
 
     def oracle(noisy: Sequence, object: ObjectModel) -> Sequence:
-        """Knows the clean hand otherwise than from the sequence, which holds no truth."""
+        """Return the clean hand; the noisy sequence holds no ground truth."""
         assert noisy.truth is None
         assert object.points.shape == (2000, 3)
         asked.append(noisy)
@@ -73,7 +73,7 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path, clean: Sequence) -> None
     assert found["ours", "contact_iou"].mean == 100
     assert found["input", "contact_iou"].mean < 100
     assert found["ours", "penetration_depth"].mean == found["truth", "penetration_depth"].mean > 1
-    # each coordinate normal with deviation s: the mean length is 2 s sqrt(2 / pi); 24 frames, 21 joints move as one
+    # coordinates are normal with deviation s, so the mean length is 2 s sqrt(2 / pi); 24 frames, all joints move alike
     assert found["input", "mpjpe"].mean == pytest.approx(20 * np.sqrt(2 / np.pi), rel=4 * 0.42 / np.sqrt(24))
     assert found[GAUSSIAN, "mpjpe"].mean < found["input", "mpjpe"].mean
     assert found["input", "mpjpe"].unit == "mm"
@@ -90,7 +90,7 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path, clean: Sequence) -> None
 
 
 def test_noises_together_score_as_each_by_itself(tmp_path: Path, clean: Sequence) -> None:
-    """The truth is scored once for noises that lose the same frames, and anew where others are lost."""
+    """The scores of the truth are shared only by noises with the same lost frames; results must not change."""
 
     def run(folder: str, *noises: str) -> dict[str, dict[str, float]]:
         tables = benchmark("toy", [("a", clean)], [], noises, {"input": tracked}, tmp_path / folder)
@@ -115,13 +115,13 @@ def test_unknown_noise(tmp_path: Path) -> None:
 
 
 def test_interval_of_the_mean() -> None:
-    """Against Student's, on normal values: the percentile bootstrap is a little narrower."""
+    """Compared with Student's interval on normal values; the percentile bootstrap is slightly narrower."""
     values = np.random.default_rng(0).normal(10, 2, size=40)
     ((mean, low, high),) = means_and_intervals(values[None])
     expected = student.interval(0.95, 39, loc=values.mean(), scale=values.std(ddof=1) / np.sqrt(40))
     np.testing.assert_allclose([low, high], expected, atol=0.15)
     assert mean == values.mean()
-    # neither chance nor another row beside it makes a difference
+    # the interval depends neither on a random seed nor on other rows
     beside = means_and_intervals(np.stack([values**2, values]))[1]
     assert beside == pytest.approx((mean, low, high), rel=1e-12)
     assert means_and_intervals(values[None, :1]) == [(values[0],) * 3]

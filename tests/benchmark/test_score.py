@@ -1,4 +1,4 @@
-"""Scores of answers whose errors are known."""
+"""Scores of estimates with known errors."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from toch_jax.perturb.registry import parse_perturbation
 from toch_jax.sequence.types import Sequence
 
 STEP_MM = 100 / 11
-"""The clean hand carries its bar 100 mm in 12 frames."""
+"""Motion per frame of the clean hand and its bar: 100 mm in 12 frames."""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_the_truth_is_perfect(truth: Truth) -> None:
     assert found["penetration_depth"] > 1
     assert found["intersection_volume"] > 0.1
     assert found["volume_exact"] == 100
-    assert found["hand_object_motion"] < 1e-4  # it holds on
+    assert found["hand_object_motion"] < 1e-4  # the grasp does not slip
     assert "mpjpe_missing" not in found
     assert found.keys() <= METRICS.keys()
 
@@ -84,7 +84,7 @@ def test_a_hand_far_away_touches_nothing(truth: Truth) -> None:
 
 
 def test_a_hand_that_lags_slips(truth: Truth) -> None:
-    """The bar moves under a hand that stands still."""
+    """A bar that moves under a resting hand."""
     still = [replace(h, joints=h.joints[:1].repeat(12, 0), vertices=h.vertices[:1].repeat(12, 0)) for h in truth.hands]
     found = score(truth, Answer(still, truth.motion))
     assert found["hand_object_motion"] == pytest.approx(STEP_MM**2, rel=1e-3)
@@ -92,7 +92,7 @@ def test_a_hand_that_lags_slips(truth: Truth) -> None:
 
 
 def test_an_object_that_was_estimated_too(truth: Truth) -> None:
-    """Hand and object off by the same: the hand is right relative to the object, whose corners are not."""
+    """Hand and object with the same error: the relative error is zero, that of the object's corners is not."""
     off = jnp.asarray([0.0, 0.03, 0.04])
     answer = replace(
         moved(truth, (0.0, 0.03, 0.04)), object_motion=truth.motion.replace(translation=truth.motion.translation + off)
@@ -100,8 +100,8 @@ def test_an_object_that_was_estimated_too(truth: Truth) -> None:
     found = score(truth, answer)
     assert found["mpcpe"] == pytest.approx(50, rel=1e-4)
     assert found["mrrpe_ro"] == pytest.approx(0, abs=1e-3)
-    assert found["success_rate"] == 100  # the object's place is aligned away
-    assert "aae" not in found  # nothing hinges
+    assert found["success_rate"] == 100  # the object's position is aligned first
+    assert "aae" not in found  # the object has no hinge
     assert found["mpjpe"] == pytest.approx(50, rel=1e-4)
     assert found["mpjpe_object"] == pytest.approx(0, abs=1e-3)
     assert found["contact_iou"] > 99
@@ -109,7 +109,7 @@ def test_an_object_that_was_estimated_too(truth: Truth) -> None:
 
 
 def test_two_hands_apart(clean: Sequence) -> None:
-    """The left hand is off by 50 mm from the right one, which is right."""
+    """The right hand is exact; the left hand has an error of 50 mm."""
     both = jax.tree.map(lambda leaf: jnp.concatenate([leaf, leaf]), (clean.hands, clean.hand_valid))
     truth = prepare(clean.replace(hand_side=("right", "left"), hands=both[0], hand_valid=both[1]))
     _, left = moved(truth, (0.0, 0.03, 0.04)).hands
@@ -122,7 +122,7 @@ def test_two_hands_apart(clean: Sequence) -> None:
 
 
 def test_lost_frames_count(clean: Sequence, truth: Truth) -> None:
-    """The tracker repeats the last frame that it saw, while the hand moves on."""
+    """The tracker repeats the last observed frame while the hand moves."""
     noisy = perturb_clip("a", clean, parse_perturbation("missing(0.5)"), 4)
     observed = np.asarray(noisy.hand_valid)
     kept = np.flatnonzero(observed[0])

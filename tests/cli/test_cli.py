@@ -1,4 +1,4 @@
-"""The command line as a user meets it."""
+"""The command line: output, errors and exit codes as a user gets them."""
 
 import contextlib
 import os
@@ -17,13 +17,13 @@ from toch_jax.perturb.training import NoiseConfig
 
 
 def error_lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """What was written to standard error, but for the names of the first stages."""
+    """Lines of standard error, without the names of the first stages."""
     stages = ("loading JAX ...", "reading ...")
     return [line for line in capsys.readouterr().err.strip().splitlines() if line not in stages]
 
 
 def error_line(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """The one line of a refused command."""
+    """The only error line of a command that is refused."""
     assert main([str(a) for a in arguments]) == 2
     lines = error_lines(capsys)
     assert len(lines) == 1
@@ -37,7 +37,7 @@ def keys(example_file):
 
 
 def test_info_names_devices_and_hands():
-    """In a process of its own, as the shell has it."""
+    """Run in a process of its own, as from a shell."""
     done = subprocess.run([sys.executable, "-m", "toch_jax", "info"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "hand open right" in done.stdout
@@ -111,7 +111,7 @@ def test_each_fault_of_a_file_has_its_line(tmp_path, capsys, keys):
 
 
 def test_faults_in_a_folder_name_the_file(tmp_path, capsys, keys):
-    """Also where the fault is of something that the file refers to."""
+    """Also if the fault is in something that the file refers to."""
     (tmp_path / "in").mkdir()
     keys["hand_model"] = np.array("/no/hand")
     np.savez(tmp_path / "in" / "a.npz", **keys)
@@ -142,7 +142,7 @@ def test_version(capsys):
 
 
 def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The help that a command prints; some exit from within."""
+    """The help text of a command, which may end with SystemExit."""
     with contextlib.suppress(SystemExit):
         assert main([*arguments, "--help"]) == 0
     return capsys.readouterr().out
@@ -206,7 +206,7 @@ def test_help_of_an_experiment_lists_what_can_be_changed(capsys):
 
 
 def test_help_and_version_do_without_jax():
-    """They are to come at once; JAX takes seconds to import."""
+    """Both must be immediate; importing JAX takes seconds."""
     code = (
         "import sys; from toch_jax.cli import main; main(sys.argv[1:]); "
         "assert not {'jax', 'tensorflow_datasets', 'trimesh'} & set(sys.modules)"
@@ -242,7 +242,7 @@ def test_inference_imports_no_library_of_training():
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
 def test_one_line_in_any_encoding(encoding):
-    """A terminal without box-drawing characters gets other boxes from tyro."""
+    """Tyro draws other boxes on terminals without box-drawing characters."""
     command = [sys.executable, "-m", "toch_jax", "view", "a.npz", "--port"]
     environment = os.environ | {"PYTHONIOENCODING": encoding}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -292,7 +292,7 @@ def test_what_is_wrong_with_the_command_line_takes_one_line(arguments, message, 
 
 
 def test_flags_override_the_experiment(tmp_path, monkeypatch, capsys):
-    """What `toch train` is about to run: the file's values, but for those that were given."""
+    """`toch train` runs with the values of the experiment's file, replaced by those of the flags."""
     (tmp_path / "one.py").write_text(
         "from toch_jax.denoiser.light import LightConfig\n"
         "from toch_jax.training.experiment import Experiment\n"
@@ -318,7 +318,7 @@ def test_published_figures_by_word(capsys):
 
 
 def test_a_package_of_an_extra_that_is_not_installed(monkeypatch, tmp_path, capsys):
-    """As `toch prepare` meets it: the package is named, and how to install it."""
+    """`toch prepare` without a package of an extra: the error names the package and how to install it."""
     monkeypatch.setattr(extras, "requires", lambda _: ["tensorflow-datasets>=4.9; extra == 'train'"])
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     for module in ("write", "open_grasps.builder", "open_grasps"):
@@ -344,7 +344,7 @@ def test_warm_up_compiles_for_the_usual_lengths(monkeypatch, capsys):
     monkeypatch.setattr(warming, "refine", lambda sequence, **_: repaired.append(sequence))
     assert main(["warm-up", "16", "300"]) == 0
     assert [sequence.n_frames for sequence in repaired] == [16, 300]
-    # played forward and backward: no leap where it turns round
+    # the clip is played forward and backward: no jump at the reversal
     steps = np.linalg.norm(np.diff(np.asarray(repaired[1].hands.joints[0]), axis=0), axis=-1)
     assert steps.max() < 0.1
     assert "300 frames: " in capsys.readouterr().out

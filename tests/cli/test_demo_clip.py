@@ -1,4 +1,4 @@
-"""`toch demo`: its table and files, and the recipe of its clip."""
+"""`toch demo`: its table, its files, and the recipe of its clip."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def test_it_prints_every_method_and_what_to_type_next(
     assert error["with network"] < error["filter"] < error["before"]
     assert error["ground truth"] == 0
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"tracked.npz", "clean.npz", "clean.png"}
-    # the next command that it names can be typed
+    # the next command that it suggests is valid
     command = next(line.split() for line in text.splitlines() if " view " in line)
     sequence, rows = load_rows(*map(Path, command[-2:]))
     assert list(rows) == ["before", "after", "truth"]
@@ -38,7 +38,7 @@ def test_it_prints_every_method_and_what_to_type_next(
 
 
 def test_the_recipe_is_the_clip_s(example_file: Path) -> None:
-    """What can be measured without a fit is as the recipe says, and its choice follows from its own figures."""
+    """Figures that need no fit are those of the recipe, and the recipe's choice follows from its figures."""
     tracked, recipe = demo.load_example()
     errors = recipe["errors_mm"]
     rows = rows_of(load_sequence(example_file))

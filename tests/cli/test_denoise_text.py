@@ -1,4 +1,4 @@
-"""What `toch denoise` prints of a clip and of a folder."""
+"""The text that `toch denoise` prints for a clip and for a folder."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""ARCTIC's layout, files and conventions, against its own code's formulas in plain numpy."""
+"""ARCTIC's layout, files and conventions, against the formulas of its own code in NumPy."""
 
 import json
 import os
@@ -70,7 +70,7 @@ def test_vertices_are_those_of_arctics_own_code(data: Path, contents: dict[str, 
 
 
 def test_labels_mean_what_geometry_says(data: Path) -> None:
-    """The two objects' labels are the other way round, and the lid is the top of both."""
+    """The labels of the two objects are swapped; the lid is the top of both."""
     n_top = len(halves()[1].vertices)
     for name in ("s01_box_grab_01", "s02_laptop_use_02"):
         part = np.asarray(clips(data)[name].object_vertex_part)
@@ -78,7 +78,7 @@ def test_labels_mean_what_geometry_says(data: Path) -> None:
 
 
 def dropped(content: tuple, trap: str) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices by ARCTIC's formula and without one of its conventions."""
+    """Vertices by ARCTIC's formula, and by the formula without one of its conventions, `trap`."""
     hands, pose = content
     if trap in ("mm", "hinge", "parts label"):
         official = official_object(pose)
@@ -104,7 +104,7 @@ def dropped(content: tuple, trap: str) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("trap", ["mm", "hinge", "parts label", "mean pose", "left shape"])
 def test_each_convention_counts(data: Path, contents: dict[str, tuple], trap: str) -> None:
-    """What is read agrees with ARCTIC's formula where the formula without this convention does not."""
+    """The formula without the convention differs from the clip that was read, which agrees with the full formula."""
     for name, sequence in clips(data).items():
         official, without = dropped(contents[name], trap)
         is_hand = trap in ("mean pose", "left shape")
@@ -122,7 +122,7 @@ def test_a_mirrored_left_hand_belongs_to_the_right_model(data: Path, contents: d
 
 
 def to_box(points: np.ndarray, box: trimesh.Trimesh) -> np.ndarray:
-    """Distance to the surface of an axis-aligned box, in closed form; all in metres but the box."""
+    """Distance (m) to the surface of an axis-aligned box in closed form; the box is in millimetres."""
     low, high = np.asarray(box.bounds) / 1000
     beyond = np.abs(points - (low + high) / 2) - (high - low) / 2
     return np.abs(np.linalg.norm(np.maximum(beyond, 0), axis=-1) + np.minimum(beyond.max(axis=-1), 0))
@@ -178,7 +178,7 @@ def test_missing_files_are_named(raw: Path, contents: dict, tmp_path: Path, caps
 
 
 class Trap:
-    """Unpickled freely, it runs a command."""
+    """An object that runs a command when it is unpickled without restrictions."""
 
     def __init__(self, witness: Path) -> None:
         self.witness = witness
@@ -240,7 +240,7 @@ def test_a_killed_preparation_goes_on(
 
 
 def test_right_hands_need_no_more_than_mano(data: Path, contents: dict[str, tuple]) -> None:
-    """The numbers of a right hand are MANO's own; its plain model gives the same."""
+    """The first ten shape coefficients of a right hand are MANO's own, and MANO alone gives the same vertices."""
     hands, _ = contents["s05_box_use_01"]
     params = take(clips(data)["s05_box_use_01"].hands.params, 0)
     assert dataset_hand("arctic", data).endswith("/hand")

@@ -1,4 +1,4 @@
-"""The spec files, the example <-> Sequence conversion and the way through TFDS and back."""
+"""The spec files, the example <-> Sequence conversion and the round trip through TFDS."""
 
 from pathlib import Path
 

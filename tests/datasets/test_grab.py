@@ -1,4 +1,4 @@
-"""GRAB's layout, files and conventions, against its own code's formulas in plain numpy."""
+"""GRAB's layout, files and conventions, against the formulas of its own code in NumPy."""
 
 import json
 import os
@@ -33,7 +33,7 @@ from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
 from toch_jax.sequence.mirror import mirror
 
-# mug and camera are of GRAB's test split, apple of its validation split
+# mug and camera are in GRAB's test split, apple in its validation split
 CLIPS = {f"{subject}/0": "cup_lift_1" for subject in SUBJECTS} | {
     "s1/1": "mug_drink_1",
     "s2/1": "apple_eat_1",
@@ -100,7 +100,7 @@ def test_contact_labels_tell_which_hand_holds(data: Path, contents: dict[str, di
 
 
 def dropped(content: dict, trap: str) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices by GRAB's formula and without one of its conventions."""
+    """Vertices by GRAB's formula, and by the formula without one of its conventions, `trap`."""
     if trap == "row vector":
         params = content["object"]["params"]
         turn = Rotation.from_rotvec(params["global_orient"]).as_matrix()
@@ -123,7 +123,7 @@ def dropped(content: dict, trap: str) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("trap", ["row vector", "mean pose", "PCA", "personal template", "left hand"])
 def test_each_convention_counts(data: Path, contents: dict[str, dict], trap: str) -> None:
-    """What is read agrees with GRAB's formula where the formula without this convention does not."""
+    """The formula without the convention differs from the clip that was read, which agrees with the full formula."""
     sequence, content = clips(data)["s10_camera_pass_1"], contents["s10_camera_pass_1"]
     official, without = (vertices[::4] for vertices in dropped(content, trap))
     found = object_vertices(sequence) if trap == "row vector" else hand_vertices(sequence, int(trap == "left hand"))
@@ -132,7 +132,7 @@ def test_each_convention_counts(data: Path, contents: dict[str, dict], trap: str
 
 
 def test_a_mirrored_left_hand_belongs_to_the_right_model(data: Path, contents: dict[str, dict]) -> None:
-    """So that one network learns from both: the left subject's own template is in the right model's shape space."""
+    """The subject's left template is in the right model's shape space, so that one network learns from both sides."""
     sequence = mirror(clips(data)["s10_camera_pass_1"])
     assert sequence.hand_side == ("left", "right")
     model = load_hand(sequence.hand_model or "", "right")
@@ -142,7 +142,7 @@ def test_a_mirrored_left_hand_belongs_to_the_right_model(data: Path, contents: d
 
 
 def test_tochs_rules(tmp_path: Path) -> None:
-    """100 frames: the right hand touches in the first 50, the left from 66 on, and from 90 on both are away."""
+    """100 frames: the right hand touches in the first 50, the left from frame 67 on; both are away from frame 90 on."""
     contents = write_grab(tmp_path / "raw", CLIPS, frames=400)
     folder = grab.prepare(tmp_path / "raw", tmp_path, toch_rules=True)
     assert folder.parent.name == "grab_toch"
@@ -179,7 +179,7 @@ def test_missing_files_are_named(
 
 
 class Trap:
-    """Unpickled freely, it runs a command."""
+    """An object that runs a command when it is unpickled without restrictions."""
 
     def __init__(self, witness: Path) -> None:
         self.witness = witness
@@ -260,7 +260,7 @@ def test_hand_model_lies_beside_the_data(data: Path) -> None:
 
 
 def test_wrist_distance_in_closed_form(data: Path) -> None:
-    """The ring's centre to the surface, by the official vertices and a dense set of points."""
+    """The distance from the wrist ring's centre to the surface, from the official vertices and dense points."""
     clip = next(read_examples("grab", "test", data))
     model = load_hand(dataset_hand("grab", data), "right")
     sequence = clips(data)[clip["id"]]

@@ -1,4 +1,4 @@
-"""MyoDM from a tiny wheel of the same layout: fetching, reading, kinematics, retargeting, the prepared data set."""
+"""MyoDM from a small wheel of the same layout: fetching, reading, kinematics, retargeting, the prepared data set."""
 
 import dataclasses
 import hashlib
@@ -36,7 +36,7 @@ def wheel(tmp_path: Path) -> Path:
 
 
 def pinned(path: Path, **changes: object) -> DatasetSpec:
-    """The spec, of this wheel."""
+    """The spec with the checksum of this wheel."""
     spec = load_spec("myodm")
     extra = {"wheel": "tinydm==1.0", "wheel_sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "left_out": {}}
     return dataclasses.replace(spec, extra={**spec.extra, **extra, **changes})
@@ -112,7 +112,7 @@ def test_a_displaced_object_is_put_back(tmp_path: Path) -> None:
 
 
 def test_forward_kinematics_in_closed_form(wheel: Path) -> None:
-    """All hinges turn about z: a joint lies at the sum of its bones, each turned by all angles before it."""
+    """All hinges rotate about z: a joint's position is the sum of its bones, each rotated by the angles before it."""
     recording = source.read_recording(wheel, "ball_roll")
     motion = Skeleton(wheel, "ball").motion(recording)
     rest = rest_joints()
@@ -141,7 +141,7 @@ def test_forward_kinematics_in_closed_form(wheel: Path) -> None:
 
 
 def test_resampling_keeps_even_motion(hand: HandModel) -> None:
-    """Steady speed and steady turning are unchanged by linear interpolation and slerp."""
+    """Constant linear and angular velocity are reproduced by linear interpolation and slerp."""
 
     def at(times: np.ndarray) -> Motion:
         joints = np.ones((1, 21, 3)) * times[:, None, None]
@@ -156,7 +156,7 @@ def test_resampling_keeps_even_motion(hand: HandModel) -> None:
 
 
 def test_shape_follows_the_bones(hand: HandModel) -> None:
-    """The shape of a hand of the model's own family is found again, up to the pull to the mean."""
+    """The shape of a hand of the model is recovered, up to the effect of the shape prior."""
     betas = np.zeros(10, np.float32)
     betas[0] = 1.5
     wanted = rest_pose(hand, jnp.asarray(betas))
@@ -186,7 +186,7 @@ def test_surrogate_moves_as_the_hand_does(hand: HandModel) -> None:
         skin_points, faces = np.asarray(points[frame, :805], np.float64), np.asarray(hand.faces, np.int64)
         squared = igl.point_mesh_squared_distance(skin_points, np.ascontiguousarray(vertices[frame]), faces)[0]
         assert squared.max() < 1e-12
-    # A finger's middle is further from its skin than an artist's bone, which runs near its back.
+    # The centre line of a finger is farther from its skin than the model's joints, which are near the back.
     rest, fingers = np.asarray(rest_pose(hand, jnp.asarray(betas)), np.float64), [1, 2, 4, 5, 10, 11]
     body = np.asarray(hand.v_template + hand.shapedirs @ betas, np.float64), np.asarray(hand.faces, np.int64)
     to_rig, to_middle = (
@@ -201,13 +201,13 @@ def test_following_a_hand_of_the_same_proportions_changes_nothing() -> None:
     bony = np.stack([rest, rest @ Rotation.from_euler("x", 40, degrees=True).as_matrix().T])
     followed = bend_along(rest, bony)
     skeleton_part = followed[:, :16] - bony[:, :16]
-    # The flesh of the tip shifts the joints a little outwards along straight digits, and no other way.
+    # The extension of the tips (FLESH) moves joints slightly outwards along straight digits, in no other direction.
     assert np.linalg.norm(skeleton_part, axis=-1).max() < 0.004
     np.testing.assert_array_equal(followed[:, [0, 1, 4, 7, 10, 13]], bony[:, [0, 1, 4, 7, 10, 13]])
 
 
 def test_distances_are_exact_where_they_count() -> None:
-    """A fine sphere's signed distance in closed form; a second call measures again only what may have come near."""
+    """Against the closed form of a sphere; a second call recomputes only points that may have come near."""
     ball = trimesh.creation.icosphere(5, 0.05)
     rng = np.random.default_rng(0)
     points = rng.uniform(-0.08, 0.08, (2, 300, 3)).astype(np.float32)
@@ -224,7 +224,7 @@ def test_distances_are_exact_where_they_count() -> None:
 
 
 def test_what_goes_through_is_found_and_told_apart() -> None:
-    """A bone through a rod slips off it; through a plate it can't; one that ends inside has not gone through."""
+    """A bone through a rod is freed sideways, through a plate it is not; one that ends inside is not pierced."""
     rod = trimesh.creation.cylinder(0.003, 0.2)
     plate = trimesh.creation.box((0.2, 0.002, 0.2))
     through = [[-0.03, -0.04, 0], [0.001, -0.02, 0], [0.001, 0.02, 0]]
@@ -242,11 +242,11 @@ def test_what_goes_through_is_found_and_told_apart() -> None:
 
 
 def test_prepared_clips_hold(tmp_path: Path, hand: HandModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fist of bones about a bar, 4 mm too deep for its flesh: the data set's hand holds the bar."""
+    """A skeleton's fist around a bar, 4 mm too near for its soft tissue: the retargeted hand holds the bar."""
     frames = 10
     stored = clip(frames)
     stored["robot"][:] = 0
-    # Fingers bend about z, towards the palm (-y); the thumb stays.
+    # Fingers bend about z, towards the palm (-y); the thumb does not bend.
     for root in (1, 4, 10, 7):
         first = FIRST_ANGLE[root]
         stored["robot"][:, first], stored["robot"][:, first + 2 : first + 4] = 0.9, 0.8
@@ -272,6 +272,6 @@ def test_prepared_clips_hold(tmp_path: Path, hand: HandModel, monkeypatch: pytes
     assert (height.min(axis=1) < 0.002).all()
     assert np.linalg.norm(found[:, 0] - joints[0], axis=-1).max() < 0.03
     assert "mug_lift" in (folder / "reports.json").read_text()
-    # Broken off and begun again, the clip isn't made a second time.
+    # After an interruption, the clip is not made a second time.
     monkeypatch.setattr(builder, "retarget", None)
     assert builder.prepare(tmp_path / "data", wheel=path, splits=("test",)) == folder

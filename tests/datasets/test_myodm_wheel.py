@@ -1,4 +1,4 @@
-"""What the real wheel holds. Downloads it (86 MB) unless it is in the cache."""
+"""Contents of the real wheel, which is downloaded (86 MB) unless it is in the cache."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from toch_jax.datasets.spec import load_spec
 
 @pytest.mark.slow
 def test_objects_stand_on_the_table_and_are_grasped() -> None:
-    """The table top is at height 0. Nothing here knows of it, so it tells whether objects are placed right."""
+    """The table top is at height 0. The reader does not use this, so it shows whether object poses are right."""
     spec = load_spec("myodm")
     wheel = fetch(spec)
     names = clip_names(wheel)
@@ -25,7 +25,7 @@ def test_objects_stand_on_the_table_and_are_grasped() -> None:
         lowest[name] = (mesh.vertices @ motion.rotation[0].T + motion.translation[0])[:, 2].min()
         joints = np.einsum("tba,tjb->tja", motion.rotation, motion.joints - motion.translation[:, None])
         bony.append((bone_distances(mesh, joints[::5], reach=0.012).min(axis=1) < 0.006).mean())
-    # The wineglass' mesh reaches 57 mm into the table, in all of its clips: its own frame is elsewhere.
+    # The wineglass's mesh reaches 57 mm below the table top in all of its clips, as its frame is different.
     standing = np.array([height for name, height in lowest.items() if not name.startswith("wineglass")])
     assert np.abs(standing).max() < 0.006
     assert np.median(bony) > 0.8

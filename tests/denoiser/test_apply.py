@@ -44,7 +44,7 @@ def test_the_ends_belong_to_one_window_and_the_middle_to_two(clip: Window) -> No
 
 @pytest.mark.slow
 def test_a_quick_clip_is_read_in_turns(clip: Window) -> None:
-    """Twice the frame rate: even and odd frames each make a clip of the usual rate."""
+    """At twice the frame rate, even and odd frames are two clips at the usual rate."""
     model = untrained(LIGHT)
     whole = denoised(model, clip, step=2, window=N_FRAMES // 2)
     for phase in (0, 1):

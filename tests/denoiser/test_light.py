@@ -20,13 +20,13 @@ from toch_jax.base.arrays import take
 from toch_jax.denoiser.light import LightDenoiser, _doubt
 from toch_jax.denoiser.window import Window, map_frames, no_other_hand, rotate
 
-# distances, points and joints: metres, so a tenth of a millimetre at most
+# tolerance of distances, points and joints: 0.1 mm
 CLOSE = 1e-4
 
 
 @pytest.fixture(scope="module")
 def model() -> LightDenoiser:
-    """Untrained, its small last layers made large: nothing that should not matter may hide behind a small factor."""
+    """Untrained network with large last layers, so that no unwanted dependence is hidden by a small factor."""
     model = nnx.clone(untrained(LIGHT))
     for layer in (model.to_joints, model.answer_out, *(block.out for block in model.blocks)):
         layer.kernel.set_value(30 * layer.kernel.get_value())
@@ -36,7 +36,7 @@ def model() -> LightDenoiser:
 
 
 def test_nothing_tracked_of_a_lost_frame_is_read(model: LightDenoiser) -> None:
-    """And what was filled in there says nothing of other frames."""
+    """Values filled in for lost frames do not influence the estimates of other frames either."""
     window, other = random_window(0), random_window(1)
     lost = ~window.observed
 
@@ -103,7 +103,7 @@ def broadcast(array: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 
 
 def differs(model: LightDenoiser, one: Window, other: Window) -> np.ndarray:
-    """How far the joints that the network answers lie apart, metres; axes (B, W)."""
+    """Largest difference (B, W) of a joint coordinate estimated for two windows, metres."""
     first, second = (estimated(model, each).joints for each in (one, other))
     assert first is not None
     assert second is not None
@@ -125,7 +125,7 @@ def test_every_new_input_is_read(model: LightDenoiser) -> None:
 
 
 def test_an_other_hand_that_is_never_seen_is_none(model: LightDenoiser) -> None:
-    """And where it is seen no more, what is filled in there says nothing."""
+    """Values filled in for unobserved frames of the other hand have no influence either."""
     window, noise = random_window(0), random_window(1).other.joints + 1.0
     unseen = window.other.replace(observed=jnp.zeros_like(window.observed), joints=noise)
     absent = window.replace(other=no_other_hand(*window.observed.shape))
@@ -135,7 +135,7 @@ def test_an_other_hand_that_is_never_seen_is_none(model: LightDenoiser) -> None:
 
 
 def test_what_no_training_has_shown_it_changes_nothing() -> None:
-    """Untrained layers of the new inputs are silent: a window is read as that of a hand alone on a rigid object."""
+    """Untrained layers of the additional inputs give zero: a window is read as one hand alone on a rigid object."""
     window = random_window(0)
     alone = alone_on_rigid(window)
     still, normals = (broadcast(each, window.points.shape) for each in (alone.points, alone.normals))
@@ -172,7 +172,7 @@ def test_a_window_without_a_hand_has_finite_gradients() -> None:
 
 
 def test_sigma_learns_the_size_of_the_errors_and_moves_nothing_else() -> None:
-    """Laplace's likelihood is greatest where the standard deviation is sqrt(2) mean |error|."""
+    """The Laplace likelihood is largest at a standard deviation of sqrt(2) mean |error|."""
     error = jnp.abs(jax.random.normal(jax.random.key(0), (1000,)))  # cm
     sigmas = jnp.linspace(0.5, 2.0, 301) / 100
     best = sigmas[jnp.argmin(jax.vmap(lambda sigma: _doubt(jnp.full_like(error, sigma), error).mean())(sigmas))]

@@ -46,7 +46,7 @@ def test_smoothing_reads_valid_frames_only() -> None:
     joints = normal(1, 40, 21, 3)
     observed = jnp.asarray(np.isin(np.arange(40), [0, 30])[None])
     smooth = smoothed(jnp.asarray(np.where(observed[..., None, None], joints, np.nan)), observed, (1.0, float("inf")))
-    # in the gap what is nearest counts alone
+    # inside the gap only the nearest valid frame has weight
     np.testing.assert_allclose(smooth[0][0, 10], joints[0, 0], atol=1e-6)
     np.testing.assert_allclose(smooth[0][0, 25], joints[0, 30], atol=1e-6)
     np.testing.assert_allclose(smooth[1][0, 7], (joints[0, 0] + joints[0, 30]) / 2, atol=1e-6)

@@ -26,7 +26,7 @@ def test_parameter_count_is_the_papers() -> None:
 
 
 def test_split_layers_are_the_layers_of_the_concatenation() -> None:
-    """The block, written as the paper's code has it: the frame's maximum repeated and concatenated."""
+    """The block as in the paper's code, where the frame's maximum is repeated and concatenated."""
     block = plain_jit(lambda: PointBlock(5, 3, rngs=nnx.Rngs(1)))
     features = jnp.asarray(np.random.default_rng(0).normal(size=(2, 4, 7, 5)), jnp.float32)
 
@@ -69,7 +69,7 @@ def test_sigmas_are_the_configured_constants() -> None:
 
 
 def test_loss_of_known_answers() -> None:
-    """With its outputs set to constants the loss is a closed form of the target."""
+    """With constant outputs the loss is a closed form of the target."""
     model, window = nnx.clone(untrained(TOCH)), random_window(0)
     target = random_target(1, window)
     for layer, value in ((model.to_mask, 0.5), (model.to_correspondence, 0.1), (model.to_distance, 0.2)):

@@ -49,7 +49,7 @@ def test_turning_keeps_what_lies_between_hands_and_samples() -> None:
     assert not np.allclose(turned.points, window.points, atol=0.01)
 
     def between(window: Window) -> np.ndarray:
-        """Lengths from the other hand's joints to this one's and to the samples, and along the normals."""
+        """Distances of the other hand's joints to this hand's and to the samples, and components along the normals."""
         other = np.asarray(window.other.joints)[:, :, :, None]
         to_samples = np.asarray(window.points)[:, :, None] - other
         along = (to_samples * np.asarray(window.normals)[:, :, None]).sum(-1)
@@ -72,7 +72,7 @@ def test_windows_of_a_clip_take_its_frames_and_what_has_none() -> None:
 
 
 def test_near_samples_are_distinct_and_near() -> None:
-    """A tenth of the samples lies by the hand; the others weigh exp(-16) and less."""
+    """A tenth of the samples are near the hand; the others have weights of exp(-16) and less."""
     rng = np.random.default_rng(0)
     near = rng.permutation(500) < 50
     points = np.where(near[:, None], 4.0, 5.0) + 0.02 * rng.normal(size=(500, 3))
@@ -84,7 +84,7 @@ def test_near_samples_are_distinct_and_near() -> None:
 
 
 def test_samples_that_the_hand_meets_only_where_they_have_moved_are_near() -> None:
-    """Where each is in the hand's frames counts, not where it was in others."""
+    """Only the samples' positions in frames with an observed hand count."""
     rng = np.random.default_rng(0)
     moved = np.arange(500) % 10 == 0
     points = 5.0 + 0.02 * rng.normal(size=(2, 500, 3))

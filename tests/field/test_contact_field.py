@@ -17,7 +17,7 @@ from toch_jax.hand.model import HandParams, skin_frames
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel, ObjectMotion
 
-# The same for all tests, for each new shape compiles anew.
+# The same for all tests, as each new shape is compiled again.
 N_SAMPLES, N_FRAMES = 1000, 12
 
 
@@ -37,7 +37,7 @@ def moving(n_parts: int = 1) -> ObjectMotion:
 
 
 def posed(motion: ObjectMotion, points: np.ndarray, part: int = 0) -> jax.Array:
-    """Points (T, K, 3) in the part's frame, to the world."""
+    """Points (T, K, 3) in the part's frame, transformed to the world."""
     rotation, translation = np.asarray(motion.rotation[part]), np.asarray(motion.translation[part])
     return jnp.asarray(np.einsum("tab,tkb->tka", rotation, points) + translation[:, None], jnp.float32)
 
@@ -55,7 +55,7 @@ BODIES = {
 
 
 def grasps(seed: int = 0) -> np.ndarray:
-    """The open hand's vertices (T, V, 3) about the origin, its fingers bent to several degrees; some dip into it."""
+    """Vertices (T, V, 3) of the open hand about an object at the origin, with differently bent fingers."""
     hand, rng = load_hand(), np.random.default_rng(seed)
     pose = rng.normal(0, 0.1, (N_FRAMES, 15, 3))
     pose[:, :12, 2] += rng.uniform(0, 1.1, (N_FRAMES, 1))
@@ -68,7 +68,7 @@ def grasps(seed: int = 0) -> np.ndarray:
             transl=jnp.zeros((N_FRAMES, 3)),
         ),
     )
-    # The fingers run along -x and bend to -y: the palm is set off from the z axis, and the whole turned about it.
+    # Fingers point to -x and bend to -y: the palm is moved away from the z axis and the hand rotated about it.
     held = np.asarray(vertices) + np.array([-0.03, 0.055, 0.0]) + rng.normal(0, 0.01, (N_FRAMES, 1, 3))
     turn = Rotation.from_rotvec(rng.uniform(-0.3, 0.3, (N_FRAMES, 3)) + rng.uniform(0, 6, (N_FRAMES, 1)) * [0, 0, 1])
     turn = turn.as_matrix()
@@ -99,7 +99,7 @@ def ball(radius: float, centre: tuple[float, float, float]) -> trimesh.Trimesh:
 
 
 def seen_of(hand: trimesh.Trimesh, model: ObjectModel, canonical: np.ndarray | None = None) -> ContactField:
-    """The field of one frame, the object at rest."""
+    """The field of one frame with a resting object."""
     vertices = jnp.asarray(hand.vertices, jnp.float32)
     template = vertices if canonical is None else jnp.asarray(canonical, jnp.float32)
     field = contact_field(vertices[None], jnp.asarray(hand.faces, jnp.int32), template, model, still(1))
@@ -136,7 +136,7 @@ def test_inside_the_hand_distance_is_the_depth_below_its_skin() -> None:
 
 def test_a_hand_that_passes_through_itself_is_still_inside() -> None:
     model, radius = object_of(trimesh.creation.box((0.2, 0.2, 0.1))), 0.04
-    # From inside the first ball, the second ball's skin comes first.
+    # From inside the first ball, the nearest intersection is with the second ball's surface.
     field = seen_of(ball(radius, (0, 0, 0.05)) + ball(0.02, (0, 0, 0.08)), model)
     off_axis = np.hypot(*np.asarray(model.points)[:, :2].T)
     below = (np.asarray(model.normals)[:, 2] > 0.5) & (off_axis < 0.019)
@@ -168,7 +168,7 @@ def test_a_wall_of_the_object_hides_the_hand_behind_it() -> None:
         model = object_of(trimesh.boolean.union([floor, left, *wall], engine="manifold"))
         field, points = seen_of(hand, model), np.asarray(model.points)
         looks_across = (np.abs(points[:, 0] + 0.04) < 1e-4) & (np.asarray(model.normals)[:, 0] > 0.5)
-        # within reach of the ball's near side, and away from its rim
+        # within reach of the near side of the ball, and away from its silhouette
         looks_across &= np.hypot(points[:, 1], points[:, 2] - 0.05) < 0.01
         assert looks_across.sum() > 3
         assert np.all(np.asarray(field.mask)[looks_across] != is_hidden)
@@ -185,7 +185,7 @@ def test_each_part_has_the_field_of_an_object_of_its_own() -> None:
     )
     motion = moving(n_parts=2)
     for part in range(2):
-        # The same samples, all fixed to this part.
+        # The same samples, all attached to this part.
         rigid = both.replace(point_part=jnp.zeros_like(both.point_part))
         moved = ObjectMotion(motion.rotation[part][None], motion.translation[part][None])
         vertices = posed(motion, grasps(), part)

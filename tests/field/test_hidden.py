@@ -1,4 +1,4 @@
-"""What a lid hides of the hand from its box, against trimesh and embree on the posed mesh."""
+"""Occlusion of the hand from the box's samples by the lid, against trimesh and embree on the posed mesh."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +19,7 @@ FRAMES = 6
 
 
 def test_a_lid_hides_the_hand_above_it_and_no_longer_once_it_is_open() -> None:
-    """Other people's rays against all parts where they are, frame by frame."""
+    """Against rays of other libraries with all parts in their poses, frame by frame."""
     parts, hand = [box(), lid()], load_hand()
     faces = [parts[0].faces, parts[1].faces + len(parts[0].vertices)]
     of_part = np.repeat([0, 1], [len(part.vertices) for part in parts])
@@ -32,7 +32,7 @@ def test_a_lid_hides_the_hand_above_it_and_no_longer_once_it_is_open() -> None:
         np.stack([turn, (base * Rotation.from_rotvec(opening)).as_rotvec()]),
         np.stack([moved, moved + base.apply([0, DEPTH / 2, HEIGHT])]),
     )
-    # palm down, over the box and its shut lid, where it stays
+    # palm down and at rest over the box and its closed lid
     params = HandParams(
         global_orient=jnp.asarray((base * Rotation.from_rotvec([np.pi / 2, 0, 0])).as_rotvec(), jnp.float32),
         pose=jnp.tile(pose_prior("right").mean, (FRAMES, 1)),
@@ -54,7 +54,7 @@ def test_a_lid_hides_the_hand_above_it_and_no_longer_once_it_is_open() -> None:
         mask, distance, _ = peer_field(mesh, np.asarray(hand.v_template), every, points[t], normals[t])
         agree.append(mask == field.mask[t])
         observed.append(mask)
-        # what would be seen were each part alone
+        # the mask without occlusion by the other part
         own = [
             peer_field(mesh, np.asarray(hand.v_template), trimesh.Trimesh(where, f), points[t], normals[t])[0]
             for f in faces

@@ -21,7 +21,7 @@ def hits_of(origins: np.ndarray, directions: np.ndarray, mesh: trimesh.Trimesh, 
     return jax.tree.map(lambda x: x[0], hits)
 
 
-# All tests but one have the same number of lines, vertices and faces, for each new shape compiles anew.
+# All tests but one have the same numbers of lines, vertices and faces, as each new shape is compiled again.
 N_LINES, N_VERTICES, N_FACES = 400, 165, 328
 
 
@@ -30,7 +30,7 @@ def unit(x: np.ndarray) -> np.ndarray:
 
 
 def all_crossings(origins: np.ndarray, directions: np.ndarray, corners: np.ndarray) -> Float[np.ndarray, "N F"]:
-    """Signed distance along each line to each triangle, nan where it misses; one linear system each, float64."""
+    """Signed distance along each line to each triangle, NaN if it misses, by one float64 linear system each."""
     a, b, c = np.moveaxis(corners.astype(np.float64), 1, 0)
     n, f = len(origins), len(corners)
     matrix = np.empty((n, f, 3, 3))

@@ -17,7 +17,7 @@ from toch_jax.solver.state import state_from_params
 
 N_SAMPLES = 150
 SETTINGS = DEFAULT.replace(field_strength=20.0)
-"""A field as sure as the truth is."""
+"""Settings with a field strength suited to an exact field."""
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +27,9 @@ def truth() -> HandParams:
 
 @pytest.fixture(scope="module")
 def term(hand: HandModel, truth: HandParams) -> SurfaceTerm:
-    """The true field's, of an object whose samples see places of the skin along their normals.
+    """Surface term of the true field, for samples whose normals meet random points of the skin.
 
-    The samples beyond the settings' number have a field that is wrong and known to be unsure.
+    Samples beyond the settings' number have a wrong distance and a low contact probability.
     """
     rng = np.random.default_rng(0)
     faces = np.asarray(hand.faces)[rng.integers(0, len(hand.faces), N_SAMPLES)]
@@ -67,7 +67,7 @@ def test_a_frame_counts_for_so_many_samples(term: SurfaceTerm) -> None:
 
 
 def test_a_true_field_undoes_a_bias(hand: HandModel, ball: ObjectModel, truth: HandParams, term: SurfaceTerm) -> None:
-    """The hand as a whole and a bent finger, which no filter can see; the object itself is far away."""
+    """A constant offset of the hand and of a finger, which no filter can remove; the object itself is far away."""
     biased = truth.replace(
         transl=truth.transl + jnp.array([0.01, -0.005, 0.01]), pose=truth.pose.at[:, jnp.array([2, 5, 11])].add(0.25)
     )
@@ -84,7 +84,7 @@ def test_a_true_field_undoes_a_bias(hand: HandModel, ball: ObjectModel, truth: H
 
 
 def test_the_cap_of_an_open_wrist_pulls_nothing(cut_hand: HandModel) -> None:
-    """Correspondences on the plane that closes the wrist are on no face of the open mesh."""
+    """Correspondences on the cap that closes the wrist belong to no face of the open mesh."""
     ring = np.asarray(cut_hand.v_template)[np.asarray(cut_hand.wrist_ring)]
     tip = np.asarray(cut_hand.v_template)[np.asarray(cut_hand.tips)[1]]
     canonical = np.stack([ring.mean(axis=0), tip, 0.9 * ring.mean(axis=0) + 0.1 * ring[0]])[None].astype(np.float32)

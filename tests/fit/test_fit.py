@@ -1,4 +1,4 @@
-"""Properties of a whole fit, in the object's frame; all clips share the smallest bucket's compilation."""
+"""Properties of a whole fit in the object's frame; all clips have the smallest bucket's length, to compile once."""
 
 import jax
 import jax.numpy as jnp
@@ -36,24 +36,24 @@ def fitted(
 
 
 def constant(value: float, *shape: int) -> jax.Array:
-    """Strongly typed, for the compilation that is there."""
+    """A constant of strong type float32, so that the existing compilation is reused."""
     return jnp.asarray(np.full(shape, value, np.float32))
 
 
 def error(hand: HandModel, found: HandParams, truth: HandParams) -> np.ndarray:
-    """Of each frame's joints, metres."""
+    """Mean joint error of each frame, metres."""
     return np.linalg.norm(joints_of(hand, found) - joints_of(hand, truth), axis=-1).mean(axis=-1)
 
 
 def depth(hand: HandModel, params: HandParams) -> np.ndarray:
-    """How deep each frame's skin is in the ball, metres."""
+    """Penetration depth of each frame's skin into the ball, metres."""
     vertices = np.asarray(skin_frames(hand, per_frame(params))[0])
     return np.maximum(BALL_RADIUS - np.linalg.norm(vertices, axis=-1), 0).max(axis=1)
 
 
 @pytest.fixture(scope="module")
 def problem(hand: HandModel, ball: ObjectModel) -> Problem:
-    """What a shaken grasp is fitted to in the last pass."""
+    """The problem of the last pass of the fit to a noisy grasp."""
     observed: list[Problem] = []
 
     def spy(model: HandModel, problem: Problem, *rest: object) -> object:
@@ -84,7 +84,7 @@ def test_a_clean_track_is_left_alone(hand: HandModel, ball: ObjectModel) -> None
 
 
 def test_the_cost_never_rises(hand: HandModel, problem: Problem) -> None:
-    """From near and from hopeless starts."""
+    """From starts near the solution and far from it."""
     rng = np.random.default_rng(0)
     for scale in (0.0, 0.1, 0.5, 2.0, 10.0):
         step = jnp.asarray(scale * rng.normal(size=(N_FRAMES, 51)), jnp.float32)
@@ -103,7 +103,7 @@ def test_one_frame(hand: HandModel, ball: ObjectModel) -> None:
 
 
 def test_time_runs_both_ways(hand: HandModel, ball: ObjectModel) -> None:
-    """No term knows before from after: padding, which comes after, must not show."""
+    """Reversing time reverses the result, so padding at the end has no influence."""
     tracked = shaken(grasp(11), 0.005, 0.05)
     back = jax.tree.map(lambda leaf: leaf[::-1], tracked.replace(betas=tracked.transl)).replace(betas=tracked.betas)
     forth = fitted(hand, tracked, ball)
@@ -129,7 +129,7 @@ def test_lost_frames_are_filled_and_doubted(hand: HandModel, ball: ObjectModel) 
 
 
 def test_lost_frames_sigma_covers_their_error_and_grows_with_the_gap(hand: HandModel, ball: ObjectModel) -> None:
-    """Over six seeds: 90 % intervals of the lost frames' joint coordinates."""
+    """Coverage of 90 % intervals of the lost frames' joint coordinates, over six seeds."""
     truth = grasp()
     wanted = joints_of(hand, truth)
     middle = []
@@ -162,7 +162,7 @@ def test_the_hand_leaves_the_object(hand: HandModel, ball: ObjectModel) -> None:
 
 
 def test_joints_of_a_denoiser_undo_a_bias(hand: HandModel, ball: ObjectModel) -> None:
-    """Which no filter can see."""
+    """The bias is constant, so no filter can remove it."""
     truth = grasp()
     biased = truth.replace(transl=truth.transl + jnp.array([0.01, 0.01, 0.0]))
     estimate = JointEstimate(jnp.asarray(joints_of(hand, truth)), constant(0.001, N_FRAMES, 21))
@@ -177,7 +177,7 @@ def test_sigma_grows_with_noise(hand: HandModel, ball: ObjectModel) -> None:
 
 
 def test_sigma_is_the_spread_of_what_is_found(hand: HandModel, problem: Problem) -> None:
-    """Of joints measured with known noise, and next to nothing else known: a linear problem."""
+    """Joints with known noise and almost no other terms make a linear problem."""
     truth, noise = grasp(), 0.002
     at = joints_of(hand, truth)
     rng = np.random.default_rng(0)
@@ -211,7 +211,7 @@ def test_push_back_fades_in_with_the_depth_that_lasts() -> None:
     share = np.stack([push_back_share(np.full(40, depth), FPS, DEFAULT) for depth in depths])
     np.testing.assert_allclose(share, share[:, :1].repeat(40, axis=1), atol=1e-6)
     share = share[:, 0]
-    # nothing at the depth of real hands, all of it where a hand went through something, and no step between
+    # 0 at the depths of real hands, 1 where a hand went through an object, and continuous in between
     assert (share[depths <= 0.0014] == 0).all()
     assert (share[depths >= 0.0031] == 1).all()
     assert np.diff(share).min() >= 0

@@ -1,4 +1,4 @@
-"""In which form repaired hands come back, and that the forms of one file are one hand."""
+"""Repaired hands have the form of the input, and all forms in one file describe the same hand."""
 
 import jax
 import jax.numpy as jnp
@@ -17,13 +17,13 @@ from toch_jax.sequence.types import Hands, Sequence
 
 @pytest.fixture(scope="module")
 def truth(example_file) -> Sequence:
-    """Sixteen frames of clean parameters, the hand still away from the object."""
+    """Sixteen frames of clean parameters, in which the hand is away from the object."""
     sequence = load_sequence(example_file).frames(0, 16)
     return sequence.replace(hands=sequence.truth, truth=None, hand_valid=jnp.ones_like(sequence.hand_valid))
 
 
 def as_joints(sequence: Sequence, offset: np.ndarray) -> Sequence:
-    """The same hands as the joints of another skeleton, `offset` (21, 3) from ours on each bone."""
+    """The hands as joints of another skeleton, displaced by `offset` (21, 3) in the frames of the bones."""
     model = load_hand("open", sequence.hand_side[0])
     joints = to_openpose(np.asarray(carry_joints(model, take(sequence.hands.params, 0), offset)))
     return sequence.replace(
@@ -32,7 +32,7 @@ def as_joints(sequence: Sequence, offset: np.ndarray) -> Sequence:
 
 
 def assert_one_hand(sequence: Sequence) -> None:
-    """Parameters, joints and vertices of the file agree."""
+    """Assert that parameters, joints and vertices of the sequence agree."""
     model = load_hand(sequence.hand_model, sequence.hand_side[0])
     vertices, joints = skin_frames(model, jax.tree.map(lambda leaf: leaf[0], sequence.hands.params))
     np.testing.assert_allclose(sequence.hands.joints[0], to_openpose(np.asarray(joints)), atol=1e-5)
@@ -40,7 +40,7 @@ def assert_one_hand(sequence: Sequence) -> None:
 
 
 def moved(one: Sequence, other: Sequence) -> np.ndarray:
-    """Of each joint, metres."""
+    """Distance of each joint between two sequences, metres."""
     return np.linalg.norm(np.asarray(one.hands.joints) - np.asarray(other.hands.joints), axis=-1)
 
 
@@ -52,7 +52,7 @@ def test_joints_of_the_models_own_skeleton_come_with_its_parameters(truth: Seque
 
 
 def test_joints_of_another_skeleton_come_back_as_they_came(truth: Sequence) -> None:
-    """A clean track, whose bones keep their own lengths; the model's hand is there where it is asked for."""
+    """A clean track keeps its own bone lengths; parameters of the model are returned only on request."""
     offset = np.random.default_rng(1).normal(0, 0.004, (21, 3))
     given = as_joints(truth, offset)
     clean = refine(given, None)
@@ -67,7 +67,7 @@ def test_joints_of_another_skeleton_come_back_as_they_came(truth: Sequence) -> N
 
 @pytest.mark.slow
 def test_points_of_another_skin_come_back_without_parameters(truth: Sequence) -> None:
-    """Every third vertex, each up to 6 mm off the skin, in or out."""
+    """Every third vertex, displaced by up to 6 mm inwards or outwards."""
     model = load_hand("open", truth.hand_side[0])
     skin = np.asarray(skin_frames(model, take(truth.hands.params, 0))[0])[:, ::3]
     out = skin - skin.mean(axis=1, keepdims=True)

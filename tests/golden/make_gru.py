@@ -1,6 +1,6 @@
-"""Writes gru.npz: a bidirectional GRU with random weights, run by ONNX Runtime (pip install onnx onnxruntime).
+"""Write gru.npz: a bidirectional GRU with random weights, run by ONNX Runtime (pip install onnx onnxruntime).
 
-ONNX's GRU with linear_before_reset = 1 is torch's; its gates come in the order update, reset, new.
+ONNX's GRU with linear_before_reset = 1 is torch's, but with its gates in the order update, reset, new.
 """
 
 from pathlib import Path

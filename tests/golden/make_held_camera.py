@@ -1,6 +1,6 @@
-"""Makes held_camera.npz: sixteen frames of a generated hand that holds a camera, as if a tracker had given them.
+"""Write held_camera.npz: sixteen frames of a generated hand that holds a camera, in the form of a tracker's output.
 
-Not run by the tests. Needs `toch prepare open_grasps`:
+Not run by the tests; needs `toch prepare open_grasps`:
 
     python tests/golden/make_held_camera.py
 """

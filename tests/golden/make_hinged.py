@@ -1,6 +1,6 @@
-"""Makes hinged.npz: scissors in two hands, a generated test clip under noise with a tenth of its frames lost.
+"""Write hinged.npz: scissors in two hands, a generated test clip with noise and a tenth of its frames lost.
 
-Not run by the tests. Needs `toch prepare open_grasps`:
+Not run by the tests; needs `toch prepare open_grasps`:
 
     python tests/golden/make_hinged.py
 """

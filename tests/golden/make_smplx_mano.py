@@ -1,12 +1,12 @@
-"""Makes smplx_mano.npz: a small hand in MANO's file format, and what the `smplx` package makes of it.
+"""Write smplx_mano.npz: a small hand in MANO's file format, and its vertices and joints by the `smplx` package.
 
-Not run by the tests. In an environment of its own, with the CPU build of torch:
+Not run by the tests. Run it in a separate environment with the CPU build of torch:
 
     pip install torch==2.13.0 smplx==0.1.28 fast-simplification scipy
     python tests/golden/make_smplx_mano.py
 
-MANO's own files may not be passed on, so the model is the open hand cut down to some 80 vertices, with random pose
-correctives and a random mean pose. Numbers are computed in float64 from arrays that float32 holds exactly.
+MANO's own files may not be redistributed, so the model is the open hand reduced to about 80 vertices, with random pose
+correctives and a random mean pose. Results are computed in float64 from arrays that float32 represents exactly.
 """
 
 import pickle
@@ -26,7 +26,7 @@ FLIP, TURN = np.array([-1.0, 1.0, 1.0]), np.tile([1.0, -1.0, -1.0], 15)
 
 
 def small_hand(rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """A right hand of few vertices in MANO's keys."""
+    """A right hand of few vertices, with MANO's keys."""
     asset = dict(np.load(ASSET))
     points, faces = fast_simplification.simplify(asset["v_template"], asset["faces"].astype(np.int32), target_count=160)
     nearest = cKDTree(asset["v_template"]).query(points)[1]
@@ -39,7 +39,7 @@ def small_hand(rng: np.random.Generator) -> dict[str, np.ndarray]:
     return {
         "v_template": points,
         "shapedirs": asset["shapedirs"][nearest],
-        # a millimetre or so for each joint, in steps that pack well
+        # about a millimetre per joint, in steps that compress well
         "posedirs": rng.integers(-60, 60, (len(points), 3, 135)) * 2.0**-15,
         "J_regressor": regressor / regressor.sum(axis=1, keepdims=True),
         "weights": asset["weights"][nearest],
@@ -51,7 +51,7 @@ def small_hand(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def mirrored(model: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The left hand."""
+    """The mirrored (left) hand."""
     matrix = np.tile(np.outer(FLIP, FLIP).ravel(), 15)
     return model | {
         "v_template": model["v_template"] * FLIP,

@@ -17,7 +17,7 @@ def golden() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="session")
 def params() -> HandParams:
-    """Six likely states of a right hand."""
+    """Six plausible parameters of a right hand."""
     prior = pose_prior("right")
     pose, orient, betas, transl = jax.random.split(jax.random.key(3), 4)
     drawn = jax.random.multivariate_normal(pose, prior.mean, prior.covariance + 1e-6 * jnp.eye(45), (6,))

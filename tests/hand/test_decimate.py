@@ -35,7 +35,7 @@ def test_coarse_hand_is_the_same_hand(which: str, params: HandParams, request: p
 
 
 def test_correctives_are_carried_over(hand: HandModel, params: HandParams) -> None:
-    # correctives that move the skin as one are the same on every level
+    # correctives that move all vertices alike are the same at every level of detail
     constant = jax.random.normal(jax.random.key(0), (3, 135)) * 1e-3
     full = dataclasses.replace(hand, posedirs=hand.posedirs + constant)
     _, joints = skin_frames(full, params)

@@ -34,7 +34,7 @@ def test_wrist_ring_is_the_boundary(cut_hand: HandModel) -> None:
 
 
 def test_closing_adds_the_rings_centre(cut_hand: HandModel, hand: HandModel) -> None:
-    # the open hand was closed in the same way when it was made
+    # the open hand's asset was closed in the same way
     closed = close_surface(cut_hand, cut_hand.v_template)
     np.testing.assert_allclose(closed, hand.v_template, atol=1e-6)
 

@@ -1,4 +1,4 @@
-"""Joints of another skeleton on the bones of ours."""
+"""Joints of another skeleton, bound to the bones of the hand model."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,12 +9,14 @@ from toch_jax.hand.joint_binding import bind_joints, carry_joints
 from toch_jax.hand.model import HandModel, HandParams
 
 FINGERS = ((1, 2, 3, 17), (4, 5, 6, 18), (10, 11, 12, 19), (7, 8, 9, 20), (13, 14, 15, 16))
-"""Of the 21 joints: each finger's three and its tip."""
+"""Indices of each finger's three joints and its tip among the 21."""
 
 
 def other_skeleton(hand: HandModel, params: HandParams, offset: np.ndarray) -> np.ndarray:
-    """The model's joints moved by `offset` (21, 3) in the frames of the bones that bear them, by products of scipy's
-    rotations along each finger."""
+    """The model's joints moved by `offset` (21, 3) in the frames of their bones.
+
+    The frames are products of SciPy's rotations along each finger.
+    """
     joints = np.array(joints_of(hand, params))
     pose = np.asarray(params.pose).reshape(-1, 15, 3)
     wrist = Rotation.from_rotvec(np.asarray(params.global_orient))

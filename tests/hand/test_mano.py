@@ -1,4 +1,4 @@
-"""MANO files, against the `smplx` package's reading of the same: tests/golden/make_smplx_mano.py."""
+"""Reading of MANO files, against the `smplx` package on the same files (tests/golden/make_smplx_mano.py)."""
 
 import io
 import os
@@ -37,7 +37,7 @@ def mano_arrays(golden: Arrays, side: Side) -> Arrays:
 
 @pytest.fixture
 def folder(golden: Arrays, tmp_path: Path) -> Path:
-    """A folder laid out as MANO's own."""
+    """A folder with the layout of MANO's own."""
     models = tmp_path / "mano_v1_2" / "models"
     models.mkdir(parents=True)
     sides: tuple[Side, Side] = ("right", "left")
@@ -87,8 +87,8 @@ def test_left_fault_is_mended_and_only_then(golden: Arrays, tmp_path: Path, fold
     np.testing.assert_array_equal(mended.shapedirs, arrays["shapedirs"])
 
 
-class _Python2Pickler(pickle._Pickler):  # the C one can't be told how to write bytes
-    """Writes bytes as Python 2 wrote its strings."""
+class _Python2Pickler(pickle._Pickler):  # the C version does not allow it
+    """Pickler that writes bytes as Python 2 wrote its strings."""
 
     dispatch: ClassVar[dict] = dict(pickle._Pickler.dispatch)
 

@@ -16,7 +16,7 @@ def test_measures(hand: HandModel) -> None:
     assert (len(mesh.vertices), len(mesh.faces)) == (1650, 3296)
     assert mesh.is_watertight
     assert mesh.euler_number == 2
-    # a man's hand displaces some 350 cm3, a woman's 250
+    # a man's hand has a volume of about 350 cm3, a woman's of 250
     assert 250e-6 < mesh.volume < 350e-6
     weights = np.asarray(hand.weights)
     assert ((weights > 0).sum(axis=1) <= 4).all()
@@ -40,7 +40,7 @@ def test_hands_are_as_long_as_peoples(hand: HandModel, beta: float, length: floa
 
 @pytest.mark.parametrize("side", ["right", "left"])
 def test_frame_and_flexion(side: Side) -> None:
-    """MANO's frame: fingers along -x on a right hand, thumb at +z, and flexion about z closes the hand downwards."""
+    """MANO's frame: on a right hand the fingers point to -x, the thumb to +z; flexion about z bends fingers to -y."""
     model, sign = load_hand("open", side), 1 if side == "right" else -1
     pose = np.zeros((2, 15, 3), np.float32)
     pose[1, [0, 3, 6, 9], 2] = sign * 1.2
@@ -58,7 +58,7 @@ def test_frame_and_flexion(side: Side) -> None:
 def test_prior_is_anatomical() -> None:
     right, left = pose_prior("right"), pose_prior("left")
     degrees = np.rad2deg(np.asarray([right.lower, right.upper]).reshape(2, 15, 3))
-    # middle finger, whose bones lie along x: knuckle, middle and end joint
+    # middle finger, whose bones are parallel to x: knuckle, middle and end joint
     np.testing.assert_allclose(degrees[:, 3:6, 2], [[-20, -3, -8], [90, 105, 75]], atol=2)
     assert bool((right.lower <= right.mean).all() and (right.mean <= right.upper).all())
     assert np.linalg.eigvalsh(right.covariance).min() > -1e-6

@@ -13,7 +13,7 @@ K = 60
 
 @pytest.fixture(scope="module")
 def on_skin(hand: HandModel) -> tuple[np.ndarray, np.ndarray]:
-    """Places within faces: vertices of the faces and shares."""
+    """Points inside faces: the faces' vertex indices and barycentric coordinates."""
     rng = np.random.default_rng(0)
     return np.asarray(hand.faces)[rng.integers(0, len(hand.faces), K)], rng.dirichlet(np.ones(3), K)
 
@@ -33,13 +33,13 @@ def test_nearest_places(hand: HandModel, on_skin: tuple[np.ndarray, np.ndarray])
     reached = np.einsum("tkc,tkca->tka", found.barycentric, skin[:, np.asarray(hand.faces)[found.face[0]]])
     assert (found.distance <= 0.0005 + 1e-6).all()
     np.testing.assert_allclose(np.linalg.norm(reached - at - 0.0005 * out, axis=-1), found.distance, atol=1e-6)
-    straight = np.linalg.norm(reached - at, axis=-1)[0] < 1e-5  # else a fold is nearer
+    straight = np.linalg.norm(reached - at, axis=-1)[0] < 1e-5  # otherwise a fold of the skin is nearer
     assert straight.mean() > 0.9
     np.testing.assert_allclose(found.normal[0, straight], out[straight], atol=1e-3)
 
 
 def test_points_on_the_skin_follow_it_exactly(hand: HandModel, on_skin: tuple[np.ndarray, np.ndarray]) -> None:
-    """Also to poses and shapes that were not there when they were bound."""
+    """Including poses and shapes other than those of the binding."""
     binding = bind(hand, grasp(), jnp.asarray(places(hand, grasp(), on_skin)))
     assert np.abs(np.asarray(binding.offset)).max() < 1e-5
     for params in (grasp(), grasp(5, seed=1)):
@@ -48,7 +48,7 @@ def test_points_on_the_skin_follow_it_exactly(hand: HandModel, on_skin: tuple[np
 
 
 def test_points_off_the_skin_turn_with_it(hand: HandModel, on_skin: tuple[np.ndarray, np.ndarray]) -> None:
-    """Of a hand that moves as a whole, they are reproduced whatever their offset."""
+    """For a hand that moves rigidly, the points are reproduced exactly for any offset."""
     rng = np.random.default_rng(1)
     first = grasp(1)
     turns = Rotation.from_rotvec(rng.normal(size=(N_FRAMES, 3)))

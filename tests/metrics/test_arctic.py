@@ -1,4 +1,4 @@
-"""ARCTIC's metrics against closed forms: a lid on a box, and hands of a few vertices."""
+"""ARCTIC's metrics against closed forms, for a box with a lid and hands of a few vertices."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -23,7 +23,7 @@ PARTS = [part((0.1, 0.1, 0.1), (0, 0, 0)), part((0.1, 0.1, 0.02), (0, 0, 0.06))]
 
 
 def motion(opened: np.ndarray, turn: np.ndarray | None = None, shift: np.ndarray | None = None) -> ObjectMotion:
-    """The lid opens by an angle (radians) about y; then all turns about z and is shifted."""
+    """Motion in which the lid opens by an angle (radians) about y, and both parts rotate about z and move."""
     about = Rotation.from_rotvec(np.outer(np.zeros(FRAMES) if turn is None else turn, [0, 0, 1]))
     lid = about * Rotation.from_rotvec(np.outer(opened, [0, 1, 0]))
     moved = np.zeros((FRAMES, 3)) if shift is None else shift
@@ -37,7 +37,7 @@ MOVING = motion(0.02 * TIME, 0.05 * TIME, 0.01 * TIME[:, None] * np.array([1.0, 
 
 
 def at_vertices(moved: ObjectMotion, offsets: dict[tuple[int, int], float]) -> np.ndarray:
-    """Hand vertices (T, V, 3) that stay at vertices of parts, some millimetres further out along z of the part."""
+    """Hand vertices (T, V, 3) that stay at vertices of parts, displaced by some millimetres along z of the part."""
     skin = [
         arctic.posed_points(PARTS[number].vertices[vertex][None] + np.array([0, 0, mm / 1000]), moved, number)
         for (number, vertex), mm in offsets.items()
@@ -83,7 +83,7 @@ def test_a_hold_lasts_half_a_second(frames: int, counts: bool) -> None:
 
 
 def test_motion_deviation_is_the_slip_of_a_frame() -> None:
-    """The hand moves 0.5 mm a frame, or stands still while what it holds moves."""
+    """The hand moves by 0.5 mm per frame, or rests while the object moves."""
     carried = motion(np.zeros(FRAMES), shift=0.002 * TIME[:, None] * np.array([0.6, 0.8, 0.0]))
     skin = at_vertices(carried, {(0, 2): 1.0, (1, 5): 2.0})
     pairs = arctic.touching_pairs(in_parts(carried, skin), PARTS)
@@ -98,7 +98,7 @@ def test_motion_deviation_is_the_slip_of_a_frame() -> None:
 
 
 def test_a_sliding_finger_holds_nothing() -> None:
-    """Along a row of vertices 2 mm apart: over 3 of them it stays, over 20 it slides."""
+    """Along a row of vertices 2 mm apart: motion over 3 of them is a grasp, over 20 it is sliding."""
     row = np.arange(21)[:, None] * np.array([0.002, 0, 0])
     edge = object_part(np.concatenate([row, row + np.array([0, 0.05, 0])]), np.array([[0, 1, 21]]))
     rest = ObjectMotion(jnp.broadcast_to(jnp.eye(3), (1, FRAMES, 3, 3)), jnp.zeros((1, FRAMES, 3)))
@@ -125,11 +125,11 @@ def test_articulation_error_is_the_angle() -> None:
 
 
 def test_success_is_within_a_twentieth_of_the_diameter() -> None:
-    """The whole is 0.1 x 0.1 x 0.12 m. A shift of all is aligned away; a lid turned half round is not where it was."""
+    """The object measures 0.1 x 0.1 x 0.12 m. A translation of the whole does not count; a rotated lid does."""
     truth = motion(np.zeros(FRAMES))
     assert arctic.success_rate(PARTS, motion(np.zeros(FRAMES), shift=np.full((FRAMES, 3), 0.2)), truth) == 1.0
     assert arctic.success_rate(PARTS, motion(np.full(FRAMES, np.pi)), truth) == pytest.approx(0.5)
-    # a corner of the lid is 0.05 sqrt(2) to 0.086 m from the hinge: it moves by its distance times the angle
+    # corners of the lid are 0.05 sqrt(2) to 0.086 m from the hinge and move by their distance times the angle
     reach, limit = np.hypot(0.05, 0.07), 0.05 * np.sqrt(0.1**2 + 0.1**2 + 0.12**2)
     for factor, expected in ((0.99, 1.0), (1.01, 0.75)):
         angle = 2 * np.arcsin(factor * limit / reach / 2)

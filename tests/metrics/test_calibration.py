@@ -15,7 +15,7 @@ def test_an_honest_sigma_holds_its_level(level: int) -> None:
 
 
 def test_a_sigma_half_as_large_holds_less() -> None:
-    """Within x sigma of one coordinate lie P(chi2 of one degree <= x^2)."""
+    """The fraction of one coordinate within x sigma is P(chi2 with one degree of freedom <= x^2)."""
     reach_90 = chi2.ppf(0.9, 1)
     assert inside_interval(ERROR, 0.5 * SIGMA, 90) == pytest.approx(chi2.cdf(reach_90 / 4, 1), abs=0.012)
     assert inside_interval(ERROR, 100 * SIGMA, 50) == 1.0

@@ -16,7 +16,7 @@ FRAMES = 6
 
 
 def balls(apart: list[float], n_parts: int = 1) -> tuple[Sequence, PosedHand]:
-    """A ball for a hand beside a ball for an object; a second part of the object, far above, if asked for."""
+    """A ball as hand beside a ball as object, with the given distances of centres; a second part is far away."""
     frames = len(apart)
     turned = np.tile(np.float32([0.3, 0.2, 0.1]), (n_parts, frames, 1))
     moved = np.stack([np.tile(np.float32([1, 2, 3 + part]), (frames, 1)) for part in range(n_parts)])
@@ -66,7 +66,7 @@ def test_volumes_of_a_long_clip_are_taken_on_some_frames() -> None:
     assert len(np.unique(some)) == 64
     assert (some[0], some[-1]) == (0, 69)
     np.testing.assert_array_equal(spread(np.arange(3), 64), np.arange(3))
-    # the balls meet deeper in the frames that are left out
+    # the balls overlap more in the frames that are left out
     apart = np.full(70, 0.06)
     apart[some] = 0.09
     (long, hand), (short, same) = balls(list(apart)), balls([0.09])

@@ -17,7 +17,7 @@ HAND = np.asarray(BALL.vertices) + SHIFTS
 
 
 def lens_cm3(apart: float) -> float:
-    """Volume shared by two balls of radius R."""
+    """Volume shared by two balls of radius R, cm^3."""
     return np.pi * (4 * R + apart) * (2 * R - apart) ** 2 / 12 * 1e6
 
 
@@ -29,7 +29,7 @@ def test_depth_and_contact_of_two_balls() -> None:
 
 @pytest.mark.parametrize("drop", [0, 50])
 def test_nearest_is_the_smallest_of_all_distances(drop: int) -> None:
-    """Of a closed surface most points are passed over; with a hole none may be."""
+    """With a closed surface most points are skipped; with a hole none may be."""
     knot = trimesh.creation.torus(major_radius=0.04, minor_radius=0.015)
     part = contact.object_part(knot.vertices, np.asarray(knot.faces)[drop:])
     assert (part.nodes is None) == (drop > 0)
@@ -51,7 +51,7 @@ def test_signed_distance_is_exact_for_a_box() -> None:
 
 
 def test_distances_where_shells_overlap_are_not_scaled() -> None:
-    """The winding number is 2 there; all the same the nearer wall is 1 cm away."""
+    """Where shells overlap the winding number is 2, but the nearest surface is still 1 cm away."""
     boxes = [trimesh.creation.box(extents=(0.1, 0.1, 0.1)).apply_translation([shift, 0, 0]) for shift in (0, 0.08)]
     both = trimesh.util.concatenate(boxes)
     part = contact.object_part(both.vertices, both.faces)
@@ -67,7 +67,7 @@ def test_a_hole_in_the_object_does_not_turn_it_inside_out() -> None:
 
 @pytest.mark.parametrize(("drop", "relative"), [(0, 0.02), (1, 0.06)])
 def test_intersection_volume_of_two_balls(drop: int, relative: float) -> None:
-    """With one face missing neither is a manifold, and voxels count instead."""
+    """With one face missing neither mesh is a manifold, and voxels are counted instead."""
     part = contact.object_part(BALL.vertices, FACES[drop:])
     volumes, exact = contact.intersection_volumes_cm3(HAND, FACES[drop:], part)
     assert exact == (drop == 0)
@@ -87,7 +87,7 @@ def test_solid_voxels_fill_the_ball() -> None:
 
 
 def test_volume_in_a_large_open_object_takes_little_memory() -> None:
-    """A crate of 2.4 m without its lid, whose floor the ball reaches into by half."""
+    """A crate of 2.4 m without a lid, with half of the ball in its floor."""
     crate = trimesh.creation.box(extents=(2.4, 2.4, 1.0))
     part = contact.object_part(crate.vertices, np.asarray(crate.faces)[(crate.face_normals[:, 2] < 0.5)])
     ball = np.asarray(BALL.vertices)[None] + [0.3, 0.0, -0.5]
@@ -128,7 +128,7 @@ def test_contact_iou_by_hand() -> None:
 
 
 def test_samples_near_a_ball() -> None:
-    """Samples at known distances from the surface of a ball; a sample inside it counts too."""
+    """Samples at known distances from a ball's surface; samples inside it count as well."""
     radii = R + np.array([-0.004, -0.0015, 0.0, 0.0015, 0.0025, 0.1])
     samples = np.stack([radii, np.zeros(6), np.zeros(6)], axis=-1)
     moved = np.stack([samples, samples + np.array([0.0, 1.0, 0.0])])

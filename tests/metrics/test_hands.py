@@ -17,7 +17,7 @@ def ball(along: list[float]) -> PosedHand:
 
 
 def test_two_balls() -> None:
-    """Depth is the overlap of their radii, whichever comes first."""
+    """Depth is the overlap of the radii, in either order of the hands."""
     one, other = ball([0, 0, 0]), ball([0.2, 0.09, -0.07])
     for hands in ([one, other], [other, one]):
         np.testing.assert_allclose(hands_depth_mm(hands), [0, 10, 30], atol=0.2)
@@ -36,5 +36,5 @@ def test_frames_without_two_hands_say_nothing() -> None:
     assert np.isnan(hands_depth_mm([one])).all()
     cloud = dataclasses.replace(one, faces=None)
     assert np.isnan(hands_depth_mm([cloud, cloud])).all()
-    # points have no inside, but may be inside
+    # a point cloud has no inside, but its points may be inside a mesh
     np.testing.assert_allclose(hands_depth_mm([cloud, ball([0.09, 0.09])]), 10, atol=0.2)

@@ -42,7 +42,7 @@ def test_too_short_a_clip_has_no_acceleration(frames: int) -> None:
 
 
 def test_slip_counts_where_the_skin_touches_in_both_frames() -> None:
-    """3 mm a frame for one point, 4 mm for another, which lifts off for one frame and is elsewhere meanwhile."""
+    """One point slips 3 mm per frame, another 4 mm; the other loses contact for one frame and moves meanwhile."""
     steps = np.arange(4)[:, None, None]
     skin = np.concatenate([steps * np.array([[0.003, 0.0, 0.0]]), steps * np.array([[0.0, 0.004, 0.0]])], axis=1)
     touching = np.ones((4, 2), dtype=bool)

@@ -19,7 +19,7 @@ def _torus() -> trimesh.Trimesh:
 
 
 def _torus_normal(points: np.ndarray) -> np.ndarray:
-    """The outward normal of the smooth torus at the nearest point of it."""
+    """Outward normal of the smooth torus at its point nearest to each of `points`."""
     centre = points * [1, 1, 0]
     centre *= RING / np.linalg.norm(centre, axis=1, keepdims=True)
     return (points - centre) / np.linalg.norm(points - centre, axis=1, keepdims=True)
@@ -50,7 +50,7 @@ def test_normals_point_outward_however_the_file_winds_its_faces(spoil: str) -> N
 
 @pytest.mark.parametrize("flips", [(False, False), (True, False), (True, True)])
 def test_both_sheets_of_a_bowl_face_the_air(flips: tuple[bool, bool]) -> None:
-    """Two half spheres that don't touch: the inner one's outside is its hollow side."""
+    """Two half spheres that do not touch: the outside of the inner one is its concave side."""
     sphere = trimesh.creation.icosphere(subdivisions=4)
     half = sphere.faces[(sphere.vertices[sphere.faces][..., 2] <= 1e-9).all(axis=1)]
     vertices = np.concatenate([0.08 * sphere.vertices, 0.075 * sphere.vertices])
@@ -76,7 +76,7 @@ def test_samples_share_the_surface_by_area_and_evenly() -> None:
         for sign in (1, -1):
             found = np.mean(normals[:, axis] * sign > 0.5)
             assert abs(found - area) < 0.02, (side, sign, found, area)
-    # The two sides of the thin wall each keep their distances; random points would be 0.5 of their mean apart.
+    # Samples on one side of the thin wall are evenly spaced; for random points the deviation is half of the mean.
     upper = points[normals[:, 2] > 0.5]
     nearest = cKDTree(upper).query(upper, 2)[0][:, 1]
     assert nearest.min() > 0.5 * np.sqrt(0.02 / len(upper))
@@ -99,7 +99,7 @@ def test_clearances_are_the_first_hits_of_another_tracer() -> None:
     torus = _torus()
     built = build_object(torus.vertices, torus.faces, n_samples=600, sdf_resolution=8)
     points, normals = np.asarray(built.points, float), np.asarray(built.normals, float)
-    assert 20 < np.isfinite(built.clearance_out).sum() < 300  # across the hole
+    assert 20 < np.isfinite(built.clearance_out).sum() < 300  # those that face each other across the hole
     assert np.isfinite(built.clearance_in).all()
     for sign, clearance in ((1, built.clearance_out), (-1, built.clearance_in)):
         expected = []
@@ -112,7 +112,7 @@ def test_clearances_are_the_first_hits_of_another_tracer() -> None:
 
 @pytest.mark.parametrize("spoil", ["inverted", "a fifth missing", "both sides of every face", "3 m from its origin"])
 def test_distances_of_odd_meshes(spoil: str) -> None:
-    """Of points 8 mm inside and outside the torus."""
+    """Signed distances of points 8 mm inside and outside the torus."""
     torus = _torus()
     vertices, faces = np.asarray(torus.vertices), np.asarray(torus.faces)
     shift = np.zeros(3)
@@ -130,7 +130,7 @@ def test_distances_of_odd_meshes(spoil: str) -> None:
     ring = vertices - TUBE * normals
     outside = signed_distance(built, 0, put(ring + (TUBE + 0.008) * normals + shift, np.float32))
     np.testing.assert_allclose(outside, 0.008, atol=0.002)
-    if spoil != "both sides of every face":  # which has no inside
+    if spoil != "both sides of every face":  # such a mesh has no inside
         inside = signed_distance(built, 0, put(ring + (TUBE - 0.008) * normals + shift, np.float32))
         assert np.mean(np.asarray(inside) < 0) > 0.95
 
@@ -146,7 +146,7 @@ def test_no_samples_inside_where_shells_overlap() -> None:
 
 
 def test_each_part_is_an_object_of_its_own() -> None:
-    """A large and a small ball, one straight above the other, each in its own frame."""
+    """A large and a small ball, one above the other, each in the frame of its own part."""
     large, small = (trimesh.creation.icosphere(subdivisions=3, radius=r) for r in (0.04, 0.02))
     small.apply_translation((0, 0, 0.1))
     vertices = np.concatenate([small.vertices, large.vertices])
@@ -156,10 +156,10 @@ def test_each_part_is_an_object_of_its_own() -> None:
     assert built.n_parts == 2
     counts = np.bincount(built.point_part)
     assert counts.sum() == 500
-    assert abs(counts[0] - 400) <= 2  # areas are as 4 to 1
+    assert abs(counts[0] - 400) <= 2  # the ratio of areas is 4
     radius = np.linalg.norm(np.asarray(built.points) - np.where(built.point_part[:, None] == 1, [0, 0, 0.1], 0), axis=1)
     np.testing.assert_allclose(radius, np.where(built.point_part == 1, 0.02, 0.04), rtol=0.02)
-    assert np.isinf(built.clearance_out).all()  # the other part hides nothing
+    assert np.isinf(built.clearance_out).all()  # the other part occludes nothing
     centres = built.sdf_origin + built.sdf_spacing * 7.5
     np.testing.assert_allclose(centres, [[0, 0, 0], [0, 0, 0.1]], atol=1e-6)
     side = 2 * np.array([[0.04], [0.02]]) + 0.06

@@ -21,7 +21,7 @@ def test_a_coarse_ball_is_the_ball(soup: bool) -> None:
 
 
 def test_parts_are_not_mixed() -> None:
-    """Two copies of a ball, one on the other, each a part."""
+    """Two identical balls in the same place, each a part of its own."""
     vertices = np.concatenate([BALL.vertices, BALL.vertices])
     faces = np.concatenate([BALL.faces, BALL.faces + len(BALL.vertices)])
     points, triangles, part = coarsened(vertices, faces, np.repeat([0, 1], len(BALL.vertices)), 30_000)

@@ -94,7 +94,7 @@ def test_points_without_triangles_are_called_so(tmp_path: Path) -> None:
 
 
 def test_keeps_the_order_of_vertices(tmp_path: Path) -> None:
-    """So that a label for each vertex of the file fits."""
+    """The order is kept, so that per-vertex labels for the file are valid."""
     vertices = np.concatenate([BOX.vertices, BOX.vertices[:3]])
     lines = [f"v {x} {y} {z}" for x, y, z in vertices] + [f"f {a} {b} {c}" for a, b, c in BOX.faces + 1]
     (tmp_path / "box.obj").write_text("\n".join(lines))

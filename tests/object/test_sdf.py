@@ -44,14 +44,14 @@ def test_close_to_the_exact_distance_within_the_grid() -> None:
         found, expected = np.asarray(_distance(built, part, points)), _exact(mesh, points)
         spacing = float(built.sdf_spacing[part].max())
         assert np.abs(found - expected).mean() < 0.03 * spacing
-        assert np.abs(found - expected).max() < 0.6 * spacing  # at the medial axis, where distance has a crease
+        assert np.abs(found - expected).max() < 0.6 * spacing  # at the medial axis, a discontinuity
         away = np.abs(expected) > spacing
         assert (np.sign(found) == np.sign(expected))[away].all()
         assert (expected[away] < 0).sum() > 10
 
 
 def test_inside_shells_that_overlap() -> None:
-    """The nearest skin is as far as it is, however many shells are about a point."""
+    """The distance is that to the nearest surface, however many shells enclose a point."""
     other = CAPSULE.copy().apply_translation((0.03, 0, 0))
     mesh = trimesh.util.concatenate([CAPSULE, other])
     built = build_object(mesh.vertices, mesh.faces, n_samples=20, sdf_resolution=40)

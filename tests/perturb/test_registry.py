@@ -22,7 +22,7 @@ def params() -> HandParams:
 
 
 def _offsets(text: str, model: HandModel, params: HandParams) -> dict[str, np.ndarray]:
-    """What is added to translation and pose, and the angles by which the wrist is turned; all frames stay."""
+    """Noise added to translation and pose, and the rotation angles of the wrist; asserts that no frame is lost."""
     found, valid = plain_jit(parse_perturbation(text), KEY, model, params)
     assert valid.all()
     np.testing.assert_array_equal(found.betas, params.betas)
@@ -35,7 +35,7 @@ def _offsets(text: str, model: HandModel, params: HandParams) -> dict[str, np.nd
 
 
 def _draws(text: str, model: HandModel, params: HandParams) -> np.ndarray:
-    """2,000 draws of what is added to the translation."""
+    """2,000 draws of the noise on the translation, metres."""
     perturb = parse_perturbation(text)
     draw = jax.vmap(lambda key: perturb(key, model, params)[0].transl - params.transl)
     return np.asarray(plain_jit(draw, jax.random.split(KEY, 2000)))
@@ -43,7 +43,7 @@ def _draws(text: str, model: HandModel, params: HandParams) -> np.ndarray:
 
 @pytest.mark.parametrize("text", ["T(0.01)", "T(0.02)", "B(0.01,0.3)"])
 def test_translation_noise_moves_joints_as_reported(text: str, random_hand: HandModel, params: HandParams) -> None:
-    """Every joint moves with the hand: 15.96 mm on average for 10 mm, which is TOCH's reported input error."""
+    """All joints move alike: 15.96 mm on average for a sigma of 10 mm, which is TOCH's reported input error."""
     sigma = float(text[2:6])
     offset = _offsets(text, random_hand, params)["transl"]
     np.testing.assert_allclose(np.linalg.norm(offset, axis=-1).mean(), 2 * sigma * np.sqrt(2 / np.pi), rtol=0.02)
@@ -81,7 +81,7 @@ def test_bias_is_constant_and_new_for_each_key(random_hand: HandModel, params: H
 def test_drift_has_its_size_and_memory(random_hand: HandModel, params: HandParams) -> None:
     short = jax.tree.map(lambda leaf: leaf[:40], params)
     draw = _draws("drift(0.01)", random_hand, short)
-    np.testing.assert_allclose(draw.std(axis=(0, 2)), 0.01, rtol=0.06)  # in the first frame as in the last
+    np.testing.assert_allclose(draw.std(axis=(0, 2)), 0.01, rtol=0.06)  # the same in all frames
     for lag in (1, 10):
         found = np.mean(draw[:, lag:] * draw[:, :-lag]) / 0.01**2
         np.testing.assert_allclose(found, 0.95**lag, atol=0.04)
@@ -160,7 +160,7 @@ def test_one_frame_always_stays(random_hand: HandModel, params: HandParams) -> N
     found, valid = lose(jax.random.split(KEY, 300))
     assert valid.any(axis=1).all()
     assert (valid.sum(axis=1) < 3).any()
-    last = np.argmax(np.asarray(valid), axis=1)  # the first frame seen stands for those before it
+    last = np.argmax(np.asarray(valid), axis=1)  # the first observed frame also fills those before it
     np.testing.assert_array_equal(found.transl[:, 0], np.asarray(short.transl)[last])
 
 

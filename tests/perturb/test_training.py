@@ -37,7 +37,7 @@ def test_no_noise_changes_nothing(change) -> None:  # type: ignore[no-untyped-de
 
 
 def test_levels_are_uniform_below_the_largest() -> None:
-    """The mean square of normal noise with a level uniform in (0, s) is s^2 / 3."""
+    """Normal noise whose sigma is uniform in (0, s) has the mean square s^2 / 3."""
     moved = translations(replace(NOTHING, translation=0.02))
     np.testing.assert_allclose((moved**2).mean(), 0.02**2 / 3, rtol=0.1)
     absent = translations(replace(NOTHING, translation=0.02, absent=0.5))
@@ -46,7 +46,7 @@ def test_levels_are_uniform_below_the_largest() -> None:
 
 
 def test_correlation_between_frames() -> None:
-    """Independent without a slow part; with one, the share (1/2 on the mean) of it that is slow."""
+    """Frames are independent without slow noise; with it, its correlation counts by its share (1/2 on average)."""
     for slow, expected in ((0.0, 0.0), (1.0, 0.5 * 0.9)):
         config = replace(NOTHING, translation=0.02, slow=slow, correlation=(0.9, 0.9))
         moved = translations(config)
@@ -59,7 +59,7 @@ def test_rotation_noise_is_of_that_size_whatever_the_rotation() -> None:
     noisy = perturb(jax.random.key(1), replace(NOTHING, rotation=0.1), HAND, clean)
     turns = [Rotation.from_rotvec(np.asarray(each.global_orient).reshape(-1, 3)) for each in (noisy, clean)]
     angles = (turns[0] * turns[1].inv()).magnitude()
-    # three coordinates, each of mean square s^2 / 3
+    # each of the three coordinates has the mean square s^2 / 3
     np.testing.assert_allclose((angles**2).mean(), 0.1**2, rtol=0.15)
 
 
@@ -80,7 +80,7 @@ def test_swaying_is_smooth() -> None:
     swayed = sway(jax.random.key(1), replace(NOTHING, sway=(0.003, 0.0, 0.0), sway_frames=(4.0, 4.0)), HAND, clean)
     moved = np.asarray(swayed.transl - clean.transl)
     np.testing.assert_allclose((moved**2).mean(), 0.003**2 / 3, rtol=0.15)
-    # a process whose covariance is a Gaussian of width 4
+    # the process has a Gaussian covariance of width 4
     found = (moved[:, 1:] * moved[:, :-1]).mean() / (moved**2).mean()
     np.testing.assert_allclose(found, np.exp(-0.5 / 16), atol=0.02)
 
@@ -91,7 +91,7 @@ def test_lost_frames() -> None:
     kept = np.asarray(lose_frames(jax.random.key(0), config, valid))
     assert not kept[:, 15:].any()
     assert kept.any(axis=1).all()
-    # single frames 5 % on the mean; half of the windows lose a run of 2.5 frames of 20, some of it past the end
+    # single frames: 5 % on average; half of the windows lose a run of 2.5 of 20 frames, part of it beyond the end
     share = 1 - kept[:, :15].mean()
     assert 0.08 < share < 0.13
     only = jnp.zeros((2000, 20), bool).at[:, 3].set(True)

@@ -35,7 +35,7 @@ def test_the_same_as_the_file(record: Record) -> None:
 def test_one_hand_and_one_part_without_their_axes(
     make_record: Callable[..., Record], n_frames: int, matrices: bool, parts: bool
 ) -> None:
-    """Three frames too, where a matrix for each frame has the shape of axis-angles for three parts."""
+    """Including three frames, where one matrix per frame has the shape of axis-angles of three parts."""
     record = make_record(n_frames)
     hand = {k: v[0] for k, v in record.items() if k.startswith(("hand_", "truth_")) and v.ndim > 1}
     rotation, translation = record["object_rotation"], record["object_translation"]
@@ -92,7 +92,7 @@ def test_refuses_what_the_file_refuses(record: Record) -> None:
 
 @pytest.mark.parametrize("lead", [(), (1,)])
 def test_hands_may_turn_by_matrices(record: Record, lead: tuple[int, ...]) -> None:
-    """Scipy's matrices of the same rotations; a frame of NaN is a lost one, as with axis-angle."""
+    """SciPy's matrices of the same rotations; a frame of NaN is lost, as with axis-angle."""
     hand = {k: v if lead else v[0] for k, v in record.items() if k.startswith(("hand_", "truth_")) and v.ndim > 1}
     turn = Rotation.from_rotvec(record["hand_global_orient"].reshape(-1, 3)).as_matrix().reshape(*lead, -1, 3, 3)
     bend = Rotation.from_rotvec(record["hand_pose"].reshape(-1, 3)).as_matrix().reshape(*lead, -1, 15, 3, 3)
@@ -108,7 +108,7 @@ def test_hands_may_turn_by_matrices(record: Record, lead: tuple[int, ...]) -> No
 
 @pytest.mark.parametrize("zero", [("hand_global_orient", "hand_pose"), ("hand_global_orient",), ("hand_pose",)])
 def test_frames_of_zero_matrices_are_lost(record: Record, zero: tuple[str, ...]) -> None:
-    """As NaN is; the first of them also by `hand_valid`, where a single zero matrix does not matter either."""
+    """Zero matrices are treated as NaN; a single zero matrix is also accepted in a frame lost by `hand_valid`."""
     turn = Rotation.from_rotvec(record["hand_global_orient"].reshape(-1, 3)).as_matrix().reshape(1, -1, 3, 3)
     bend = Rotation.from_rotvec(record["hand_pose"].reshape(-1, 3)).as_matrix().reshape(1, -1, 15, 3, 3)
     blank, nan = ({"hand_global_orient": turn.copy(), "hand_pose": bend.copy()} for _ in range(2))
@@ -146,7 +146,7 @@ def test_says_how_to_split_what_holds_the_wrist_too(record: Record) -> None:
 def test_what_comes_out_is_what_went_in(
     make_record: Callable[..., Record], sides: str | tuple[str, ...], parts: int | None, kinds: tuple[str, ...]
 ) -> None:
-    """The same keys, order of joints and axes, value by value; and back again, the same sequence."""
+    """The same keys, joint order, axes and values; converted back, the same sequence."""
     hands = (sides,) if isinstance(sides, str) else sides
     given = make_record(6, hands)
     given["hand_joint_sigma"] = np.random.default_rng(1).uniform(0.001, 0.01, (len(hands), 6, 21))
@@ -198,7 +198,7 @@ def test_a_sequence_prints_short(record: Record) -> None:
     for part in ("fps=30", "right", "joints (1, 6, 21, 3)", "pose (1, 6, 45)", "lost_frames=[1]", "(162, 3)"):
         assert part in text
     assert "array" not in text.lower()
-    # traced, with no values behind it
+    # a traced array, which has no values
     observed: list[str] = []
     jax.jit(lambda sequence: observed.append(repr(sequence)))(_call(record))
     assert "pose (1, 6, 45)" in observed[0]

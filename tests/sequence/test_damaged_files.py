@@ -1,4 +1,4 @@
-"""Files that were damaged, or made to do damage: each is read, or refused in a line."""
+"""Damaged and malicious files: each is either read or refused with a one-line error."""
 
 import contextlib
 import io
@@ -19,7 +19,7 @@ Record = dict[str, np.ndarray]
 
 N_FILES = 2000
 N_REPAIRED = 4
-"""Of those that load: the fit takes seconds."""
+"""Number of the loaded files that are also repaired, as the fit takes seconds."""
 ODD_VALUES = (np.nan, np.inf, -np.inf, 0.0, -1.0, 1e-40, 1e30, 1e300, 2.0**63)
 ODD_DTYPES = ("f2", "f4", ">f8", "i1", "u8", "c16", "?", "U3", "S4", "M8[s]", "V4")
 
@@ -35,7 +35,7 @@ def _packed(record: Record, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
 
 
 def _bytes_changed(rng: np.random.Generator, content: bytes, start: int = 0) -> bytes:
-    """Some bytes flipped, cut out, put in or repeated, none before `start`."""
+    """The content with some bytes changed, removed, inserted or repeated, none before `start`."""
     data = bytearray(content)
     for _ in range(rng.integers(1, 5)):
         at, length = int(rng.integers(start, len(data))), int(rng.integers(1, 9))
@@ -52,7 +52,7 @@ def _bytes_changed(rng: np.random.Generator, content: bytes, start: int = 0) -> 
 
 
 def _header_changed(rng: np.random.Generator, record: Record) -> bytes:
-    """The .npy header of one array, or the zip's own fields, changed; every checksum right."""
+    """A file with a changed .npy header of one array, or changed zip fields; all checksums are right."""
     whole = io.BytesIO()
     chosen = rng.choice(list(record))
     with zipfile.ZipFile(whole, "w") as archive:
@@ -73,7 +73,7 @@ def _header_changed(rng: np.random.Generator, record: Record) -> bytes:
 
 
 def _values_changed(rng: np.random.Generator, record: Record) -> bytes:
-    """One array of another type or shape, with odd values, or gone."""
+    """A file with one array of another type or shape, with unusual values, or missing."""
     changed = dict(record)
     for key in rng.choice(list(record), rng.integers(1, 3), replace=False):
         value = np.array(record[key])
@@ -149,7 +149,7 @@ def test_damaged_files_are_read_or_refused_in_lines(tmp_path: Path, make_record:
 
 @pytest.mark.parametrize(("offset", "value"), [(4, 99), (10, 93), (10, 12), (8, 1)])
 def test_zip_fields_that_no_reader_knows(tmp_path: Path, record: Record, offset: int, value: int) -> None:
-    """The version needed, the compression method, the bit that says encrypted; in both headers of the first array."""
+    """Changes the required version, the compression method or the encryption bit in both headers of the first array."""
     content = bytearray(_packed(record, zipfile.ZIP_STORED))
     place = content.index(b"PK\x03\x04")
     content[place + offset - (2 if offset > 4 else 0)] = value
@@ -185,7 +185,7 @@ def test_a_small_file_that_unpacks_to_gigabytes(tmp_path: Path) -> None:
 
 
 def test_arrays_however_they_lie_in_memory(tmp_path: Path, record: Record) -> None:
-    """Fortran order, big endian, half precision: the same sequence."""
+    """Fortran order, big endian and half precision give the same sequence."""
     other = {key: np.array(value, order="F") for key, value in record.items()}
     other["hand_pose"] = other["hand_pose"].astype(">f8")
     other["object_faces"] = other["object_faces"].astype("<i2")

@@ -14,7 +14,7 @@ Record = dict[str, np.ndarray]
 
 
 def _write(path: Path, record: Record, **changes: object) -> Path:
-    """The record with keys changed, or left out where the change is None."""
+    """Write the record with some keys changed, or left out if the change is None."""
     changed = record | {key: np.asarray(value) for key, value in changes.items()}
     np.savez(path, **{key: value for key, value in changed.items() if value.dtype != object or value[()] is not None})
     return path
@@ -82,7 +82,7 @@ def test_a_mesh_file_beside_it(tmp_path: Path, record: Record) -> None:
 
 @pytest.mark.parametrize("beside", [False, True])
 def test_a_mesh_in_millimetres(tmp_path: Path, record: Record, beside: bool) -> None:
-    """`object_scale` multiplies the mesh, whether a file beside or in the sequence file; the poses stay as they are."""
+    """`object_scale` scales the mesh, whether in a separate file or in the sequence file, and not the poses."""
     metres = record["object_vertices"].astype(np.float32)
     mesh = None
     source = _write(tmp_path / "clip.npz", record, object_vertices=1000 * record["object_vertices"])
@@ -101,7 +101,7 @@ def test_a_mesh_in_millimetres(tmp_path: Path, record: Record, beside: bool) -> 
 
 
 def test_a_mesh_file_instead_of_the_one_within(tmp_path: Path, record: Record) -> None:
-    """The result holds the mesh that was used."""
+    """The mesh of the separate file is used and stored with the result."""
     trimesh.creation.box((0.05, 0.06, 0.07)).export(tmp_path / "box.ply")
     source = _write(tmp_path / "clip.npz", record)
     save_sequence(tmp_path / "clean.npz", load_sequence(source, tmp_path / "box.ply"), keep=source)
@@ -136,7 +136,7 @@ def test_a_shape_for_each_frame(tmp_path: Path, record: Record) -> None:
 
 
 def test_turns_the_other_way_round_are_the_same(tmp_path: Path, record: Record) -> None:
-    """v and v - 2 pi v/|v| turn alike; every other frame is written the second way."""
+    """v and v - 2 pi v/|v| are the same rotation; every other frame is written in the second form."""
     other = record["object_rotation"].copy()
     other[:, ::2] -= 2 * np.pi * other[:, ::2] / np.linalg.norm(other[:, ::2], axis=-1, keepdims=True)
     one = load_sequence(_write(tmp_path / "one.npz", record))
@@ -289,7 +289,7 @@ def test_bad_input_has_its_one_line(
 
 
 def test_a_hand_that_is_not_named_is_one_fault(tmp_path: Path, record: Record) -> None:
-    """Also of a file whose tracked hand and whose ground truth are both parameters."""
+    """Also in a file in which both the tracked hand and the ground truth are parameters."""
     truth = {f"truth_{name}": record[f"hand_{name}"] for name in ("global_orient", "pose", "transl", "betas")}
     with pytest.raises(InputError) as error:
         load_sequence(_write(tmp_path / "clip.npz", record, hand_model=None, **truth))

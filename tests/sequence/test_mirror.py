@@ -15,7 +15,7 @@ SIGNS = np.array([-1.0, 1.0, 1.0])
 
 
 def _mirrored_model(model: HandModel) -> HandModel:
-    """Every number reflected by its own meaning; a rotation matrix's entry (a, b) changes sign as x_a x_b does."""
+    """The model with each array reflected at x = 0; entry (a, b) of a rotation matrix changes sign as x_a x_b does."""
     features = np.tile(np.outer(SIGNS, SIGNS).reshape(-1), 15)
     return dataclasses.replace(
         model,

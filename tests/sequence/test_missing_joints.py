@@ -15,7 +15,7 @@ Record = dict[str, np.ndarray]
 
 
 def _joints_only(record: Record, change: Callable[[np.ndarray], None]) -> Sequence:
-    """The record as joints alone, changed."""
+    """The record with joints alone, after `change`."""
     joints = record["hand_joints"].copy()
     change(joints)
     kept = {key: value for key, value in record.items() if not key.startswith("hand_") or key == "hand_side"}
@@ -30,7 +30,7 @@ def test_a_frame_is_kept_without_some_of_its_joints(record: Record) -> None:
         joints[0, 5, 0] = np.nan
 
     sequence = _joints_only(record, change)
-    # without its wrist a frame is lost
+    # a frame without its wrist is lost
     np.testing.assert_array_equal(sequence.hand_valid[0], [True, True, True, True, True, False])
     missing = np.isnan(np.asarray(sequence.hands.joints)).any(axis=-1)[0]
     expected = np.zeros((6, 21), bool)
@@ -44,7 +44,7 @@ def test_a_joint_that_is_never_there(record: Record) -> None:
     sequence = _joints_only(record, lambda joints: joints[..., 12, :].fill(np.nan))
     assert sequence.hand_valid.all()
     assert ", 1 of the 21 in all frames" in sequence.notes[0]
-    # the middle finger's tip, by which the hand's size is judged
+    # the middle finger's tip, which the estimate of the hand's size uses
     (hand,) = pose_hands(sequence, {"right": load_hand("open")})
     assert np.isfinite(measure(sequence, [hand])["acceleration_m_s2"])
 

@@ -21,14 +21,14 @@ N_FRAMES = 60
 
 
 def _swing(n_frames: int, fps: float) -> np.ndarray:
-    """A path of 0.3 m there and back within a second, (T, 3)."""
+    """A path (T, 3) of 0.3 m there and back within a second, metres."""
     time = np.arange(n_frames) / fps
     return 0.15 * np.stack([np.sin(2 * np.pi * time), np.cos(2 * np.pi * time), 0.2 * np.sin(5 * time)], axis=1)
 
 
 @pytest.fixture(params=["parameters", "joints", "vertices"])
 def moving(request: pytest.FixtureRequest, make_record: Callable[..., Record]) -> Record:
-    """A hand that swings about an object that lies still, given in one of the three ways."""
+    """A hand that moves to and fro near a resting object, as parameters, joints or vertices."""
     record, rng = make_record(N_FRAMES), np.random.default_rng(0)
     path = _swing(N_FRAMES, 30.0)
     shape = record["hand_joints"][0, 0] - record["hand_joints"][0, 0, 0]
@@ -93,7 +93,7 @@ def test_a_jump_that_lasts_is_said_and_kept(moving: Record) -> None:
 
 @pytest.fixture
 def clean() -> Record:
-    """The example's true hand, 90 frames or so at 30 fps, without noise, as what is tracked."""
+    """The example with its true hand as the tracked one: about 90 frames at 30 fps without noise."""
     with np.load(Path(toch_jax.example.__file__).parent / "tracked.npz") as archive:
         record = dict(archive)
     for name in ("global_orient", "pose", "transl", "betas"):
@@ -121,7 +121,7 @@ def test_single_parameters_that_jump(clean: Record, what: str, noise_m: float) -
 
 
 def test_a_hand_that_reaches_fast_does_not_jump(clean: Record) -> None:
-    """0.4 m there and back in half a second: up to 2.5 m/s, 20 m/s2; the wrist turns by 90 degrees, the fist closes."""
+    """0.4 m to and fro in half a second (up to 2.5 m/s, 20 m/s^2); the wrist rotates by 90 degrees, fingers bend."""
     time = np.arange(clean["hand_transl"].shape[1]) / 30.0
     swing = np.sin(4 * np.pi * time)[:, None]
     clean["hand_transl"][0] = clean["hand_transl"][0, 45] + 0.2 * swing * [0.6, 0.8, 0.0]
@@ -191,7 +191,7 @@ def test_a_hand_that_rests_in_all_frames(moving: Record) -> None:
 def test_rest_in_motion_without_noise(make_record: Callable[..., Record]) -> None:
     record = make_record(N_FRAMES)
     time = np.arange(N_FRAMES)
-    # at rest to the bit between frames 20 and 40, before and after evenly accelerated
+    # exactly at rest between frames 20 and 40, with constant acceleration before and after
     path = 1e-4 * (np.clip(20 - time, 0, None) ** 2 + np.clip(time - 40, 0, None) ** 2)
     record["hand_transl"] = path[None, :, None] * np.ones(3)
     for key in ("hand_global_orient", "hand_pose"):
@@ -217,7 +217,7 @@ def test_the_example_is_as_it_was() -> None:
 
 
 def _object(n_frames: int = 40) -> tuple[np.ndarray, np.ndarray]:
-    """A thing that turns by 2 degrees a frame as it moves, its origin 0.5 m off its middle: rotations, middles."""
+    """Rotations and centres of an object that rotates by 2 degrees per frame and moves."""
     turn = Rotation.from_rotvec(np.deg2rad(2) * np.arange(n_frames)[:, None] * [0.0, 0.6, 0.8]).as_matrix()
     return turn, np.array([1.0, 0.0, 0.5]) + 0.005 * np.arange(n_frames)[:, None] * [1.0, 0.0, 0.0]
 
@@ -226,7 +226,7 @@ MIDDLE = np.array([0.0, 0.5, 0.0])
 
 
 def _motion(turn: np.ndarray, place: np.ndarray, middle: np.ndarray = MIDDLE) -> ObjectMotion:
-    """Of a part whose `middle` has this rotation and place, (T, 3, 3) and (T, 3)."""
+    """Motion of a part with these rotations (T, 3, 3) and with its centre `middle` at these positions (T, 3)."""
     return ObjectMotion(
         rotation=put(turn[None], np.float32), translation=put((place - turn @ middle)[None], np.float32)
     )
@@ -242,7 +242,7 @@ def test_an_object_that_is_away_for_some_frames_is_interpolated(kind: str) -> No
     else:
         translation[0, 10:14], rotation[0, 10:14] = 0, np.eye(3)
     mended, notes = mend_object(ObjectMotion(put(rotation), put(translation)), MIDDLE[None], 30.0)
-    # it turns and moves evenly: the interpolation is exact
+    # both velocities are constant, so the interpolation is exact
     np.testing.assert_allclose(mended.rotation, right.rotation, atol=1e-6)
     np.testing.assert_allclose(mended.translation, right.translation, atol=1e-6)
     others = np.r_[:10, 14:40]

@@ -1,4 +1,4 @@
-"""Against numpy's dense solver in float64."""
+"""The banded solver against NumPy's dense solver in float64."""
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ T, N, S = 6, 21, 3
 
 @pytest.fixture(scope="module")
 def system() -> BandedSystem:
-    """A random one, as least squares of residuals that each see three neighbouring frames and the shape."""
+    """A random least-squares system, whose residuals depend on three neighbouring frames and the shape."""
     rng = np.random.default_rng(0)
     n_rows = 40
     whole = np.zeros((T * N + S,) * 2)
@@ -63,6 +63,6 @@ def test_covariance_is_the_inverse(system: BandedSystem) -> None:
 
 
 def test_indefinite_system_gives_nan(system: BandedSystem) -> None:
-    """Which the solver takes for a step not to be taken."""
+    """NaN makes the solver reject the step."""
     broken = system.replace(diagonal=-system.diagonal)
     assert jnp.isnan(eliminate(broken, *right_side())[0]).any()

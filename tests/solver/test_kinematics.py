@@ -1,4 +1,4 @@
-"""Closed-form positions against skinning, derivatives against automatic ones."""
+"""Positions against skinning, closed-form derivatives against automatic ones."""
 
 import jax
 import jax.numpy as jnp
@@ -72,7 +72,7 @@ def _places(model: HandModel) -> tuple[jax.Array, jax.Array]:
 @pytest.mark.parametrize("kind", ["joints", "surface"])
 @pytest.mark.parametrize("correctives", [False, True])
 def test_derivatives(random_hand: HandModel, state: HandState, kind: str, correctives: bool) -> None:
-    """Pose correctives are held where they are: closed forms leave out how they change."""
+    """Pose correctives are constant here, as the closed forms neglect their derivative."""
     model = random_hand if correctives else random_hand.replace(posedirs=jnp.zeros_like(random_hand.posedirs))
     face, barycentric = _places(model)
     n_shape = model.shapedirs.shape[-1]

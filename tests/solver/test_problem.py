@@ -43,7 +43,7 @@ def state() -> HandState:
 
 @pytest.fixture(scope="module")
 def problem(random_hand: HandModel, ball: ObjectModel, state: HandState) -> Problem:
-    """Every term at once, none at rest."""
+    """A problem with all terms, each with non-zero residuals."""
     rng = np.random.default_rng(1)
     normal = rng.normal(size=(T, M, 3))
     spread = rng.normal(size=(45, 45))
@@ -76,13 +76,13 @@ def problem(random_hand: HandModel, ball: ObjectModel, state: HandState) -> Prob
             shape_weight=jnp.asarray(0.5),
         ),
         contact=ContactTerm(ball, still(T), skin, jnp.full(T, 1000.0), jnp.asarray(0.001), jnp.zeros(T)),
-        # The last frame pads: nothing ties it to the others.
+        # The last frame is padding: no term connects it to the others.
         frame_mask=jnp.arange(T) < T - 1,
     )
 
 
 def test_gradient(random_hand: HandModel, problem: Problem, state: HandState) -> None:
-    """Of the cost by the frames' unknowns; by the shape without contact, which is not to move it."""
+    """Gradient for the frames' unknowns, and for the shape without contact, which must not change the shape."""
     model = random_hand.replace(posedirs=jnp.zeros_like(random_hand.posedirs))
 
     def cost(
@@ -105,7 +105,7 @@ def test_gradient(random_hand: HandModel, problem: Problem, state: HandState) ->
 
 @pytest.mark.slow
 def test_normal_matrix(random_hand: HandModel, problem: Problem) -> None:
-    """Where every residual is nought, Gauss and Newton's matrix is the cost's second derivative."""
+    """If all residuals are zero, the Gauss-Newton matrix is the cost's second derivative."""
     model = random_hand.replace(posedirs=jnp.zeros_like(random_hand.posedirs))
     rest = HandState(jnp.broadcast_to(jnp.eye(3), (T, 16, 3, 3)), jnp.full((T, 3), 0.5), jnp.zeros(N_SHAPE))
     bones = pose_bones(model, rest)
@@ -129,7 +129,7 @@ def test_normal_matrix(random_hand: HandModel, problem: Problem) -> None:
 
 
 def test_the_way_back_out_of_a_ball(ball: ObjectModel) -> None:
-    """Against the chord of a sphere: from a point inside, along any direction, as far as steps reach."""
+    """Distance from a point inside a sphere to its surface along any direction, up to the reach of the steps."""
     rng = np.random.default_rng(3)
     way = rng.normal(size=(2, 40, 3))
     way /= np.linalg.norm(way, axis=-1, keepdims=True)

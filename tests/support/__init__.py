@@ -1,1 +1,1 @@
-"""What tests share: clips, fixtures, plain versions of a function."""
+"""Shared by tests: clips, fixtures, reference implementations."""

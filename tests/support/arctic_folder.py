@@ -1,4 +1,4 @@
-"""A folder laid out as ARCTIC's, written as its authors' files are, and what their code makes of it."""
+"""A folder with ARCTIC's layout and file formats, and the results of its authors' formulas."""
 
 import json
 from pathlib import Path
@@ -14,20 +14,20 @@ FILES = ("mesh.obj", "parts.json", "top.obj", "bottom.obj")
 
 
 def halves() -> tuple[trimesh.Trimesh, trimesh.Trimesh]:
-    """Bottom and top of a box with a lid, millimetres; they meet at the hinge, the z axis."""
+    """Bottom and top of a box with a lid (mm), which meet at the hinge, the z axis."""
     bottom = trimesh.creation.box((80, 30, 60)).apply_translation((45, -16, 0))
     top = trimesh.creation.box((80, 10, 60)).apply_translation((45, 6, 0))
     return bottom, top
 
 
 def write_object(folder: Path, top_label: int) -> np.ndarray:
-    """The files of one object; whether each vertex of mesh.obj is of the top."""
+    """Write the files of one object and return whether each vertex of mesh.obj belongs to the top."""
     folder.mkdir(parents=True, exist_ok=True)
     bottom, top = halves()
     whole = trimesh.util.concatenate([top, bottom])
     is_top = np.arange(len(whole.vertices)) < len(top.vertices)
     whole.export(folder / "mesh.obj")
-    # the parts' own meshes have other vertices
+    # the parts' own meshes have more vertices
     top.subdivide().export(folder / "top.obj")
     bottom.subdivide().export(folder / "bottom.obj")
     labels = np.where(is_top, top_label, 1 - top_label)
@@ -36,7 +36,7 @@ def write_object(folder: Path, top_label: int) -> np.ndarray:
 
 
 def recording(rng: np.random.Generator, frames: int, per_frame_shape: bool) -> tuple[dict, np.ndarray]:
-    """What .mano.npy and .object.npy hold: the object's pose is articulation, axis-angle, millimetres."""
+    """Contents of .mano.npy and .object.npy; the object's pose is articulation, axis-angle (rad), translation (mm)."""
     place = smooth(rng, frames, 3, 0.1) + np.array([0.1, 0.9, -0.3])
     pose = np.concatenate([smooth(rng, frames, 1, 0.7), smooth(rng, frames, 3, 0.8), place * 1000], axis=1)
     hands = {}
@@ -53,9 +53,10 @@ def recording(rng: np.random.Generator, frames: int, per_frame_shape: bool) -> t
 
 
 def write_arctic(root: Path, protocol: dict[str, list[str]], frames: int = 60, seed: int = 0) -> dict[str, tuple]:
-    """`protocol`: recordings of each split; the test split's files are not there. What each recording holds.
+    """Write the folder and return the contents of each recording.
 
-    The labels of every other object's parts are the other way round.
+    `protocol` lists the recordings of each split; files of the test split are not written. Part labels of every other
+    object are swapped.
     """
     rng = np.random.default_rng(seed)
     (root / "splits_json").mkdir(parents=True, exist_ok=True)
@@ -77,14 +78,14 @@ def write_arctic(root: Path, protocol: dict[str, list[str]], frames: int = 60, s
 
 
 def official_hand(hands: dict, side: str) -> np.ndarray:
-    """smplx.MANO(use_pca=False, flat_hand_mean=False) with MANO_LEFT.pkl's shape directions as they are."""
+    """Vertices of smplx.MANO(use_pca=False, flat_hand_mean=False), with MANO_LEFT.pkl's uncorrected directions."""
     mano, params = mano_arrays(side), hands[side]
     template = mano["v_template"] + mano["shapedirs"].astype(np.float64) @ np.atleast_2d(params["shape"])[0]
     return pose_hand(mano, template, params["rot"], params["pose"] + mano["hands_mean"], params["trans"])
 
 
 def official_object(pose: np.ndarray) -> np.ndarray:
-    """ObjectTensors: the top about (0, 0, -1) through the origin, then all by rotation and translation, in metres."""
+    """Vertices (m) of ARCTIC's ObjectTensors: the top rotated about (0, 0, -1), then both parts posed."""
     bottom, top = halves()
     still, lid = np.asarray(bottom.vertices) / 1000, np.asarray(top.vertices) / 1000
     angle = pose[:, 0]

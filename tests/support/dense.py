@@ -6,7 +6,7 @@ from toch_jax.solver.banded import BandedSystem
 
 
 def dense(system: BandedSystem) -> np.ndarray:
-    """The whole matrix, the frames' unknowns first."""
+    """The dense matrix, with the frames' unknowns first."""
     n_frames, n, n_shared = system.border.shape
     matrix = np.zeros((n_frames * n + n_shared,) * 2)
     frames = [slice(t * n, (t + 1) * n) for t in range(n_frames)]

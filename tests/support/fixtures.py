@@ -29,7 +29,7 @@ def hand() -> HandModel:
 
 @pytest.fixture(scope="session")
 def ball() -> ObjectModel:
-    """A ball about the origin, its distances exact at the grid's nodes; as large as the road's: one compilation."""
+    """A ball at the origin with exact distances at the grid's nodes, of the pipeline's array sizes, to compile once."""
     side = np.linspace(-0.1, 0.1, 127)
     nodes = np.stack(np.meshgrid(side, side, side, indexing="ij"), axis=-1)
     return ObjectModel(
@@ -49,7 +49,7 @@ def ball() -> ObjectModel:
 
 @pytest.fixture(scope="session")
 def random_hand() -> HandModel:
-    """A hand by its interface only: 40 vertices, MANO's tree, everything else drawn."""
+    """A hand model with 40 vertices, MANO's tree and random arrays."""
     rng = np.random.default_rng(0)
     weights = rng.dirichlet(0.2 * np.ones(16), 40)
     return HandModel(
@@ -70,7 +70,7 @@ def random_hand() -> HandModel:
 
 
 def _make_record(n_frames: int = 6, sides: tuple[str, ...] = ("right",)) -> Record:
-    """A ball moving about, and hands with all of parameters, joints and vertices by it."""
+    """A moving ball, and hands near it with parameters, joints and vertices."""
     rng = np.random.default_rng(0)
     ball = trimesh.creation.icosphere(subdivisions=2, radius=0.04)
     n_hands = len(sides)
@@ -113,7 +113,7 @@ def record() -> Record:
 
 @pytest.fixture(scope="session")
 def clean() -> Sequence:
-    """The open hand, bent about a bar that it carries along x; its skin reaches into the bar."""
+    """The open hand, bent around a bar that it carries along x; its skin penetrates the bar."""
     bar = trimesh.creation.box(extents=(0.05, 0.05, 0.16))
     along = np.zeros((1, FRAMES, 3), dtype=np.float32)
     along[..., 0] = np.linspace(0, 0.1, FRAMES)

@@ -1,4 +1,4 @@
-"""A folder laid out as GRAB's, written as its authors' files are, and what their code makes of it."""
+"""A folder with GRAB's layout and file formats, and the results of its authors' formulas."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from support.mano_files import SIDES, mano_arrays, pose_hand
 
 SUBJECTS = [f"s{number}" for number in range(1, 11)]
 KEYS = {"right": "rhand", "left": "lhand"}
-# 22 and 41 are of the right hand, 21 and 26 of the left one; 5 is a part of the body.
+# Contact labels; 5 is a part of the body.
 LABELS = {"right": (22, 41, 55), "left": (21, 26, 40)}
 
 
@@ -21,7 +21,7 @@ def smooth(rng: np.random.Generator, frames: int, size: int, scale: float) -> np
 
 
 def recording(rng: np.random.Generator, subject: str, name: str, frames: int, n_vertices: int) -> dict:
-    """One recording as its file holds it.
+    """Contents of the file of one recording.
 
     The right hand touches in the first half, the left in the last third; both are 60 cm away in the last tenth.
     """
@@ -63,13 +63,16 @@ def recording(rng: np.random.Generator, subject: str, name: str, frames: int, n_
 
 
 def write_recording(path: Path, content: dict) -> None:
-    """Every entry an object array without axes, pickled."""
+    """Write the recording as GRAB does: each entry is a pickled object array without axes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, **{key: np.array(value, dtype=object) for key, value in content.items()})
 
 
 def write_grab(root: Path, clips: dict[str, str], frames: int = 130, seed: int = 0) -> dict[str, dict]:
-    """`clips`: name of a recording (`<object>_<action>_<n>`), by subject and number; what each file holds."""
+    """Write the folder and return the contents of each file.
+
+    `clips` maps subject and number to the name of the recording, `<object>_<action>_<n>`.
+    """
     rng = np.random.default_rng(seed)
     for number, subject in enumerate(SUBJECTS):
         for side in SIDES:
@@ -97,7 +100,7 @@ def object_mesh(name: str) -> trimesh.Trimesh:
 
 
 def subject_hand(side: str, number: int) -> np.ndarray:
-    """A subject's unposed hand: MANO's, a little larger, and not quite the same on both sides."""
+    """A subject's unposed hand: MANO's, slightly larger and slightly different on the two sides."""
     rng = np.random.default_rng([number, len(side)])
     template = mano_arrays(side)["v_template"].astype(np.float64)
     grown = template * (1 + 0.02 * number) + rng.normal(0, 0.001, template.shape)
@@ -105,7 +108,7 @@ def subject_hand(side: str, number: int) -> np.ndarray:
 
 
 def official_hand(content: dict, side: str) -> np.ndarray:
-    """smplx.MANO(v_template=vtemp, num_pca_comps=24, flat_hand_mean=True)(**params).vertices."""
+    """Vertices of smplx.MANO(v_template=vtemp, num_pca_comps=24, flat_hand_mean=True)(**params)."""
     mano, params = mano_arrays(side), content[KEYS[side]]["params"]
     template = subject_hand(side, SUBJECTS.index(content["sbj_id"]))
     pose = params["hand_pose"].astype(np.float64) @ mano["hands_components"][:24].astype(np.float64)
@@ -113,7 +116,7 @@ def official_hand(content: dict, side: str) -> np.ndarray:
 
 
 def official_object(content: dict) -> np.ndarray:
-    """ObjectModel: row vectors times the matrix."""
+    """Vertices of GRAB's ObjectModel, which multiplies row vectors with the matrix."""
     params = content["object"]["params"]
     matrix = Rotation.from_rotvec(params["global_orient"]).as_matrix()
     vertices = np.asarray(object_mesh(content["obj_name"]).vertices, np.float32)

@@ -1,4 +1,4 @@
-"""A grasp of a ball in sixteen frames, the fit's smallest bucket, and what tests do with it."""
+"""A grasp of a ball in sixteen frames, the fit's smallest bucket, and functions on it."""
 
 import jax
 import jax.numpy as jnp
@@ -16,12 +16,12 @@ BALL_RADIUS = 0.04
 
 
 def still(n_frames: int) -> ObjectMotion:
-    """One part that rests."""
+    """Motion of one resting part."""
     return ObjectMotion(jnp.broadcast_to(jnp.eye(3), (1, n_frames, 3, 3)), jnp.zeros((1, n_frames, 3)))
 
 
 def grasp(n_frames: int = N_FRAMES, reach: float = 0.05, seed: int = 0) -> HandParams:
-    """A right hand that comes down on the ball over `reach` metres, bending its fingers, and rests on it."""
+    """A right hand that moves down by `reach` metres onto the ball while its fingers bend, and rests on it."""
     rng = np.random.default_rng(seed)
     prior = pose_prior("right")
     way = np.clip(np.linspace(0, 1.25, n_frames), 0, 1)[:, None] if n_frames > 1 else np.ones((1, 1))
@@ -35,7 +35,7 @@ def grasp(n_frames: int = N_FRAMES, reach: float = 0.05, seed: int = 0) -> HandP
     )
     skin = np.asarray(skin_frames(load_hand("open"), per_frame(params))[0])[-1]
     over = skin.mean(axis=0) * [1, 0, 1]
-    # The lowest place at which the resting skin is out of the ball.
+    # The lowest position at which the skin is outside the ball.
     beside = BALL_RADIUS**2 - ((skin - over)[:, ::2] ** 2).sum(axis=1)
     rest = (np.sqrt(beside[beside > 0]) - skin[beside > 0, 1]).max()
     place = np.array([0, rest, 0]) - over + (1 - way) * np.array([0, reach, 0.3 * reach])
@@ -43,17 +43,17 @@ def grasp(n_frames: int = N_FRAMES, reach: float = 0.05, seed: int = 0) -> HandP
 
 
 def per_frame(params: HandParams) -> HandParams:
-    """The clip's shape given to every frame."""
+    """The parameters with the clip's shape repeated for every frame."""
     return params.replace(betas=jnp.broadcast_to(params.betas, (len(params.pose), params.betas.shape[-1])))
 
 
 def joints_of(hand: HandModel, params: HandParams) -> np.ndarray:
-    """(T, 21, 3)."""
+    """Joints (T, 21, 3) of the hand, metres."""
     return np.asarray(skin_frames(hand, per_frame(params))[1])
 
 
 def shaken(params: HandParams, wrist: float = 0.0, turn: float = 0.0, seed: int = 0) -> HandParams:
-    """White noise: the wrist's place (m), every rotation (rad)."""
+    """The parameters with white noise on the wrist's position (`wrist`, m) and on every rotation (`turn`, rad)."""
     place, orient, pose = jax.random.split(jax.random.key(seed), 3)
     return params.replace(
         transl=params.transl + wrist * jax.random.normal(place, params.transl.shape),
@@ -63,6 +63,6 @@ def shaken(params: HandParams, wrist: float = 0.0, turn: float = 0.0, seed: int 
 
 
 def silent_surface(n_frames: int) -> SurfaceTerm:
-    """Says nothing, in the shapes of a field's term: all fits here share one compilation."""
+    """A surface term of weight zero with a field term's shapes, so that all fits here share one compilation."""
     vector, zero = jnp.zeros((n_frames, DEFAULT.correspondences, 3)), jnp.zeros((n_frames, DEFAULT.correspondences))
     return SurfaceTerm(zero.astype(jnp.int32), vector, vector, vector, zero, zero)

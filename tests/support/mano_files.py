@@ -1,4 +1,4 @@
-"""A small hand in MANO's files, and its skinning in plain numpy: shares nothing with toch_jax."""
+"""A small hand in MANO's file format, and its skinning in NumPy, independent of toch_jax."""
 
 import pickle
 from pathlib import Path
@@ -13,14 +13,14 @@ SIDES = ("right", "left")
 
 
 def mano_arrays(side: str) -> Arrays:
-    """What MANO_RIGHT.pkl or MANO_LEFT.pkl holds: open at the wrist, and the left one with MANO's own fault.
+    """Contents of MANO_RIGHT.pkl or MANO_LEFT.pkl, open at the wrist.
 
-    The fault: x of the shape directions is as on the right hand.
+    The left one has MANO's own error: x of its shape directions has the sign of the right hand's.
     """
     start = f"{side}_model_"
     with np.load(GOLDEN) as golden:
         arrays = {key.removeprefix(start): golden[key] for key in golden.files if key.startswith(start)}
-    # the fingers of a right hand point along -x: its other end is the wrist's
+    # the fingers of a right hand point to -x, so the wrist is at the other end
     end = np.argmax(
         np.abs(arrays["v_template"][:, 0]) * (np.sign(arrays["v_template"][:, 0]) == (1 if side == "right" else -1))
     )
@@ -42,7 +42,7 @@ def write_mano(folder: Path) -> Path:
 def pose_hand(
     mano: Arrays, template: np.ndarray, orient: np.ndarray, pose: np.ndarray, transl: np.ndarray
 ) -> np.ndarray:
-    """smplx's vertices (T, V, 3) of an unposed hand: rotations about the joints, absolute pose, then transl."""
+    """Vertices (T, V, 3) of an unposed hand by smplx's formula: joint rotations (absolute pose), then transl."""
     parents = mano["kintree_table"][0].astype(np.int64)
     weights, posedirs = mano["weights"].astype(np.float64), mano["posedirs"].astype(np.float64)
     joints = mano["J_regressor"].astype(np.float64) @ template

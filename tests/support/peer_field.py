@@ -1,4 +1,4 @@
-"""TOCH's contact field by other libraries."""
+"""TOCH's contact field, computed with other libraries."""
 
 import numpy as np
 import trimesh
@@ -10,7 +10,7 @@ REACH = 0.1
 def peer_field(
     hand: trimesh.Trimesh, canonical: np.ndarray, body: trimesh.Trimesh, points: np.ndarray, normals: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """TOCH's rule for one frame in the object's frame, in trimesh and embree: mask, distance, correspondence."""
+    """Mask, distance and correspondence of one frame by TOCH's rule, in the object's frame, with trimesh and embree."""
     inside = hand.contains(points)
     directions = np.where(inside[:, None], -normals, normals)
     distance, correspondence = np.full(len(points), np.inf), np.zeros((len(points), 3))

@@ -1,4 +1,4 @@
-"""Compiled without the compiler's optimisations: code that runs once, on little, is ready in a third of the time."""
+"""Compilation without optimisations, which takes a third of the time: for code that runs once on small inputs."""
 
 import functools
 from collections.abc import Callable
@@ -10,5 +10,5 @@ plain = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_l
 
 
 def plain_jit(function: Callable, *args: object) -> Any:
-    """Compiled and run."""
+    """Compile the function without optimisations and run it."""
     return plain(function)(*args)

@@ -1,4 +1,4 @@
-"""What peers' tests do with a clip."""
+"""Scenes for the tests of baselines."""
 
 import jax.numpy as jnp
 import jaxlie
@@ -14,12 +14,12 @@ from toch_jax.sequence.types import Sequence
 
 
 def joints_of(sequence: Sequence) -> np.ndarray:
-    """(T, 21, 3) of the first hand, from its parameters."""
+    """Joints (T, 21, 3) of the first hand from its parameters, metres."""
     return np.asarray(repair_hands(sequence, lambda scene: scene.tracked).hands.joints[0])
 
 
 def scene_of(sequence: Sequence) -> Scene:
-    """What a peer is given."""
+    """The scene that a baseline gets for the sequence."""
     scenes: list[Scene] = []
 
     def keep(scene: Scene):
@@ -35,7 +35,7 @@ SHIFT = jnp.array([0.3, -0.2, 0.5])
 
 
 def moved(sequence: Sequence) -> Sequence:
-    """The whole scene turned and shifted."""
+    """The sequence with the whole scene rotated and translated."""
     motion = sequence.object_motion
     params, model = sequence.hands.params, load_hand("open", sequence.hand_side[0])
     frames = sequence.n_frames
@@ -52,11 +52,11 @@ def after_move(points: Float[Array, "*batch 3"] | np.ndarray) -> np.ndarray:
 
 
 def mirrored(object: ObjectModel) -> ObjectModel:
-    """The samples of the object of the mirrored scene."""
+    """The object with mirrored samples, as in the mirrored scene."""
     return object.replace(points=mirror_points(object.points), normals=mirror_points(object.normals))
 
 
 def pushed(sequence: Sequence, by: Float[Array, "T 3"]) -> Sequence:
-    """The hand moved in the world, metres."""
+    """The sequence with the hand translated by `by` in the world, metres."""
     params = sequence.hands.params
     return sequence.replace(hands=sequence.hands.replace(params=params.replace(transl=params.transl + by)))

@@ -1,4 +1,4 @@
-"""A tiny run, for a process of its own: `python tiny_run.py RUN_DIR`."""
+"""A small training run in a process of its own: `python tiny_run.py RUN_DIR`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""A wheel laid out like MyoDM's, with a hand of straight bones bent about one axis: made here, not taken."""
+"""A generated wheel with MyoDM's layout and a hand of straight bones that bend about one axis."""
 
 import io
 import zipfile
@@ -12,19 +12,19 @@ from toch_jax.datasets.myodm import skeleton, source
 from toch_jax.datasets.myodm.surrogate import rest_pose
 from toch_jax.hand.files import load_hand
 
-# Bodies hang from these; four hinges a digit, the first two in its root.
+# Parent of each body; each digit has four hinges, the first two at its root.
 PARENTS = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14)
 REST_PLACE = np.array([0.0, 0.0, 0.035])
 
 
 def rest_joints() -> np.ndarray:
-    """The open hand's own joints and tips (21, 3): a hand that fits."""
+    """Joints and tips (21, 3) of the unposed open hand, so that retargeting to it is exact."""
     hand = load_hand("open")
     return np.asarray(rest_pose(hand, jnp.zeros(hand.shapedirs.shape[2])), np.float64)
 
 
 def scene(joints: np.ndarray) -> str:
-    """The MuJoCo model: slides and turns of the arm, then the wrist, then each digit, every hinge about z."""
+    """The MuJoCo model: slides and hinges of the arm, the wrist, then each digit; every hinge is about z."""
     hinge = '<joint type="hinge" axis="0 0 1"/>'
     mass = '<inertial pos="0 0 0" mass="1" diaginertia="1 1 1"/>'
 
@@ -70,7 +70,7 @@ def clip(frames: int = 4, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def write_wheel(path: Path, clips: dict[str, dict[str, np.ndarray]], meshes: dict[str, trimesh.Trimesh]) -> Path:
-    """The wheel at `path`, valid for pip."""
+    """Write a wheel that pip accepts to `path`."""
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(source.SCENE, scene(rest_joints()))
         archive.writestr("myosuite/__init__.py", "raise SystemExit('a wheel is read, never run')")

@@ -1,4 +1,4 @@
-"""Small clean clips: the open hand in a loose grip, drifting about a box that turns in the world."""
+"""Small clean clips: the open hand, loosely bent, moves slowly near a box that rotates in the world."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from toch_jax.training.clips import Clips, build_clips
 
 
 def toy_sequences(count: int, frames: int) -> Iterator[tuple[str, Sequence]]:
-    """Boxes of different sizes, each with a hand whose fingers lie on its top."""
+    """Clips with boxes of different sizes, each with a hand whose fingers are on its top."""
     model = load_hand("open")
     for index in range(count):
         rng = np.random.default_rng(index)
@@ -25,7 +25,7 @@ def toy_sequences(count: int, frames: int) -> Iterator[tuple[str, Sequence]]:
         axis_angle = 0.3 * np.stack([np.sin(t), np.cos(t), 0 * t], axis=-1)
         rotation = jaxlie.SO3.exp(jnp.asarray(axis_angle, jnp.float32))
         translation = jnp.asarray(0.2 * np.stack([np.cos(t), np.sin(t), 1 + 0 * t], axis=-1), jnp.float32)
-        # in the box's frame the fingers (-x) lie over the top (+y), and the hand sways a little
+        # in the box's frame the fingers (-x) are above the top (+y), and the hand moves slightly
         curl = np.zeros((15, 3))
         curl[:, 2] = 0.2
         pose = np.broadcast_to(curl.ravel(), (frames, 45)) + 0.05 * np.sin(t)[:, None]

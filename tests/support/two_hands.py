@@ -1,4 +1,4 @@
-"""A box with a lid in two hands: the left holds the box by its front wall, the right lies on the lid, which opens."""
+"""A box with a lid and two hands: the left one holds the box at its front wall, the right one is on the opening lid."""
 
 import igl
 import jax
@@ -18,11 +18,11 @@ from toch_jax.sequence.types import Hands, Sequence
 FRAMES = 32
 WIDTH, DEPTH, HEIGHT, WALL = 0.18, 0.12, 0.07, 0.006
 GAP = 0.0005
-"""Metres between a hand and what it holds."""
+"""Distance between a hand and the part that it holds, metres."""
 
 
 def box() -> trimesh.Trimesh:
-    """Open at the top, its floor about the origin."""
+    """A box that is open at the top, with its floor at the origin."""
     outer = trimesh.creation.box((0.18, DEPTH, HEIGHT)).apply_translation((0, 0, HEIGHT / 2))
     inner = trimesh.creation.box((WIDTH - 2 * WALL, DEPTH - 2 * WALL, HEIGHT))
     inner.apply_translation((0, 0, HEIGHT / 2 + WALL))
@@ -30,16 +30,16 @@ def box() -> trimesh.Trimesh:
 
 
 def lid() -> trimesh.Trimesh:
-    """Its hinge is the x axis; it lies along -y and a little above the rim."""
+    """The lid: its hinge is the x axis, it extends to -y and is slightly above the rim."""
     return trimesh.creation.box((WIDTH, DEPTH, WALL)).apply_translation((0, -DEPTH / 2, WALL / 2 + 0.0005))
 
 
 def placed(
     side: Side, turn: tuple[float, float, float], above: tuple[float, float, float], part: trimesh.Trimesh
 ) -> HandParams:
-    """A hand of one frame, bent as hands rest, moved against its palm's way from `above` until it touches the part.
+    """A relaxed hand of one frame, moved in its palm's direction from `above` until it almost touches the part.
 
-    In the part's frame; the palm faces along -y of the hand, before `turn` (axis-angle).
+    The part's frame is used; the palm faces -y of the hand before the rotation `turn` (axis-angle).
     """
     model, pose = load_hand("open", side), 0.5 * pose_prior(side).mean
     params = HandParams(jnp.asarray(turn)[None], pose[None], jnp.zeros((1, 10)), jnp.zeros((1, 3)))
@@ -61,7 +61,7 @@ def placed(
 
 
 def two_handed(between: float = 0.0) -> Sequence:
-    """The clean clip. `between` metres the right hand is farther from the box's front."""
+    """The clean clip, with the right hand moved away from the box's front by `between` metres."""
     parts = [box(), lid()]
     time = np.linspace(0, 1, FRAMES)
     opening = 1.2 * (3 * time**2 - 2 * time**3)

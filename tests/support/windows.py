@@ -1,4 +1,4 @@
-"""Random windows for tests of the networks, and the networks compiled once for all tests."""
+"""Random windows for tests of the networks, and the networks, compiled once for all tests."""
 
 import functools
 
@@ -27,7 +27,10 @@ TOCH = TochConfig(latent=4, encoder_widths=(4, 4, 4, 4), decoder_widths=(4, 4, 4
 
 @functools.cache
 def untrained(config: DenoiserConfig, seed: int = 0) -> LightDenoiser | TochDenoiser:
-    """Not to be changed. TOCH's many weights, all drawn alike, are numpy's: JAX's take seconds to compile."""
+    """An untrained network, shared by tests, which must not change it.
+
+    TOCH's many weights are drawn with NumPy, as the random functions of JAX take seconds to compile.
+    """
     if isinstance(config, LightConfig):
         return plain_jit(lambda: create_denoiser(config, seed))
     graph, state = nnx.split(nnx.eval_shape(lambda: create_denoiser(config, seed)))
@@ -38,21 +41,23 @@ def untrained(config: DenoiserConfig, seed: int = 0) -> LightDenoiser | TochDeno
 
 @plain
 def estimated(model, window):  # type: ignore[no-untyped-def]
-    """`model(window)`; either network."""
+    """`model(window)`, compiled, for either network."""
     return model(window)
 
 
 @plain
 def learnt(model, window, target):  # type: ignore[no-untyped-def]
-    """The loss with its terms, the gradient, and the network after a small step against it."""
+    """The loss with its terms, the gradient, and the network after a small step of gradient descent."""
     (loss, terms), gradient = jax.value_and_grad(lambda m: m.loss(window, target), has_aux=True)(model)
     size = jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(gradient)))
     return (loss, terms), gradient, jax.tree.map(lambda w, g: w - 0.05 * g / (size + 1e-9), model, gradient)
 
 
 def random_window(seed: int, batch: int = 2, frames: int = 6, samples: int = 20) -> Window:
-    """A real hand's joints, shaken; samples and field about it at random, of two parts that turn against each other;
-    another hand beside it; the third frame lost, and the fourth of the other hand's."""
+    """A window with noisy joints of a hand, random samples of two parts in relative rotation, and a random field.
+
+    There is another hand beside it; the third frame of the hand and the fourth of the other one are lost.
+    """
     rng = np.random.default_rng(seed)
     axes = (batch, frames)
     normals = rng.normal(size=(batch, samples, 3))
@@ -90,7 +95,7 @@ def random_window(seed: int, batch: int = 2, frames: int = 6, samples: int = 20)
 
 
 def alone_on_rigid(window: Window) -> Window:
-    """Its samples stand still where they are in the first frame, and there is no other hand."""
+    """The window with all samples at rest as in its first frame, and without another hand."""
     nobody = jnp.zeros_like(window.two_handed)
     return window.replace(
         points=window.points[:, :1],

@@ -37,7 +37,7 @@ def test_distance_to_a_ball_that_moves() -> None:
     built = build_object(np.asarray(ball.vertices), np.asarray(ball.faces), n_samples=100)
     expected = np.linalg.norm(joints - middles[:, None], axis=-1) - 0.05
     found = joint_distance(built, motion, joints)
-    inside = expected < 0.03  # of the grid
+    inside = expected < 0.03  # within the grid
     np.testing.assert_allclose(found[inside], expected[inside], atol=1e-3)
     assert (found[~inside] > expected[~inside] - 1e-3).all()
 

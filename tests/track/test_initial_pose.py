@@ -8,7 +8,7 @@ from toch_jax.track.initial_pose import follow, pose_from_joints
 
 
 def test_bones_point_along_the_joints(hand: HandModel) -> None:
-    """Of the mean hand, whose palm is theirs, all joints are met; of another shape, the bones' directions."""
+    """For joints of the mean hand all joints are reproduced; for another shape, the directions of the bones."""
     truth = grasp()
     mean = truth.replace(betas=jnp.zeros(10))
     joints = joints_of(hand, mean)

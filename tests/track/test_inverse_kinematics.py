@@ -1,4 +1,4 @@
-"""Parameters from joints and points, of hands whose parameters are known."""
+"""Hand parameters from joints and points of hands with known parameters."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +18,7 @@ from toch_jax.track.inverse_kinematics import params_from_joints, params_from_ve
 from toch_jax.track.mano_points import RING, RING_BACK, RING_PALM, RING_PINKY, RING_THUMB, TIPS
 
 TURN = Rotation.from_rotvec([2.0, -1.0, 0.5])
-"""The world does not know how a hand is held."""
+"""Rotation of the world, as hands may have any orientation."""
 
 
 def all_seen(n_frames: int) -> jnp.ndarray:
@@ -57,7 +57,7 @@ def test_own_vertices_come_back(hand: HandModel) -> None:
 
 
 def test_any_pose_of_the_fingers(hand: HandModel) -> None:
-    """From stretched to fist, one frame at a time."""
+    """From a stretched hand to a fist, one frame at a time."""
     for seed in range(4):
         truth = grasp(1, seed=seed)
         prior = pose_prior("right")
@@ -89,7 +89,7 @@ def test_lost_frames_take_what_their_neighbours_say(hand: HandModel) -> None:
 
 
 def test_missing_joints_are_found_from_the_others(hand: HandModel) -> None:
-    """One joint in twenty missing at random, and a tip that no frame has."""
+    """One joint in twenty is missing at random, and one tip in all frames."""
     n_frames = PIECE + 9
     joints = joints_of(hand, grasp(n_frames))
     missing = np.random.default_rng(0).random((n_frames, 21)) < 0.05
@@ -100,7 +100,7 @@ def test_missing_joints_are_found_from_the_others(hand: HandModel) -> None:
     off = np.linalg.norm(found - joints, axis=-1)
     assert off[~missing].mean() < 0.0007
     assert off[:, :18][missing[:, :18]].max() < 0.004
-    # what a fingertip's joint can turn is not seen
+    # the rotation of the end joint is not observed without the tip
     assert off[:, 18].max() < 0.02
 
 
@@ -128,7 +128,7 @@ def test_unordered_points(side: Side) -> None:
 
 
 def test_what_the_hand_cannot_meet_is_told(hand: HandModel) -> None:
-    """A tip 20 mm off for good, under noise of 2 mm; then a hand that is 1.3 times as large as the mean."""
+    """A tip with a constant error of 20 mm and noise of 2 mm; then a hand that is 1.3 times as large as the mean."""
     joints = joints_of(hand, grasp())
     longer = joints.copy()
     beyond = joints[:, 18] - joints[:, 9]
@@ -183,7 +183,7 @@ def test_points_of_the_other_side_are_refused(hand: HandModel) -> None:
 
 
 def test_points_in_the_order_of_mano(hand: HandModel) -> None:
-    """Points of our own skin where MANO has its tips and its wrist ring, more of them than one piece of frames."""
+    """Points of the hand model at MANO's tips and wrist ring, with more frames than are fitted at once."""
     n_frames = PIECE + 4
     rng = np.random.default_rng(0)
     template = np.asarray(hand.v_template)

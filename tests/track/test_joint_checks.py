@@ -1,4 +1,4 @@
-"""Orders of joints, told by the lengths between them."""
+"""Detection of the joint order from the lengths of the bones."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""MANO's vertices by their numbers: a tube for the wrist ring, and 762 points about it."""
+"""Detection of MANO's vertex order, on a tube as wrist ring and 762 points about it."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from toch_jax.track.mano_points import N_VERTICES, RING, check_mano_order
 
 
 def _points() -> np.ndarray:
-    """(1, 778, 3): a cloud as large as a hand, with a ring of a wrist's girth."""
+    """Points (1, 778, 3): a cloud of the size of a hand, with a ring of the circumference of a wrist."""
     rng = np.random.default_rng(0)
     points = rng.uniform(-1, 1, (1, N_VERTICES, 3)) * [0.09, 0.015, 0.04]
     angle = np.arange(len(RING)) / len(RING) * 2 * np.pi

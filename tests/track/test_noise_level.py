@@ -10,7 +10,7 @@ T = 400
 
 
 def moving_hand(noise: Levels, seed: int = 0) -> HandState:
-    """Swaying at up to one cycle in two seconds of 30 frames a second, with white noise on top."""
+    """A hand at 30 frames a second that moves with up to 0.5 cycles a second, with white noise."""
     rng = np.random.default_rng(seed)
     time = np.arange(T)[:, None] / 30
     amplitude = np.array([0.5] * 48 + [0.1 / WRIST_SCALE] * 3)
@@ -55,7 +55,7 @@ def test_too_little_to_tell_leaves_what_was_assumed() -> None:
 
 
 def test_a_steady_track_is_believed_and_a_noisy_one_is_not() -> None:
-    """The denoiser's share: none beside a clean track, all beside a noisy one, all where the hand was not observed."""
+    """The denoiser's share is 0 for a clean track, and 1 for a noisy one and in frames without observation."""
     observed = np.arange(T) % 40 >= 5
     steady = 0.002
 

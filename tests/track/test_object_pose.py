@@ -1,4 +1,4 @@
-"""Objects whose tracked pose shakes: what is smoothed, what stays, and what the hand takes over of it."""
+"""Objects whose tracked pose is noisy: what is smoothed, what is kept, and how little of the noise gets to the hand."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,13 +18,13 @@ MIDDLE = np.array([[0.05, 0.02, 0.1]])
 
 
 def rests_then_moves() -> tuple[Rotation, np.ndarray]:
-    """A thing that lies still for a second and a half, then is carried on an arc and turned."""
+    """Rotation and position of an object that rests for 1.5 s and is then carried along an arc and rotated."""
     time = np.maximum(np.arange(T) / FPS - 1.5, 0)[:, None]
     return Rotation.from_rotvec(time * [[0.3, 0.8, 0.2]]), np.sin(time) * [[0.2, 0.0, 0.3]]
 
 
 def shaken(metres: float, radians: float, seed: int = 0) -> tuple[ObjectMotion, ObjectMotion]:
-    """The true motion, and the same with white noise on the middle's position and on the rotation."""
+    """The true motion, and the motion with white noise on the centre's position and on the rotation."""
     rng = np.random.default_rng(seed)
     turn, place = rests_then_moves()
     noisy = turn * Rotation.from_rotvec(radians * rng.normal(size=(T, 3)))
@@ -36,7 +36,7 @@ def shaken(metres: float, radians: float, seed: int = 0) -> tuple[ObjectMotion, 
 
 
 def errors(found: ObjectMotion, truth: ObjectMotion) -> tuple[np.ndarray, np.ndarray]:
-    """Of the middle (metres) and of the rotation (radians), frame by frame."""
+    """Errors of the centre (metres) and of the rotation (radians) in each frame."""
     middles = [np.asarray(m.rotation[0]) @ MIDDLE[0] + np.asarray(m.translation[0]) for m in (found, truth)]
     between = np.swapaxes(np.asarray(truth.rotation[0]), 1, 2) @ np.asarray(found.rotation[0])
     return np.linalg.norm(middles[0] - middles[1], axis=1), Rotation.from_matrix(between).magnitude()
@@ -83,7 +83,7 @@ def test_the_frame_is_the_objects_near_it_and_the_worlds_far_from_it() -> None:
     still = reference_frame(rotation, translation, far, FPS)
     assert np.ptp(still[0], axis=0).max() < 1e-9
     assert np.ptp(still[1], axis=0).max() < 1e-9
-    # comes, holds, leaves: still before and after
+    # the hand comes, holds and leaves; before and after, it is away
     visit = np.where((np.arange(T) > 30) & (np.arange(T) < 60), 0.0, 0.5)
     turned, moved = reference_frame(rotation, translation, visit, FPS)
     np.testing.assert_allclose(turned[35:55], rotation[35:55], atol=1e-9)
@@ -98,7 +98,7 @@ def held(example_file) -> Sequence:
 
 
 def test_a_shaking_object_does_not_shake_the_hand(held: Sequence, tmp_path) -> None:
-    """A perfect hand on an object that jitters by 3 degrees and 5 mm: acceleration, and the file that is written."""
+    """An exact hand on an object with noise of 3 degrees and 5 mm: the hand's acceleration, and the written file."""
     rng = np.random.default_rng(1)
     motion = held.object_motion
     turn = Rotation.from_rotvec(0.05 * rng.normal(size=(16, 3))).as_matrix()

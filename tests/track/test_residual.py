@@ -1,4 +1,4 @@
-"""What of an offset is steady, and what it adds to sigma."""
+"""The constant part of the residual between hand and input, and its contribution to sigma."""
 
 import jax.numpy as jnp
 import numpy as np

@@ -1,4 +1,4 @@
-"""The smoothed track against dense linear algebra, and its properties."""
+"""The smoothed trajectory against dense linear algebra, and its properties."""
 
 import jax
 import jax.numpy as jnp
@@ -55,7 +55,7 @@ def test_lost_frames_are_filled_and_not_read(hand: HandModel) -> None:
 
 
 def test_the_turn_passes_half_a_turn_smoothly(hand: HandModel) -> None:
-    """Where the rotation vector jumps from pi to -pi, and the quaternion may change its sign."""
+    """At half a turn the rotation vector jumps from pi to -pi, and the quaternion may change its sign."""
     truth = grasp()
     angle = np.linspace(2.9, 3.4, N_FRAMES)
     wrapped = Rotation.from_rotvec(np.outer(angle, [0.6, 0.0, 0.8])).as_rotvec()

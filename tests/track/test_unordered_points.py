@@ -1,4 +1,4 @@
-"""Hands of people of many sizes, from 778 points of their skin in no order, with noise."""
+"""Hands of people of many sizes from 778 noisy, unordered points on their skin."""
 
 from importlib.resources import files
 
@@ -33,7 +33,7 @@ def demo_hand(first: int) -> HandParams:
 def test_noise_on_unordered_points_leaves_the_hand_its_size(
     hand: HandModel, source: str, seed: int, scale: float
 ) -> None:
-    """A hand of a person drawn by chance, then of another scale: 1 mm of noise on each coordinate."""
+    """A hand of random shape, then one of another scale, with 1 mm of noise on each coordinate."""
     rng = np.random.default_rng(1000 * seed + 7)
     betas = jnp.asarray(rng.normal(size=10), jnp.float32)
     truth = (grasp(seed=seed) if source == "grasp" else demo_hand(10 * seed)).replace(betas=betas)
@@ -57,7 +57,7 @@ def test_a_cloud_tells_the_way_a_hand_lies(hand: HandModel) -> None:
 
 
 def test_a_hand_with_skin_where_no_points_are_is_farther() -> None:
-    """By hand: a point at each end of a rod, and a rod twice as long, which is as near to the points."""
+    """A point at each end of a rod, and a rod twice as long, to which the points are as near; computed by hand."""
     cloud = np.array([[0.0, 0, 0], [0.01, 0, 0]])
     assert two_way_distance(cloud, cloud) == 0
     assert two_way_distance(np.concatenate([cloud, [[0.02, 0, 0], [1, 0, 0]]]), cloud) == pytest.approx(0.025 / 4)

@@ -1,4 +1,4 @@
-"""Batches of two hands on a hinged box, beside a hand alone on a rigid one: windows hold what there was."""
+"""Batches of two hands on a hinged box and of one hand on a rigid box: windows agree with the clips."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,16 +31,16 @@ from toch_jax.training.metrics import read_metrics
 
 FRAMES, SAMPLES = 8, 1200
 SHORT = 6
-"""Frames of the hand alone, less than a window."""
+"""Number of frames of the clip of one hand, less than a window."""
 CONFIG = BatchConfig(batch=6, window=FRAMES, samples=400)
 STILL = NoiseConfig(translation=0.0, rotation=0.0, pose=0.0, shape=0.0, gap=0.0, dropout=0.0, sway=(0.0, 0.0, 0.0))
 LEFT, RIGHT, ALONE = 0, 1, 2
-"""The windows of the clips: the left hand on the box, the right one on its lid, and one on a rigid box."""
+"""Indices of the windows: the left hand on the box, the right one on its lid, one hand on a rigid box."""
 
 
 @pytest.fixture(scope="module")
 def sequence() -> Sequence:
-    """The lid opens."""
+    """A two-handed clip in which the lid opens."""
     return two_handed().frames(10, 10 + FRAMES)
 
 
@@ -56,7 +56,7 @@ def surface() -> HandModel:
 
 @pytest.fixture(scope="module")
 def scenes(clips: Clips) -> Scenes:
-    """Each window once, and again."""
+    """The scenes of all windows, each twice."""
     found: dict[int, Scenes] = {}
     for seed in range(20):
         drawn = draw_scenes(jax.random.key(seed), clips, replace(CONFIG, batch=1))
@@ -68,13 +68,13 @@ def scenes(clips: Clips) -> Scenes:
 
 @pytest.fixture(scope="module")
 def batch(scenes: Scenes, surface: HandModel) -> tuple[Window, Target]:
-    """Tracked without error."""
+    """The batch with windows tracked without error."""
     return track(jax.random.key(0), scenes, surface, CONFIG, STILL, False)
 
 
 def test_without_noise_the_window_is_its_target(batch: tuple[Window, Target]) -> None:
     window, target = batch
-    # in padding nothing is known or seen
+    # in padding nothing is observed
     lengths = np.array([FRAMES, FRAMES, SHORT] * 2)
     np.testing.assert_array_equal(target.frame_mask, np.arange(FRAMES) < lengths[:, None])
     np.testing.assert_array_equal(window.observed, target.frame_mask)
@@ -111,7 +111,7 @@ def varied(batch: tuple[Window, Target], seed: int, growth: float) -> tuple[Wind
 
 
 def test_varied_scenes_are_the_same_scenes(batch: tuple[Window, Target]) -> None:
-    """Turned, grown and perhaps reversed: where lines end, seen from the joints, is as far as before, times growth."""
+    """Rotated, scaled and possibly reversed: distances from joints to correspondences change by the scale only."""
     window, target = batch
     new_window, new_target = varied(batch, 3, growth=0.1)
     assert not np.allclose(new_window.points, window.points)
@@ -133,13 +133,13 @@ def seen_right(sequence: Sequence, hand: int) -> Sequence:
 
 
 def road_object(sequence: Sequence) -> ObjectModel:
-    """As the road builds it, but for the number of samples."""
+    """The object as the pipeline builds it, with another number of samples."""
     mesh = (sequence.object_vertices, sequence.object_faces, sequence.object_vertex_part)
     return build_object(*(np.asarray(each) for each in mesh), n_samples=SAMPLES)
 
 
 def posed(sequence: Sequence, object: ObjectModel, own: int) -> tuple[np.ndarray, np.ndarray]:
-    """All samples in the frame of the part `own`: x -> R'(R_p x + t_p - t), frame by frame."""
+    """Points and normals of all samples in the frame of the part `own`: x -> R'(R_p x + t_p - t), in each frame."""
     rotation, translation = (np.asarray(each, np.float64) for each in vars(sequence.object_motion).values())
     part = np.asarray(object.point_part)
     world = np.einsum("ntab,nb->tna", rotation[part], np.asarray(object.points)) + translation[part].swapaxes(0, 1)
@@ -170,7 +170,7 @@ def test_samples_of_all_parts_are_where_they_are_in_each_frame(
 def test_fields_are_those_of_the_road(
     sequence: Sequence, batch: tuple[Window, Target], surface: HandModel, hand: int
 ) -> None:
-    """Taken in the world, of parts and hands as the sequence has them."""
+    """Against the pipeline's field, computed in the world with the sequence's parts and hands."""
     right = seen_right(sequence, hand)
     object = road_object(right)
     window, target = batch
@@ -190,10 +190,10 @@ def test_fields_are_those_of_the_road(
         both = np.asarray(ours.mask & road.mask)
         own = np.broadcast_to(window.own[hand], both.shape)
         assert both[own].sum() > 100
-        # a grid of half as many nodes leaves some lines by the edges of a wall open
+        # with half as many grid nodes some lines at the edges of a wall are not occluded
         assert (np.asarray(ours.mask) == np.asarray(road.mask)).mean() > 0.995
         np.testing.assert_allclose(np.asarray(ours.distance)[both], np.asarray(road.distance)[both], atol=2e-4)
-    # of a hidden sample nothing is said, though the hand lies along its normal
+    # an occluded sample has no field, though the hand is along its normal
     alone = contact_field(
         close_surface(surface, skin),
         closed_faces(surface),
@@ -217,7 +217,7 @@ def test_the_other_hand_is_where_it_was(sequence: Sequence, batch: tuple[Window,
         world = np.asarray(skin_frames(load_hand("open", side), params)[1])
         there = np.einsum("tba,tjb->tja", rotation[hand], world - translation[hand][:, None])
         there = np.asarray(mirror_points(jnp.asarray(there))) if side == "right" else there
-        # tips are of the coarser hand
+        # tips are those of the coarser hand model
         np.testing.assert_allclose(window.other.joints[hand, :, :16], there[:, :16], atol=1e-4)
         assert np.abs(np.asarray(window.other.joints[hand]) - there).max() < 0.005
 
@@ -228,7 +228,7 @@ def test_windows_say_which_hand_they_are_of(batch: tuple[Window, Target]) -> Non
     np.testing.assert_array_equal(window.two_handed[:3], [True, True, False])
     np.testing.assert_array_equal(window.other.observed[:3].all(axis=1), [True, True, False])
     assert not window.other.observed[ALONE].any()
-    # the rigid box is all its hand's own, and stands still
+    # all samples of the rigid box belong to the hand's own part, and are at rest
     assert window.own[ALONE].all()
     assert np.ptp(np.asarray(window.points[ALONE]), axis=0).max() < 1e-6
 
@@ -249,7 +249,7 @@ def test_what_is_played_backwards_is_so_with_all_that_moves(batch: tuple[Window,
     played, _ = varied(batch, 0, growth=0.0)
 
     def away(window: Window) -> np.ndarray:
-        """From the wrist to the other wrist and to each sample, frame by frame."""
+        """Distances from the wrist to the other wrist and to each sample, in each frame."""
         wrist = np.asarray(window.joints)[:, :, :1]
         points = np.concatenate([np.asarray(window.points), np.asarray(window.other.joints)[:, :, :1]], axis=2)
         return np.linalg.norm(points - wrist, axis=-1)[:2]

@@ -10,7 +10,7 @@ def test_one_cosine_falls_to_the_lowest_rate() -> None:
 
 
 def test_restarted_cosines_come_back_to_the_full_rate() -> None:
-    """As TOCH was trained: torch's CosineAnnealingWarmRestarts, low + (high - low)(1 + cos(pi t / T)) / 2."""
+    """TOCH's schedule: torch's CosineAnnealingWarmRestarts, low + (high - low)(1 + cos(pi t / T)) / 2."""
     rate = learning_rate(OptimiserConfig(learning_rate=8e-4, lowest_rate=1e-4, warmup=0, period=50), 200)
     steps = np.arange(200)
     expected = 1e-4 + 7e-4 * (1 + np.cos(np.pi * (steps % 50) / 50)) / 2

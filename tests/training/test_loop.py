@@ -19,7 +19,7 @@ from toch_jax.training.metrics import read_metrics
 
 @pytest.fixture(scope="module")
 def caches(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of the runs, which share compiled code."""
+    """Environment variables of the runs, which share compiled code."""
     folder = tmp_path_factory.mktemp("compiled")
     return {
         **os.environ,
@@ -55,10 +55,10 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(tmp_path: Path, caches
     assert ours.keys() == theirs.keys()
     for name, array in ours.items():
         np.testing.assert_array_equal(array, theirs[name])
-    # each step was logged once, and with the same numbers
+    # each step was logged once, with the same values
     assert read_metrics(metrics) == read_metrics(whole / "metrics.jsonl")
 
-    # what a run leaves behind
+    # the files that a run writes
     lines = read_metrics(metrics)
     steps = [line["step"] for line in lines if "loss" in line]
     assert steps == list(range(1, tiny_run.EXPERIMENT.steps + 1))

@@ -1,4 +1,4 @@
-"""The experiments on GRAB and ARCTIC run to their end on folders in those data sets' layouts."""
+"""The experiments on GRAB and ARCTIC run to their end on folders with the layouts of those data sets."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def test_arctic(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     experiment = Benchmark(noises={"arctic": ("T(0.01)",)}, methods=("input",), split="val", validation="train")
     found = {r.metric: r.mean for r in run_benchmark(experiment, tmp_path / "benchmark") if r.method == "input"}
     assert {"arctic_acc", "mrrpe_rl", "mrrpe_ro"} <= found.keys()
-    # the mean length of the difference of two hands' noise, each of 1 cm: a Maxwell distribution's
+    # mean length of the difference of two hands' noise, each of 1 cm (Maxwell distribution)
     assert found["mrrpe_rl"] == pytest.approx(10 * np.sqrt(2) * np.sqrt(8 / np.pi), rel=0.15)
     assert "aae" not in found
 

@@ -24,7 +24,7 @@ def test_the_hand_is_where_it_was_in_the_objects_frame() -> None:
     world = skin_frames(HAND, jax.tree.map(lambda leaf: leaf[0], sequence.hands.params))[0]
     ours = skin_frames(HAND, jax.tree.map(lambda leaf: leaf[:FRAMES], clips.params))[0]
     np.testing.assert_allclose(ours, to_part(sequence.object_motion, 0, world), atol=1e-5)
-    # samples lie on the box, about its own origin
+    # samples lie on the box in its own frame
     half = np.abs(np.asarray(sequence.object_vertices)).max(axis=0)
     points = np.abs(np.asarray(clips.shapes.points[0]))
     np.testing.assert_allclose((points / half).max(axis=1), 1.0, atol=1e-4)

@@ -20,7 +20,7 @@ def field(mask: list[bool], distance: float, x: float) -> ContactField:
 
 
 class Constant(Denoiser):
-    """Says 1 mm, (2 mm, 0, 0) and joints at 3 mm along x, whatever it sees."""
+    """Denoiser that always returns a distance of 1 mm, correspondences at (2 mm, 0, 0) and joints at 3 mm along x."""
 
     def __call__(self, window: Window) -> Estimate:
         axes = window.field.mask.shape
@@ -40,7 +40,7 @@ class Constant(Denoiser):
 
 
 def test_errors_of_a_constant_answer() -> None:
-    """One sample is in contact and in both masks, one only in the noisy mask, one only in the clean."""
+    """One sample is in contact and in both masks, one in the noisy mask only, one in the clean mask only."""
     window = Window(
         field=field([True, True, False], 0.004, 0.0),
         points=jnp.zeros((1, 1, SAMPLES, 3)),

@@ -14,7 +14,7 @@ HAND = trimesh.creation.capsule(height=0.06, radius=0.02, count=[12, 12])
 
 @pytest.fixture
 def sequence() -> Sequence:
-    """A box that slides along x for 8 frames."""
+    """A box that moves along x for 8 frames."""
     box = trimesh.creation.box(extents=(0.1, 0.06, 0.08))
     along = np.zeros((1, 8, 3), dtype=np.float32)
     along[..., 0] = np.linspace(0, 0.2, 8)
@@ -35,7 +35,7 @@ def sequence() -> Sequence:
 
 @pytest.fixture
 def hand_at(sequence: Sequence) -> Callable[[float], PosedHand]:
-    """A capsule for a hand, so far (metres) beside the box's centre."""
+    """A function that gives a capsule as hand at a distance (metres) beside the box's centre."""
 
     def at(beside: float) -> PosedHand:
         where = np.asarray(sequence.object_motion.translation[0])[:, None] + np.array([0, beside, 0])

@@ -39,7 +39,7 @@ def test_the_picture_shows_how_the_hand_moved(tmp_path: Path, sequence: Sequence
 
 
 def test_a_scan_of_many_faces_looks_the_same_in_little_memory(sequence: Sequence, hand_at: HandAt) -> None:
-    """The box in 12,288 faces and in 196,608, of which each of the images would hold 60 MB."""
+    """The box with 12,288 faces and with 196,608, which would take 60 MB in each image."""
     box = trimesh.creation.box(extents=(0.1, 0.06, 0.08))
     scans = []
     for times in range(1, 8):
@@ -105,7 +105,7 @@ def test_repaired_hands_have_no_gap_where_tracked_ones_do(
 
 
 def test_the_object_and_both_rows_are_inside_the_images(sequence: Sequence, hand_at: HandAt) -> None:
-    """The whole box is visible: with the hand aside nothing of it touches the image's border."""
+    """The whole box is visible: with the hand far aside, no pixel of it is at the image's border."""
     images = film(
         sequence, sequence_parts(sequence), {"before": [hand_at(0.06)], "after": [hand_at(0.05)]}, [0, 7], 120
     )

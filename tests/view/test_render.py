@@ -16,7 +16,7 @@ def ball(color: np.ndarray, shift: tuple[float, float, float] = (0, 0, 0), opaci
 
 
 def test_a_ball_covers_its_disc() -> None:
-    """A ball of radius r at distance 1 shows as a disc of angle asin(r)."""
+    """A ball of radius r at distance 1 appears as a disc of angular radius asin(r)."""
     observed = first_hits([ball(RED)], [CAMERA], 200, 200)[0] == 0
     radius = np.sqrt(observed.sum() / np.pi) / 100 * np.tan(0.2)
     assert radius == pytest.approx(np.tan(np.arcsin(0.1)), rel=0.01)

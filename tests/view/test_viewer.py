@@ -22,7 +22,7 @@ def test_it_serves_and_follows_the_slider(sequence: Sequence, hand_at: HandAt) -
             assert page.status == 200
         first = {name: mesh.vertices.mean(axis=0) for name, mesh in viewer.meshes.items()}
         np.testing.assert_allclose(first["/after/hand0/skin"] - first["/before/hand0/skin"], [0, 0.01, 0], atol=1e-6)
-        # all of it is before the camera, and fills a good part of what it sees (75 degrees)
+        # everything is in front of the camera and fills a large part of its field of view (75 degrees)
         camera = viewer.server.initial_camera
         eye, way = np.asarray(camera.position), np.asarray(camera.look_at) - np.asarray(camera.position)
         places = [mesh.vertices + viewer.groups[name.split("/")[1]].position for name, mesh in viewer.meshes.items()]
@@ -32,7 +32,7 @@ def test_it_serves_and_follows_the_slider(sequence: Sequence, hand_at: HandAt) -
         viewer.frame.value = 7
         for name, mesh in viewer.meshes.items():
             np.testing.assert_allclose(mesh.vertices.mean(axis=0) - first[name], [0.2, 0, 0], atol=1e-6)
-        # the rows go back by as much as the object went on
+        # the rows move opposite to the object, by the same distance
         np.testing.assert_allclose(viewer.groups["before"].position, [-0.2, 0, 0], atol=1e-6)
     finally:
         viewer.server.stop()

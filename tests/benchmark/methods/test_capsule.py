@@ -35,12 +35,12 @@ def test_nearest_is_a_tree_search():
         ):
             least = cKDTree(many).query(few)[0]
             mine = np.linalg.norm(many[np.asarray(found)] - few, axis=-1)
-            # the index takes the last bits of the squared distance
+            # the index is stored in the last bits of the squared distance, which limits its precision
             np.testing.assert_allclose(mine, least, rtol=2e-4, atol=1e-5)
 
 
 def test_contact_and_depth_on_a_plane():
-    # a hand of two points over, and one under, a floor of one sample each
+    # hand points above and below a floor; each has one object sample
     points = jnp.asarray([[[0.0, 0, 0], [1, 0, 0], [2, 0, 0]]])
     normals = jnp.broadcast_to(jnp.asarray([0.0, 0, 1]), points.shape)
     vertices = points + jnp.asarray([[[0, 0, 0.0005], [0, 0, 0.0105], [0, 0, -0.007]]])

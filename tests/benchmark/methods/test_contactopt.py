@@ -20,7 +20,7 @@ from toch_jax.sequence.mirror import mirror
 
 @pytest.fixture(scope="module", params=["floating", "sunk"])
 def problem(request, held):
-    """The hand moved along the mean normal of what it touches: off the object, or into it."""
+    """A hand moved along the mean normal of its contact: away from the object, or into it."""
     scene = scene_of(held)
     vertices, joints = skin_frames(scene.surface, scene.tracked)
     _, points, normals = near_points(scene, joints, N_SAMPLES)
@@ -70,7 +70,7 @@ def test_what_is_wanted_goes_with_the_scene(held):
         targets = contact_target(scene.surface, vertices, points, normals)
         wanted.append((np.asarray(targets.hand), np.asarray(targets.object)))
     (hand, surface), (hand_moved, surface_moved) = wanted
-    # a value on the border of two classes may go to either
+    # a value at the boundary of two classes may fall into either
     assert np.mean(np.abs(hand_moved - hand) > 1e-6) < 0.01
     assert np.mean(np.abs(surface_moved - surface) > 1e-6) < 0.01
 
@@ -93,7 +93,7 @@ def test_normals_point_out_of_the_hand(held):
     normals = np.asarray(vertex_normals(scene.surface, vertices))
     np.testing.assert_allclose(np.linalg.norm(normals, axis=-1), 1, atol=1e-5)
     corners = np.asarray(vertices)[0][np.asarray(scene.surface.faces)]
-    # the divergence theorem: an outward normal field over a closed surface holds a positive volume
+    # divergence theorem: with outward normals, the volume of a closed surface is positive
     area = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) / 2
     mean_normal = normals[0][np.asarray(scene.surface.faces)].mean(axis=1)
     assert np.sum(area * mean_normal) > 0.8 * np.linalg.norm(area, axis=-1).sum()

@@ -41,7 +41,7 @@ def test_straight_motion_stays_straight_to_the_ends(setting: baselines.Setting) 
 
 @pytest.mark.parametrize("kind", [Gaussian, SavitzkyGolay, OneEuro, Kalman])
 def test_frames_agree_on_a_still_object_and_differ_on_a_moving_one(kind: type) -> None:
-    """One-Euro's cutoff depends on speed, which a still frame leaves alone too."""
+    """Including One-Euro, whose cutoff depends on the speed, which is the same in any resting frame of reference."""
     arguments = {Gaussian: (2.0,), SavitzkyGolay: (9,), OneEuro: (1.0, 5.0), Kalman: (0.1,)}[kind]
     world, in_object = kind("world", *arguments), kind("object", *arguments)
     noisy = (LINE + RNG.normal(size=LINE.shape) * 0.01).astype(np.float32)

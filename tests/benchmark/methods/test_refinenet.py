@@ -23,7 +23,7 @@ from toch_jax.training.clips import build_clips
 
 
 def network(strength: float) -> RefineNet:
-    """An untrained network whose last layers are drawn at `strength`."""
+    """An untrained network whose last layers have random weights of scale `strength`."""
     made = RefineNet(RefineConfig(vertices=752, width=32), nnx.Rngs(0))
     for index, layer in enumerate((made.to_turns, made.to_place)):
         kernel = layer.kernel.get_value()

@@ -17,7 +17,7 @@ from toch_jax.track.tracked_hand import field_hand
 
 
 class Fake(struct.PyTreeNode):
-    """A denoiser that is not trained."""
+    """Base of denoisers without training."""
 
     config = None
 
@@ -26,7 +26,7 @@ class Fake(struct.PyTreeNode):
 
 
 class Echo(Fake):
-    """Believes what it is given."""
+    """Denoiser that returns its input field."""
 
     def __call__(self, window: Window) -> Estimate:
         field = window.field
@@ -37,7 +37,7 @@ class Echo(Fake):
 
 
 class Clock(Fake):
-    """Its distances tell the frame's place in its window."""
+    """Denoiser whose distances encode the frame's index in its window."""
 
     def __call__(self, window: Window) -> Estimate:
         there = jnp.broadcast_to(jnp.arange(window.observed.shape[1])[:, None], window.field.mask.shape)
@@ -61,7 +61,7 @@ def test_frames_come_from_the_windows_of_the_paper(n_frames, padded):
         other=no_other_hand(1, padded),
     )
     found = np.asarray(toch_fit._denoise(Clock(), clip, jnp.asarray(n_frames)).distance)[:n_frames, 0]
-    # whole first window; second halves of the following; the last window ends with the clip
+    # the whole first window, then the second half of each following one; the last window ends with the clip
     starts = [*range(0, max(n_frames - 30, 0), 15), max(n_frames - 30, 0)]
     wanted = np.full(n_frames, -1)
     for start in starts:
@@ -73,7 +73,7 @@ def test_frames_come_from_the_windows_of_the_paper(n_frames, padded):
 
 @pytest.fixture(scope="module", params=["plain", "with pose correctives"])
 def problem(request):
-    """Points of the skin of three random hands, and where they are."""
+    """Surface points of three random hands, and their positions."""
     rng = np.random.default_rng(0)
     surface = field_hand("open", "right")
     corrected = request.param != "plain"
@@ -140,7 +140,7 @@ def test_few_correspondences_stand_for_all(held):
     hits = np.asarray(field.mask_logit > 0).sum(axis=1)
     assert hits.min() > 10
     np.testing.assert_allclose(np.asarray(targets.weight).sum(axis=1), hits / hits.sum(), rtol=1e-5)
-    # the tracked hand's own points are where its own field says: on its skin, but for what the field leaves open
+    # the correspondences of the tracked hand's own field lie on its skin, up to the error of the representation
     vertices, faces = (
         np.asarray(skin_frames(scene.surface, scene.tracked)[0], np.float64),
         np.asarray(scene.surface.faces),

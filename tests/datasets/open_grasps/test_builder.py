@@ -1,4 +1,4 @@
-"""The plan of the data set, and that work broken off is taken up again."""
+"""The plan of the data set, and resuming after an interruption."""
 
 import dataclasses
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Clips as they are stored, measured again by other means: libigl on the stored mesh, the full hand from the file."""
+"""Stored clips, measured independently: libigl on the stored mesh, the full hand from the stored parameters."""
 
 import igl
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from toch_jax.datasets.spec import load_spec
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, skin_frames
 
-# compiling the grasp search takes most of a minute
+# compiling the grasp search takes almost a minute
 pytestmark = pytest.mark.slow
 
 SPEC = load_spec("open_grasps")
@@ -38,7 +38,7 @@ def clips(model: HandModel, probe: HandProbe) -> list[Example]:
 
 
 def hand_vertices(clip: Example) -> np.ndarray:
-    """In the world, from the file's numbers alone."""
+    """Vertices of the hand in the world from the stored parameters, metres."""
     params = example_to_sequence(SPEC, clip).hands.params
     assert params is not None
     return np.asarray(skin_frames(load_hand("open", clip["hand_side"]), params)[0][0], np.float64)
@@ -54,7 +54,7 @@ def distances(clip: Example) -> np.ndarray:
 
 
 def test_contact_holds_where_the_flag_says_so(clips: list[Example], model: HandModel) -> None:
-    # digits by the joint that moves a vertex most, numbered as in MANO: index, middle, pinky, ring, thumb
+    # digit of the joint with the largest skinning weight, in MANO's order: index, middle, pinky, ring, thumb
     digit = (np.argmax(np.asarray(model.weights), axis=1) - 1) // 3
     palm = np.argmax(np.asarray(model.weights), axis=1) == 0
     assert len(clips) == JOB.clips

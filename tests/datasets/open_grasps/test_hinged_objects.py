@@ -1,4 +1,4 @@
-"""Hinged objects: two solids each, which turn as ARCTIC's do and never into each other."""
+"""Hinged objects: two solids each, which rotate as ARCTIC's do and never intersect."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from toch_jax.datasets.open_grasps.hinged import HINGED, UPRIGHT, hinge_turn, ma
 
 
 def posed(mesh: Trimesh, angle: float, turn: Rotation, shift: np.ndarray) -> np.ndarray:
-    """A top's vertices in the world by ARCTIC's words: about (0, 0, -1) through the origin, then R v + t."""
+    """Vertices of a top in the world as ARCTIC documents it: rotated about (0, 0, -1) through 0, then R v + t."""
     c, s = np.cos(-angle), np.sin(-angle)
     about_z = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
     return turn.apply(mesh.vertices @ about_z.T) + shift

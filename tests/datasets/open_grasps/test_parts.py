@@ -1,4 +1,4 @@
-"""The pieces of the generator against closed forms and scipy; whole clips are in test_clips.py."""
+"""The components of the generator against closed forms and SciPy; whole clips are in test_clips.py."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -57,7 +57,7 @@ def test_bends_are_rotations_about_the_joints_axes(probe: HandProbe) -> None:
 
 
 def test_bending_moves_fingers_to_the_palm(model: HandModel, probe: HandProbe) -> None:
-    # the open hand's palm looks to -y; a positive turn about the flexion axis must carry each bone that way
+    # the open hand's palm faces -y; a positive rotation about the flexion axis must move each bone in that direction
     joints = np.asarray(rest_joints(model, jnp.zeros(10)))
     tips = np.asarray(model.v_template)[np.asarray(model.tips)]
     for chain, tip in list(zip(digit_chains(model), tips, strict=True))[1:]:
@@ -77,7 +77,7 @@ def test_opposite_points_of_a_box_lie_on_opposite_faces() -> None:
     target = build_object(mesh.vertices, mesh.faces, n_samples=400, sdf_resolution=16)
     one, two = opposite_points(target, 200, np.random.default_rng(0))
     width = np.linalg.norm(one - two, axis=1)
-    # 0.2 m is more than a hand spans; along each of the others, within 32 degrees (cos > 0.85) of straight across
+    # 0.2 m is too wide for a hand; pairs along each of the other axes are within 32 degrees (cos > 0.85) of it
     across = [np.abs(np.abs(one - two)[:, axis] - size) < 1e-5 for axis, size in ((0, 0.04), (1, 0.06))]
     assert (across[0] | across[1]).all()
     assert across[0].any()

@@ -1,4 +1,4 @@
-"""The objects: solid, of a hand's size, the same each time, and split by name."""
+"""The objects: solid, of the size of a hand, deterministic, and split by name."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What two hands meet: parts as each hand sees them, in the mirror or not, and each other. No search."""
+"""Parts in each hand's frame, mirrored or not, and the tests of two hands with each other, without a search."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -52,7 +52,7 @@ def test_left_hand_sees_the_hinge_in_the_mirror(stage: Stage) -> None:
 
 def test_depth_of_hands_in_each_other(model: HandModel) -> None:
     skin = np.asarray(model.v_template, np.float64)
-    # the mirror image palm to palm: the two share the plane y = 0 as far as one is pushed through it
+    # a hand and its mirror image, palm to palm at the plane y = 0, pushed together by `sink`
     palm = skin - np.array([0, skin[:, 1].min(), 0])
     left = palm @ Rotation.from_rotvec([np.pi, 0, 0]).as_matrix().T * np.array([1, 1, -1])
     depths = []

@@ -1,4 +1,4 @@
-"""Clips of two hands as they are stored, measured again by other means: libigl on the stored numbers."""
+"""Stored clips of two hands, measured independently with libigl."""
 
 import igl
 import jax
@@ -16,7 +16,7 @@ from toch_jax.hand.files import load_hand
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, skin_frames
 
-# compiling the grasp search takes most of a minute
+# compiling the grasp search takes almost a minute
 pytestmark = pytest.mark.slow
 
 SPEC = load_spec("open_grasps")
@@ -42,7 +42,7 @@ def clips(model: HandModel) -> dict[str, Example]:
 
 
 def skins(clip: Example) -> list[np.ndarray]:
-    """Each hand's vertices (T, V, 3) in the world, from the file's numbers alone."""
+    """Each hand's vertices (T, V, 3) in the world from the stored parameters, metres."""
     sequence = example_to_sequence(SPEC, clip)
     params = sequence.hands.params
     return [
@@ -52,7 +52,7 @@ def skins(clip: Example) -> list[np.ndarray]:
 
 
 def distances(clip: Example, skin: np.ndarray) -> np.ndarray:
-    """Signed distance (T, V) to the nearest part, negative inside."""
+    """Signed distance (T, V) to the nearest part, metres; negative inside."""
     nearest = np.full(skin.shape[:2], np.inf)
     for part in range(len(clip["object_rotation"])):
         rotation = Rotation.from_rotvec(clip["object_rotation"][part]).as_matrix()
@@ -77,9 +77,9 @@ def test_hands_hold_where_the_flag_says_so_and_are_in_nothing(clips: dict[str, E
             held = clip["grasp"][hand]
             assert held.sum() > 20, name
             assert (touching[held].sum(axis=1) >= 3).all(), name
-            # the thumb is the last
+            # digit 4 is the thumb
             assert touching[held, 4].mean() > 0.9, name
-            # an object that is passed on may begin or end near the hand that has no part in it then
+            # an object that is passed on may begin or end near the hand that does not hold it then
             assert min(distance[0].min(), distance[-1].min()) > (0.003 if "pass" in name else 0.03), name
 
 
@@ -112,7 +112,7 @@ def test_parts_turn_about_one_axis_and_nothing_jumps(clips: dict[str, Example]) 
             assert (np.ptp(between[:, 2]) > np.deg2rad(20)) == ("open" in name), name
         for key in ("object_translation", "hand_transl"):
             assert np.linalg.norm(np.diff(clip[key], axis=1), axis=-1).max() * SPEC.fps < 2.5, name
-        # nobody holds it: it rests
+        # without a grasp the object rests
         free = ~clip["grasp"].any(axis=0)
         steps = np.linalg.norm(np.diff(clip["object_translation"][0], axis=0), axis=1)
         assert steps[free[1:] & free[:-1]].max() < 1e-6, name
@@ -128,6 +128,6 @@ def test_passing_on_changes_hands(clips: dict[str, Example]) -> None:
 
 
 def test_clips_of_one_hand_are_as_ever(model: HandModel) -> None:
-    # as made before there were others; exact numbers hold on one machine, these tell whether the random streams do
+    # values from before two-handed clips existed: a change means that the random streams have changed
     clips = make_clips(SPEC, model, hand_probe(model), Job("capsule", 0, 2, seed=3))
     assert [(clip["id"], clip["hand_side"], clip["grasp"].shape[1]) for clip in clips] == EXPECTED

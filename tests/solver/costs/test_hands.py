@@ -1,4 +1,4 @@
-"""The term between hands against automatic derivatives of its cost, and against libigl's distance to a closed skin."""
+"""The term between hands, against automatic derivatives of its cost and libigl's distance to a closed mesh."""
 
 import igl
 import jax
@@ -24,7 +24,7 @@ T = 4
 
 
 def term_of(skins: tuple[HandModel, ...], n_frames: int, seed: int | None = None) -> HandsTerm:
-    """Hands whose frames of reference are turned and moved at random, or all the same."""
+    """The term of hands in one frame of reference, or in random ones if `seed` is given."""
     n_hands = len(skins)
     turn, move = np.zeros((n_hands * n_frames, 3)), np.zeros((n_hands, n_frames, 3))
     if seed is not None:
@@ -40,7 +40,7 @@ def term_of(skins: tuple[HandModel, ...], n_frames: int, seed: int | None = None
 
 
 def test_gradient() -> None:
-    """By one hand's unknowns, the other held, exactly; and both are pushed alike, in whatever frames they are."""
+    """Exact for the penetrating hand's unknowns, approximate for the other's; the same in other frames of reference."""
     models, _, _ = hands_at(0.0)
     still, states = term_of(tuple(models), T), states_at(0.0, models)
     term = faced(still, states)[0]
@@ -56,7 +56,7 @@ def test_gradient() -> None:
     assert float(linear.cost) > 100
     own, its = slice(0, N_UNKNOWNS), slice(N_UNKNOWNS, None)
     np.testing.assert_allclose(found[:, own], wanted[:, own], atol=1e-3 * np.abs(wanted).max())
-    # of the hand that is sunk into, its skin's bending is left out
+    # the gradient for the penetrated hand neglects how its surface bends
     assert np.sum(found[:, its] * wanted[:, its]) > 0.9 * np.linalg.norm(found[:, its]) * np.linalg.norm(wanted[:, its])
     np.testing.assert_allclose(found[:, own][:, 48:], -found[:, its][:, 48:], atol=1e-3 * np.abs(found).max())
     matrix = dense(linear.system)
@@ -64,7 +64,7 @@ def test_gradient() -> None:
 
 
 def params_at(beside: float) -> tuple[HandParams, HandParams]:
-    """A right hand and its mirror image, both bent, each moved `beside` metres from the plane between."""
+    """A bent right hand and its mirror image, each moved by `beside` metres from the plane of symmetry."""
     right = grasp(T)
     right = right.replace(transl=right.transl + jnp.array([beside, 0, 0]))
     return right, mirror_params(right)
@@ -79,7 +79,7 @@ def states_at(beside: float, models: list[HandModel]) -> tuple[HandState, ...]:
 
 
 def hands_at(beside: float) -> tuple[list[HandModel], list[Skin], list[np.ndarray]]:
-    """Their coarse models, their skins as the term has them, and as skinning has them."""
+    """Coarse models of the two hands, their skins as computed by the term, and their vertices by skinning."""
     models = [field_hand("open", side) for side in ("right", "left")]
     terms = [term_of((model,), T) for model in models]
 
@@ -93,7 +93,7 @@ def hands_at(beside: float) -> tuple[list[HandModel], list[Skin], list[np.ndarra
 
 
 def test_depth_is_that_of_a_closed_skin() -> None:
-    """The plane through the nearest vertex against the exact distance to the mesh."""
+    """The term's distance to the plane at the nearest vertex, against the exact distance to the mesh."""
     models, skins, vertices = hands_at(0.0)
     depth = -np.asarray(plain_jit(_distances, *skins)[0])
     faces = np.asarray(models[1].faces, np.int64)
@@ -120,7 +120,7 @@ def test_hands_cost_where_they_meet() -> None:
 
 
 def test_hands_are_as_deep_in_whatever_frame_they_are_given() -> None:
-    """The same hands, each seen from a frame of its own."""
+    """The cost does not change if each hand is given in a frame of its own."""
     models, _, _ = hands_at(0.0)
     here = term_of(tuple(models), T)
     away = term_of(tuple(models), T, seed=1)
