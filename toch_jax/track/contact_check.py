@@ -1,5 +1,5 @@
-"""Whether a tracked hand and its object fit together, before the repair and after: what a mesh of a wrong scale, unit
-or frame of reference shows.
+"""Checks, before and after the repair, that hand and object fit together: they detect a mesh of wrong scale, unit or
+frame of reference.
 """
 
 import numpy as np
@@ -13,20 +13,20 @@ from toch_jax.sequence.types import Sequence
 from toch_jax.track.tracked_hand import TrackedHand
 
 MOST_INSIDE = 0.3
-"""Share of the frames with half of the joints inside the object. Hands of MyoDM and of the generated grasps have 0,
-with noise of 2 cm a coordinate 0.12 at most."""
+"""Fraction of frames with half of the joints inside the object above which a note is given. Hands of MyoDM and of the
+generated grasps have 0, with noise of 2 cm per coordinate at most 0.12."""
 REFUSED_INSIDE, REFUSED_DEPTH = 0.8, 0.03
-"""Such a share, and the middle joint's depth there, metres: a hand is as thick, and what pushes it out decides alone
-where it ends."""
+"""Fraction of such frames, and median joint depth in them (metres), above which the hand is refused. The depth is a
+hand's thickness: the pose after the repair would depend on the penetration cost alone."""
 FARTHEST_JOINT, SHORTEST_TOUCH = 0.03, 0.05
-"""Metres from the surface to the nearest joint, and the share of the frames in which it is as near: at least 0.66 in
-the same clips. A hand in another frame of reference may pass the object by chance."""
+"""Distance of the nearest joint from the surface (metres), and fraction of frames with a joint that near below which a
+note is given. The same clips have at least 0.66. A hand in another frame of reference may be near by chance."""
 LARGEST_MOVE = 0.06
-"""Metres on the mean over joints and frames: noise of 2 cm a coordinate is 0.032."""
+"""Mean displacement over joints and frames (metres) above which one is noted; noise of 2 cm a coordinate has 0.032."""
 
 
 def check_contact(sequence: Sequence, hands: list[TrackedHand], object: ObjectModel) -> tuple[str, ...]:
-    """A line for each hand that is inside the object in many frames, and one if no hand comes near it.
+    """Notes: a line for each hand that is inside the object in many frames, and one if no hand comes near it.
 
     Raises InputError for a hand that is deep inside in nearly all frames.
     """
@@ -54,7 +54,7 @@ def check_contact(sequence: Sequence, hands: list[TrackedHand], object: ObjectMo
 
 
 def check_result(repaired: Sequence, hands: list[TrackedHand], object: ObjectModel) -> tuple[str, ...]:
-    """A line for each hand that the repair moved far, or left inside the object. `repaired` has the model's joints."""
+    """Notes: a line for each hand that moved far or is still inside the object. `repaired` has the model's joints."""
     notes = []
     for hand, joints in zip(hands, np.asarray(repaired.hands.joints), strict=True):
         observed, name = np.asarray(hand.observed), f"hand {hand.hand} ({hand.model.side})"
@@ -85,6 +85,6 @@ def joint_distance(
 
 
 def _inside(middle: Float[np.ndarray, "T"]) -> str:
-    """ "is inside the object ..." by the middle joint's signed distances."""
+    """The words "is inside the object ..." for the median joint's signed distances (metres)."""
     count = f"{(middle < 0).sum()} of {len(middle)} frames"
     return f"is inside the object in {count} (half of its joints at least), up to {-1e3 * middle.min():.0f} mm deep"

@@ -1,4 +1,4 @@
-"""Rounds of the fit's solver on points alone: joints, or the skin's nearest places to a tracker's points (ICP)."""
+"""Fit of a hand model to joints, or to a tracker's skin points by ICP, in rounds of the fit's solver."""
 
 from functools import partial
 from typing import NamedTuple
@@ -23,23 +23,24 @@ from toch_jax.solver.settings import DEFAULT, Levels
 from toch_jax.solver.state import params_from_state, state_from_params
 
 PIECE = 32
-"""Frames solved at once, whatever the clip's length: one compilation serves all."""
+"""Frames solved at once, so that one compilation serves clips of any length."""
 STEPS = 3
 """Gauss-Newton steps of a round."""
 JOINT_ROUNDS, PIN_ROUNDS = 4, 1
+"""Rounds of `draw_to_joints` and `pin_to_skin`."""
 POINT_ERROR = 0.003
-"""Metres: how well a tracker's joints or skin points agree with another hand's."""
+"""Standard deviation of a tracker's joints or skin points from those of another hand model, metres."""
 BRIDGED_ERROR = 0.01
-"""The same of a joint that the tracker missed in this frame, taken from the frames around it."""
+"""Standard deviation of a joint that is missing in this frame and interpolated from others, metres."""
 OWN_ERROR = 0.0003
-"""The same of the model's own vertices."""
+"""Standard deviation of the model's own vertices, metres."""
 GROSS = 0.02
-"""Metres: skin points farther than this from the surface have no counterpart (a forearm, the other hand)."""
+"""Metres: a tracker's points farther than this from the skin are ignored (a forearm, the other hand)."""
 N_SKIN = 64
-"""Places of the skin that look for the nearest point. Points alone don't say that a hand is too long: nothing pulls
-on the skin beyond them."""
+"""Number of skin positions that are drawn to their nearest points. Without them a hand may stay too long: no point acts
+on the skin beyond the points."""
 BARE = 0.015
-"""Metres: places of the skin farther than this from all points have no counterpart (points of one side of a hand)."""
+"""Metres: skin positions farther than this from all points are ignored (points may cover one side of a hand)."""
 
 
 @jax.jit
@@ -52,9 +53,9 @@ def _solve(
     link: Float[Array, ""],
     hold: Float[Array, ""],
 ) -> HandParams:
-    """Descend on points alone: the start is no observation, and `link` times a loose motion term ties the frames.
+    """Fit to points: the start is an observation with a sigma of only 1 m and 1 rad, `link` weighs a loose motion term.
 
-    `hold` is the weight that the start's shape has.
+    `hold` is the weight of the start's shape.
     """
     n_frames = valid.shape[0]
     state = state_from_params(model, start)
@@ -66,7 +67,7 @@ def _solve(
         joints=joints,
         tracked=tracked_term(state, valid, loose, DEFAULT, robust=False).replace(shape_weight=hold),
         smooth=SmoothTerm(jnp.zeros(17), link * linked, jnp.full(n_frames, GAUSSIAN)),
-        # Another hand's proportions are off in the same way in every frame: the prior has to weigh on each.
+        # Another hand's proportions differ in the same way in every frame: the shape prior must count once per frame.
         prior=prior.replace(shape_weight=prior.shape_weight * valid.sum()),
         contact=no_contact(n_frames),
         frame_mask=valid,
@@ -77,7 +78,7 @@ def _solve(
 def place_hand(
     model: HandModel, start: HandParams, surface: SurfaceTerm, joints: JointTerm, link: bool, hold_shape: bool
 ) -> HandParams:
-    """One round, piece by piece; where there are several the shape is held, as they share it."""
+    """One round, in pieces of PIECE frames; with several pieces the shape must be held, as they share it."""
     n_frames = len(start.pose)
     assert hold_shape or n_frames <= PIECE
     weights = jnp.asarray(float(link)), jnp.asarray(1e6 * hold_shape)
@@ -93,29 +94,31 @@ def place_hand(
 
 
 def _pick(frames: Int[np.ndarray, "K"], values: Float[Array, "T *rest"] | Int[Array, "T *rest"]) -> Array:
-    """Some frames; on the host, where a clip's length is no reason to compile anything."""
+    """Values of some frames; on the host, so that no clip length needs a compilation."""
     return jnp.asarray(np.asarray(values)[frames])
 
 
 def take(params: HandParams, frames: Int[np.ndarray, "K"]) -> HandParams:
-    """Some frames; betas (S,) are of all frames."""
+    """Parameters of some frames; betas (S,) are shared by all."""
     return jax.tree.map(partial(_pick, frames), params.replace(betas=params.transl)).replace(betas=params.betas)
 
 
 class Pulls(NamedTuple):
-    """Places of the skin and where each should be; a frame's M places count as much together as 21 joints do."""
+    """Skin positions and their targets (metres); a frame's M positions together have the weight of 21 joints."""
 
     face: Int[np.ndarray, "T M"]
     barycentric: Float[np.ndarray, "T M 3"]
     target: Float[np.ndarray, "T M 3"]
     normal: Float[np.ndarray, "T M 3"]
     counts: Bool[np.ndarray, "T M"]
+    """Whether the position is used in the frame."""
 
 
 def skin_term(pulls: Pulls, back: Pulls | None, n_back: int, across: float, error: float = POINT_ERROR) -> SurfaceTerm:
-    """Skin drawn to points; `back`, with `n_back` places, are the skin's own pulls, which may be none.
+    """Surface term that draws the skin to points.
 
-    `across` is the weight across the normal against that along it.
+    `back` draws `n_back` skin positions to their nearest points; if None they have weight 0. `across` is the ratio of
+    the weight across the normal to that along it; `error` is the targets' standard deviation, metres.
     """
     n_frames = len(pulls.face)
     vectors = np.zeros((n_frames, n_back, 3), np.float32)
@@ -135,7 +138,7 @@ def skin_term(pulls: Pulls, back: Pulls | None, n_back: int, across: float, erro
 
 
 def silent_term(n_frames: int, n_points: int) -> SurfaceTerm:
-    """A skin term that says nothing."""
+    """Surface term without effect: all weights are 0."""
     vectors = np.zeros((n_frames, n_points, 3), np.float32)
     nothing = Pulls(np.zeros((n_frames, n_points), np.int32), vectors, vectors, vectors, vectors[..., 0] > 0)
     return skin_term(nothing, None, 0, across=0.0)
@@ -151,7 +154,7 @@ def draw_to_skin(
     hold_shape: bool,
     link: bool = True,
 ) -> HandParams:
-    """Rounds of ICP, both ways: `some` of the points to the nearest skin, places of the skin to the nearest point."""
+    """Rounds of ICP in both directions: `some` of the points to the skin, and skin positions to the nearest points."""
     params, chosen = start, points[:, some]
     own = skin_places(model)
     for _ in range(rounds):
@@ -165,7 +168,7 @@ def draw_to_skin(
 
 
 def skin_places(model: HandModel) -> tuple[Int[np.ndarray, "M"], Float[np.ndarray, "M 3"]]:
-    """Faces and barycentric coordinates of places spread evenly over the skin."""
+    """Faces and barycentric coordinates of N_SKIN positions spread evenly over the skin."""
     template = np.asarray(model.v_template)
     place = nearest_on_skin(model, template[None], template[farthest_points(template, N_SKIN)][None])
     return place.face[0], place.barycentric[0]
@@ -178,6 +181,7 @@ def _pulls_of_skin(
     points: Float[np.ndarray, "T K 3"],
     observed: Bool[np.ndarray, "T"],
 ) -> Pulls:
+    """Skin positions `own` (faces, barycentric coordinates), drawn to their nearest points."""
     face, barycentric = own
     at, axes = posed_places(model, skin, face, barycentric)
     found = [cKDTree(cloud).query(places) for cloud, places in zip(points, at, strict=True)]
@@ -199,7 +203,7 @@ def pin_to_skin(
     hold_shape: bool,
     error: float = POINT_ERROR,
 ) -> HandParams:
-    """Rounds of descent to points whose places on the skin are known."""
+    """Rounds of the solver on points whose positions on the skin are known."""
     at = np.broadcast_to(face, points.shape[:2]), np.broadcast_to(barycentric, points.shape)
     counts = np.broadcast_to(observed[:, None], points.shape[:2])
     pulls = Pulls(*at, points, np.zeros(points.shape, np.float32), counts)
@@ -219,8 +223,9 @@ def draw_to_joints(
     error: Float[np.ndarray, "T 21"] | float = POINT_ERROR,
     n_points: int = 1,
 ) -> HandParams:
-    """Rounds of descent. Joints that are NaN, or whose `error` (metres) is infinite, say nothing. `n_points` of the
-    skin share the compilation, silent.
+    """Rounds of the solver on joints. Joints that are NaN, or whose `error` (metres) is infinite, are ignored.
+
+    `n_points` is the size of the surface term, which has no effect: fits of equal sizes share a compilation.
     """
     known = np.isfinite(joints).all(axis=-1) & observed[:, None]
     weight = known / np.broadcast_to(error, known.shape) ** 2

@@ -1,4 +1,4 @@
-"""Where a hand roughly lies, from what a tracker gives: the start of inverse kinematics."""
+"""Rough pose of a hand from a tracker's joints or points: the start of inverse kinematics."""
 
 from itertools import pairwise
 
@@ -12,11 +12,11 @@ from toch_jax.hand.model import HandModel, HandParams, rest_joints
 from toch_jax.sequence.missing_joints import bridge_joints
 
 PALM = (0, 1, 4, 7, 10)
-"""The wrist and the fingers' first joints: what moves as one, to place the hand before its fingers bend."""
+"""Joints of the palm (the wrist, the first joints of index, middle, little and ring finger), which move rigidly."""
 
 
 def flat_joints(model: HandModel) -> Float[np.ndarray, "21 3"]:
-    """The joints of the flat mean hand."""
+    """Joints of the flat mean hand (16 of the skeleton, then the tips), metres."""
     template = np.asarray(model.v_template)
     rest = np.asarray(rest_joints(model, jnp.zeros(model.shapedirs.shape[-1])))
     return np.concatenate([rest, template[np.asarray(model.tips)]])
@@ -25,7 +25,7 @@ def flat_joints(model: HandModel) -> Float[np.ndarray, "21 3"]:
 def mean_hand(
     model: HandModel, orient: Rotation, wrist: Float[np.ndarray, "T 3"], pose: Float[np.ndarray, "45"]
 ) -> HandParams:
-    """A mean hand held in one pose, its wrist turned and put in place frame by frame."""
+    """Mean hand in one pose, with the given rotation and position (metres) of the wrist in each frame."""
     return HandParams(
         global_orient=jnp.asarray(orient.as_rotvec(), jnp.float32),
         pose=jnp.broadcast_to(jnp.asarray(pose, jnp.float32), (len(wrist), 45)),
@@ -37,8 +37,9 @@ def mean_hand(
 def rigid_motions(
     source: Float[np.ndarray, "T K 3"], target: Float[np.ndarray, "T K 3"]
 ) -> tuple[Rotation, Float[np.ndarray, "T 3"]]:
-    """The best x -> turn x + shift between the points of each frame (Kabsch). Points that are NaN in the target count
-    for nothing.
+    """Best rigid motion x -> R x + t from source to target points in each frame (Kabsch): R and t.
+
+    Points that are NaN in the target are ignored.
     """
     known = np.isfinite(target).all(axis=-1)
     weights = known / known.sum(axis=1, keepdims=True)
@@ -50,8 +51,9 @@ def rigid_motions(
 
 
 def bridge_by_palm(model: HandModel, joints: Float[np.ndarray, "T 21 3"]) -> Float[np.ndarray, "T 21 3"]:
-    """Joints that are NaN (the wrist and two fingers' first joints are there in each frame), filled in over time in the
-    palm's frame: see `bridge_joints`.
+    """Fill in joints that are NaN by interpolation over time in the palm's frame (see `bridge_joints`).
+
+    In each frame the wrist and the first joints of two fingers must be given.
     """
     if np.isfinite(joints).all():
         return joints
@@ -61,7 +63,7 @@ def bridge_by_palm(model: HandModel, joints: Float[np.ndarray, "T 21 3"]) -> Flo
 
 
 def pose_from_joints(model: HandModel, joints: Float[np.ndarray, "T 21 3"]) -> HandParams:
-    """The mean hand laid on the palm's joints, then each bone swung, from the palm outwards, along the joints' own."""
+    """Mean hand aligned with the palm's joints, each finger bone then rotated to its direction, palm first."""
     flat = flat_joints(model)
     orient, shift = _palm_motions(flat, joints)
     swings = np.zeros((len(joints), 16, 3))
@@ -77,7 +79,7 @@ def pose_from_joints(model: HandModel, joints: Float[np.ndarray, "T 21 3"]) -> H
 def _palm_motions(
     flat: Float[np.ndarray, "21 3"], joints: Float[np.ndarray, "T 21 3"]
 ) -> tuple[Rotation, Float[np.ndarray, "T 3"]]:
-    """What lays the flat hand's palm on that of each frame."""
+    """Rigid motion from the flat hand's palm to the palm in each frame."""
     palm = list(PALM)
     return rigid_motions(np.broadcast_to(flat[palm], (len(joints), len(palm), 3)), joints[:, palm])
 
@@ -87,7 +89,7 @@ def _turned_back(turns: Rotation, points: Float[np.ndarray, "T K 3"]) -> Float[n
 
 
 def _swing(source: Float[np.ndarray, "3"], target: Float[np.ndarray, "T 3"]) -> Float[np.ndarray, "T 3"]:
-    """The shortest turns (axis-angle) that point one vector along the others."""
+    """Smallest rotations (axis-angle, rad) from the direction of one vector to those of others."""
     axis = np.cross(source, target)
     sine = np.linalg.norm(axis, axis=1, keepdims=True)
     return axis / np.maximum(sine, 1e-9) * np.arctan2(sine, (target @ source)[:, None])
@@ -96,7 +98,7 @@ def _swing(source: Float[np.ndarray, "3"], target: Float[np.ndarray, "T 3"]) -> 
 def follow(
     model: HandModel, params: HandParams, source: Float[np.ndarray, "T K 3"], target: Float[np.ndarray, "T K 3"]
 ) -> HandParams:
-    """A hand that was at the source's points, moved as a whole, frame by frame, with them to the target's."""
+    """The hand moved rigidly in each frame by the best motion from the source's points to the target's."""
     turns, shifts = rigid_motions(source, target)
     pivot = np.asarray(rest_joints(model, params.betas)[0])
     orient = turns * Rotation.from_rotvec(np.asarray(params.global_orient, np.float64))

@@ -1,9 +1,9 @@
-"""Parameters of a hand model from what a tracker gives instead: 21 joints, or points of the skin.
+"""Inverse kinematics: parameters of a hand model from a tracker's 21 joints or skin points.
 
-Skin points of another hand are not the vertices of ours: each is drawn to the nearest point of the posed surface,
-chosen anew in rounds. A few frames tell the hand's shape, and where on the skin each point is; all others follow from
-those. A left hand is found as the right hand that its mirror image is: one compilation serves both. What the fitted
-hand can't meet is measured: a little is another hand's form, much is a wrong order.
+Skin points of another hand model are not the vertices of ours: each is drawn to the nearest point of the posed surface,
+chosen again in each round. A few frames determine the hand's shape, and where on the skin each point is; the other
+frames are fitted with these. A left hand is mirrored and fitted as a right one: one compilation serves both. The
+remaining error is measured: a small one is due to another hand's form, a large one to a wrong order.
 """
 
 from collections.abc import Callable
@@ -47,51 +47,53 @@ from toch_jax.track.residual import (
 from toch_jax.track.unordered_points import hand_from_cloud
 
 N_POINTS = 128
-"""Of a tracker's skin points, spread evenly, that the hand is drawn to."""
+"""Number of a tracker's skin points, spread evenly, that are fitted."""
 ROUNDS, LAST_ROUNDS = 5, 1
+"""Rounds of ICP in the frames that determine the shape, and in all frames after that."""
 POOR_JOINTS, POOR_POINTS, CLEARLY = 0.002, 0.0014, 0.6
-"""Metres of mean error from which the mirror image is tried, and the share of it that convinces."""
+"""Mean errors (metres) above which the mirror image is tried, and the fraction of them below which that is right."""
 WRONG_JOINTS, WRONG_POINTS = 0.01, 0.008
-"""Metres of mean error from which joints or points are refused. Measured on joints: the open hand's own 0.1 mm, a real
+"""Mean errors (metres) above which joints or points are refused. Measured on joints: the open hand's own 0.1 mm, a real
 tracker's MANO hand 3.1 (2.7 to 4.1 with up to 20 mm of noise, or 0.7 to 1.2 times as large), joints in other orders 12
 to 37, shuffled 53. On points: a real tracker's MANO hand 2.6 mm (5.5 when 1.3 times as large), shuffled or reversed 18
 to 26."""
 FLIP = np.array([-1, 1, 1], np.float32)
+"""Factors of the coordinates that mirror a hand."""
 
 
 class Registered(NamedTuple):
-    """A hand found from joints or points."""
+    """Hand fitted to joints or points."""
 
     params: HandParams
     """Axes (T, ...), betas (S,)."""
     residual: Float[np.ndarray, "21"]
-    """How far each joint of the hand may be from the tracker's for good, metres: see track/residual.py."""
+    """Distance of each joint from the tracker's that remains in all frames, metres: see track/residual.py."""
     skin_gap: float | None
     """Mean distance of the given points from the hand's skin, metres; None where joints were given."""
     notes: tuple[str, ...]
 
 
 class _Found(NamedTuple):
-    """The hand of a few frames, and what it misses."""
+    """Hand fitted to a few frames, and its errors."""
 
     params: HandParams
     residual: Float[np.ndarray, "21"]
     error: float
-    """Mean over joints or points without what noise leaves, metres."""
+    """Mean error over joints or points, less the part due to noise, metres."""
     gap: float | None
-    """Mean distance of points from the skin, noise and all, metres."""
+    """Mean distance of points from the skin, noise included, metres; None for joints."""
     scale: float
-    """Of the tracker's hand over this one."""
+    """Size of the tracker's hand over that of the fitted one."""
 
 
 def params_from_joints(
     model: HandModel, joints: Float[Array, "T 21 3"], observed: Bool[Array, "T"], where: str | Path = "sequence"
 ) -> Registered:
-    """Parameters whose joints (16 of the skeleton, then the tips) come nearest; one shape for the clip.
+    """Parameters that fit the joints (16 of the skeleton, then the tips; metres) best; one shape for the clip.
 
-    Frames that are not `observed` take what their neighbours say. Joints may be NaN, in frames that are seen as
-    sequence/missing_joints.py allows. Raises InputError, which begins with `where`, for joints that are plainly of the
-    other side's hand, in another order, or no hand's.
+    Frames that are not `observed` follow from their neighbours. In observed frames joints may be NaN as far as
+    sequence/missing_joints.py allows. Raises InputError, which begins with `where`, for joints that are clearly of the
+    other side's hand, in another order, or not of a hand.
     """
     known, given = np.asarray(observed), _right_points(model, joints)
     check_order(where, model, given[known])
@@ -101,7 +103,7 @@ def params_from_joints(
     if found.error > WRONG_JOINTS:
         expected = "the 21 joints of a person's hand in OpenPose order, root to tip, in metres"
         wrong = f"joints {_mm(found.error)} from any hand on the mean"
-        # joints in no order at all leave a small hand, never a large one
+        # shuffled joints give a small hand, never a large one
         raise bad_input(where, "hand_joints", expected, ": ".join((wrong, *(size if found.scale > 1 else ()))))
     left_over = f"fitted to 21 joints with {_mm(found.error)} left over"
     bones = f"bone lengths change by {100 * bone_change(given[known]):.1f} %"
@@ -116,7 +118,7 @@ def _from_joints(
     side: Side,
     where: str | Path,
 ) -> tuple[_Found, HandParams]:
-    """The right hand of a few frames, and its parameters in all; `side` is what the user calls it."""
+    """Right hand fitted to a few frames, and its parameters in all; `side` is the user's, for error messages."""
     few = _telling_frames(observed)
     missing = np.isnan(joints).any(axis=-1)
     error = np.where(missing, np.where(missing[observed].all(axis=0), np.inf, BRIDGED_ERROR), POINT_ERROR)
@@ -148,13 +150,13 @@ def _right_points(model: HandModel, points: Float[Array, "T K 3"]) -> Float[np.n
 
 
 def _on_side(model: HandModel, params: HandParams) -> HandParams:
-    """A right hand's parameters as the model's side has them, the shape within people's to the last digit."""
+    """A right hand's parameters for the side of the model, with the shape clipped to LARGEST_BETA."""
     params = within_people(params)
     return params if model.side == "right" else mirror_params(params)
 
 
 def _telling_frames(observed: Bool[np.ndarray, "T"]) -> Int[np.ndarray, "K"]:
-    """The frames that tell the shape: all of a short clip, else some that are seen, spread over it."""
+    """Frames that determine the shape: all of a short clip, else up to PIECE observed ones, spread over it."""
     if len(observed) <= PIECE:
         return np.arange(len(observed))
     known = np.flatnonzero(observed)
@@ -164,7 +166,10 @@ def _telling_frames(observed: Bool[np.ndarray, "T"]) -> Int[np.ndarray, "K"]:
 def _on_this_side(
     side: Side, find: Callable[[Float[np.ndarray, "3"]], _Found], poor: float, where: str | Path
 ) -> _Found:
-    """What `find` finds, unless that is poor and the mirror image fits far better; it is told by what to multiply."""
+    """Result of `find`, whose argument multiplies the given points.
+
+    Raises InputError if the fit is poor and the mirror image fits far better.
+    """
     found = find(np.ones(3, np.float32))
     if found.error > poor:
         other = find(FLIP).error
@@ -181,12 +186,12 @@ def params_from_vertices(
     observed: Bool[Array, "T"],
     where: str | Path = "sequence",
 ) -> Registered:
-    """Parameters from skin points, each the same point of the hand in every frame; one shape for the clip.
+    """Parameters that fit skin points (metres), each the same point of the hand in every frame; one shape for the clip.
 
-    In the model's own order every point has its vertex; in MANO's, tips and wrist ring tell where the hand lies;
-    unordered points are tried from many sides. Frames that are not `observed` take what their neighbours say. Raises
-    InputError, which begins with `where`, for points that are plainly of the other side's hand, not in the order that
-    they are said to be in, or no hand's.
+    In the model's own order each point is fitted by its vertex; in MANO's order tips and wrist ring give the start;
+    for unordered points many starts are tried. Frames that are not `observed` follow from their neighbours. Raises
+    InputError, which begins with `where`, for points that are clearly of the other side's hand, not in the given
+    order, or not of a hand.
     """
     right, given, known = _right_hand(model), _right_points(model, vertices), np.asarray(observed)
     n_points, n_own = given.shape[1], model.v_template.shape[0]
@@ -221,7 +226,7 @@ def _from_points(
     side: Side,
     where: str | Path,
 ) -> tuple[_Found, HandParams]:
-    """The right hand of a few frames, and its parameters in all."""
+    """Right hand fitted to a few frames, and its parameters in all; `rough` gives the start."""
     some = farthest_points(points[int(np.argmax(observed))], N_POINTS)
 
     def find(flip: Float[np.ndarray, "3"]) -> _Found:
@@ -235,7 +240,7 @@ def _from_points(
         gap = float(place.distance[observed[few]].mean())
         outside = np.sign(((here[:, some] - place.point) * place.normal).sum(axis=-1))
         error = float(steady((outside * place.distance)[observed[few], :, None]).mean())
-        # the distance is known along the normal alone: across it the hand may be off by as much, twice
+        # the error is known along the normal only: in the two directions across it, it may be as large
         residual = np.full(21, np.sqrt(3) * error, np.float32)
         return _Found(params, residual, error, gap, scale_between(place.point, here[:, some], observed[few]))
 
@@ -253,7 +258,10 @@ def _from_own_vertices(
     side: Side,
     where: str | Path,
 ) -> tuple[_Found, HandParams]:
-    """A start from the joints that the vertices tell, roughly once a hand is bent; then vertices go to vertices."""
+    """Right hand fitted to the model's own vertices in a few frames, and its parameters in all.
+
+    It starts from joints regressed from the vertices, which are rough for a bent hand; then vertices fit vertices.
+    """
     regressed = np.einsum("jv,tvc->tjc", np.asarray(model.joint_regressor), vertices)
     joints = np.concatenate([regressed, vertices[:, np.asarray(model.tips)]], axis=1)
     rough, params = _from_joints(model, joints, observed, side, where)
@@ -283,8 +291,10 @@ def _spread_out(
     some: Int[np.ndarray, "M"],
     observed: Bool[np.ndarray, "T"],
 ) -> HandParams:
-    """From a few frames to all, of the same shape: each starts as the nearest of the few, moved as a whole, and is
-    drawn by the same places of the skin as those; then by the nearest ones.
+    """Parameters in all frames from a hand that was fitted to a few, with the same shape.
+
+    Each frame starts from the nearest of the few, moved rigidly. Points are fitted first by the skin positions that
+    they have in the few frames, then by the nearest ones.
     """
     is_few = np.zeros(len(points), bool)
     is_few[few] = True
@@ -298,7 +308,7 @@ def _spread_out(
 def _start_from_mano(
     model: HandModel, points: Float[np.ndarray, "T K 3"], some: Int[np.ndarray, "M"], observed: Bool[np.ndarray, "T"]
 ) -> HandParams:
-    """The wrist from MANO's wrist ring, the fingers from its tips."""
+    """Start with the wrist from MANO's wrist ring and the fingers from its tips."""
     start, joints = pose_from_mano(model, points)
     return draw_to_joints(model, start, joints, observed, hold_shape=False, n_points=len(some) + N_SKIN)
 
@@ -306,7 +316,7 @@ def _start_from_mano(
 def _start_from_any_side(
     model: HandModel, points: Float[np.ndarray, "T K 3"], some: Int[np.ndarray, "M"], observed: Bool[np.ndarray, "T"]
 ) -> HandParams:
-    """The best fit to the frame in which the hand is the most open, carried to the others."""
+    """Start from the best fit to the frame in which the hand is most open, extended to the other frames."""
     extent = np.var(points[:, some], axis=1).sum(axis=-1) * observed
     widest = int(np.argmax(extent))
     best = hand_from_cloud(model, points[widest], some)

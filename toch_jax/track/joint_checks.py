@@ -1,4 +1,4 @@
-"""Whether 21 joints are a hand's in OpenPose order: told by the lengths between them, before anything is fitted."""
+"""Check, from distances between joints and before any fit, that 21 joints are a hand's in OpenPose order."""
 
 from itertools import chain, pairwise
 from pathlib import Path
@@ -34,22 +34,25 @@ OTHER_ORDERS: dict[str, list[int]] = {
         *chain(*(finger[1:] for finger in _FINGERS)),
     ],
 }
-"""For each place of an array in that order, the OpenPose joint that lies there."""
+"""For each position of an array in that order, the index of the OpenPose joint that it holds."""
 
 _BONES = [pair for finger in _FINGERS for pair in pairwise(finger)]
 _PALM = [0, *(finger[0] for finger in _FINGERS[1:])]
 _PAIRS = np.array([*_BONES, *((a, b) for i, a in enumerate(_PALM) for b in _PALM[i + 1 :]), (0, 1), (1, 5)])
-"""Joints whose distance does not change, or little, as a hand bends."""
+"""Pairs of joints whose distance changes little or not at all when a hand bends."""
 
 WRONG_ORDER, CLEARLY = 0.18, 0.6
-"""From what spread of the lengths' logarithms on other orders are tried, and the share of it that convinces. Measured,
-with up to 5 mm of noise on each coordinate: open hands in many poses and a real tracker's MANO hand at most 0.14, in
-each of OTHER_ORDERS 0.21 to 0.72. The best other order leaves at most 0.55 of the spread where the order is wrong, at
-least 1.9 of it where it is right (0.7 with 20 mm of noise)."""
+"""Spread of the lengths' logarithms (`_spread`) from which other orders are tried, and the fraction of it below which
+another order is right. Measured, with up to 5 mm of noise on each coordinate: open hands in many poses and
+a real tracker's MANO hand at most 0.14, in each of OTHER_ORDERS 0.21 to 0.72. The best other order has at most 0.55 of
+the spread if the given order is wrong, at least 1.9 of it if that is right (0.7 with 20 mm of noise)."""
 
 
 def check_order(where: str | Path, model: HandModel, joints: Float[np.ndarray, "T 21 3"]) -> None:
-    """Refuse joints whose lengths are a hand's in another order. `joints` are in the model's order; NaN is skipped."""
+    """Raise InputError for joints whose distances are those of a hand in another order.
+
+    `joints` are in the model's order; NaN is ignored.
+    """
     given, reference = to_openpose(joints), _lengths(to_openpose(flat_joints(model)))
     found = _spread(given, reference)
     if found < WRONG_ORDER:
@@ -63,16 +66,16 @@ def check_order(where: str | Path, model: HandModel, joints: Float[np.ndarray, "
 
 
 def bone_change(joints: Float[np.ndarray, "T 21 3"]) -> float:
-    """How much the fingers' bones change in length over time: robust standard deviation over length, mean over bones.
+    """Change of the finger bones' lengths over time: robust standard deviation over median length, mean over bones.
 
-    `joints` are in the model's order; NaN is skipped.
+    `joints` are in the model's order; NaN is ignored.
     """
     pairs = np.array(_BONES)
     points = to_openpose(joints)
     lengths = np.linalg.norm(points[:, pairs[:, 0]] - points[:, pairs[:, 1]], axis=-1)
     lengths = lengths[:, np.isfinite(lengths).any(axis=0)]
     middle = np.nanmedian(lengths, axis=0)
-    # the median distance from the median, as a standard deviation of normal noise
+    # median absolute deviation, scaled to the standard deviation of normal noise
     return float(np.mean(1.4826 * np.nanmedian(np.abs(lengths - middle), axis=0) / middle))
 
 
@@ -81,7 +84,7 @@ def _lengths(joints: Float[np.ndarray, "*batch 21 3"]) -> Float[np.ndarray, "*ba
 
 
 def _spread(joints: Float[np.ndarray, "T 21 3"], reference: Float[np.ndarray, "pairs"]) -> float:
-    """Standard deviation, over pairs of joints, of the logarithm of their distance over a hand's; of any size."""
+    """Standard deviation over pairs of joints of log(distance / reference distance), whatever the hand's size."""
     lengths = _lengths(joints)
     there = np.isfinite(lengths).any(axis=0)
     ratio = np.log(np.maximum(np.nanmedian(lengths[:, there], axis=0), 1e-6) / reference[there])

@@ -1,4 +1,4 @@
-"""What MANO's 778 vertices tell of a hand by their numbers alone: MANO's own files are not needed."""
+"""Wrist and tips of a hand from the indices of MANO's 778 vertices: MANO's own files are not needed."""
 
 from pathlib import Path
 
@@ -12,21 +12,21 @@ from toch_jax.hand.prior import pose_prior
 from toch_jax.track.initial_pose import mean_hand
 
 N_VERTICES = 778
-# The wrist ring's sides at the back of the hand, the palm, the thumb and the little finger.
+# Vertices of the wrist ring at the back of the hand, the palm, the thumb and the little finger.
 RING_BACK, RING_PALM = (279, 239), (117, 119)
 RING_THUMB, RING_PINKY = (92, 38), (78, 121)
 RING = (108, 79, 78, 121, 214, 215, 279, 239, 234, 92, 38, 122, 118, 117, 119, 120)
-"""In order round the wrist."""
+"""Vertices of the wrist ring, in order around the wrist."""
 TIPS = (744, 320, 443, 554, 671)
-"""Thumb to pinky."""
+"""Vertices of the tips, thumb to pinky."""
 LONGEST_RING = 9.0
-"""Length of the ring over the hand's size (root mean square distance of all points from their mean), median over the
-frames. A real tracker's is 3.7 (2.7 to 3.8 as the hand bends), with 5 mm of noise on each coordinate 5.1, with 10 mm
-7.9; of the same points reversed, sorted by place, shuffled or shifted by one 11.5 to 22."""
+"""Largest length of the ring over the hand's size (root mean square distance of all points from their mean), median
+over frames. A real tracker's is 3.7 (2.7 to 3.8 as the hand bends), with 5 mm of noise on each coordinate 5.1, with 10
+mm 7.9; the same points reversed, sorted by position, shuffled or shifted by one have 11.5 to 22."""
 
 
 def check_mano_order(where: str | Path, points: Float[np.ndarray, "T K 3"]) -> None:
-    """Refuse points that are not in MANO's order: as many as MANO has, and its wrist ring is one."""
+    """Raise InputError for points that are not in MANO's order: not 778, or with a wrist ring that is too long."""
     if points.shape[1] != N_VERTICES:
         raise bad_input(
             where, "hand_vertices", f'{N_VERTICES} points, which the order "mano" has', f"{points.shape[1]}"
@@ -42,7 +42,7 @@ def check_mano_order(where: str | Path, points: Float[np.ndarray, "T K 3"]) -> N
 def pose_from_mano(
     model: HandModel, points: Float[np.ndarray, "T 778 3"]
 ) -> tuple[HandParams, Float[np.ndarray, "T 21 3"]]:
-    """A relaxed hand at MANO's wrist ring, and the joints that MANO's vertices tell (the wrist, the tips; else NaN)."""
+    """Hand in the prior's mean pose at MANO's wrist ring, and joints from MANO's vertices (wrist, tips; else NaN)."""
     wrist = points[:, RING].mean(axis=1)
     back = points[:, RING_BACK].mean(axis=1) - points[:, RING_PALM].mean(axis=1)
     thumb = points[:, RING_THUMB].mean(axis=1) - points[:, RING_PINKY].mean(axis=1)

@@ -1,8 +1,8 @@
-"""How noisy a tracked trajectory is, told from its differences in time.
+"""Noise level of a tracked trajectory, estimated from its differences in time.
 
-White noise of variance s grows in the k-th difference as the sum of squared binomials: 6 s, 20 s, 70 s for k = 2, 3, 4,
-while accelerations that are themselves white, of variance q, grow as q, 2 q, 6 q. Second and fourth differences tell
-the two apart. Slow errors (bias, drift) can't be told so: they look like motion.
+In the k-th differences, k = 2, 3, 4, white noise of variance s has variance 6 s, 20 s, 70 s (sums of squared binomial
+coefficients), and white accelerations of variance q have q, 2 q, 6 q. Second and fourth differences separate the two.
+Slow errors (bias, drift) cannot be estimated in this way: they look like motion.
 """
 
 import jax
@@ -14,11 +14,11 @@ from toch_jax.solver.settings import Levels, Scalar
 from toch_jax.solver.state import HandState
 
 N_LEAST = 6
-"""Fewer neighbouring differences than this tell nothing: the assumed values stay."""
+"""Fewest fourth differences for an estimate; with fewer the assumed values are used."""
 
 
 def _spread(values: Float[Array, "T K"], valid: Bool[Array, "T"]) -> Float[Array, ""]:
-    """Variance by the median of squares over frames (each the mean over coordinates): bursts don't count."""
+    """Variance from the median over frames of squares (each the mean over coordinates), robust against outliers."""
     square = jnp.mean(values**2, axis=-1)
     count = values.shape[-1]
     # The median of a chi-square of k degrees of freedom, Wilson and Hilferty 1931.
@@ -28,6 +28,7 @@ def _spread(values: Float[Array, "T K"], valid: Bool[Array, "T"]) -> Float[Array
 def _level(
     second: Float[Array, "T2 K"], valid: Bool[Array, "T2"], assumed: Float[Array, ""] | float
 ) -> Float[Array, ""]:
+    """Standard deviation of the noise of a path with these second differences."""
     fourth = second[2:] - 2 * second[1:-1] + second[:-2]
     whole = valid[2:] & valid[1:-1] & valid[:-2]
     bend, wiggle = _spread(second, valid), _spread(fourth, whole)
@@ -36,15 +37,16 @@ def _level(
 
 
 TURN_REACH, BEND_REACH = 0.1, 0.05
-"""Metres that a joint moves for each radian of the wrist's rotation and of the finger joints before it, about."""
+"""Approximate distance (metres) that a joint moves per radian of the wrist's and of the finger joints' rotations."""
 
 
 @jax.jit
 def denoiser_share(
     tracked: HandState, observed: Bool[Array, "T"], assumed: Levels, steady: Scalar
 ) -> Float[Array, "T"]:
-    """What a denoiser's estimate counts for in each frame, 0 to 1: n^2 / (n^2 + steady^2) of a track whose joints have
-    noise n (metres per coordinate), 1 where the hand was not observed.
+    """Weight of a denoiser's estimate in each frame, 0 to 1; 1 where the hand was not observed.
+
+    It is n^2 / (n^2 + steady^2), n being the noise of the track's joints (metres per coordinate).
     """
     noise = estimate_noise(tracked, observed, assumed)
     square = noise.wrist**2 + (TURN_REACH * noise.orient) ** 2 + (BEND_REACH * noise.fingers) ** 2
@@ -53,7 +55,7 @@ def denoiser_share(
 
 @jax.jit
 def estimate_noise(state: HandState, valid: Bool[Array, "T"], assumed: Levels) -> Levels:
-    """Noise levels of a tracked trajectory; `assumed` where it is too short to tell."""
+    """Noise levels of a tracked trajectory; `assumed` if it is too short for an estimate."""
     turn = rotation_vectors(jnp.swapaxes(state.rotations[:-1], -1, -2) @ state.rotations[1:])
     spin = turn[1:] - turn[:-1]
     bend = jnp.diff(state.wrist, n=2, axis=0)

@@ -1,7 +1,7 @@
-"""The object's tracked motion: how noisy it is, and the likeliest smooth motion behind it.
+"""Noise level of the object's tracked motion, and its most likely smooth motion.
 
-Poses of real trackers shake as hands do, and a hand repaired in the frame of a shaking object takes the shaking over.
-Each part is smoothed by itself, in the world, with the noise that its own differences show: an exact pose stays.
+Tracked object poses have jitter, as hands do, and a hand repaired in the frame of such an object takes its jitter over.
+Each part is smoothed by itself, in the world, with the noise estimated from its own differences: exact poses stay.
 """
 
 import numpy as np
@@ -17,42 +17,42 @@ from toch_jax.object.motion import part_middles
 from toch_jax.sequence.types import Sequence
 
 EXACT = 0.0003, 0.003
-"""Metres and radians per coordinate: less noise than this is left as it is (float16 rounds as much)."""
+"""Noise (metres and radians per coordinate) up to which poses are not changed: float16 rounds as much."""
 FLOOR = 0.0002, 0.002
-"""The least error, metres and radians per coordinate, that a tracked pose is credited with."""
+"""Smallest error, metres and radians per coordinate, that is assumed of a tracked pose."""
 QUICKNESS = 26.0
-"""Acceleration over speed, 1/s, as of the hands that move the object (FitSettings.quickness)."""
+"""Acceleration over speed (1/s), as for the hands that move the object (FitSettings.quickness)."""
 LEAST_SPEED = 0.004, 0.02
-"""Metres and radians per second and coordinate: slower than this a thing lies still."""
+"""Smallest speed that accelerations are derived from, metres and radians per second and coordinate."""
 FIRST_ACCELERATION = 4.0, 8.0
-"""Standard deviations before any speed is known, m/s2 and rad/s2 (FitSettings.acceleration)."""
+"""Standard deviations of acceleration before a speed is known, m/s2 and rad/s2 (FitSettings.acceleration)."""
 SPEED_TIME = 0.1
-"""Standard deviation of the time over which speed is averaged, seconds."""
+"""Standard deviation of the Gaussian that the speed is averaged with, seconds."""
 ROUNDS = 8
-"""Of smoothing and telling the speed: the speed of a thing that lies still falls by a third or so in each."""
+"""Rounds of smoothing and estimating the speed: in each, that of an object at rest falls by about a third."""
 FREEDOM = 4.0
-"""Student's degrees of freedom of a pose's errors: trackers lose an object for a frame and find it elsewhere."""
+"""Degrees of freedom of Student's t for a pose's errors: for a frame a tracker may find the object elsewhere."""
 LEAST_FRAMES = 7
-"""Fewer tell nothing of noise."""
+"""Fewest frames for a noise estimate; with fewer the noise is taken to be 0."""
 
 
 class TrackedObject(struct.PyTreeNode):
-    """An object's motion after smoothing, and the noise that was found in it."""
+    """An object's smoothed motion, and the estimated noise of the tracked one."""
 
     motion: ObjectMotion
     position_noise: Float[np.ndarray, "P"]
-    """Metres per coordinate, of each part's middle."""
+    """Noise of the position of each part's middle, metres per coordinate."""
     rotation_noise: Float[np.ndarray, "P"]
-    """Radians per coordinate."""
+    """Noise of each part's rotation, radians per coordinate."""
 
     @property
     def is_smoothed(self) -> Bool[np.ndarray, "P"]:
-        """Which parts had noise to smooth."""
+        """Which parts have more noise than EXACT and were smoothed."""
         return (self.position_noise > EXACT[0]) | (self.rotation_noise > EXACT[1])
 
 
 def track_object(motion: ObjectMotion, middles: Float[np.ndarray, "P 3"], fps: float) -> TrackedObject:
-    """Smooth each part's motion; `middles` are points at the parts' middles in their own frames, metres.
+    """Smooth each part's motion; `middles` are the middles of the parts in their own frames, metres.
 
     A part with less noise than EXACT keeps its motion bit for bit.
     """
@@ -61,7 +61,7 @@ def track_object(motion: ObjectMotion, middles: Float[np.ndarray, "P 3"], fps: f
     kept_rotations, kept_translations = np.array(motion.rotation), np.array(motion.translation)
     noise = np.zeros((len(middles), 2))
     for part, middle in enumerate(middles):
-        # of the middle, not of an origin that may lie far off: a turn must not look like a shift
+        # the middle, not the origin, which may be far away: there a rotation would look like a translation
         place = rotations[part] @ middle + translations[part]
         noise[part] = _noise(place, rotations[part])
         if not (noise[part] > EXACT).any():
@@ -74,7 +74,7 @@ def track_object(motion: ObjectMotion, middles: Float[np.ndarray, "P 3"], fps: f
 
 
 def _noise(place: Float[np.ndarray, "T 3"], rotation: Float[np.ndarray, "T 3 3"]) -> tuple[float, float]:
-    """Noise levels of position and rotation by second and fourth differences, as of hands (track/noise_level.py)."""
+    """Noise of position (m) and rotation (rad) from second and fourth differences, as in track/noise_level.py."""
     if len(place) < LEAST_FRAMES:
         return 0.0, 0.0
     turn = Rotation.from_matrix(np.swapaxes(rotation[:-1], 1, 2) @ rotation[1:]).as_rotvec()
@@ -82,6 +82,7 @@ def _noise(place: Float[np.ndarray, "T 3"], rotation: Float[np.ndarray, "T 3 3"]
 
 
 def _level(second: Float[np.ndarray, "T 3"]) -> float:
+    """Standard deviation of the noise of a path with these second differences, as in track/noise_level.py."""
     bend, wiggle = (
         np.median((each**2).mean(axis=1)) / (1 - 2 / (9 * each.shape[1])) ** 3
         for each in (second, np.diff(second, n=2, axis=0))
@@ -95,10 +96,11 @@ def _smoothed(
     noise: Float[np.ndarray, "2"],
     fps: float,
 ) -> tuple[Float[np.ndarray, "T 3"], Float[np.ndarray, "T 3 3"]]:
+    """Smoothed positions and rotations; `noise` as `_noise` gives it."""
     quaternion = Rotation.from_matrix(rotation).as_quat()
     flip = np.where(np.sum(quaternion[1:] * quaternion[:-1], axis=1) < 0, -1.0, 1.0)
     quaternion[1:] *= np.cumprod(flip)[:, None]
-    # a quaternion moves by half the angle
+    # a quaternion changes by half the angle
     smooth = [
         _smooth_path(values, np.hypot(level, floor), first, least, fps)
         for values, level, floor, first, least in (
@@ -112,7 +114,7 @@ def _smoothed(
 def _smooth_path(
     values: Float[np.ndarray, "T K"], noise: float, acceleration: float, least: float, fps: float
 ) -> Float[np.ndarray, "T K"]:
-    """The likeliest path with errors of `noise` (Student) and accelerations in proportion to its own speed."""
+    """Most likely path with Student's t errors of scale `noise` and accelerations in proportion to its own speed."""
     trust, smooth = np.ones(len(values)), values
     allowed = np.full(len(values), acceleration)
     for _ in range(ROUNDS):
@@ -126,7 +128,7 @@ def _smooth_path(
 def _least_squares(
     values: Float[np.ndarray, "T K"], weight: Float[np.ndarray, "T"], bend: Float[np.ndarray, "T"]
 ) -> Float[np.ndarray, "T K"]:
-    """The x of least weight (x - values)^2 + bend (second differences)^2, a frame's difference being about it."""
+    """The x that minimises weight (x - values)^2 + bend (second differences, centred on their frame)^2."""
     inner = bend[1:-1]
     bands = np.zeros((3, len(values)))
     bands[2] = weight
@@ -139,7 +141,7 @@ def _least_squares(
 
 
 def with_tracked_object(sequence: Sequence) -> Sequence:
-    """The sequence with its object's motion smoothed where it shakes, and notes that say so."""
+    """The sequence with the motion of noisy object parts smoothed, and a note on each of them."""
     middles = part_middles(np.asarray(sequence.object_vertices), np.asarray(sequence.object_vertex_part))
     tracked = track_object(sequence.object_motion, middles, sequence.fps)
     notes = (

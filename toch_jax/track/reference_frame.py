@@ -1,7 +1,7 @@
-"""The frame in which a hand's motion is smooth: the object's where the hand is at it, the world's where it is far.
+"""The frame of reference in which a hand's motion is smooth: the object's if the hand is near it, else the world's.
 
-A hand that holds an object moves with it; one that is a hand's length away knows nothing of it, and must not take over
-what the tracker of the object does.
+A hand that holds an object moves with it. A hand that is far away does not, and in the object's frame it would take
+over the errors of the object's tracked motion.
 """
 
 from typing import NamedTuple
@@ -20,10 +20,10 @@ from toch_jax.solver.costs.points import JointTerm, SurfaceTerm
 from toch_jax.track.tracked_hand import TrackedHand
 
 NEAR, FAR = 0.05, 0.1
-"""Metres from a joint to the surface: as near the frame is the object's, from as far the world's. Joints of hands that
-hold something are 10 to 20 mm off it."""
+"""Distance (metres) of the nearest joint from the surface up to which the frame is the object's, and from which it is
+the world's. Joints of hands that hold something are 10 to 20 mm from it."""
 SOFTEN_TIME = 0.1
-"""Standard deviation of the time over which the frame goes from one to the other, seconds."""
+"""Standard deviation of the Gaussian that smooths the change from one frame to the other, seconds."""
 
 
 def reference_frame(
@@ -32,10 +32,10 @@ def reference_frame(
     distance: Float[np.ndarray, "T"],
     fps: float,
 ) -> tuple[Float[np.ndarray, "T 3 3"], Float[np.ndarray, "T 3"]]:
-    """The frame's pose in the world, from the object's and the hand's distance from it (metres).
+    """Pose of the frame in the world, from the object's pose and the hand's distance from the object (metres).
 
-    Where the hand is far the frame stands still, or goes evenly from where the hand left the object to where it came
-    back. A hand that never comes near has the world's own frame, at the object's first place.
+    While the hand is far, the frame is at rest, or moves evenly from the object's pose when the hand left it to its
+    pose when the hand returned. For a hand that never comes near, the frame rests at the object's first pose.
     """
     rise = np.clip((FAR - distance) / (FAR - NEAR), 0, 1)
     share = rise**2 * (3 - 2 * rise)
@@ -56,21 +56,21 @@ def reference_frame(
 
 
 class Pose(NamedTuple):
-    """A frame's pose in another, frame by frame of the clip: x -> rotation x + translation."""
+    """Pose of a frame of reference in another, for each frame of the clip: x -> rotation x + translation (metres)."""
 
     rotation: Float[np.ndarray, "T 3 3"]
     translation: Float[np.ndarray, "T 3"]
 
 
 def between(here: Pose, there: Pose) -> Pose:
-    """The pose of `here` as seen from `there`; both are given in the same third frame."""
+    """The pose of `here` relative to `there`; both are given in the same third frame of reference."""
     back = np.swapaxes(there.rotation, 1, 2)
     moved = np.einsum("tab,tb->ta", back, here.translation - there.translation)
     return Pose((back @ here.rotation).astype(np.float32), moved.astype(np.float32))
 
 
 def fit_frame(sequence: Sequence, tracked: TrackedHand) -> Pose:
-    """The frame, in the world, in which a hand's motion is smooth."""
+    """Pose in the world of the frame of reference in which a hand's motion is smooth."""
     part = part_pose(sequence, tracked.part)
     faces, of_vertex = np.asarray(sequence.object_faces, np.int64), np.asarray(sequence.object_vertex_part)
     own = faces[(of_vertex[faces] == tracked.part).all(axis=1)]
@@ -80,7 +80,7 @@ def fit_frame(sequence: Sequence, tracked: TrackedHand) -> Pose:
     query = np.ascontiguousarray(local.reshape(-1, 3), np.float64)
     squared = igl.point_mesh_squared_distance(query, vertices, own)[0]
     distance = np.sqrt(squared.reshape(n_frames, n_joints).min(axis=1))
-    # lost frames say nothing of where the hand is: they take the nearest that was observed
+    # lost frames do not show where the hand is: they take the distance of the nearest observed frame
     distance = distance[nearest_valid(np.asarray(tracked.observed))]
     return Pose(*reference_frame(*part, distance, sequence.fps))
 
@@ -92,13 +92,13 @@ def part_pose(sequence: Sequence, part: int) -> Pose:
 
 
 def parts_in_frame(sequence: Sequence, frame: Pose) -> ObjectMotion:
-    """All parts' motion as seen from a frame."""
+    """Motion of all parts relative to a frame of reference."""
     poses = [between(part_pose(sequence, part), frame) for part in range(len(sequence.object_motion.translation))]
     return ObjectMotion(*(put(np.stack(each), np.float32) for each in zip(*poses, strict=True)))
 
 
 def move_terms(surface: SurfaceTerm, joints: JointTerm | None, pose: Pose) -> tuple[SurfaceTerm, JointTerm | None]:
-    """Targets in another frame, in which theirs has this pose."""
+    """The terms with targets and normals in another frame of reference, in which `pose` is the pose of theirs."""
 
     def turned(vectors: Float[Array, "T M 3"]) -> Float[np.ndarray, "T M 3"]:
         return np.einsum("tab,tmb->tma", pose.rotation, np.asarray(vectors))

@@ -1,4 +1,4 @@
-"""How far a hand stays off the joints or points that it was fitted to, whatever it does: what its form can't meet."""
+"""Distance of a hand from the joints or points that it was fitted to which remains because its form differs."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,9 +10,9 @@ from toch_jax.hand.model import HandModel, HandParams, rest_joints, skin_frames
 from toch_jax.track.initial_pose import flat_joints
 
 NEVER_SEEN = 0.01
-"""Metres, the residual of a joint that no frame has: a fingertip's, whose last joint turns by 0.4 rad more or less."""
+"""Residual (metres) of a joint missing in all frames: a fingertip's, if its last joint is off by 0.4 rad."""
 LARGEST_BETA = 3.0
-"""Standard deviations of people's shapes: one person in 370 is farther from the mean along a direction."""
+"""Largest shape coefficient, in standard deviations over people: one person in 370 is beyond it in a direction."""
 
 SPREAD = (0.033, 0.075)
 """Metres, root mean square distance from their mean of points spread evenly over a hand's skin: 0.0335 to 0.0743 for
@@ -20,7 +20,7 @@ the open hand in 400 poses drawn from its prior, the first shape coefficient -LA
 
 
 def framewise(params: HandParams) -> HandParams:
-    """The clip's one shape given to each frame."""
+    """Parameters with the clip's one shape repeated for each frame: betas (T, S)."""
     betas = jnp.broadcast_to(params.betas, (len(params.pose), params.betas.shape[-1]))
     return params.replace(betas=betas)
 
@@ -28,9 +28,9 @@ def framewise(params: HandParams) -> HandParams:
 def joint_residual(
     model: HandModel, params: HandParams, joints: Float[np.ndarray, "T 21 3"], observed: Bool[np.ndarray, "T"]
 ) -> Float[np.ndarray, "21"]:
-    """How far each joint stays off the hand's as the wrist sees it, metres. Joints that are NaN are skipped.
+    """Distance between given and fitted joints that is constant in the wrist's frame, metres.
 
-    A joint that no frame has gets NEVER_SEEN.
+    Joints that are NaN are ignored; one that is NaN in all frames gets NEVER_SEEN.
     """
     off = joints - np.asarray(skin_frames(model, framewise(params))[1])
     wrist = Rotation.from_rotvec(np.asarray(params.global_orient)).as_matrix()
@@ -40,7 +40,7 @@ def joint_residual(
 
 
 def steady(offset: Float[np.ndarray, "T K C"]) -> Float[np.ndarray, "K"]:
-    """Length of the mean over frames, less what noise that is new in each frame leaves in a mean; NaN is skipped."""
+    """Length of the mean offset over frames, less the part due to noise that is independent in time; NaN is ignored."""
     known = np.isfinite(offset).all(axis=-1)[..., None]
     count = np.maximum(known.sum(axis=0), 1)
     mean = np.where(known, offset, 0).sum(axis=0) / count
@@ -49,23 +49,24 @@ def steady(offset: Float[np.ndarray, "T K C"]) -> Float[np.ndarray, "K"]:
 
 
 def add_residual(sigma: Float[Array, "T 21"], residual: Float[np.ndarray, "21"]) -> Float[Array, "T 21"]:
-    """The sigma of a joint's coordinates where the hand stays off it by `residual`: a third of its square each."""
+    """Standard deviation of joints' coordinates with `residual` (metres) included: a third of its square in each."""
     return put(np.sqrt(np.asarray(sigma) ** 2 + residual**2 / 3), np.float32)
 
 
 def within_people(params: HandParams) -> HandParams:
-    """The same with the shape no farther from the mean than people's."""
+    """Parameters with the shape coefficients clipped to LARGEST_BETA."""
     return params.replace(betas=jnp.clip(params.betas, -LARGEST_BETA, LARGEST_BETA))
 
 
 def is_within_people(params: HandParams) -> bool:
+    """Whether no shape coefficient is beyond LARGEST_BETA."""
     return bool((np.abs(np.asarray(params.betas)) <= LARGEST_BETA).all())
 
 
 def scale_between(
     fitted: Float[np.ndarray, "T K 3"], given: Float[np.ndarray, "T K 3"], observed: Bool[np.ndarray, "T"]
 ) -> float:
-    """How many times larger the given points are than the fitted ones, each frame about its mean; NaN is skipped."""
+    """Size of the given points over that of the fitted ones, each frame about its mean; NaN is ignored."""
     known = (np.isfinite(given).all(axis=-1) & observed[:, None])[..., None]
     count = np.maximum(known.sum(axis=1, keepdims=True), 1)
 
@@ -78,9 +79,7 @@ def scale_between(
 
 
 def size_note(model: HandModel, params: HandParams, scale: float) -> tuple[str, ...]:
-    """A line if the points are of a hand that is larger or smaller than people's; `scale` is theirs over the fitted
-    hand's.
-    """
+    """A note if the tracker's hand is larger or smaller than people's; `scale` is its size over the fitted hand's."""
     size = scale * _length(model, np.asarray(params.betas))
     first = np.eye(len(params.betas))[0]
     low, high = sorted(_length(model, end * first) for end in (-LARGEST_BETA, LARGEST_BETA))
@@ -90,8 +89,8 @@ def size_note(model: HandModel, params: HandParams, scale: float) -> tuple[str, 
 
 
 def spread_note(points: Float[np.ndarray, "T K 3"]) -> tuple[str, ...]:
-    """A line if points, spread evenly over the skin, lie closer together or farther apart than those of any person's
-    hand in any pose. An unknown order and a wrong one leave it as it is.
+    """A note if points, spread evenly over the skin, are closer together or farther apart than on any person's hand in
+    any pose. It does not depend on the order of the points.
     """
     spread = float(np.median(np.sqrt(np.var(points, axis=1).sum(axis=-1))))
     low, high = SPREAD
@@ -102,7 +101,7 @@ def spread_note(points: Float[np.ndarray, "T K 3"]) -> tuple[str, ...]:
 
 
 def _length(model: HandModel, betas: Float[np.ndarray, "S"]) -> float:
-    """From wrist to the middle finger's last joint, in units of the mean hand's."""
+    """Length from the wrist to the middle finger's last joint, relative to the mean hand."""
     chain = np.array([0, 4, 5, 6])
 
     def length(joints: Float[np.ndarray, "J 3"]) -> float:

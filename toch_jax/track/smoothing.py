@@ -1,7 +1,7 @@
-"""A tracked hand smoothed, before anything is known of the object: the fit's motion and tracker terms, made linear.
+"""Smoothing of a tracked hand, without the object: the fit's motion and tracked terms, made linear.
 
-A frame's own field tells little of a hand that jumps by centimetres. Of a smoothed hand it shows what no filter can
-see: that the fingers float or sink for frames on end.
+The field of one frame has little information if the hand jumps by centimetres. The field of a smoothed hand shows what
+no filter detects: that fingers are off the object or penetrate it for many frames.
 """
 
 import jax
@@ -19,21 +19,22 @@ from toch_jax.solver.state import state_from_params
 from toch_jax.track.noise_level import estimate_noise
 
 GROUP = np.asarray([0] * 4 + [1] * 45 + [16] * 3)
-"""Of the fit's 17 groups, the one that each smoothed value belongs to."""
+"""Index of the group, of the fit's 17, that each smoothed value belongs to."""
 UNIT = np.asarray([4.0] * 4 + [1.0] * 48, np.float32)
-"""Squared radians in a squared unit of each value: half a turn's angle is what a quaternion moves by."""
+"""(rad or m per unit)^2 of each value; 4 for quaternions, whose components change by half the angle."""
 PACE_ROUNDS = 2
+"""Rounds of estimating the speed and smoothing with it."""
 PACE_REACH = 24
-"""Frames to either side that the pace is read from, at most."""
+"""Most frames on either side that the speed is averaged over."""
 
 
 class Smoothed(struct.PyTreeNode):
-    """A smooth trajectory, and how fast it goes."""
+    """Smooth trajectory and its speed."""
 
     params: HandParams
     pace: Float[Array, "T 17"]
-    """Of 16 rotations and the wrist: rad/s and m/s per coordinate, over the frames around each; not below the
-    settings' least."""
+    """Speed of 16 rotations and the wrist position, rad/s and m/s per coordinate, averaged over the frames around each;
+    at least the settings' `least_pace`."""
 
 
 @jax.jit
@@ -45,10 +46,10 @@ def smooth_track(
     fps: float | Float[Array, ""],
     settings: FitSettings = DEFAULT,
 ) -> Smoothed:
-    """The likeliest smooth trajectory of one hand; axes (T, ...), betas (S,) untouched.
+    """Most likely smooth trajectory of one hand; axes (T, ...), betas (S,) unchanged.
 
-    Only `observed` frames are observations; lost ones are filled in. Frames not in `frame_mask` are padding and come
-    back as they are. How much is smoothed follows from the track's own noise (`estimate_noise`) and speed: a slow hand
+    Only `observed` frames are observations; lost ones are filled in. Frames not in `frame_mask` are padding and are not
+    changed. The amount of smoothing follows from the track's own noise (`estimate_noise`) and speed: a slow hand
     accelerates little.
     """
     noise = estimate_noise(state_from_params(model, tracked), observed, settings.tracked_assumed)
@@ -79,12 +80,12 @@ def smooth_track(
 def _pace(
     values: Float[Array, "T 52"], frame_mask: Bool[Array, "T"], fps: float | Float[Array, ""], settings: FitSettings
 ) -> Float[Array, "T 17"]:
-    """Root mean square velocity of the wrist's turn, of all finger joints and of the wrist's place, over the frames
-    around each."""
+    """Root mean square speed of the wrist's rotation, of all finger joints and of the wrist's position, over the frames
+    around each (rad/s and m/s per coordinate)."""
     linked = frame_mask[1:] & frame_mask[:-1]
     square = jnp.where(linked[:, None], jnp.diff(values, axis=0) ** 2, 0.0) * fps**2
     kinds = jnp.stack([4 * square[:, :4].sum(axis=1) / 3, square[:, 4:49].mean(axis=1), square[:, 49:].mean(axis=1)])
-    # a step lies midway between its frames
+    # a difference belongs to the time midway between its frames
     near = jnp.exp(-0.5 * ((jnp.arange(-PACE_REACH, PACE_REACH) + 0.5) / (settings.pace_time * fps)) ** 2)
 
     def around(steps: Float[Array, "T1"]) -> Float[Array, "T2"]:
@@ -97,7 +98,7 @@ def _pace(
 
 
 def _same_side(turns: Float[Array, "T 4"]) -> Float[Array, "T 4"]:
-    """Of each quaternion and its opposite (the same rotation) the one nearer to the frame before."""
+    """The quaternions with signs such that each is nearest to the one before (q and -q are the same rotation)."""
     flip = jnp.where(jnp.sum(turns[1:] * turns[:-1], axis=1) < 0, -1.0, 1.0)
     return turns.at[1:].multiply(jnp.cumprod(flip)[:, None])
 
@@ -109,18 +110,18 @@ def smooth_paths(
     velocity: Float[Array, "K"],
     acceleration: Float[Array, "K"] | Float[Array, "T K"],
 ) -> Float[Array, "T K"]:
-    """The x of least weight (x - values)^2 + velocity (first differences)^2 + acceleration (second differences)^2.
+    """The x minimising weight (x - values)^2 + velocity (first differences)^2 + acceleration (second differences)^2.
 
-    A frame's `acceleration` is that of the difference it is the middle of. Each of the K columns by itself: a
-    pentadiagonal system, factored down the frames and solved up again. Frames not `inside` are tied to nothing and keep
-    their values.
+    A frame's `acceleration` is for the second difference centred on it. Each of the K columns is a pentadiagonal system
+    of its own, eliminated forwards and substituted backwards over the frames. Frames not in `frame_mask` are part of no
+    difference and keep their values.
     """
     n_frames = len(values)
     first = (frame_mask[1:] & frame_mask[:-1])[:, None] * velocity
     second = (frame_mask[2:] & frame_mask[1:-1] & frame_mask[:-2])[:, None] * jnp.broadcast_to(
         acceleration, values.shape
     )[1:-1]
-    # with next to no weight a track that was never seen still has an answer
+    # a small weight keeps the system regular if no frame was observed
     weight = jnp.where(frame_mask[:, None], jnp.maximum(weight, 1e-3), 1.0)
     # the matrix's diagonal, and its entries one and two frames apart
     zero = jnp.zeros_like(values)

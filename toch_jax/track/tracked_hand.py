@@ -21,44 +21,44 @@ from toch_jax.sequence.types import Sequence
 from toch_jax.track.inverse_kinematics import Registered, params_from_joints, params_from_vertices
 
 N_FIELD_FACES = 1500
-"""Of the hand that rays are cast against; its field differs from the full hand's by less than trackers err."""
+"""Faces of the decimated hand for ray casting; its field differs from the full hand's by less than tracking errors."""
 
 
 @dataclass(frozen=True)
 class TrackedHand:
-    """What the fit and the denoiser are given of one hand over T frames."""
+    """Input of the fit and of the denoiser for one hand over T frames."""
 
     model: HandModel
     surface: HandModel
-    """The same hand, closed and coarser."""
+    """The same hand model, closed, and decimated for ray casting."""
     hand: int
-    """Which of the sequence's hands."""
+    """Index of the hand in the sequence."""
     part: int
-    """Which part of the object it handles."""
+    """Index of the object part that it handles."""
     world: HandParams
-    """As tracked; axes (T, ...), betas (S,)."""
+    """Tracked parameters in the world; axes (T, ...), betas (S,)."""
     joints: Float[Array, "T 21 3"]
-    """Of `world`, in the hand model's order."""
+    """Joints of `world`, in the hand model's order (16 + tips), metres."""
     params: HandParams
-    """In the part's frame; a frame that the tracker lost holds the nearest that it saw."""
+    """Parameters in the part's frame; lost frames have the values of the nearest observed frame."""
     observed: Bool[Array, "T"]
     fps: float
     motion: ObjectMotion
-    """Of all parts, as seen from that part."""
+    """Motion of all parts relative to that part."""
     residual: Float[np.ndarray, "21"]
-    """How far each joint of the fitted hand may be from the tracker's in all frames, metres; 0 where the tracker gave
-    parameters.
+    """Distance of each joint of the fitted hand from the tracker's that remains in all frames, metres; 0 if the tracker
+    gave parameters.
     """
     skin_gap: float | None
-    """Mean distance of the tracker's points from the fitted skin, metres; None where it gave no bare points."""
+    """Mean distance of the tracker's points from the fitted skin, metres; None if it did not give points."""
     notes: tuple[str, ...]
-    """A line each on what the hand was fitted to and how well."""
+    """Lines on what the hand was fitted to and how well."""
     other: OtherHand | None = None
-    """In the part's frame, axes (T, ...); None where there is none, or none was asked for."""
+    """The hand of the other side in the part's frame, axes (T, ...); None if there is none, or from `tracked_hand`."""
 
 
 def tracked_hands(sequence: Sequence) -> list[TrackedHand]:
-    """All hands of the sequence, each with the other one."""
+    """All hands of the sequence, each with the hand of the other side."""
     hands = [tracked_hand(sequence, hand) for hand in range(len(sequence.hand_side))]
 
     def beside(hand: TrackedHand) -> OtherHand | None:
@@ -72,7 +72,7 @@ def tracked_hands(sequence: Sequence) -> list[TrackedHand]:
 
 
 def tracked_hand(sequence: Sequence, hand: int) -> TrackedHand:
-    """One hand of the sequence, whatever it was given as. Ground truth is not read."""
+    """One hand of the sequence, given as parameters, joints or points. Ground truth is not read."""
     model, registered = _registered(sequence, hand)
     world = registered.params
     observed = take(sequence.hand_valid, hand)
@@ -102,12 +102,12 @@ _in_part = jax.jit(to_part)
 
 @cache
 def field_hand(hand_model: str, side: Side) -> HandModel:
-    """The coarser hand that rays are cast against."""
+    """Decimated hand model for ray casting."""
     return decimate(load_hand(hand_model, side), N_FIELD_FACES)
 
 
 def _registered(sequence: Sequence, hand: int) -> tuple[HandModel, Registered]:
-    """The model of one hand, and its parameters in the world, fitted where the tracker gave none."""
+    """The model of one hand, and its parameters in the world, fitted if the tracker gave none."""
     model = load_hand(sequence.hand_model or "open", sequence.hand_side[hand])
     given = sequence.hands
     params, joints, vertices, observed = take((given.params, given.joints, given.vertices, sequence.hand_valid), hand)

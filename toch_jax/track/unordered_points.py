@@ -1,7 +1,7 @@
-"""The hand of one frame from points of its skin whose order is not known: the start of all other rounds.
+"""Hand of one frame from skin points in unknown order: the start of inverse kinematics.
 
-A hand of the wrong size, or the wrong way round, is a valley of its own that no round leaves: so hands of three sizes
-are tried from many sides, and the one is kept that lies on all points while all its skin has points nearby.
+A hand of wrong size or orientation is a local minimum that ICP does not leave. So hands of three sizes are tried in
+many orientations, and the one is kept that is near all points while all of its skin has points nearby.
 """
 
 from operator import itemgetter
@@ -18,16 +18,17 @@ from toch_jax.hand.skin_binding import posed_skin
 from toch_jax.track.icp import BARE, draw_to_skin, take
 
 SIZES = (-2.0, 0.0, 2.0)
-"""First shape coefficients: 0.87, 1 and 1.13 times the mean hand."""
+"""First shape coefficients that are tried: 0.87, 1 and 1.13 times the size of the mean hand."""
 N_TRIES = 8
-"""Rough poses of each size that are looked into."""
+"""Rough poses of each size that are refined."""
 ROUNDS = 6
+"""Rounds of ICP that refine a pose."""
 SPARSE = 6
-"""Of the skin's vertices one in so many is enough to lay it on points."""
+"""One in this many vertices of the skin is used in rigid fits."""
 
 
 def hand_from_cloud(model: HandModel, cloud: Float[np.ndarray, "K 3"], some: Int[np.ndarray, "M"]) -> HandParams:
-    """One frame's hand, its size one of SIZES; `some` of the points are those that it is drawn to."""
+    """Hand of one frame, its size one of SIZES; `some` are the indices of the points that are fitted."""
     clouds = np.broadcast_to(cloud, (N_TRIES, *cloud.shape))
     observed = np.ones(N_TRIES, bool)
     found = []
@@ -41,10 +42,10 @@ def hand_from_cloud(model: HandModel, cloud: Float[np.ndarray, "K 3"], some: Int
 
 
 def two_way_distance(skin: Float[np.ndarray, "V 3"], cloud: Float[np.ndarray, "K 3"]) -> float:
-    """Mean distance of the points from the nearest skin plus that of the skin from the nearest point, metres.
+    """Mean distance of points from the nearest skin vertex plus that of skin vertices from the nearest point, metres.
 
-    One way alone, a hand that is too large, or has a finger where there are no points, is as good as any. Each
-    distance counts up to BARE.
+    The first alone does not show that a hand is too large, or has a finger where there are no points. Each distance
+    counts up to BARE.
     """
     both = cKDTree(skin).query(cloud)[0], cKDTree(cloud).query(skin)[0]
     return float(sum(np.minimum(each, BARE).mean() for each in both))
@@ -55,7 +56,7 @@ def poses_from_cloud(
 ) -> HandParams:
     """The `count` best of many rigid fits of a hand of this shape to the points (ICP).
 
-    The tries are five degrees of curl, each laid on the points' principal axes in the 24 ways that axes go onto axes.
+    Five degrees of finger flexion are tried, each with its principal axes on those of the points in all 24 rotations.
     """
     poses = _curls(model)
     zero = jnp.zeros((len(poses), 3))
@@ -77,7 +78,7 @@ def poses_from_cloud(
 
 
 def _curls(model: HandModel) -> Float[np.ndarray, "5 45"]:
-    """From stretched to fist: three quarters of the variance of hands' poses are along one line."""
+    """Five poses from stretched hand to fist, along the line that has three quarters of the variance of hand poses."""
     prior = pose_prior(model.side)
     variance, directions = np.linalg.eigh(np.asarray(prior.covariance))
     line = directions[:, -1] * np.sqrt(variance[-1])
@@ -87,7 +88,10 @@ def _curls(model: HandModel) -> Float[np.ndarray, "5 45"]:
 def _rigid_fit(
     skin: Float[np.ndarray, "V 3"], cloud: Float[np.ndarray, "K 3"], way: Float[np.ndarray, "3 3"]
 ) -> tuple[float, Float[np.ndarray, "3 3"], Float[np.ndarray, "3"]]:
-    """The two-way distance, and the turn and shift of the skin that bring it to the points."""
+    """Two-way distance, rotation and translation of a rigid fit of the skin to the points (ICP).
+
+    It starts with principal axes on principal axes; `way` says which on which.
+    """
     tree = cKDTree(skin)
     turn = _principal_axes(cloud) @ way @ _principal_axes(skin).T
     shift = cloud.mean(axis=0) - turn @ skin.mean(axis=0)
@@ -99,5 +103,6 @@ def _rigid_fit(
 
 
 def _principal_axes(points: Float[np.ndarray, "K 3"]) -> Float[np.ndarray, "3 3"]:
+    """Principal axes as the columns of a rotation."""
     axes = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)[2].T
     return axes * [1, 1, np.linalg.det(axes)]
