@@ -1,4 +1,4 @@
-"""A denoiser over a whole clip: overlapping windows, blended."""
+"""Denoising of a whole clip in overlapping windows, which are blended."""
 
 from functools import partial
 
@@ -11,18 +11,19 @@ from toch_jax.denoiser.window import Estimate, Window, cut_windows
 
 WINDOW = 32
 STRIDE = 16
+"""Frames from the start of one window to that of the next."""
 FRAME_RATE = 30.0
-"""What the networks are trained on."""
+"""Frame rate of the networks' training data, Hz."""
 
 
 @partial(jax.jit, static_argnames=("step", "window", "stride"))
 def denoise_clip(
     denoiser: Denoiser, clip: Window, step: int = 1, window: int = WINDOW, stride: int = STRIDE
 ) -> Estimate:
-    """The estimate of each frame of one clip, given and answered as one long window (B = 1, W = T).
+    """Estimate for each frame of one clip; clip and estimate are one long window (B = 1, W = T).
 
-    The network sees it in windows of the length that it was trained on; each frame is the mean of the windows that
-    hold it, and the more of each the nearer it is to its middle. A window's frames are `step` apart (`frame_step`).
+    The network reads windows of the length that it was trained on, of frames `step` apart (`frame_step`). A frame's
+    estimate is the mean over the windows that hold it; a window's weight is largest in its middle.
     """
     n_frames = clip.observed.shape[1]
     n_windows = max(0, -(-(-(-n_frames // step) - window) // stride)) + 1
@@ -44,5 +45,5 @@ def denoise_clip(
 
 
 def frame_step(fps: float) -> int:
-    """Of a clip this fast every so-manieth frame makes the motion that the networks know."""
+    """Frame stride that brings `fps` (Hz) to about the training rate FRAME_RATE; at least 1."""
     return max(1, round(fps / FRAME_RATE))

@@ -1,4 +1,4 @@
-"""Canonical coordinates for networks: the hand's template moved and scaled to about one unit across."""
+"""Canonical coordinates for networks: the hand's template, shifted and scaled to a size of about 1."""
 
 import numpy as np
 from jaxtyping import Float
@@ -13,8 +13,10 @@ MANO_OFFSET = (-0.0908, -0.0202, -0.0584)
 
 
 def canonical_scale_offset(model: HandModel) -> tuple[float, Centre]:
-    """(scale per metre, offset): TOCH's constants for MANO; for another hand, its template's bounding box is
-    centred at the origin with a longest side of 1, which is what those constants do to MANO's to within a few per cent.
+    """Scale (1/m) and offset of canonical coordinates: template * scale + offset.
+
+    For MANO they are TOCH's constants. For another hand they centre its template's bounding box at the origin, with a
+    longest side of 1, as TOCH's constants do for MANO to within a few per cent.
     """
     if model.name == "mano":
         return MANO_SCALE, MANO_OFFSET

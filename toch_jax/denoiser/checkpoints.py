@@ -1,4 +1,4 @@
-"""A denoiser in one file: its configuration and weights, arrays only."""
+"""Files of denoisers: configuration and weights in one file, stored as arrays only."""
 
 import json
 import zipfile
@@ -26,15 +26,15 @@ _CONFIGS: dict[str, type[LightConfig] | type[TochConfig]] = {"light": LightConfi
 
 @runtime_checkable
 class Denoiser(Protocol):
-    """What every network is: a pytree (pass it through jax.jit) that can be called and trained."""
+    """Interface of all networks: a pytree (it can be passed through jax.jit) with a call and a training loss."""
 
     config: Any
-    """`config.smoothed` says which hand's field it reads."""
+    """`config.smoothed`: whether the network reads the field of the smoothed hand, or of the hand as tracked."""
 
     def __call__(self, window: Window) -> Estimate: ...
 
     def loss(self, window: Window, target: Target) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-        """What training makes small, and its parts."""
+        """Training loss, and its terms by name."""
         ...
 
 
@@ -45,7 +45,7 @@ def create_denoiser(config: DenoiserConfig, seed: int) -> LightDenoiser | TochDe
 
 
 def weights(denoiser: LightDenoiser | TochDenoiser) -> dict[str, jax.Array]:
-    """Its arrays by name, such as "encoder/0/first/kernel"."""
+    """Weights of a network by name, such as "encoder/0/first/kernel"."""
     return {name: leaf.get_value() for name, leaf in _named(denoiser).items()}
 
 
@@ -54,7 +54,7 @@ def _named(denoiser: LightDenoiser | TochDenoiser) -> dict[str, nnx.Variable]:
 
 
 def save_denoiser(denoiser: LightDenoiser | TochDenoiser, path: str | Path) -> None:
-    """Writes one .npz; a file that was there is replaced only when the new one is whole."""
+    """Write one .npz file; an existing file is replaced only when the new one is complete."""
     path = Path(path)
     architecture = next(name for name, kind in _CONFIGS.items() if isinstance(denoiser.config, kind))
     arrays = {f"weights/{name}": np.asarray(array) for name, array in weights(denoiser).items()}
@@ -70,8 +70,8 @@ def save_denoiser(denoiser: LightDenoiser | TochDenoiser, path: str | Path) -> N
 def load_denoiser(path: str | Path = "default") -> LightDenoiser | TochDenoiser:
     """The network in a file written by `save_denoiser`; "default" is the one that comes with the package.
 
-    Raises InputError where the file is missing, cut short, of another format, or holds other weights than its
-    architecture has.
+    Raises InputError if the file is missing, truncated or of another format, or if its weights do not fit its
+    architecture.
     """
     path = Path(str(files("toch_jax.denoiser") / "weights" / "default.npz")) if path == "default" else Path(path)
     if not path.is_file():
@@ -99,7 +99,7 @@ def load_denoiser(path: str | Path = "default") -> LightDenoiser | TochDenoiser:
 
 
 def as_denoiser(denoiser: Denoiser | str | Path | None) -> Denoiser | None:
-    """A denoiser as it is given; a file of one, loaded; "default", the one that comes with the package, loaded once."""
+    """The denoiser itself, or loaded from its file; "default" is that of the package (loaded once); None stays None."""
     if denoiser == "default":
         return _default_denoiser()
     return load_denoiser(denoiser) if isinstance(denoiser, str | Path) else denoiser
@@ -111,7 +111,10 @@ def _default_denoiser() -> LightDenoiser | TochDenoiser:
 
 
 def _blank(path: Path, kind: Any, text: str) -> LightDenoiser | TochDenoiser:
-    """The network that the configuration `text` describes, its weights only shapes."""
+    """Network of the configuration `text` (JSON), with shapes in place of weights.
+
+    Raises InputError if the configuration does not have the fields of `kind`.
+    """
     try:
         values = json.loads(text)
         expected, found = sorted(field.name for field in fields(kind)), sorted(values)

@@ -1,10 +1,10 @@
-"""The light denoiser: little arithmetic for each sample and frame, most of it for each frame, shape once a window.
+"""The light denoiser: little computation for each sample and frame, most of it for each frame, shape once per window.
 
-It works in the palm's mean frame, so that it need not learn directions in space; starts from what filters of the
-tracked joints can tell; and reads the field at each sample as geometry against the corrected joints.
+It works in the palm's mean frame, so that it need not learn directions in space; corrects joints by a mixture of
+filtered paths; and reads the field at each sample relative to the corrected joints.
 
-It is told of other parts of the object and of the other hand by layers that start at zero: what no training has shown
-it, a left hand or a hinge, changes nothing.
+Other parts of the object and the other hand enter by layers that are initialised with 0: what training has not shown, a
+left hand or a hinge, has no effect.
 """
 
 from dataclasses import dataclass
@@ -22,10 +22,11 @@ from toch_jax.denoiser.window import Estimate, JointEstimate, Target, Window
 from toch_jax.field.types import FieldEstimate
 
 _UNIT = 10.0
-"""Inside, lengths are in decimetres, so that features are about 1; corrections and distances in centimetres."""
+"""The network's units of length (decimetres) per metre, so that features are about 1."""
 _FINE = 100.0
+"""Units of corrections and of errors in the loss (centimetres) per metre."""
 _FAR = 3.0
-"""The other hand is never farther than this, decimetres."""
+"""Limit of the other hand's distance from the wrist, decimetres."""
 
 
 @dataclass(frozen=True)
@@ -38,23 +39,24 @@ class LightConfig:
     frame_width: int = 192
     dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4)
     smoothing: tuple[float, ...] = (1.0, 2.0, 4.0)
-    """Widths in frames of Gaussians over the tracked joints: with those joints as they are and their mean over the
-    window, what a correction may be mixed of."""
+    """Widths (frames) of Gaussians over the tracked joints. A correction is a mixture of these smoothed joints, the
+    tracked joints, and their mean over the window."""
     taps: int = 5
-    """Frames that one sample's own filter sees."""
+    """Length in frames of the filter over each sample's features."""
     joint_width: float = 0.015
-    """How local a point's choice of joints is, metres."""
+    """Width of the softmax that weighs the joints near a point, metres."""
     sigma_bounds: tuple[float, float] = (0.0003, 0.1)
+    """Least and largest standard deviation that is estimated, metres."""
     near: float = 0.02
-    """Samples count in the loss by exp(-distance / near), and never less than a tenth. Metres."""
+    """A sample has the weight exp(-distance / near) in the loss, at least 0.1. Metres."""
     mask_weight: float = 2.0
-    """How much more a missed sample counts than a false one."""
+    """Weight in the loss of samples whose true mask is true, relative to the others."""
     smoothed: bool = True
-    """It reads the field of a hand smoothed beforehand (track/smoothing.py), which is what it corrects."""
+    """Whether the network reads, and corrects, the hand smoothed by track/smoothing.py; if false, the tracked hand."""
 
 
 class TemporalBlock(nnx.Module):
-    """A residual convolution over frames, 3 taps apart by `dilation`; frames that are not valid are not read."""
+    """Residual convolution over frames, with 3 taps `dilation` apart; neighbours not observed are not read."""
 
     def __init__(self, width: int, dilation: int, *, rngs: nnx.Rngs) -> None:
         self.dilation = dilation
@@ -70,13 +72,13 @@ class TemporalBlock(nnx.Module):
 
 
 class LightDenoiser(nnx.Module):
-    """A window of noisy field and joints to the clean field and joints, each with its sigma."""
+    """Network from noisy field and joints of a window to clean field and joints, each with its standard deviation."""
 
     def __init__(self, config: LightConfig, rngs: nnx.Rngs) -> None:
         self.config = config
         point, frame = config.point_width, config.frame_width
         paths = len(config.smoothing) + 2
-        # A joint's correction is mixed of many paths: each starts smaller than what stands alone.
+        # A joint's correction is a mixture of many paths: their initial weights are smaller.
         small, tiny = nnx.initializers.normal(1e-3), nnx.initializers.normal(3e-4)
         self.shape_in = nnx.Linear(6, point, rngs=rngs)
         self.shape_part = nnx.Linear(1, point, use_bias=False, kernel_init=nnx.initializers.zeros, rngs=rngs)
@@ -101,7 +103,7 @@ class LightDenoiser(nnx.Module):
     __str__ = __repr__
 
     def __call__(self, window: Window) -> Estimate:
-        """Any number of frames and of samples; lost frames are filled in."""
+        """Estimate for a window of any number of frames and samples; lost frames are filled in."""
         config = self.config
         observed = window.observed
 
@@ -117,19 +119,19 @@ class LightDenoiser(nnx.Module):
         distance = _UNIT * window.field.distance[..., None]
         correspondence = self._canonical(window.field.correspondence, window.field.mask)
 
-        # what else could be the joints, seen from where they are; and how far a frame's joints usually are off
+        # candidates for the joints (tracked, filtered) relative to those read; and the tracked joints' usual deviation
         rough = jnp.where(observed[..., None, None], tracked - joints, 0.0)
         paths = smooth_paths(tracked, observed, (*config.smoothing, float("inf"))) - joints
         filtered = jnp.moveaxis(jnp.concatenate([rough[None], paths]), 0, -1) * _FINE / _UNIT
         count = jnp.maximum(observed.sum(axis=1), 1)[:, None]
         jitter = jnp.sqrt((rough**2).sum(axis=(1, 3)) / count + 1e-6) * _FINE / _UNIT
 
-        # the object's shape, once a window: as it is in the first frame
+        # the object's shape, once per window: as it is in the first frame
         shape = self.shape_in(jnp.concatenate([points[:, 0], normals[:, 0]], axis=-1))
         shape = jax.nn.silu(shape + self.shape_part(1.0 - window.own[..., None]))
         shape = jax.nn.silu(self.shape_out(shape))
 
-        # what each sample sees of the tracked hand, and its digest a frame
+        # each sample's features relative to the hand, and their summary for each frame
         hits = points + distance * normals
         noisy = jnp.concatenate([mask, distance * 5.0, distance * 5.0 * normals, correspondence], axis=-1)
         shown, near = self._geometry(hits, points, normals, joints)
@@ -156,14 +158,14 @@ class LightDenoiser(nnx.Module):
             frame = block(frame, observed)
         frame = self.frame_norm(frame)
 
-        # the joints: a mixture of filters and a correction in the palm's frame
+        # the joints: a mixture of filtered paths and a correction in the palm's frame
         by_joint = self.to_joints(frame).reshape(*observed.shape, 21, -1)
         mixed = jnp.einsum("bwjck,bwjk->bwjc", filtered, by_joint[..., :-4])
         turn, _ = palm_frame(joints)
         correction = (mixed + jnp.einsum("bwdc,bwjc->bwjd", turn, by_joint[..., -4:-1])) / _FINE * _UNIT
         clean = joints + correction
 
-        # the field: geometry against the corrected joints
+        # the field: geometry relative to the corrected joints
         moved = jnp.einsum("bwnj,bwjc->bwnc", near, correction)
         along = jnp.sum(moved * normals, axis=-1, keepdims=True)
         reached = hits + mask * along * normals
@@ -190,10 +192,10 @@ class LightDenoiser(nnx.Module):
         )
 
     def loss(self, window: Window, target: Target) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-        """Cross entropy of the mask; for distance, correspondence and joints the absolute error in centimetres.
+        """Loss and its terms: cross entropy of the mask; absolute errors of distance, correspondence and joints (cm).
 
-        Sigmas have a loss of their own (Laplace's likelihood of errors held fixed): a hard sample can't be paid off by
-        doubting it, and its error keeps its weight.
+        Standard deviations have a loss of their own (negative log likelihood of a Laplace distribution, errors held
+        fixed): a large standard deviation does not reduce the weight of a sample's error.
         """
         estimate = self(window)
         field, truth = estimate.field, target.field
@@ -210,7 +212,7 @@ class LightDenoiser(nnx.Module):
             "distance": _mean(distance, weight),
             "correspondence": _mean(correspondence, weight),
             "joints": _mean(joints, shown),
-            # the root mean square of three coordinates is a length's over sqrt(3)
+            # the root mean square of three coordinates is the vector's length over sqrt(3)
             "sigma": _mean(_doubt(field.distance_sigma, distance), weight)
             + _mean(_doubt(field.correspondence_sigma, correspondence / 3**0.5), weight)
             + _mean(_doubt(estimate.joints.sigma, joints / 3**0.5), shown),
@@ -225,7 +227,7 @@ class LightDenoiser(nnx.Module):
         normals: Float[Array, "B #W N 3"],
         joints: Float[Array, "B W 21 3"],
     ) -> tuple[Float[Array, "B W N 10"], Float[Array, "B W N 21"]]:
-        """Sample, normal and way from the near joints to the hit in the palm's frame, and how near; joint weights."""
+        """Sample, normal, vector and distance from near joints to the hit, in the palm's frame; joint weights."""
         turn, wrist = palm_frame(joints)
         near, least = nearness(hits, joints, _UNIT * self.config.joint_width)
         away = hits - jnp.einsum("bwnj,bwjc->bwnc", near, joints)
@@ -235,6 +237,7 @@ class LightDenoiser(nnx.Module):
         return jnp.concatenate([position, normal, 3.0 * away, 3.0 * least], axis=-1), near
 
     def _canonical(self, points: Float[Array, "*batch 3"], mask: Bool[Array, "*batch"]) -> Float[Array, "*batch 3"]:
+        """Points (metres) in canonical coordinates; 0 where the mask is false."""
         scaled = points * self.config.canonical_scale + jnp.asarray(self.config.canonical_offset)
         return jnp.where(mask[..., None], scaled, 0.0)
 
@@ -242,13 +245,13 @@ class LightDenoiser(nnx.Module):
         return (canonical - jnp.asarray(self.config.canonical_offset)) / self.config.canonical_scale
 
     def _sigma(self, raw: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
-        """Between the bounds, on a log scale."""
+        """Standard deviation (metres) between the bounds, by a sigmoid on a log scale."""
         low, high = self.config.sigma_bounds
         return low * (high / low) ** jax.nn.sigmoid(raw)
 
 
 def _shift(frames: Float[Array, "B W C"], by: int) -> Float[Array, "B W C"]:
-    """Frame t of the result is frame t + by; zeros outside."""
+    """Frames moved in time: frame t of the result is frame t + by, or 0 outside of the window."""
     size = frames.shape[1]
     if abs(by) >= size:
         return jnp.zeros_like(frames)
@@ -259,7 +262,7 @@ def _shift(frames: Float[Array, "B W C"], by: int) -> Float[Array, "B W C"]:
 def _filter(
     samples: Float[Array, "B W N C"], taps: Float[Array, "taps C"], observed: Bool[Array, "B W"]
 ) -> Float[Array, "B W N C"]:
-    """Each channel of each sample filtered over frames, lost ones left out."""
+    """Each channel of each sample filtered over frames; lost frames count as 0."""
     size, reach = samples.shape[1], taps.shape[0] // 2
     shown = jnp.where(observed[:, :, None, None], samples, 0.0)
     padded = jnp.pad(shown, ((0, 0), (reach, reach), (0, 0), (0, 0)))
@@ -275,8 +278,8 @@ def _to_palm(points: Float[Array, "B W 21 3"], joints: Float[Array, "B W 21 3"])
 
 
 def _hands(window: Window, other: Float[Array, "B W 21 3"], joints: Float[Array, "B W 21 3"]) -> Float[Array, "B W 66"]:
-    """Where the other hand is, drawn in to `_FAR` of the wrist, and whether it is seen; which hand this is, and whether
-    there are two."""
+    """Joints of the other hand in the palm's frame, limited to `_FAR`, and whether it is observed; whether this hand is
+    a left one, and whether there are two."""
     away = _to_palm(other, joints)
     away = away / jnp.sqrt(1.0 + jnp.sum(away**2, axis=-1, keepdims=True) / _FAR**2)
     observed = window.other.observed[..., None]
@@ -294,7 +297,7 @@ def _length(vectors: Float[Array, "*batch 3"]) -> Float[Array, "*batch"]:
 
 
 def _doubt(sigma: Float[Array, "*batch"], error: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
-    """Negative log likelihood of a Laplace distribution with this standard deviation (m), the error (cm) held fixed."""
+    """Negative log likelihood of Laplace-distributed errors (cm, held fixed) with this standard deviation (m)."""
     sigma = _FINE * sigma
     return jnp.log(sigma) + 2**0.5 * jax.lax.stop_gradient(error) / sigma
 

@@ -1,4 +1,4 @@
-"""A bidirectional GRU with torch's equations (both biases), one input product for all frames."""
+"""Bidirectional GRU with PyTorch's equations (both biases); inputs of all frames are multiplied in one product."""
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +14,10 @@ def _uniform(bound: float) -> nnx.Initializer:
 
 
 def torch_linear(inputs: int, outputs: int, rngs: nnx.Rngs, *, beside: int = 0, use_bias: bool = True) -> nnx.Linear:
-    """A linear layer drawn as torch draws it: weights and biases uniform within 1/sqrt(fan in).
+    """Linear layer initialised as in PyTorch: weights and biases uniform within +-1/sqrt(fan in).
 
-    `beside` counts the inputs of another layer whose output is added: together they are one layer of a concatenation.
+    `beside` is the number of inputs of another layer whose output is added: both act as one layer on concatenated
+    inputs.
     """
     draw = _uniform((inputs + beside) ** -0.5)
     return nnx.Linear(inputs, outputs, use_bias=use_bias, kernel_init=draw, bias_init=draw, rngs=rngs)
@@ -49,7 +50,7 @@ class GRU(nnx.Module):
 
 
 class BidirectionalGRU(nnx.Module):
-    """Both directions side by side: (B, W, C) to (B, W, 2 hidden)."""
+    """GRUs of both directions, outputs concatenated: (B, W, C) to (B, W, 2 hidden)."""
 
     def __init__(self, inputs: int, hidden: int, *, rngs: nnx.Rngs) -> None:
         self.forward = GRU(inputs, hidden, reverse=False, rngs=rngs)

@@ -1,4 +1,4 @@
-"""Geometry on joints that a network reads: the palm's frame, smooth paths through gaps, what is nearest to a point."""
+"""Geometry of joints for networks: palm frame, joint paths smoothed over gaps, joints near a point."""
 
 import jax
 import jax.numpy as jnp
@@ -10,17 +10,17 @@ _WRIST, _INDEX, _MIDDLE, _PINKY = 0, 1, 4, 7
 def palm_frame(
     joints: Float[Array, "*batch 21 3"],
 ) -> tuple[Float[Array, "*batch 3 3"], Float[Array, "*batch 3"]]:
-    """Rotation (columns are the palm's axes) and origin (the wrist).
+    """Rotation (columns are the palm's axes) and origin (the wrist) of the palm's frame.
 
-    The axes are those of a flat right hand in MANO's frame: x against the fingers, y out of the back, z to the thumb.
-    Joints that span no plane (a hand never seen) give the identity.
+    The axes are those of a flat right hand in MANO's frame: x opposite to the fingers, y out of the back of the hand, z
+    towards the thumb. Joints that span no plane (a hand that was never observed) give the identity.
     """
     wrist = joints[..., _WRIST, :]
     along = wrist - joints[..., _MIDDLE, :]
     across = joints[..., _INDEX, :] - joints[..., _PINKY, :]
     back = jnp.cross(across, along)
     squared = jnp.sum(back**2, axis=-1, keepdims=True)
-    # a where on the input, not only on the result: the gradient of normalising nothing is NaN
+    # inputs are replaced, not only the result: the gradient of normalising a zero vector is NaN
     flat = squared < 1e-12
     x = _unit(jnp.where(flat, jnp.asarray([1.0, 0.0, 0.0]), along))
     y = _unit(jnp.where(flat, jnp.asarray([0.0, 1.0, 0.0]), back))
@@ -30,9 +30,9 @@ def palm_frame(
 def smooth_paths(
     joints: Float[Array, "B W 21 3"], observed: Bool[Array, "B W"], widths: tuple[float, ...]
 ) -> Float[Array, "K B W 21 3"]:
-    """The joints' paths smoothed by Gaussians of some widths (frames; inf is the window's mean) over valid frames only.
+    """Joint paths smoothed by Gaussians of K widths (frames; inf: mean over the window) over observed frames only.
 
-    In a long gap the nearest valid frame is what counts; with no valid frame at all the result is 0.
+    In a long gap the nearest observed frame dominates; without any observed frame the result is 0.
     """
     frames = jnp.arange(observed.shape[1])
     squared = (frames[:, None] - frames[None]).astype(jnp.float32) ** 2
@@ -50,9 +50,9 @@ def smooth_paths(
 def nearness(
     points: Float[Array, "B W N 3"], joints: Float[Array, "B W 21 3"], width: float
 ) -> tuple[Float[Array, "B W N 21"], Float[Array, "B W N 1"]]:
-    """Weights of the joints near each point (a softmax of -squared distance / 2 width^2), and the soft least distance.
+    """Weights of the joints near each point (softmax of -squared distance / (2 width^2)), and a soft minimum distance.
 
-    Squared distances are expanded into a product: the difference of every point and joint is never formed.
+    Squared distances are expanded into products, so that differences of all points and joints need not be stored.
     """
     squared = (
         jnp.sum(points**2, axis=-1)[..., None]

@@ -1,7 +1,7 @@
 """TOCH's own network and losses (Zhou et al., ECCV 2022; layer sizes as in the authors' code, kzhou23/toch).
 
-What is the same for all samples of a frame, or for all frames of a sample, is multiplied once and then added: the same
-function of the same weights for less work.
+Products with features that are the same for all samples of a frame, or for all frames of a sample, are computed once
+and added: the same function of the same weights with less computation.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from toch_jax.denoiser.window import Estimate, Target, Window, blank_lost
 from toch_jax.field.types import FieldEstimate
 
 _DISTANCE_UNIT = 10.0
-"""The network's distances are in decimetres."""
+"""The network's units of distance (decimetres) per metre."""
 
 
 @dataclass(frozen=True)
 class TochConfig:
-    """The paper's network; the defaults are the authors'. Metres."""
+    """Configuration of the paper's network; the defaults are the authors'."""
 
     canonical_scale: float = MANO_SCALE
     canonical_offset: Centre = MANO_OFFSET
@@ -34,23 +34,24 @@ class TochConfig:
     encoder_state: int = 256
     decoder_state: int = 128
     distance_sigma: float = 0.005
-    """The network says nothing of its uncertainty: one standard deviation is the same for all it says, about what its
-    validation errors were."""
+    """Standard deviation of all distances, metres. The network does not estimate its uncertainty: this and the next are
+    about its errors in validation."""
     correspondence_sigma: float = 0.01
+    """Standard deviation of each coordinate of all correspondences, metres."""
     mask_weight: float = 6.0
-    """How much more a missed sample counts than a false one."""
+    """Weight in the loss of samples whose true mask is true, relative to the others."""
     smoothed: bool = False
-    """It reads the field of the tracked hand as it is."""
+    """Whether the network reads the field of the smoothed hand; if false, of the hand as tracked."""
 
 
 def _normalise(features: Float[Array, "*batch C"]) -> Float[Array, "*batch C"]:
-    """Layer norm without scale and shift, with the unbiased variance, as torch's `var` has it."""
+    """Layer norm without scale and shift, with the unbiased variance, as PyTorch's `var`."""
     centred = features - features.mean(axis=-1, keepdims=True)
     return centred / jnp.sqrt(features.var(axis=-1, keepdims=True, ddof=1) + 1e-5)
 
 
 class PointBlock(nnx.Module):
-    """Three pointwise layers, the frame's maximum beside each sample's first-layer features, one residual layer."""
+    """Three pointwise layers; the frame's maximum joined to each sample's first-layer features; one residual layer."""
 
     def __init__(self, inputs: int, width: int, *, rngs: nnx.Rngs, beside: int = 0) -> None:
         self.first = torch_linear(inputs, width, rngs, beside=beside)
@@ -60,7 +61,7 @@ class PointBlock(nnx.Module):
         self.of_local = torch_linear(width, 2 * width, rngs, beside=width)
 
     def __call__(self, hidden: Float[Array, "B W N C"]) -> Float[Array, "B W N D"]:
-        """From the first layer's output before its ReLU (the caller may build it of parts) to 2 x width features."""
+        """2 x width features from the output of `first` before its ReLU; the caller may compute that from parts."""
         local = jax.nn.relu(hidden)
         shared = jnp.max(self.third(jax.nn.relu(self.second(local))), axis=2, keepdims=True)
         mixed = self.of_shared(shared) + self.of_local(local)
@@ -69,7 +70,7 @@ class PointBlock(nnx.Module):
 
 
 class PoolBlock(nnx.Module):
-    """The encoder's last block: three pointwise layers, then the frame's maximum."""
+    """Last block of the encoder: three pointwise layers, then the maximum over the frame's samples."""
 
     def __init__(self, inputs: int, width: int, *, rngs: nnx.Rngs) -> None:
         self.first = torch_linear(inputs, width, rngs)
@@ -82,9 +83,9 @@ class PoolBlock(nnx.Module):
 
 
 class TochDenoiser(nnx.Module):
-    """The temporal point autoencoder: 1,506,693 parameters at its default sizes.
+    """Temporal point autoencoder: 1,506,693 parameters with default sizes.
 
-    It knows of one hand and of samples that stand still: those that move are to it where they are in the first frame.
+    It reads one hand, and samples at rest: of samples that move it uses the positions in the first frame.
     """
 
     def __init__(self, config: TochConfig, rngs: nnx.Rngs) -> None:
@@ -117,7 +118,7 @@ class TochDenoiser(nnx.Module):
     __str__ = __repr__
 
     def __call__(self, window: Window) -> Estimate:
-        """The clean field at the window's own samples."""
+        """Estimate of the clean field at the window's own samples."""
         points, normals = _unit_points(window.points[:, 0]), window.normals[:, 0]
         mask_logit, correspondence, distance = self.decode(self.encode(window, points), points, normals)
         return Estimate(
@@ -132,7 +133,7 @@ class TochDenoiser(nnx.Module):
         )
 
     def encode(self, window: Window, points: Float[Array, "B N 3"]) -> Float[Array, "B W L"]:
-        """One latent code a frame; `points` are the window's, as `_unit_points` has them."""
+        """One latent code for each frame; `points` are the window's, normalised by `_unit_points`."""
         window = blank_lost(window)
         field = window.field
         frames = (*field.mask.shape, 3)
@@ -165,7 +166,7 @@ class TochDenoiser(nnx.Module):
         return mask_logit[..., 0], self.to_correspondence(features), self.to_distance(features)[..., 0]
 
     def loss(self, window: Window, target: Target) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-        """The authors' loss: half of the samples are read, the field is asked for at the other half."""
+        """The authors' loss and its terms: half of the samples are read, the field is estimated at the other half."""
         half = window.own.shape[1] // 2
         read = window.replace(
             field=jax.tree.map(lambda leaf: leaf[:, :, :half], window.field),
@@ -185,7 +186,7 @@ class TochDenoiser(nnx.Module):
         mask_loss = _mean(cross_entropy * jnp.where(truth.mask, self.config.mask_weight, 1.0), frame_mask)
         correspondence_error = correspondence - self._canonical(truth.correspondence, truth.mask)
         correspondence_loss = _mean(jnp.mean(correspondence_error**2, axis=-1), hit)
-        # nearer samples count for more; the weights of a frame sum to its number of hits
+        # nearer samples have larger weights; the weights of a frame sum to its number of hits
         near = jnp.exp(-jnp.abs(_DISTANCE_UNIT * truth.distance)) * hit
         near = near / jnp.maximum(near.sum(-1, keepdims=True), 1e-9) * hit.sum(-1, keepdims=True)
         distance_loss = _mean(near * (distance - _DISTANCE_UNIT * truth.distance) ** 2, hit)
@@ -193,12 +194,13 @@ class TochDenoiser(nnx.Module):
         return total, {"mask": mask_loss, "correspondence": correspondence_loss, "distance": distance_loss}
 
     def _canonical(self, points: Float[Array, "*batch 3"], mask: Bool[Array, "*batch"]) -> Float[Array, "*batch 3"]:
+        """Points (metres) in canonical coordinates; 0 where the mask is false."""
         scaled = points * self.config.canonical_scale + jnp.asarray(self.config.canonical_offset)
         return jnp.where(mask[..., None], scaled, 0.0)
 
 
 def _unit_points(points: Float[Array, "B N 3"]) -> Float[Array, "B N 3"]:
-    """Centred, the farthest sample at distance 1."""
+    """Samples centred at their mean and scaled so that the farthest is at distance 1."""
     centred = points - points.mean(axis=1, keepdims=True)
     return centred / jnp.max(jnp.linalg.norm(centred, axis=-1), axis=-1)[:, None, None]
 

@@ -1,4 +1,4 @@
-"""What a denoiser reads and what it answers: a window of frames of one hand on an object, seen from one part of it."""
+"""Input and output of a denoiser: a window of frames of one hand and an object, in the frame of an object part."""
 
 from collections.abc import Callable
 
@@ -12,33 +12,33 @@ from toch_jax.sequence.mirror import mirror_points
 
 
 class OtherHand(struct.PyTreeNode):
-    """The hand of the other side, as tracked, in the frame of the hand that it is the other one of; metres."""
+    """The hand of the other side, as tracked, in the same frame of reference as the first hand; metres."""
 
     joints: Float[Array, "*batch 21 3"]
-    """16 of the skeleton, then tips thumb to pinky."""
+    """16 joints of the skeleton, then the tips, thumb to pinky."""
     observed: Bool[Array, "*batch"]
-    """False where the tracker lost it, in padding, and where there is none: such a frame's joints mean nothing."""
+    """False where the tracker lost the hand, in padding, and without such a hand: the joints are then meaningless."""
 
 
 class Window(struct.PyTreeNode):
-    """W frames of a right hand (mirror a left one: `mirror`) in the frame of the part that it handles; metres."""
+    """W frames of a right hand (a left one is mirrored: `mirror`) in the frame of the part that it handles; metres."""
 
     field: ContactField
     """Axes (B, W, N)."""
     points: Float[Array, "B #W N 3"]
-    """The object's samples in each frame; of a rigid object, which stands still in its own frame, in one for all."""
+    """The object's samples in each frame; those of a rigid object, which are at rest, in one frame for all."""
     normals: Float[Array, "B #W N 3"]
     own: Bool[Array, "B N"]
-    """Whether a sample is of the part that the hand handles. The others' move."""
+    """Whether a sample is on the part that the hand handles. Samples of other parts may move."""
     joints: Float[Array, "B W 21 3"]
-    """Of the hand whose field it is (16 of the skeleton, then tips thumb to pinky): the tracked one or a smoothed one,
-    as the network wants it."""
+    """Joints of the hand that `field` is measured on (16 of the skeleton, then the tips, thumb to pinky): the tracked
+    or the smoothed hand, as the network requires."""
     tracked: Float[Array, "B W 21 3"]
-    """As the tracker gave them."""
+    """Joints of the tracked hand."""
     observed: Bool[Array, "B W"]
-    """False where the tracker lost the hand and in padding: nothing tracked of such a frame is read."""
+    """False where the tracker lost the hand and in padding: tracked values of such a frame are not used."""
     left: Bool[Array, "B"]
-    """Whether the hand is a left one, which is read mirrored."""
+    """Whether the hand is a left one, which is mirrored for the network."""
     two_handed: Bool[Array, "B"]
     """Whether there is a hand of the other side."""
     other: OtherHand
@@ -46,11 +46,12 @@ class Window(struct.PyTreeNode):
 
 
 def no_other_hand(batch: int, frames: int) -> OtherHand:
+    """Placeholder for a window without a hand of the other side."""
     return OtherHand(joints=jnp.zeros((batch, frames, 21, 3)), observed=jnp.zeros((batch, frames), bool))
 
 
 class JointEstimate(struct.PyTreeNode):
-    """Where the hand's joints are; metres."""
+    """Estimated joints of the hand (16 of the skeleton, then the tips); metres."""
 
     joints: Float[Array, "*batch 21 3"]
     sigma: Float[Array, "*batch 21"]
@@ -58,33 +59,33 @@ class JointEstimate(struct.PyTreeNode):
 
 
 class Estimate(struct.PyTreeNode):
-    """What a denoiser answers: axes as in Window. A network that has no opinion on the joints leaves them None."""
+    """Output of a denoiser, axes as in Window. `joints` is None if the network does not estimate them."""
 
     field: FieldEstimate
     joints: JointEstimate | None = None
 
 
 class Target(struct.PyTreeNode):
-    """What the estimate of a Window should have been; metres."""
+    """Ground truth for the estimate of a Window; metres."""
 
     field: ContactField
     """Axes (B, W, N)."""
     joints: Float[Array, "B W 21 3"]
     frame_mask: Bool[Array, "B W"]
-    """False in padding. A lost frame has its target: the true hand."""
+    """False in padding. Lost frames have a target too: the true hand."""
 
 
 def map_frames(function: Callable[[Array], Array], window: Window) -> Window:
-    """The window with `function` applied to all that has an axis of frames (of one frame: a rigid object's samples)."""
+    """The window with `function` applied to all arrays with an axis of frames (of length 1 for a rigid object)."""
     names = ("field", "points", "normals", "joints", "tracked", "observed", "other")
     return window.replace(**jax.tree.map(function, {name: getattr(window, name) for name in names}))
 
 
 @jax.jit
 def mirror(window: Window) -> Window:
-    """The window of the mirrored scene: x negated, as between a left and a right hand model. Its own inverse.
+    """The window of the mirrored scene: x is negated, as between left and right hand models. Its own inverse.
 
-    What it says of which hand it was stays.
+    `left` and `two_handed` are not changed.
     """
     return window.replace(
         field=window.field.replace(correspondence=mirror_points(window.field.correspondence)),
@@ -98,7 +99,7 @@ def mirror(window: Window) -> Window:
 
 @jax.jit
 def mirror_estimate(estimate: Estimate) -> Estimate:
-    """`mirror`, for what comes back."""
+    """The estimate in the mirrored scene (see `mirror`). Its own inverse."""
     joints = estimate.joints
     return Estimate(
         field=estimate.field.replace(correspondence=mirror_points(estimate.field.correspondence)),
@@ -107,7 +108,7 @@ def mirror_estimate(estimate: Estimate) -> Estimate:
 
 
 def blank_lost(window: Window) -> Window:
-    """The window with the field of lost frames emptied: a field measured on a lost hand means nothing."""
+    """The window with the field of lost frames emptied: a field measured on a lost hand is meaningless."""
     observed = window.observed[..., None]
     field = window.field
     mask = field.mask & observed
@@ -121,7 +122,7 @@ def blank_lost(window: Window) -> Window:
 
 
 def rotate(window: Window, rotation: Float[Array, "B 3 3"], centre: Float[Array, "B 3"]) -> Window:
-    """The scene turned about `centre` (metres); the field itself knows of no direction in space."""
+    """The scene rotated about `centre` (metres); the field itself does not depend on directions in space."""
 
     def turned(points: Float[Array, "B *axes 3"], about: Float[Array, "B 3"]) -> Float[Array, "B *axes 3"]:
         about = about.reshape(about.shape[0], *(1,) * (points.ndim - 2), 3)
@@ -137,7 +138,7 @@ def rotate(window: Window, rotation: Float[Array, "B 3 3"], centre: Float[Array,
 
 
 def scale(window: Window, factor: Float[Array, "B"]) -> Window:
-    """The scene grown about its origin. Contact stays contact; the canonical hand keeps its size."""
+    """The scene scaled about its origin. Contact stays contact; correspondences on the canonical hand do not change."""
     points = factor[:, None, None, None]
     return window.replace(
         field=window.field.replace(distance=window.field.distance * factor[:, None, None]),
@@ -149,7 +150,7 @@ def scale(window: Window, factor: Float[Array, "B"]) -> Window:
 
 
 def cut_windows(clip: Window, frames: Int[Array, "B W"], frame_mask: Bool[Array, "B W"]) -> Window:
-    """Windows of the chosen `frames` of one clip (a Window of B = 1); what is not `inside` the clip is padding."""
+    """Windows of the chosen `frames` of one clip (a Window of B = 1); frames not in `frame_mask` are padding."""
     batch = len(frames)
 
     def whole(leaf: Shaped[Array, "1 *axes"]) -> Shaped[Array, "B *axes"]:
@@ -180,13 +181,13 @@ def near_samples(
     count: int,
     radius: float = 0.06,
 ) -> jax.Array:
-    """Indices (count,) of samples drawn without replacement, the likelier the nearer the tracked hand comes to them.
+    """Indices (count,) of samples near the tracked hand, drawn at random without replacement; `count` is at most N.
 
-    A sample within `radius` metres of a joint weighs 1, one far off exp(-distance/radius): the network's arithmetic
-    goes where the hand is, and a big object costs what a small one does. `count` is at most N. They come in the
-    object's own order, so that no part of them is nearer than another.
+    A sample whose least distance from the joints in all observed frames is d (metres) has the weight
+    exp(-max(d - radius, 0) / radius): the network computes mostly near the hand, at the same cost for large and small
+    objects. Indices are in ascending order, so that no part of them is nearer than another.
     """
-    # about the samples' middle, so that the expanded square loses nothing
+    # relative to the samples' mean, so that the expanded square loses no precision
     middle = points.mean(axis=(0, 1))
     points, joints = points - middle, joints - middle
     squared = (

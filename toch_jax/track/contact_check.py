@@ -22,7 +22,7 @@ FARTHEST_JOINT, SHORTEST_TOUCH = 0.03, 0.05
 """Distance of the nearest joint from the surface (metres), and fraction of frames with a joint that near below which a
 note is given. The same clips have at least 0.66. A hand in another frame of reference may be near by chance."""
 LARGEST_MOVE = 0.06
-"""Mean displacement over joints and frames (metres) above which one is noted; noise of 2 cm a coordinate has 0.032."""
+"""Mean displacement over joints and frames above which a note is given (m); 2 cm of noise a coordinate: 0.032."""
 
 
 def check_contact(sequence: Sequence, hands: list[TrackedHand], object: ObjectModel) -> tuple[str, ...]:

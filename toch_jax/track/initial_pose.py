@@ -63,7 +63,7 @@ def bridge_by_palm(model: HandModel, joints: Float[np.ndarray, "T 21 3"]) -> Flo
 
 
 def pose_from_joints(model: HandModel, joints: Float[np.ndarray, "T 21 3"]) -> HandParams:
-    """Mean hand aligned with the palm's joints, each finger bone then rotated to its direction, palm first."""
+    """Mean hand aligned with the palm's joints, finger bones then rotated to their directions, palm first."""
     flat = flat_joints(model)
     orient, shift = _palm_motions(flat, joints)
     swings = np.zeros((len(joints), 16, 3))
