@@ -104,7 +104,7 @@ def dropped(content: tuple, trap: str) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("trap", ["mm", "hinge", "parts label", "mean pose", "left shape"])
 def test_each_convention_counts(data: Path, contents: dict[str, tuple], trap: str) -> None:
-    """The formula without the convention differs from the clip that was read, which agrees with the full formula."""
+    """The clip that was read agrees with the full formula and differs from the formula without the convention."""
     for name, sequence in clips(data).items():
         official, without = dropped(contents[name], trap)
         is_hand = trap in ("mean pose", "left shape")

@@ -123,7 +123,7 @@ def dropped(content: dict, trap: str) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("trap", ["row vector", "mean pose", "PCA", "personal template", "left hand"])
 def test_each_convention_counts(data: Path, contents: dict[str, dict], trap: str) -> None:
-    """The formula without the convention differs from the clip that was read, which agrees with the full formula."""
+    """The clip that was read agrees with the full formula and differs from the formula without the convention."""
     sequence, content = clips(data)["s10_camera_pass_1"], contents["s10_camera_pass_1"]
     official, without = (vertices[::4] for vertices in dropped(content, trap))
     found = object_vertices(sequence) if trap == "row vector" else hand_vertices(sequence, int(trap == "left hand"))

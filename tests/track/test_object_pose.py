@@ -1,4 +1,4 @@
-"""Objects whose tracked pose is noisy: what is smoothed, what is kept, and how little of the noise gets to the hand."""
+"""Objects whose tracked pose is noisy: smoothing, exact motions that are kept, and the effect on the hand."""
 
 import jax.numpy as jnp
 import numpy as np

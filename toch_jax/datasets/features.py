@@ -17,7 +17,10 @@ Example = dict[str, Any]
 
 
 def check_example(spec: DatasetSpec, example: Example) -> Example:
-    """The example with arrays in the spec's dtypes. Raises InputError for wrong keys, wrong shapes or NaN."""
+    """The example with arrays in the spec's dtypes.
+
+    Raises InputError for wrong keys, shapes or words in `hand_side`, and for values that are not finite.
+    """
     where = f"{spec.name}/{example.get('id', '?')}"
     if set(example) != set(spec.features):
         raise bad_input(where, "keys", str(sorted(spec.features)), str(sorted(example)))

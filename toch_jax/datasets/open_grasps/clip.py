@@ -115,7 +115,7 @@ def make_clip(
 
 
 def hold(keys: list[Hand], frames: int, rng: np.random.Generator) -> Hand:
-    """The hand over `frames` frames that holds the grasps `keys` (T = 1) in turn, with transitions of random speed."""
+    """The hand over `frames` frames that holds the grasps `keys` (T = 1) one by one, with random transitions."""
     if len(keys) == 1:
         return Hand(*(np.repeat(part, frames, axis=0) for part in (keys[0].rotation, keys[0].wrist, keys[0].bend)))
     cuts = np.linspace(0, frames, len(keys)).round().astype(int)

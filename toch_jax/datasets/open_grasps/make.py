@@ -46,7 +46,7 @@ class Job:
 
 
 def make_clips(spec: DatasetSpec, model: HandModel, probe: HandProbe, job: Job) -> list[Example]:
-    """At most `job.clips` clips; fewer, or none, if too few grasps pass the exact test. Deterministic."""
+    """At most `job.clips` clips; fewer if too few grasps pass the exact test. The result depends on the job only."""
     rng = np.random.default_rng([job.seed, zlib.crc32(job.object.encode()), job.variant])
     surface = make_object(job.object, job.variant, job.seed)
     target = build_object(

@@ -62,7 +62,7 @@ class Pair:
 
 
 def make_two_handed(spec: DatasetSpec, model: HandModel, probe: HandProbe, job: TwoHandedJob) -> list[Example]:
-    """At most one clip for each action. Deterministic."""
+    """At most one clip for each action. The result depends on the job only."""
     rng = np.random.default_rng([job.seed, zlib.crc32(job.name.encode())])
     stage = make_stage(model, probe, _thing(job), job.in_parts, spec.fps, job.name)
     angles = np.deg2rad(np.linspace(0, HINGED[job.object].widest, N_ANGLES)) if job.in_parts else np.zeros(1)
