@@ -28,7 +28,7 @@ class Bones(struct.PyTreeNode):
 
 
 class Points(struct.PyTreeNode):
-    """M points of the hand in each frame: positions, levers to each joint (metres) and derivatives by the shape."""
+    """M points of the hand in each frame: positions, levers to each joint (metres), shape derivatives."""
 
     position: Float[Array, "T M 3"]
     lever: Float[Array, "T M 16 3"]

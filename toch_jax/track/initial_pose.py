@@ -63,7 +63,9 @@ def bridge_by_palm(model: HandModel, joints: Float[np.ndarray, "T 21 3"]) -> Flo
 
 
 def pose_from_joints(model: HandModel, joints: Float[np.ndarray, "T 21 3"]) -> HandParams:
-    """Mean hand aligned with the palm's joints, finger bones then rotated to their directions, palm first."""
+    """Rough pose from joints: the mean hand is aligned with the palm's joints, then each finger bone is rotated to its
+    direction, from the palm outwards.
+    """
     flat = flat_joints(model)
     orient, shift = _palm_motions(flat, joints)
     swings = np.zeros((len(joints), 16, 3))

@@ -51,7 +51,8 @@ N_POINTS = 128
 ROUNDS, LAST_ROUNDS = 5, 1
 """Rounds of ICP in the frames that determine the shape, and in all frames after that."""
 POOR_JOINTS, POOR_POINTS, CLEARLY = 0.002, 0.0014, 0.6
-"""Mean errors (metres) above which the mirror image is tried, and the fraction of them below which that is right."""
+"""Mean errors (metres) above which the mirror image is tried. The side is refused if the mirror image's error is less
+than CLEARLY times the other."""
 WRONG_JOINTS, WRONG_POINTS = 0.01, 0.008
 """Mean errors (metres) above which joints or points are refused. Measured on joints: the open hand's own 0.1 mm, a real
 tracker's MANO hand 3.1 (2.7 to 4.1 with up to 20 mm of noise, or 0.7 to 1.2 times as large), joints in other orders 12

@@ -42,10 +42,10 @@ _PAIRS = np.array([*_BONES, *((a, b) for i, a in enumerate(_PALM) for b in _PALM
 """Pairs of joints whose distance changes little or not at all when a hand bends."""
 
 WRONG_ORDER, CLEARLY = 0.18, 0.6
-"""Spread of the lengths' logarithms (`_spread`) from which other orders are tried, and the fraction of it below which
-another order is right. Measured, with up to 5 mm of noise on each coordinate: open hands in many poses and
-a real tracker's MANO hand at most 0.14, in each of OTHER_ORDERS 0.21 to 0.72. The best other order has at most 0.55 of
-the spread if the given order is wrong, at least 1.9 of it if that is right (0.7 with 20 mm of noise)."""
+"""Spread of the lengths' logarithms (`_spread`) from which other orders are tried. The given one is refused if another
+has less than CLEARLY times its spread. Measured, with up to 5 mm of noise on each coordinate: open hands in many poses
+and a real tracker's MANO hand at most 0.14, in each of OTHER_ORDERS 0.21 to 0.72. The best other order has at most 0.55
+of the spread if the given order is wrong, at least 1.9 of it if that is right (0.7 with 20 mm of noise)."""
 
 
 def check_order(where: str | Path, model: HandModel, joints: Float[np.ndarray, "T 21 3"]) -> None:

@@ -31,7 +31,7 @@ SPEED_TIME = 0.1
 ROUNDS = 8
 """Rounds of smoothing and estimating the speed: in each, that of an object at rest falls by about a third."""
 FREEDOM = 4.0
-"""Degrees of freedom of Student's t for a pose's errors: for a frame a tracker may find the object elsewhere."""
+"""Degrees of freedom of Student's t for a pose's errors: trackers misplace an object in single frames."""
 LEAST_FRAMES = 7
 """Fewest frames for a noise estimate; with fewer the noise is taken to be 0."""
 

@@ -49,7 +49,7 @@ def steady(offset: Float[np.ndarray, "T K C"]) -> Float[np.ndarray, "K"]:
 
 
 def add_residual(sigma: Float[Array, "T 21"], residual: Float[np.ndarray, "21"]) -> Float[Array, "T 21"]:
-    """Standard deviation of joints' coordinates with `residual` (metres) included: a third of its square in each."""
+    """Standard deviation of joints' coordinates, metres: a third of `residual` squared is added to each variance."""
     return put(np.sqrt(np.asarray(sigma) ** 2 + residual**2 / 3), np.float32)
 
 

@@ -54,7 +54,7 @@ class TrackedHand:
     notes: tuple[str, ...]
     """Lines on what the hand was fitted to and how well."""
     other: OtherHand | None = None
-    """The hand of the other side in the part's frame, axes (T, ...); None if there is none, or from `tracked_hand`."""
+    """The hand of the other side in the part's frame, axes (T, ...); None if there is none. Set by `tracked_hands`."""
 
 
 def tracked_hands(sequence: Sequence) -> list[TrackedHand]:

@@ -90,7 +90,7 @@ def _rigid_fit(
 ) -> tuple[float, Float[np.ndarray, "3 3"], Float[np.ndarray, "3"]]:
     """Two-way distance, rotation and translation of a rigid fit of the skin to the points (ICP).
 
-    It starts with principal axes on principal axes; `way` says which on which.
+    It starts with principal axes on principal axes; the rotation `way` permutes them.
     """
     tree = cKDTree(skin)
     turn = _principal_axes(cloud) @ way @ _principal_axes(skin).T
