@@ -67,6 +67,7 @@ def test_01_refine_arrays(output: str) -> None:
     assert tracked > 10 * true > repaired
 
 
+@pytest.mark.slow
 def test_02_refine_and_picture(output: str) -> None:
     (error,) = errors(output)
     assert error["after"] < error["before"] / 3
@@ -109,6 +110,7 @@ def test_05_two_hands(output: str) -> None:
     assert is_drawn("two_hands.png")
 
 
+@pytest.mark.slow
 def test_06_hamer_output(output: str) -> None:
     before, after = found("Joint error in 98 frames: # mm, repaired # mm", output)
     assert after < before / 2
@@ -138,6 +140,7 @@ def test_08_tune_the_fit(output: str) -> None:
     assert alone[0] > usual[0]
 
 
+@pytest.mark.slow
 def test_09_add_a_filter_baseline(output: str) -> None:
     moved, bent = errors(output)
     for error in (moved, bent):
