@@ -113,6 +113,20 @@ def test_time_runs_both_ways(hand: HandModel, ball: ObjectModel) -> None:
     np.testing.assert_allclose(np.asarray(forth.joint_sigma), np.asarray(turned.joint_sigma)[::-1], rtol=0.05)
 
 
+def test_the_last_frame_counts_once_for_the_shape(hand: HandModel, ball: ObjectModel) -> None:
+    """A denoiser's joints are of a larger hand in one frame, the last of eleven or, backwards in time, the first."""
+    tracked = grasp(11)
+    joints = np.array(joints_of(hand, tracked))
+    joints[-1] += 0.3 * (joints[-1] - joints[-1, :1])
+    shape = []
+    for order in (slice(None), slice(None, None, -1)):
+        estimate = JointEstimate(joints=jnp.asarray(joints[order]), sigma=constant(0.001, 11, 21))
+        played = jax.tree.map(lambda leaf, order=order: leaf[order], tracked.replace(betas=tracked.transl))
+        term = joint_term(estimate, 1.0)
+        shape.append(np.asarray(fitted(hand, played.replace(betas=tracked.betas), ball, joints=term).params.betas))
+    np.testing.assert_allclose(shape[0], shape[1], atol=0.02)
+
+
 def test_lost_frames_are_filled_and_doubted(hand: HandModel, ball: ObjectModel) -> None:
     truth = grasp()
     observed = np.ones(N_FRAMES, bool)

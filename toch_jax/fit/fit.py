@@ -187,6 +187,12 @@ def _problems(
         margin=jnp.asarray(settings.margin, jnp.float32),
         push_back=jnp.zeros(size),
     )
+    # padding repeats the last frame, which must not count again for the shape
+    if surface is not None:
+        along, across = (frame_mask[:, None] * each for each in (surface.weight_along, surface.weight_across))
+        surface = surface.replace(weight_along=along, weight_across=across)
+    if joints is not None:
+        joints = joints.replace(weight=frame_mask[:, None] * joints.weight)
     smooth = Problem(
         surface=no_surface(size) if surface is None else surface,
         joints=no_joints(size) if joints is None else joints,
