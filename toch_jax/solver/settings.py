@@ -29,15 +29,15 @@ class FitSettings(struct.PyTreeNode):
     quickness: Levels = Levels(wrist=26.0, orient=26.0, fingers=24.0)
     """Acceleration over speed (1/s): a slow hand accelerates little."""
     least_pace: Levels = Levels(wrist=0.1, orient=0.6, fingers=0.6)
-    """The least speed that is reckoned with in `quickness`, per second."""
+    """Least speed that `quickness` is multiplied with, per second."""
     pace_time: Scalar = 0.067
     """Standard deviation of the Gaussian that the speed is averaged with, seconds."""
     motion_freedom: Scalar = 5.0
     """Degrees of freedom of Student's t for velocity and acceleration: fast frames are rare, not impossible."""
     tracked_floor: Levels = Levels(wrist=0.001, orient=0.01, fingers=0.02)
-    """The least error that a tracker is credited with."""
+    """Least standard deviation of the tracked hand, however steady it is."""
     tracked_assumed: Levels = Levels(wrist=0.005, orient=0.05, fingers=0.1)
-    """The error assumed of a clip too short to tell."""
+    """Noise assumed where a clip is too short to estimate it."""
     finger_bias: tuple[Scalar, Scalar] = (4.0, 0.1)
     """Fingers that shake also have slow errors. Their standard deviation is this many times the estimated noise, but
     at most this angle (rad) unless the noise itself is larger."""
@@ -48,12 +48,12 @@ class FitSettings(struct.PyTreeNode):
     field_strength: Scalar = 0.02
     """How many independent observations all correspondences of a frame count as."""
     joint_strength: Scalar = 0.3
-    """The same of the denoiser's 21 joints."""
+    """How many independent observations the denoiser's 21 joints of a frame count as."""
     steady_noise: Scalar = 0.002
-    """Joint noise (metres per coordinate) at which the denoiser counts for half of that, in frames that were observed:
-    a tracker that does not shake is believed. A fifth of the noise that the shipped network was trained on."""
+    """Joint noise (metres per coordinate) at which the denoiser's weight is halved, in frames that were observed: the
+    less the tracker shakes, the less the denoiser counts. A fifth of the noise in the shipped network's training."""
     depth: Scalar = 0.001
-    """Depth inside the object of a point whose skin faces it squarely, metres."""
+    """Penetration depth of a point whose skin faces into the object, metres."""
     push_back_from: tuple[Scalar, Scalar] = (0.0015, 0.003)
     """Penetration depth left after the second pass (metres, running mean) at which the third begins to act on a frame,
     and at which it acts in full. Noise of T(0.02), R(0.5) or B(0.01,0.3) on MyoDM's validation clips leaves less than
@@ -75,12 +75,12 @@ class FitSettings(struct.PyTreeNode):
     correspondences: int = struct.field(pytree_node=False, default=128)
     """How many of a frame's correspondences are kept: those of least variance. A limit of compute time."""
     steps: int = struct.field(pytree_node=False, default=10)
-    """Gauss-Newton steps of each of the first two passes. In the first, motion and tracker are Gaussian and the object
-    is thin air: from the noisy input every frame would look like a quick one, and the nearest way out of the object be
-    wrong. Its result is where the second starts."""
+    """Gauss-Newton steps of each of the first two passes. The first has no object, and Gaussian errors of tracker and
+    motion: started from noisy input, Student's t would take every frame for a fast one, and the nearest way out of the
+    object would be wrong. The second starts at its result."""
     last_steps: int = struct.field(pytree_node=False, default=8)
-    """Of the third pass, at each of `last_depths`. It acts on frames that are still deep (`push_back_from`): vertices
-    that came through something thin are pushed back. On others it would take noise for penetration."""
+    """Gauss-Newton steps of the third pass at each of `last_depths`. It acts on frames that are still deep
+    (`push_back_from`): vertices that came through something thin are pushed back."""
 
 
 DEFAULT = FitSettings()
