@@ -16,11 +16,11 @@ from toch_jax.denoiser.apply import denoise_clip, frame_step
 from toch_jax.denoiser.checkpoints import Denoiser
 from toch_jax.denoiser.window import Estimate, OtherHand, Window, mirror, mirror_estimate, near_samples, no_other_hand
 from toch_jax.field.contact_field import contact_field
-from toch_jax.fit.fit import bucket, pad_motion, pad_observed, pad_params
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import samples_from_part, samples_in_frame
+from toch_jax.track.padding import bucket, pad_motion, pad_observed, pad_params
 from toch_jax.track.smoothing import smooth_track
 from toch_jax.track.tracked_hand import TrackedHand
 

@@ -14,7 +14,7 @@ from toch_jax.base.errors import InputError, naming
 from toch_jax.base.progress import Progress, compilation_told, each_clip, reporter, silent
 from toch_jax.denoiser.checkpoints import Denoiser, as_denoiser
 from toch_jax.fit.correspondences import field_term, joint_term, weighted
-from toch_jax.fit.fit import Solved, bucket, pad_observed, pad_params, solve_hand
+from toch_jax.fit.fit import Solved, solve_hand
 from toch_jax.fit.hand_forms import Repaired, given_as, in_both_forms
 from toch_jax.fit.two_hands import fit_together
 from toch_jax.hand.model import HandParams
@@ -29,6 +29,7 @@ from toch_jax.solver.state import state_from_params
 from toch_jax.track.contact_check import check_contact, check_result
 from toch_jax.track.noise_level import denoiser_share
 from toch_jax.track.object_pose import with_tracked_object
+from toch_jax.track.padding import bucket, pad_observed, pad_params
 from toch_jax.track.reference_frame import Pose, between, fit_frame, move_terms, part_pose, parts_in_frame
 from toch_jax.track.tracked_hand import TrackedHand, tracked_hands
 

@@ -9,7 +9,7 @@ from support.grasps import BALL_RADIUS, N_FRAMES, grasp, joints_of, per_frame, s
 from toch_jax.denoiser.window import JointEstimate
 from toch_jax.fit import fit
 from toch_jax.fit.correspondences import joint_term
-from toch_jax.fit.fit import Fitted, bucket, fitted_alone, push_back_share, solve_hand
+from toch_jax.fit.fit import Fitted, fitted_alone, push_back_share, solve_hand
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.object.model import ObjectModel
 from toch_jax.solver.costs.points import JointTerm
@@ -17,6 +17,7 @@ from toch_jax.solver.levenberg_marquardt import joint_sigma, solve_trajectory
 from toch_jax.solver.problem import Problem
 from toch_jax.solver.settings import DEFAULT
 from toch_jax.solver.state import params_from_state, state_from_params, step_state
+from toch_jax.track.padding import bucket
 
 FPS = 30.0
 

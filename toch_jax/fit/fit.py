@@ -13,7 +13,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float
 from scipy.ndimage import gaussian_filter1d
 
-from toch_jax.base.arrays import pad_last, put, take
+from toch_jax.base.arrays import pad_last, put
 from toch_jax.hand.model import HandModel, HandParams
 from toch_jax.hand.skin_binding import Binding, own_skin
 from toch_jax.object.model import ObjectModel, ObjectMotion
@@ -27,6 +27,7 @@ from toch_jax.solver.problem import Problem
 from toch_jax.solver.settings import DEFAULT, FitSettings, Levels, Scalar
 from toch_jax.solver.state import HandState, params_from_state, state_from_params
 from toch_jax.track.noise_level import estimate_noise
+from toch_jax.track.padding import bucket, cut_frames, pad_motion, pad_observed, pad_params
 from toch_jax.track.smoothing import smooth_track
 
 
@@ -53,33 +54,6 @@ class Solved(struct.PyTreeNode):
     noise: Levels
     n_frames: int = struct.field(pytree_node=False)
     """Frames of the clip, without padding."""
-
-
-def bucket(n_frames: int) -> int:
-    """Padded number of frames, so that clips of many lengths share compiled code: 16, 32, 64, then multiples of 64."""
-    return next((size for size in (16, 32, 64) if n_frames <= size), -(-n_frames // 64) * 64)
-
-
-def pad_params(params: HandParams, size: int) -> HandParams:
-    """Parameters padded to `size` frames by repeating the last; betas (S,) are shared by all frames."""
-    frames = params.replace(betas=params.transl)
-    return jax.tree.map(partial(pad_last, size=size), frames).replace(betas=params.betas)
-
-
-def pad_motion(motion: ObjectMotion, size: int) -> ObjectMotion:
-    """Motion padded to `size` frames by repeating the last."""
-    return jax.tree.map(partial(pad_last, size=size, axis=1), motion)
-
-
-def pad_observed(observed: Bool[Array, "T"], size: int) -> Bool[Array, "T2"]:
-    """`observed` padded to `size` frames with false."""
-    return put(np.pad(np.asarray(observed), (0, size - len(observed))))
-
-
-def cut_frames(params: HandParams, n_frames: int) -> HandParams:
-    """The first `n_frames` frames; betas (S,) are shared by all frames."""
-    frames = params.replace(betas=params.transl)
-    return take(frames, np.s_[:n_frames]).replace(betas=params.betas)
 
 
 def solve_hand(

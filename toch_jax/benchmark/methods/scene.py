@@ -14,7 +14,6 @@ from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.arrays import pad_last, put, stack, take
 from toch_jax.denoiser.window import near_samples
-from toch_jax.fit.fit import bucket, pad_motion, pad_observed
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.joint_order import to_openpose
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
@@ -24,6 +23,7 @@ from toch_jax.sequence.built_object import sequence_object
 from toch_jax.sequence.mirror import mirror, mirror_object, mirror_params
 from toch_jax.sequence.part_frame import hand_to_world
 from toch_jax.sequence.types import Hands, Sequence
+from toch_jax.track.padding import bucket, pad_motion, pad_observed
 from toch_jax.track.tracked_hand import tracked_hand
 
 
