@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from toch_jax.base.device import EXACT
+from toch_jax.base.device import MATMUL_PRECISION
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel
 
@@ -25,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # caching what compiles faster than this costs more than it saves
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
     # as in the commands
-    jax.config.update("jax_default_matmul_precision", EXACT)
+    jax.config.update("jax_default_matmul_precision", MATMUL_PRECISION)
     gc.set_threshold(50_000)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.arrays import pad_last, put, take
-from toch_jax.base.device import exactly
+from toch_jax.base.device import full_precision
 from toch_jax.base.progress import Progress, silent
 from toch_jax.denoiser.apply import denoise_clip, frame_step
 from toch_jax.denoiser.checkpoints import Denoiser
@@ -58,7 +58,7 @@ def observe(
     return FieldObservation(take(estimate, np.s_[0, :n_frames]), points, normals, from_network=True)
 
 
-@exactly
+@full_precision
 def read_clip(
     tracked: TrackedHand, object: ObjectModel, smoothed: bool, there: HandParams | None = None
 ) -> tuple[Window, Float[Array, "B N 3"], Float[Array, "B N 3"]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from toch_jax.base.arrays import put, repeat, take
 from toch_jax.base.compile_cache import keep_compiled
-from toch_jax.base.device import exactly
+from toch_jax.base.device import full_precision
 from toch_jax.base.errors import InputError, naming
 from toch_jax.base.progress import Progress, compilation_told, each_clip, reporter, silent
 from toch_jax.denoiser.checkpoints import Denoiser, as_denoiser
@@ -111,7 +111,7 @@ def refine_many(
         yield clean
 
 
-@exactly
+@full_precision
 def repair_by(
     sequence: Sequence,
     observer: Observer | None,

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from scipy.special import expit
 
 from toch_jax.base.compile_cache import keep_compiled
-from toch_jax.base.device import exactly
+from toch_jax.base.device import full_precision
 from toch_jax.base.progress import Progress, compilation_told, reporter
 from toch_jax.base.short_repr import short_repr
 from toch_jax.denoiser.checkpoints import Denoiser, as_denoiser
@@ -69,7 +69,7 @@ class ContactFields:
         return short_repr(self, "hand_side", "part", "mask", "distance", "correspondence", "denoised")
 
 
-@exactly
+@full_precision
 def contact_fields(
     sequence: Sequence, denoiser: Denoiser | str | Path | None = "default", *, progress: bool | Progress = False
 ) -> tuple[ContactFields, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.plain import plain_jit
 
-from toch_jax.base.device import exactly
+from toch_jax.base.device import full_precision
 from toch_jax.cli import main
 from toch_jax.field.rays import nearest_hits
 from toch_jax.observe import FieldObservation
@@ -33,9 +33,9 @@ def _rounded() -> Iterator[None]:
 
 
 def test_products_are_exact_within_and_as_before_without() -> None:
-    assert exactly(precision)() == "float32"
+    assert full_precision(precision)() == "float32"
     assert precision() == "bfloat16"
-    assert "HIGHEST" in str(jax.make_jaxpr(exactly(jnp.dot))(jnp.ones(2), jnp.ones(2)))
+    assert "HIGHEST" in str(jax.make_jaxpr(full_precision(jnp.dot))(jnp.ones(2), jnp.ones(2)))
     assert "HIGHEST" not in str(jax.make_jaxpr(jnp.dot)(jnp.ones(2), jnp.ones(2)))
 
 

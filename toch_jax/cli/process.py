@@ -18,8 +18,8 @@ def set_up_process() -> None:
     import jax
 
     from toch_jax.base.compile_cache import keep_compiled
-    from toch_jax.base.device import EXACT
+    from toch_jax.base.device import MATMUL_PRECISION
 
     keep_compiled()
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    jax.config.update("jax_default_matmul_precision", EXACT)
+    jax.config.update("jax_default_matmul_precision", MATMUL_PRECISION)

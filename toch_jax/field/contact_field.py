@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from toch_jax.base.device import exactly
+from toch_jax.base.device import full_precision
 from toch_jax.field.hidden import behind_other_parts
 from toch_jax.field.rays import nearest_hits
 from toch_jax.field.types import ContactField
@@ -15,7 +15,7 @@ _THICKNESS = 0.03
 """Thickness of a hand (m): each line is searched at least this far, to find the hand's far side."""
 
 
-@exactly
+@full_precision
 def contact_field(
     vertices: Float[Array, "T V 3"],
     faces: Int[Array, "F 3"],

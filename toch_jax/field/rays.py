@@ -12,7 +12,7 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from toch_jax.base.device import map_each
+from toch_jax.base.device import batched_map
 
 _LINES, _TRIANGLES = 8, 16
 """Lines and triangles in a block; eight lines fill a vector register of a CPU."""
@@ -68,7 +68,7 @@ def nearest_hits(
         triangle = nothing.at[:, line_blocks].set(jnp.where(found, face_blocks.reshape(-1)[place], -1))
         return _intersect(o, d, limits, vertices[t], faces, triangle)
 
-    return map_each(frame, jnp.arange(len(vertices)), _FRAMES)
+    return batched_map(frame, jnp.arange(len(vertices)), _FRAMES)
 
 
 def _blocks_of_neighbours(places: Float[Array, "n k"], size: int) -> Int[Array, "blocks size"]:

@@ -9,7 +9,7 @@ import jaxlie
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
-from toch_jax.base.device import map_each
+from toch_jax.base.device import batched_map
 from toch_jax.denoiser.apply import FRAME_RATE
 from toch_jax.denoiser.window import OtherHand, Target, Window, map_frames, near_samples, rotate, scale
 from toch_jax.field.contact_field import contact_field
@@ -178,4 +178,4 @@ def _fields(
         object, motion, hands = each
         return contact_field(hands, faces, canonical, object, motion, reach)
 
-    return map_each(of_window, (objects, motion, vertices), _WINDOWS)
+    return batched_map(of_window, (objects, motion, vertices), _WINDOWS)

@@ -12,7 +12,7 @@ import optax
 from orbax.checkpoint import v1 as ocp
 from tqdm import tqdm
 
-from toch_jax.base.device import exactly
+from toch_jax.base.device import full_precision
 from toch_jax.base.errors import bad_input
 from toch_jax.denoiser.checkpoints import create_denoiser, save_denoiser
 from toch_jax.denoiser.window import Target, Window
@@ -47,7 +47,7 @@ def train(
     # independent of the key that initialised the weights
     root = jax.random.fold_in(jax.random.key(experiment.seed), 1)
 
-    @exactly
+    @full_precision
     def batch_at(step: int) -> tuple[jax.Array, Batch]:
         draw_key, track_key, vary_key = jax.random.split(jax.random.fold_in(root, step), 3)
         scenes = draw_scenes(draw_key, clips, experiment.batch)

@@ -6,7 +6,7 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Int
 
-from toch_jax.base.device import map_each
+from toch_jax.base.device import batched_map
 
 TOP, BOTTOM, RADIUS = 0.0005, -0.001, 0.001
 """Ends of a capsule's axis along the sample's outward normal, and its radius; metres."""
@@ -35,7 +35,7 @@ def nearest(vertices: Float[Array, "T V 3"], points: Float[Array, "T N 3"]) -> N
         squared = jnp.sum(vertices**2, axis=1)[:, None] - 2.0 * vertices @ points.T + jnp.sum(points**2, axis=1)
         return Nearest(_argmin(squared, axis=1), _argmin(squared, axis=0))
 
-    return map_each(frame, (vertices, points), _FRAMES)
+    return batched_map(frame, (vertices, points), _FRAMES)
 
 
 def _argmin(squared: Float[Array, "V N"], axis: int) -> Int[Array, "K"]:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
-from toch_jax.base.device import map_each
+from toch_jax.base.device import batched_map
 from toch_jax.hand.model import HandModel
 from toch_jax.solver.kinematics import Bones, all_vertices, pose_bones, project, skin_points
 from toch_jax.solver.linear import Linear, Rows, add_rows
@@ -27,7 +27,7 @@ SMOOTHING = 0.003
 
 
 _FRAMES = 32
-"""Frames at once on a GPU or TPU (`map_each`)."""
+"""Frames at once on a GPU or TPU (`batched_map`)."""
 
 
 class HandsTerm(struct.PyTreeNode):
@@ -101,7 +101,7 @@ def _skin(term: HandsTerm, hand: int, bones: Bones) -> Skin:
 
 def _distances(one: Skin, other: Skin) -> tuple[Float[Array, "T V"], Int[Array, "T V"]]:
     """`_distance` from one hand's vertices to another hand, for all frames."""
-    return map_each(lambda arrays: _distance(*arrays), (one.vertices, other.vertices, other.normals), _FRAMES)
+    return batched_map(lambda arrays: _distance(*arrays), (one.vertices, other.vertices, other.normals), _FRAMES)
 
 
 def _ways(points: Float[Array, "T M 3"], other: Skin) -> Float[Array, "T M 3"]:
@@ -111,7 +111,7 @@ def _ways(points: Float[Array, "T M 3"], other: Skin) -> Float[Array, "T M 3"]:
         points, *skin = arrays
         return jax.grad(lambda points: _distance(points, *skin)[0].sum())(points)
 
-    return map_each(frame, (points, other.vertices, other.normals), _FRAMES)
+    return batched_map(frame, (points, other.vertices, other.normals), _FRAMES)
 
 
 def _distance(
