@@ -11,6 +11,7 @@ import trimesh
 from support.grasps import BALL_RADIUS
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, HandParams
+from toch_jax.hand.prior import pose_prior
 from toch_jax.object.model import ObjectModel
 from toch_jax.object.motion import motion_from_axis_angle
 from toch_jax.sequence.built_object import N_SAMPLES, sequence_object
@@ -63,6 +64,7 @@ def random_hand() -> HandModel:
         wrist_ring=jnp.arange(30, 40),
         pose_mean=jnp.zeros(45),
         pose_components=jnp.asarray(np.linalg.qr(rng.normal(size=(45, 45)))[0], jnp.float32),
+        prior=pose_prior("right"),
         parents=(-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14),
         side="right",
         name="random",

@@ -10,7 +10,6 @@ from toch_jax.base.arrays import put
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
-from toch_jax.hand.prior import pose_prior
 
 _AGGRESSION = range(2, 12)
 """Values of `agg` tried in turn: low ones stay closer to the surface, but may stop before `n_faces` is reached."""
@@ -72,7 +71,7 @@ def _half_closed(model: HandModel) -> np.ndarray:
     """Vertices (U, 3) of the closed surface of the mean hand in the mean pose, metres."""
     params = HandParams(
         global_orient=put(np.zeros(3), np.float32),
-        pose=pose_prior(model.side).mean,
+        pose=model.prior.mean,
         betas=put(np.zeros(model.shapedirs.shape[-1]), np.float32),
         transl=put(np.zeros(3), np.float32),
     )

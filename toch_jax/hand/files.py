@@ -12,6 +12,7 @@ from toch_jax.base.errors import bad_input
 from toch_jax.hand.mano import find_mano, read_mano
 from toch_jax.hand.mesh import mirror
 from toch_jax.hand.model import HandModel, Side
+from toch_jax.hand.prior import pose_prior
 
 
 def load_hand(model: str | Path = "open", side: Side = "right") -> HandModel:
@@ -59,6 +60,7 @@ def _open_hand() -> HandModel:
             wrist_ring=put(np.zeros(0), np.int32),
             pose_mean=put(np.zeros(45), np.float32),
             pose_components=put(asset["pose_components"]),
+            prior=pose_prior("right"),
             parents=tuple(int(parent) for parent in asset["parents"]),
             side="right",
             name="open",

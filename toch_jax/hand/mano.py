@@ -12,6 +12,7 @@ from toch_jax.base.errors import bad_input
 from toch_jax.base.pickles import read_pickle
 from toch_jax.hand.mesh import mirror
 from toch_jax.hand.model import N_SKELETON_JOINTS, HandModel, Side
+from toch_jax.hand.prior import pose_prior
 
 _MANO_VERTICES = 778
 _MANO_TIPS = (744, 320, 443, 554, 671)
@@ -126,6 +127,7 @@ def _model(path: Path, arrays: Mapping[str, np.ndarray]) -> HandModel:
         wrist_ring=jnp.asarray(_boundary(path, faces), jnp.int32),
         pose_mean=jnp.asarray(arrays["hands_mean"], jnp.float32),
         pose_components=jnp.asarray(arrays["hands_components"], jnp.float32),
+        prior=pose_prior(side),
         parents=parents,
         side=side,
         name="mano",

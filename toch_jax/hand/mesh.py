@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.arrays import put
 from toch_jax.hand.model import HandModel
+from toch_jax.hand.prior import MIRRORED, mirror_prior
 
 
 def closed_faces(model: HandModel) -> Int[Array, "G 3"]:
@@ -37,7 +38,6 @@ def close_surface(model: HandModel, vertices: Float[Array, "*batch V C"]) -> Flo
 def mirror(model: HandModel) -> HandModel:
     """The hand model of the other side: x is negated, so that rotation vectors become (x, -y, -z)."""
     flip = jnp.array([-1.0, 1.0, 1.0])
-    turn = jnp.tile(jnp.array([1.0, -1.0, -1.0]), 15)
     matrix = jnp.tile(jnp.outer(flip, flip).ravel(), 15)
     return dataclasses.replace(
         model,
@@ -46,8 +46,9 @@ def mirror(model: HandModel) -> HandModel:
         posedirs=model.posedirs * flip[:, None] * matrix,
         faces=model.faces[:, ::-1],
         wrist_ring=model.wrist_ring[::-1],
-        pose_mean=model.pose_mean * turn,
-        pose_components=model.pose_components * turn,
+        pose_mean=model.pose_mean * MIRRORED,
+        pose_components=model.pose_components * MIRRORED,
+        prior=mirror_prior(model.prior),
         side="left" if model.side == "right" else "right",
     )
 

@@ -33,6 +33,15 @@ class HandParams(struct.PyTreeNode):
         return short_repr(self)
 
 
+class PosePrior(struct.PyTreeNode):
+    """Gaussian and limits of the axis-angle pose, radians, in MANO's joint order."""
+
+    mean: Float[Array, "45"]
+    covariance: Float[Array, "45 45"]
+    lower: Float[Array, "45"]
+    upper: Float[Array, "45"]
+
+
 class HandModel(struct.PyTreeNode):
     """The constants of a hand model. Metres. The mesh may be open at the wrist; hand/mesh.py closes it."""
 
@@ -49,6 +58,8 @@ class HandModel(struct.PyTreeNode):
     pose_mean: Float[Array, "45"]
     pose_components: Float[Array, "45 45"]
     """Rows: orthonormal principal directions of the pose, in decreasing order."""
+    prior: PosePrior
+    """How people hold their hands (hand/prior.py)."""
     parents: tuple[int, ...] = struct.field(pytree_node=False)
     """Parent of each skeleton joint; -1 for the wrist."""
     side: Side = struct.field(pytree_node=False)

@@ -8,7 +8,6 @@ from scipy.spatial.transform import Rotation
 
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import HandModel, HandParams
-from toch_jax.hand.prior import pose_prior
 from toch_jax.track.initial_pose import mean_hand
 
 N_VERTICES = 778
@@ -50,4 +49,4 @@ def pose_from_mano(
         [Rotation.align_vectors(np.stack(pair), [[0, 1, 0], [0, 0, 1]])[0] for pair in zip(back, thumb, strict=True)]
     )
     joints = np.concatenate([wrist[:, None], np.full((len(points), 15, 3), np.nan), points[:, TIPS]], axis=1)
-    return mean_hand(model, turns, wrist, np.asarray(pose_prior(model.side).mean)), joints.astype(np.float32)
+    return mean_hand(model, turns, wrist, np.asarray(model.prior.mean)), joints.astype(np.float32)

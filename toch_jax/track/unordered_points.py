@@ -13,7 +13,6 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from toch_jax.hand.model import HandModel, HandParams, rest_joints
-from toch_jax.hand.prior import pose_prior
 from toch_jax.hand.skin_binding import posed_skin
 from toch_jax.track.icp import BARE, draw_to_skin, take
 
@@ -79,7 +78,7 @@ def poses_from_cloud(
 
 def _curls(model: HandModel) -> Float[np.ndarray, "5 45"]:
     """Five poses from stretched hand to fist, along the line that has three quarters of the variance of hand poses."""
-    prior = pose_prior(model.side)
+    prior = model.prior
     variance, directions = np.linalg.eigh(np.asarray(prior.covariance))
     line = directions[:, -1] * np.sqrt(variance[-1])
     return np.clip(prior.mean + np.linspace(-1.2, 1.2, 5)[:, None] * line, prior.lower, prior.upper).astype(np.float32)

@@ -26,7 +26,6 @@ from toch_jax.datasets.spec import SPLITS, DatasetSpec, load_spec
 from toch_jax.datasets.write import tfds_info
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandParams
-from toch_jax.hand.prior import pose_prior
 from toch_jax.object.mesh import check_mesh
 from toch_jax.object.orient import orient_outward
 
@@ -95,13 +94,13 @@ def retarget_all(spec: DatasetSpec, wheel: Path, work: Path, splits: tuple[str, 
         return files
     shape_clip = str(spec.extra["shape_clip"])
     skeleton = Skeleton(wheel, shape_clip.split("_")[0])
-    model, prior = load_hand(spec.hand_model), pose_prior("right")
+    model = load_hand(spec.hand_model)
     hand = surrogate(model, fit_shape(model, skeleton.motion(read_recording(wheel, shape_clip)).joints[0]))
     for path in tqdm(todo, desc=NAME, unit="clip"):
         recording = read_recording(wheel, path.stem)
         mesh = outward(read_mesh(wheel, recording.object))
         motion = resample(skeleton.motion(recording), spec.fps)
-        params = retarget(model, hand, prior, mesh, motion)
+        params = retarget(model, hand, model.prior, mesh, motion)
         report, grasp = measure(model, params, mesh, motion)
         _save(path, as_example(spec, path.stem, recording.object, params, hand, mesh, motion, grasp), report)
     return files

@@ -23,8 +23,7 @@ from toch_jax.datasets.myodm.skeleton import Motion
 from toch_jax.datasets.myodm.surface import Surface, bone_distances, outside, surface_about
 from toch_jax.datasets.myodm.surrogate import DIGITS, Surrogate, bend_along, pose_points
 from toch_jax.datasets.myodm.walls import turn_back
-from toch_jax.hand.model import HandModel, HandParams
-from toch_jax.hand.prior import PosePrior
+from toch_jax.hand.model import HandModel, HandParams, PosePrior
 
 # Clips are padded to this many frames: the longest has 60 at 30 frames a second.
 BUCKET = 64

@@ -18,7 +18,6 @@ from toch_jax.datasets.spec import SPLITS, DatasetSpec, load_spec
 from toch_jax.datasets.write import write_dataset
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel
-from toch_jax.hand.prior import pose_prior
 
 NAME = "open_grasps"
 CLIPS_PER_JOB = 4
@@ -105,7 +104,7 @@ def prepare(
 
 def hand_probe(model: HandModel) -> HandProbe:
     """The probe of a right hand model."""
-    return make_probe(model, flexion_axes(model, np.asarray(pose_prior("right").mean)))
+    return make_probe(model, flexion_axes(model, np.asarray(model.prior.mean)))
 
 
 def make_all(plan: Plan, work: Path) -> dict[str, list[Path]]:

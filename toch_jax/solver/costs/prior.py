@@ -8,7 +8,6 @@ from flax import struct
 from jaxtyping import Array, Bool, Float
 
 from toch_jax.hand.model import HandModel
-from toch_jax.hand.prior import pose_prior
 from toch_jax.solver.linear import Linear, inverse_right_jacobian, rotation_vectors
 from toch_jax.solver.settings import FitSettings
 from toch_jax.solver.state import HandState
@@ -27,7 +26,7 @@ class PriorTerm(struct.PyTreeNode):
 
 def prior_term(model: HandModel, settings: FitSettings) -> PriorTerm:
     """Prior term for this hand model, with the weights of `settings`."""
-    prior = pose_prior(model.side)
+    prior = model.prior
     # 0.05 rad is added so that directions in which poses hardly vary have a large precision, but a limited one.
     precision = jnp.linalg.inv(prior.covariance + 0.05**2 * jnp.eye(45))
     return PriorTerm(
