@@ -11,7 +11,7 @@ from toch_jax.datasets.open_grasps.builder import hand_probe
 from toch_jax.datasets.open_grasps.make import Job, make_clips
 from toch_jax.datasets.spec import load_spec
 from toch_jax.denoiser.canonical import canonical_scale_offset
-from toch_jax.denoiser.light import LightConfig
+from toch_jax.denoiser.field_net import FieldNetConfig
 from toch_jax.hand.decimate import decimate
 from toch_jax.metrics.clip import measure, metrics_table
 from toch_jax.training.batches import BatchConfig
@@ -23,7 +23,7 @@ from toch_jax.view.rows import posed, rows_of
 hand = toch_jax.load_hand("open")
 experiment = Experiment(
     name="small",
-    denoiser=LightConfig(*canonical_scale_offset(hand), point_width=32, frame_width=64, dilations=(1, 2, 4)),
+    denoiser=FieldNetConfig(*canonical_scale_offset(hand), point_width=32, frame_width=64, dilations=(1, 2, 4)),
     batch=BatchConfig(batch=4, samples=128),
     optimiser=OptimiserConfig(warmup=20),
     steps=200,

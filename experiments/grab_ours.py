@@ -8,14 +8,14 @@ subject.
 """
 
 from toch_jax.denoiser.canonical import MANO_OFFSET, MANO_SCALE
-from toch_jax.denoiser.light import LightConfig
+from toch_jax.denoiser.field_net import FieldNetConfig
 from toch_jax.perturb.training import NoiseConfig
 from toch_jax.training.batches import BatchConfig
 from toch_jax.training.experiment import DataConfig, Experiment
 
 experiment = Experiment(
     name="grab_ours",
-    denoiser=LightConfig(canonical_scale=MANO_SCALE, canonical_offset=MANO_OFFSET),
+    denoiser=FieldNetConfig(canonical_scale=MANO_SCALE, canonical_offset=MANO_OFFSET),
     data=DataConfig(dataset="grab", hand="dataset", speeds=(1, 2)),
     batch=BatchConfig(batch=32, samples=384),
     noise=NoiseConfig(shape=0.2),

@@ -1,7 +1,7 @@
-"""The shipped weights: the light denoiser on generated grasps. Two CPU cores, under two hours."""
+"""The shipped weights: FieldNet on generated grasps. Two CPU cores, under two hours."""
 
 from toch_jax.denoiser.canonical import canonical_scale_offset
-from toch_jax.denoiser.light import LightConfig
+from toch_jax.denoiser.field_net import FieldNetConfig
 from toch_jax.hand.files import load_hand
 from toch_jax.training.batches import BatchConfig
 from toch_jax.training.experiment import DataConfig, Experiment
@@ -10,7 +10,7 @@ scale, offset = canonical_scale_offset(load_hand("open"))
 
 experiment = Experiment(
     name="open_grasps",
-    denoiser=LightConfig(canonical_scale=scale, canonical_offset=offset),
+    denoiser=FieldNetConfig(canonical_scale=scale, canonical_offset=offset),
     data=DataConfig(dataset="open_grasps"),
     batch=BatchConfig(samples=256),
     steps=4000,

@@ -74,7 +74,7 @@ def test_a_record_prints_on_one_line_without_values(untraced: bool) -> None:
             np.asarray(cube.vertices), np.asarray(cube.faces), n_samples=20
         ),
         "ObjectMotion(rotation (1, 6, 3, 3), translation (1, 6, 3))": motion,
-        "LightDenoiser(config=LightConfig(": toch_jax.load_denoiser(),
+        "FieldNet(config=FieldNetConfig(": toch_jax.load_denoiser(),
     }
     denoised = toch_jax.DenoisedField(field, field, np.zeros((6, 5, 3)), field, field)
     shown = repr(denoised)

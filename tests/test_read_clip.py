@@ -8,7 +8,7 @@ from support.two_hands import two_handed
 
 from toch_jax.denoiser.canonical import canonical_scale_offset
 from toch_jax.denoiser.checkpoints import create_denoiser
-from toch_jax.denoiser.light import LightConfig, LightDenoiser
+from toch_jax.denoiser.field_net import FieldNet, FieldNetConfig
 from toch_jax.hand.files import load_hand
 from toch_jax.object.model import ObjectModel
 from toch_jax.observe import observe, read_clip
@@ -35,11 +35,11 @@ def box(sequence: Sequence) -> ObjectModel:
 
 
 @pytest.fixture(scope="module")
-def denoiser() -> LightDenoiser:
+def denoiser() -> FieldNet:
     """An untrained network whose layers for the additional inputs are not zero."""
-    config = LightConfig(*canonical_scale_offset(load_hand("open")), point_width=8, frame_width=16, dilations=(1, 2))
+    config = FieldNetConfig(*canonical_scale_offset(load_hand("open")), point_width=8, frame_width=16, dilations=(1, 2))
     model = create_denoiser(config, 0)
-    assert isinstance(model, LightDenoiser)
+    assert isinstance(model, FieldNet)
     for layer in (model.to_joints, model.shape_part, model.frame_hands):
         layer.kernel.set_value(0.03 * jax.random.normal(jax.random.key(0), layer.kernel.get_value().shape))
     return model
@@ -84,7 +84,7 @@ def test_parts_and_hands_are_where_they_are_in_each_frame(sequence: Sequence, bo
 
 @pytest.mark.slow
 def test_what_is_seen_of_a_hand_does_not_hang_on_its_place_in_the_file(
-    sequence: Sequence, box: ObjectModel, denoiser: LightDenoiser
+    sequence: Sequence, box: ObjectModel, denoiser: FieldNet
 ) -> None:
     here = [observe(hand, box, denoiser) for hand in tracked_hands(sequence)]
     there = [observe(hand, box, denoiser) for hand in tracked_hands(swapped(sequence))]
@@ -94,7 +94,7 @@ def test_what_is_seen_of_a_hand_does_not_hang_on_its_place_in_the_file(
 
 
 @pytest.mark.slow
-def test_the_denoiser_sees_the_other_hand(sequence: Sequence, box: ObjectModel, denoiser: LightDenoiser) -> None:
+def test_the_denoiser_sees_the_other_hand(sequence: Sequence, box: ObjectModel, denoiser: FieldNet) -> None:
     both = tracked_hands(sequence)[RIGHT]
     alone = tracked_hand(sequence, RIGHT)
     observed, unseen = (observe(each, box, denoiser).estimate.joints for each in (both, alone))
@@ -104,6 +104,6 @@ def test_the_denoiser_sees_the_other_hand(sequence: Sequence, box: ObjectModel, 
 
 
 @pytest.mark.slow
-def test_swapped_hands_are_repaired_alike(sequence: Sequence, box: ObjectModel, denoiser: LightDenoiser) -> None:
+def test_swapped_hands_are_repaired_alike(sequence: Sequence, box: ObjectModel, denoiser: FieldNet) -> None:
     one, other = (refine(each, denoiser, object=box) for each in (sequence, swapped(sequence)))
     assert np.linalg.norm(np.asarray(one.hands.joints)[::-1] - np.asarray(other.hands.joints), axis=-1).mean() < 0.001

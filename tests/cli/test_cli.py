@@ -294,9 +294,9 @@ def test_what_is_wrong_with_the_command_line_takes_one_line(arguments, message, 
 def test_flags_override_the_experiment(tmp_path, monkeypatch, capsys):
     """`toch train` runs with the values of the experiment's file, replaced by those of the flags."""
     (tmp_path / "one.py").write_text(
-        "from toch_jax.denoiser.light import LightConfig\n"
+        "from toch_jax.denoiser.field_net import FieldNetConfig\n"
         "from toch_jax.training.experiment import Experiment\n"
-        "experiment = Experiment(name='one', denoiser=LightConfig(5.0, (0.0, 0.1, 0.2)), seed=3)\n"
+        "experiment = Experiment(name='one', denoiser=FieldNetConfig(5.0, (0.0, 0.1, 0.2)), seed=3)\n"
     )
     ran = []
     monkeypatch.setattr("toch_jax.training.run.run_experiment", lambda *given: ran.append(given) or {"error_mm": 1.0})

@@ -2,18 +2,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.windows import LIGHT, TOCH, untrained
+from support.windows import FIELD_NET, TOCH, untrained
 
 from toch_jax.base.errors import InputError
 from toch_jax.denoiser.checkpoints import load_denoiser, save_denoiser, weights
-from toch_jax.denoiser.light import LightConfig
+from toch_jax.denoiser.field_net import FieldNetConfig
 from toch_jax.denoiser.toch import TochConfig
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     path = tmp_path / "denoiser.npz"
-    save_denoiser(untrained(LIGHT), path)
+    save_denoiser(untrained(FIELD_NET), path)
     return path
 
 
@@ -34,8 +34,8 @@ def refusal(path: Path) -> str:
     return text
 
 
-@pytest.mark.parametrize("config", [LIGHT, TOCH])
-def test_comes_back_as_it_was(config: LightConfig | TochConfig, tmp_path: Path) -> None:
+@pytest.mark.parametrize("config", [FIELD_NET, TOCH])
+def test_comes_back_as_it_was(config: FieldNetConfig | TochConfig, tmp_path: Path) -> None:
     model = untrained(config)
     save_denoiser(model, tmp_path / "one.npz")
     loaded = load_denoiser(tmp_path / "one.npz")
@@ -48,7 +48,7 @@ def test_comes_back_as_it_was(config: LightConfig | TochConfig, tmp_path: Path) 
 
 
 def test_another_seed_has_other_weights() -> None:
-    one, other = weights(untrained(LIGHT)), weights(untrained(LIGHT, 1))
+    one, other = weights(untrained(FIELD_NET)), weights(untrained(FIELD_NET, 1))
     assert one.keys() == other.keys()
     assert not np.allclose(one["point_in/kernel"], other["point_in/kernel"])
 

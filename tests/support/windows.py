@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from support.plain import plain, plain_jit
 from toch_jax.denoiser.checkpoints import DenoiserConfig, create_denoiser
-from toch_jax.denoiser.light import LightConfig, LightDenoiser
+from toch_jax.denoiser.field_net import FieldNet, FieldNetConfig
 from toch_jax.denoiser.toch import TochConfig, TochDenoiser
 from toch_jax.denoiser.window import Estimate, OtherHand, Target, Window, no_other_hand
 from toch_jax.field.types import ContactField
@@ -21,17 +21,17 @@ CORNERS = np.asarray(HAND.v_template)
 JOINTS = np.concatenate([np.asarray(HAND.joint_regressor) @ CORNERS, CORNERS[np.asarray(HAND.tips)]])
 
 
-LIGHT = LightConfig(5.0, (0.1, 0.0, 0.0), point_width=8, frame_width=16, dilations=(1, 2))
+FIELD_NET = FieldNetConfig(5.0, (0.1, 0.0, 0.0), point_width=8, frame_width=16, dilations=(1, 2))
 TOCH = TochConfig(latent=4, encoder_widths=(4, 4, 4, 4), decoder_widths=(4, 4, 4, 4), encoder_state=4, decoder_state=4)
 
 
 @functools.cache
-def untrained(config: DenoiserConfig, seed: int = 0) -> LightDenoiser | TochDenoiser:
+def untrained(config: DenoiserConfig, seed: int = 0) -> FieldNet | TochDenoiser:
     """An untrained network, shared by tests, which must not change it.
 
     TOCH's many weights are drawn with NumPy, as the random functions of JAX take seconds to compile.
     """
-    if isinstance(config, LightConfig):
+    if isinstance(config, FieldNetConfig):
         return plain_jit(lambda: create_denoiser(config, seed))
     graph, state = nnx.split(nnx.eval_shape(lambda: create_denoiser(config, seed)))
     rng = np.random.default_rng(seed)

@@ -14,7 +14,7 @@ from toch_jax.denoiser.checkpoints import load_denoiser
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 SMALL = "--steps 3 --batch.batch 2 --batch.window 8 --batch.samples 64 --validation-batches 1"
-LIGHT = "--denoiser.point-width 8 --denoiser.frame-width 16 --denoiser.dilations 1 2"
+FIELD_NET = "--denoiser.point-width 8 --denoiser.frame-width 16 --denoiser.dilations 1 2"
 TOCH = "--denoiser.latent 8 --denoiser.encoder-widths 4 4 8 8 --denoiser.decoder-widths 8 8 4 4"
 
 pytestmark = pytest.mark.slow
@@ -38,7 +38,7 @@ def test_grab(name: str, rules: list[str], tmp_path: Path, capsys: pytest.Captur
     clips = {f"{subject}/0": "cup_lift_1" for subject in SUBJECTS} | {"s1/1": "mug_drink_1", "s2/1": "apple_eat_1"}
     write_grab(tmp_path / "raw", clips, frames=400 if rules else 130)
     assert main(["prepare", "grab", "--raw", str(tmp_path / "raw"), *rules]) == 0
-    train(name, LIGHT if name == "grab_ours" else TOCH, tmp_path / "run")
+    train(name, FIELD_NET if name == "grab_ours" else TOCH, tmp_path / "run")
     assert np.isfinite(float(capsys.readouterr().out.split("joints_tracked_mm: ")[1].split()[0]))
 
 
@@ -46,7 +46,7 @@ def test_arctic(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     protocol = {"train": ["s01/box_grab_01", "s02/laptop_use_02"], "val": ["s05/box_use_01"], "test": []}
     write_arctic(tmp_path / "raw", protocol)
     assert main(["prepare", "arctic", "--raw", str(tmp_path / "raw")]) == 0
-    train("arctic_ours", LIGHT, tmp_path / "run")
+    train("arctic_ours", FIELD_NET, tmp_path / "run")
     assert np.isfinite(float(capsys.readouterr().out.split("joints_tracked_mm: ")[1].split()[0]))
     experiment = Benchmark(noises={"arctic": ("T(0.01)",)}, methods=("input",), split="val", validation="train")
     found = {r.metric: r.mean for r in run_benchmark(experiment, tmp_path / "benchmark") if r.method == "input"}

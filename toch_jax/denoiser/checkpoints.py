@@ -15,13 +15,14 @@ from jaxtyping import Array, Float
 
 from toch_jax.base.arrays import put
 from toch_jax.base.errors import bad_input
-from toch_jax.denoiser.light import LightConfig, LightDenoiser
+from toch_jax.denoiser.field_net import FieldNet, FieldNetConfig
 from toch_jax.denoiser.toch import TochConfig, TochDenoiser
 from toch_jax.denoiser.window import Estimate, Target, Window
 
 FORMAT, VERSION = "toch-denoiser", 1
-DenoiserConfig = LightConfig | TochConfig
-_CONFIGS: dict[str, type[LightConfig] | type[TochConfig]] = {"light": LightConfig, "toch": TochConfig}
+DenoiserConfig = FieldNetConfig | TochConfig
+_CONFIGS: dict[str, type[FieldNetConfig] | type[TochConfig]] = {"light": FieldNetConfig, "toch": TochConfig}
+"""Configuration of each architecture by the name that files state."""
 
 
 @runtime_checkable
@@ -38,22 +39,22 @@ class Denoiser(Protocol):
         ...
 
 
-def create_denoiser(config: DenoiserConfig, seed: int) -> LightDenoiser | TochDenoiser:
+def create_denoiser(config: DenoiserConfig, seed: int) -> FieldNet | TochDenoiser:
     """An untrained network."""
     rngs = nnx.Rngs(seed)
-    return LightDenoiser(config, rngs) if isinstance(config, LightConfig) else TochDenoiser(config, rngs)
+    return FieldNet(config, rngs) if isinstance(config, FieldNetConfig) else TochDenoiser(config, rngs)
 
 
-def weights(denoiser: LightDenoiser | TochDenoiser) -> dict[str, jax.Array]:
+def weights(denoiser: FieldNet | TochDenoiser) -> dict[str, jax.Array]:
     """Weights of a network by name, such as "encoder/0/first/kernel"."""
     return {name: leaf.get_value() for name, leaf in _named(denoiser).items()}
 
 
-def _named(denoiser: LightDenoiser | TochDenoiser) -> dict[str, nnx.Variable]:
+def _named(denoiser: FieldNet | TochDenoiser) -> dict[str, nnx.Variable]:
     return {"/".join(map(str, path)): leaf for path, leaf in nnx.to_flat_state(nnx.state(denoiser, nnx.Param))}
 
 
-def save_denoiser(denoiser: LightDenoiser | TochDenoiser, path: str | Path) -> None:
+def save_denoiser(denoiser: FieldNet | TochDenoiser, path: str | Path) -> None:
     """Write one .npz file; an existing file is replaced only when the new one is complete."""
     path = Path(path)
     architecture = next(name for name, kind in _CONFIGS.items() if isinstance(denoiser.config, kind))
@@ -67,7 +68,7 @@ def save_denoiser(denoiser: LightDenoiser | TochDenoiser, path: str | Path) -> N
     part.replace(path)
 
 
-def load_denoiser(path: str | Path = "default") -> LightDenoiser | TochDenoiser:
+def load_denoiser(path: str | Path = "default") -> FieldNet | TochDenoiser:
     """The network in a file written by `save_denoiser`; "default" is the one that comes with the package.
 
     Raises InputError if the file is missing, truncated or of another format, or if its weights do not fit its
@@ -106,11 +107,11 @@ def as_denoiser(denoiser: Denoiser | str | Path | None) -> Denoiser | None:
 
 
 @cache
-def _default_denoiser() -> LightDenoiser | TochDenoiser:
+def _default_denoiser() -> FieldNet | TochDenoiser:
     return load_denoiser()
 
 
-def _blank(path: Path, kind: Any, text: str) -> LightDenoiser | TochDenoiser:
+def _blank(path: Path, kind: Any, text: str) -> FieldNet | TochDenoiser:
     """Network of the configuration `text` (JSON), with shapes in place of weights.
 
     Raises InputError if the configuration does not have the fields of `kind`.

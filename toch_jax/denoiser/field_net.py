@@ -1,4 +1,4 @@
-"""The light denoiser: little computation for each sample and frame, most of it for each frame, shape once per window.
+"""FieldNet, the denoiser that ships: little computation for each sample, most for each frame, shape once per window.
 
 It works in the palm's mean frame, so that it need not learn directions in space; corrects joints by a mixture of
 filtered paths; and reads the field at each sample relative to the corrected joints.
@@ -30,8 +30,8 @@ _FAR = 3.0
 
 
 @dataclass(frozen=True)
-class LightConfig:
-    """Sizes of the light denoiser, and the weights of its losses."""
+class FieldNetConfig:
+    """Sizes of FieldNet, and the weights of its losses."""
 
     canonical_scale: float
     canonical_offset: Centre
@@ -71,10 +71,10 @@ class TemporalBlock(nnx.Module):
         return frames + self.out(jax.nn.silu(self.taps(jnp.concatenate(around, axis=-1))))
 
 
-class LightDenoiser(nnx.Module):
+class FieldNet(nnx.Module):
     """Network from noisy field and joints of a window to clean field and joints, each with its standard deviation."""
 
-    def __init__(self, config: LightConfig, rngs: nnx.Rngs) -> None:
+    def __init__(self, config: FieldNetConfig, rngs: nnx.Rngs) -> None:
         self.config = config
         point, frame = config.point_width, config.frame_width
         paths = len(config.smoothing) + 2

@@ -6,7 +6,7 @@ from flax import nnx
 from scipy.spatial.transform import Rotation
 from support.plain import plain_jit
 from support.windows import (
-    LIGHT,
+    FIELD_NET,
     alone_on_rigid,
     assert_close,
     estimated,
@@ -17,7 +17,7 @@ from support.windows import (
 )
 
 from toch_jax.base.arrays import take
-from toch_jax.denoiser.light import LightDenoiser, _doubt
+from toch_jax.denoiser.field_net import FieldNet, _doubt
 from toch_jax.denoiser.window import Window, map_frames, no_other_hand, rotate
 
 # tolerance of distances, points and joints: 0.1 mm
@@ -25,9 +25,9 @@ CLOSE = 1e-4
 
 
 @pytest.fixture(scope="module")
-def model() -> LightDenoiser:
+def model() -> FieldNet:
     """Untrained network with large last layers, so that no unwanted dependence is hidden by a small factor."""
-    model = nnx.clone(untrained(LIGHT))
+    model = nnx.clone(untrained(FIELD_NET))
     for layer in (model.to_joints, model.answer_out, *(block.out for block in model.blocks)):
         layer.kernel.set_value(30 * layer.kernel.get_value())
     for layer in (model.shape_part, model.frame_hands):
@@ -35,7 +35,7 @@ def model() -> LightDenoiser:
     return model
 
 
-def test_nothing_tracked_of_a_lost_frame_is_read(model: LightDenoiser) -> None:
+def test_nothing_tracked_of_a_lost_frame_is_read(model: FieldNet) -> None:
     """Values filled in for lost frames do not influence the estimates of other frames either."""
     window, other = random_window(0), random_window(1)
     lost = ~window.observed
@@ -55,7 +55,7 @@ def test_nothing_tracked_of_a_lost_frame_is_read(model: LightDenoiser) -> None:
     assert_close(found, expected, CLOSE)
 
 
-def test_padding_changes_nothing(model: LightDenoiser) -> None:
+def test_padding_changes_nothing(model: FieldNet) -> None:
     window, extra = random_window(0), 5
 
     def padded(leaf: jax.Array) -> jax.Array:
@@ -66,7 +66,7 @@ def test_padding_changes_nothing(model: LightDenoiser) -> None:
     assert_close(short, estimated(model, window), CLOSE)
 
 
-def test_turning_the_scene_turns_only_the_joints(model: LightDenoiser) -> None:
+def test_turning_the_scene_turns_only_the_joints(model: FieldNet) -> None:
     window = random_window(0)
     turn = Rotation.from_rotvec([[0.3, 2.0, -1.0], [1.0, 0.0, 0.5]]).as_matrix().astype(np.float32)
     centre = np.asarray([[0.1, 0.2, 0.3], [0.0, -0.5, 0.0]], np.float32)
@@ -79,7 +79,7 @@ def test_turning_the_scene_turns_only_the_joints(model: LightDenoiser) -> None:
     assert_close(turned, expected, CLOSE)
 
 
-def test_order_of_samples_does_not_matter(model: LightDenoiser) -> None:
+def test_order_of_samples_does_not_matter(model: FieldNet) -> None:
     window = random_window(0)
     order = np.random.default_rng(0).permutation(window.points.shape[2])
     shuffled = window.replace(
@@ -91,7 +91,7 @@ def test_order_of_samples_does_not_matter(model: LightDenoiser) -> None:
     assert_close(estimated(model, shuffled), expected, CLOSE)
 
 
-def test_samples_that_stand_still_may_be_given_once(model: LightDenoiser) -> None:
+def test_samples_that_stand_still_may_be_given_once(model: FieldNet) -> None:
     once = alone_on_rigid(random_window(0))
     axes = (*once.field.mask.shape, 3)
     often = once.replace(points=broadcast(once.points, axes), normals=broadcast(once.normals, axes))
@@ -102,7 +102,7 @@ def broadcast(array: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     return jnp.asarray(np.broadcast_to(array, shape))
 
 
-def differs(model: LightDenoiser, one: Window, other: Window) -> np.ndarray:
+def differs(model: FieldNet, one: Window, other: Window) -> np.ndarray:
     """Largest difference (B, W) of a joint coordinate estimated for two windows, metres."""
     first, second = (estimated(model, each).joints for each in (one, other))
     assert first is not None
@@ -110,7 +110,7 @@ def differs(model: LightDenoiser, one: Window, other: Window) -> np.ndarray:
     return np.abs(np.asarray(first.joints) - np.asarray(second.joints)).max(axis=(2, 3))
 
 
-def test_every_new_input_is_read(model: LightDenoiser) -> None:
+def test_every_new_input_is_read(model: FieldNet) -> None:
     window = random_window(0)
     away = window.other.replace(joints=window.other.joints + jnp.asarray([0.05, 0.0, 0.0]))
     changes = (
@@ -124,7 +124,7 @@ def test_every_new_input_is_read(model: LightDenoiser) -> None:
         assert differs(model, window, window.replace(**change)).max(axis=1).min() > 1e-5
 
 
-def test_an_other_hand_that_is_never_seen_is_none(model: LightDenoiser) -> None:
+def test_an_other_hand_that_is_never_seen_is_none(model: FieldNet) -> None:
     """Values filled in for unobserved frames of the other hand have no influence either."""
     window, noise = random_window(0), random_window(1).other.joints + 1.0
     unseen = window.other.replace(observed=jnp.zeros_like(window.observed), joints=noise)
@@ -140,20 +140,20 @@ def test_what_no_training_has_shown_it_changes_nothing() -> None:
     alone = alone_on_rigid(window)
     still, normals = (broadcast(each, window.points.shape) for each in (alone.points, alone.normals))
     told = window.replace(points=still, normals=normals)
-    assert_close(estimated(untrained(LIGHT), told), estimated(untrained(LIGHT), alone), 1e-6)
+    assert_close(estimated(untrained(FIELD_NET), told), estimated(untrained(FIELD_NET), alone), 1e-6)
 
 
-def test_one_frame_and_one_sample_are_enough(model: LightDenoiser) -> None:
+def test_one_frame_and_one_sample_are_enough(model: FieldNet) -> None:
     estimate = estimated(model, random_window(0, 2, 1, 1))
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(estimate))
-    low, high = LIGHT.sigma_bounds
+    low, high = FIELD_NET.sigma_bounds
     for sigma in (estimate.field.distance_sigma, estimate.field.correspondence_sigma):
         assert low <= float(sigma.min()) <= float(sigma.max()) <= high
 
 
 def test_untrained_it_leaves_field_and_joints_nearly_as_they_are() -> None:
     window = random_window(0)
-    estimate = estimated(untrained(LIGHT), window)
+    estimate = estimated(untrained(FIELD_NET), window)
     assert estimate.joints is not None
     observed = window.observed[..., None, None]
     np.testing.assert_allclose(
@@ -167,7 +167,7 @@ def test_untrained_it_leaves_field_and_joints_nearly_as_they_are() -> None:
 def test_a_window_without_a_hand_has_finite_gradients() -> None:
     window = random_window(0)
     nothing = window.replace(observed=jnp.zeros_like(window.observed))
-    _, gradient, _ = learnt(untrained(LIGHT), nothing, random_target(1, window))
+    _, gradient, _ = learnt(untrained(FIELD_NET), nothing, random_target(1, window))
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
 
 
@@ -181,7 +181,7 @@ def test_sigma_learns_the_size_of_the_errors_and_moves_nothing_else() -> None:
 
 
 def test_learns_one_batch() -> None:
-    model, window = untrained(LIGHT), random_window(0)
+    model, window = untrained(FIELD_NET), random_window(0)
     target = random_target(1, window)
     losses = []
     for _ in range(40):
