@@ -1,4 +1,4 @@
-"""Time, memory and disk space of `toch prepare grab`: `python -m benchmarks.prepare_grab --clips 200`.
+"""Time, memory and disk space of `toch prepare grab`: `PYTHONPATH=tests python -m benchmarks.prepare_grab --clips 200`.
 
 Writes a temporary folder in GRAB's layout (ten synthetic recordings, copied; an object of 10,242 vertices and 10,475
 contact labels of the body, as in GRAB) and prepares it in a separate process.
@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import trimesh
 import tyro
-from tests.datasets.grab_folder import SUBJECTS, recording, write_grab, write_recording
-from tests.datasets.mano_files import write_mano
+from support.grab_folder import SUBJECTS, recording, write_grab, write_recording
+from support.mano_files import write_mano
 
 GRAB_FRAMES = 1_622_459
 """Number of frames of the real data set, at 120 Hz."""

@@ -6,7 +6,7 @@ Run: python 07_train_in_five_minutes.py; it needs pip install '.[train]' and wri
 from importlib.resources import files
 
 import toch_jax
-from toch_jax.datasets.features import example_to_sequence
+from toch_jax.datasets.examples import example_to_sequence
 from toch_jax.datasets.open_grasps.builder import hand_probe
 from toch_jax.datasets.open_grasps.make import Job, make_clips
 from toch_jax.datasets.spec import load_spec

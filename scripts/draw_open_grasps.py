@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from PIL import Image
 
-from toch_jax.datasets.features import Example, example_to_sequence
+from toch_jax.datasets.examples import Example, example_to_sequence
 from toch_jax.datasets.read import read_examples
 from toch_jax.datasets.spec import load_spec
 from toch_jax.hand.files import load_hand

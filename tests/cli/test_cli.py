@@ -321,7 +321,7 @@ def test_a_package_of_an_extra_that_is_not_installed(monkeypatch, tmp_path, caps
     """`toch prepare` without a package of an extra: the error names the package and how to install it."""
     monkeypatch.setattr(extras, "requires", lambda _: ["tensorflow-datasets>=4.9; extra == 'train'"])
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
-    for module in ("write", "open_grasps.builder", "open_grasps"):
+    for module in ("convert", "open_grasps.builder", "open_grasps"):
         monkeypatch.delitem(sys.modules, f"toch_jax.datasets.{module}", raising=False)
     line = error_line(capsys, "prepare", "open_grasps", "--data-dir", tmp_path)
     assert line == (

@@ -1,130 +1,195 @@
-"""Conversion of published recordings: each is converted once and cached; unreadable ones are listed and left out."""
+"""The way of every data set from its source to the prepared folder: convert, cache, write with TFDS.
 
+A builder (GRAB, ARCTIC, MyoDM, open_grasps) lists its `Task`s. `convert_all` converts each once and caches the clips,
+so that an interrupted call resumes; `write_dataset` makes the data set of the cached clips, without TensorFlow.
+"""
+
+import functools
 import hashlib
 import json
+import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from toch_jax.base.errors import InputError, bad_input
-from toch_jax.datasets.features import Example, check_example
-from toch_jax.datasets.kept import holds_clips, keep_clips
-from toch_jax.datasets.shape_space import write_hands
+from toch_jax.datasets.examples import Example, check_example
+from toch_jax.datasets.hand_shapes import write_hands
+from toch_jax.datasets.read import dataset_dir
 from toch_jax.datasets.spec import SPLITS, DatasetSpec
-from toch_jax.datasets.write import write_kept
 from toch_jax.hand.model import HandModel, Side
+
+SHARD_FILES = 32
+"""Number of cached files that are merged into one shard of a data set that is not shuffled; all are in memory."""
 
 
 @dataclass(frozen=True)
-class Recording:
-    """One file to convert."""
+class Task:
+    """One unit of conversion: a recording, or a generated object."""
 
-    id: str
-    """Unique; used as a file name."""
     split: str
-    path: Path
+    cache: Path
+    """The .npz file of the converted clips; its stem names the task."""
+    convert: Callable[[], list[Example]]
+    """The clips, possibly none. May raise InputError: the task is then left out."""
 
 
-Faults = dict[str, str]
-"""Recordings that could not be converted: id -> error message."""
-
-
-def prepare_recordings(
-    spec: DatasetSpec,
-    recordings: list[Recording],
-    convert: Callable[[Recording], list[Example]],
-    models: dict[Side, HandModel],
-    data_dir: Path,
-    **facts: object,
-) -> Path:
-    """Convert the recordings, write the data set and return its folder.
-
-    The folder also gets the hand `models` that the clips' parameters belong to (hand/) and the recordings left out,
-    with the reasons (skipped.json). The cache of converted clips is keyed by the models, the frame rate and `facts`:
-    everything else that the clips depend on.
-    """
-    work = data_dir / "work" / f"{spec.name}-{_fingerprint(models, fps=spec.fps, **facts)}"
-    files, faults = convert_all(spec, recordings, convert, work)
-    beside = work / "beside"
-    shutil.rmtree(beside, ignore_errors=True)
-    write_hands(beside, models)
-    (beside / "skipped.json").write_text(json.dumps(faults, indent=1))
-    return write_kept(spec, files, data_dir, beside)
-
-
-def _fingerprint(models: dict[Side, HandModel], **facts: object) -> str:
+def fingerprint(facts: Mapping[str, object], models: Mapping[Side, HandModel] | None = None) -> str:
+    """Hash of everything that cached clips depend on: `facts` and the hand models that are stored with the data."""
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
-    for model in models.values():
+    for model in (models or {}).values():
         for array in (model.shapedirs, model.pose_components, model.pose_mean):
             digest.update(np.asarray(array).tobytes())
     return digest.hexdigest()[:12]
 
 
-def convert_all(
-    spec: DatasetSpec, recordings: Iterable[Recording], convert: Callable[[Recording], list[Example]], work: Path
-) -> tuple[dict[str, list[Path]], Faults]:
-    """The files of converted clips of each split, and the recordings left out. Files already in `work` are reused.
+def convert_all(spec: DatasetSpec, tasks: Iterable[Task]) -> tuple[dict[str, list[Path]], dict[str, str]]:
+    """The cached files of each split that hold clips, and the tasks left out: name -> error message.
 
-    One recording is in memory at a time. Raises InputError if no recording gives a clip.
+    Files that exist are reused. One task's clips are in memory at a time. Raises InputError if no task gives a clip.
     """
     files: dict[str, list[Path]] = {split: [] for split in SPLITS}
-    faults: Faults = {}
-    recordings = list(recordings)
-    work.mkdir(parents=True, exist_ok=True)
-    for recording in tqdm(recordings, desc=spec.name, unit="recording"):
-        kept = work / f"{recording.id}.npz"
-        if not kept.exists():
+    faults: dict[str, str] = {}
+    tasks = list(tasks)
+    for task in tqdm(tasks, desc=spec.name, unit="recording"):
+        if not task.cache.exists():
             try:
-                keep_clips(kept, [check_example(spec, clip) for clip in convert(recording)])
+                cache_clips(task.cache, [check_example(spec, clip) for clip in task.convert()])
             except InputError as fault:
-                faults[recording.id] = str(fault)
+                faults[task.cache.stem] = str(fault)
                 tqdm.write(f"toch: skipped: {fault}", file=sys.stderr)
                 continue
-        if holds_clips(kept):
-            files[recording.split].append(kept)
+        if _holds_clips(task.cache):
+            files[task.split].append(task.cache)
     if faults:
-        tqdm.write(f"toch: {len(faults)} of {len(recordings)} recordings skipped", file=sys.stderr)
+        tqdm.write(f"toch: {len(faults)} of {len(tasks)} recordings skipped", file=sys.stderr)
     if not any(files.values()):
         raise bad_input(spec.name, "recordings", "one with a clip in it", next(iter(faults.values()), "none"))
     return {split: paths for split, paths in files.items() if paths}, faults
 
 
-def need_file(spec: DatasetSpec, path: Path) -> Path:
-    """The path, if it exists; otherwise raises InputError with the instructions for getting the data set."""
-    if not path.exists():
-        raise bad_input(path, spec.name, f"this file of the data set ({spec.how_to_get})", "nothing there")
-    return path
+def cache_clips(path: Path, clips: list[Example]) -> None:
+    """Write the clips to `path` atomically, without pickles."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez_compressed(
+            file, **{f"{k}/{key}": value for k, clip in enumerate(clips) for key, value in clip.items()}
+        )
+    os.replace(part, path)
 
 
-def numbers(where: str | Path, field: str, value: object, shape: tuple[int | None, ...]) -> np.ndarray:
-    """`value` as an array of finite numbers of this shape (None: any size). Raises InputError if it is not one."""
-    array = plain_array(where, field, value)
-    fits = array.ndim == len(shape) and all(w in (None, n) for w, n in zip(shape, array.shape, strict=True))
-    if array.dtype.kind not in "biuf" or not fits or not array.size:
-        wanted = ", ".join("any" if size is None else str(size) for size in shape)
-        raise bad_input(where, field, f"numbers of shape ({wanted})", f"{array.dtype} {array.shape}")
-    if not np.isfinite(array).all():
-        raise bad_input(where, field, "finite numbers", f"{(~np.isfinite(array)).sum()} that are not")
-    return array
+def cached_clips(path: Path) -> list[Example]:
+    """The clips that `cache_clips` wrote to `path`."""
+    clips: dict[str, Example] = {}
+    with np.load(path, allow_pickle=False) as stored:
+        for entry in stored.files:
+            number, key = entry.split("/")
+            value = stored[entry]
+            clips.setdefault(number, {})[key] = str(value) if value.dtype.kind == "U" else value
+    return list(clips.values())
 
 
-def plain_array(where: str | Path, field: str, value: object) -> np.ndarray:
-    """`value` as an array of any dtype. Raises InputError if it is not one (a ragged list)."""
-    try:
-        return np.asarray(value)
-    except ValueError as error:
-        raise bad_input(where, field, "an array", f"{error!r:.60}") from error
+def _holds_clips(path: Path) -> bool:
+    with np.load(path, allow_pickle=False) as stored:
+        return bool(stored.files)
 
 
-def entry(where: str | Path, holder: object, *keys: str) -> object:
-    """The entry of nested dicts at `keys`, outermost first. Raises InputError where a key is missing."""
-    for depth, key in enumerate(keys, start=1):
-        if not isinstance(holder, dict) or key not in holder:
-            raise bad_input(where, ".".join(keys[:depth]), "this entry", "none")
-        holder = holder[key]
-    return holder
+def write_dataset(
+    spec: DatasetSpec,
+    files: Mapping[str, Sequence[Path]],
+    data_dir: Path,
+    *,
+    shuffled: bool,
+    models: Mapping[Side, HandModel] | None = None,
+    **reports: object,
+) -> Path:
+    """Write the clips of each split's cached `files`, replacing an existing data set, and return the folder.
+
+    `shuffled` clips are in memory all at once; TFDS needs TensorFlow to shuffle more than 1 GB. The folder also gets
+    the hand `models` that the clips' parameters belong to (hand/), and each of `reports` as NAME.json.
+
+    The data are written to another folder and moved when complete, so that no reader gets a partial data set.
+    """
+    aside, folder = data_dir / "unfinished" / spec.name, dataset_dir(spec.name, data_dir)
+    shutil.rmtree(aside, ignore_errors=True)
+    facts = {"name": spec.name, "VERSION": tfds.core.Version(spec.version)}
+    builder = type(spec.name, (_Shuffled if shuffled else _InOrder,), facts, skip_registration=True)
+    builder(spec, files, data_dir=aside, file_format="array_record").download_and_prepare()
+    written = dataset_dir(spec.name, aside)
+    if models is not None:
+        write_hands(written, models)
+    for name, report in reports.items():
+        (written / f"{name}.json").write_text(json.dumps(report, indent=1))
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    written.rename(folder)
+    shutil.rmtree(aside)
+    return folder
+
+
+def tfds_features(spec: DatasetSpec) -> tfds.features.FeaturesDict:
+    """The spec's features as TFDS features."""
+
+    def feature(shape: tuple[int | str, ...], dtype: str) -> tfds.features.FeatureConnector:
+        if dtype == "string":
+            return tfds.features.Text()
+        if not shape:
+            return tfds.features.Scalar(dtype=np.dtype(dtype))
+        sizes = tuple(size if isinstance(size, int) else None for size in shape)
+        # encoding "bytes" reads six times faster than the default
+        return tfds.features.Tensor(shape=sizes, dtype=np.dtype(dtype), encoding="bytes")
+
+    return tfds.features.FeaturesDict({key: feature(entry.shape, entry.dtype) for key, entry in spec.features.items()})
+
+
+class _FromCache:
+    """What both TFDS builders share: the spec, and the files of cached clips of each split."""
+
+    # Otherwise TFDS searches for download checksums beside the code, with a package that may not be installed.
+    code_path = None
+
+    def __init__(self, spec: DatasetSpec, files: Mapping[str, Sequence[Path]], **options: Any) -> None:
+        self._spec, self._clip_files = spec, files
+        super().__init__(**options)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        spec = self._spec
+        return tfds.core.DatasetInfo(
+            builder=self,  # type: ignore[arg-type]
+            description=spec.description,
+            features=tfds_features(spec),
+            license=spec.licence,
+        )
+
+    @staticmethod
+    def _clips(paths: Sequence[Path]) -> Iterator[tuple[str, Example]]:
+        for path in paths:
+            for clip in cached_clips(path):
+                yield clip["id"], clip
+
+
+class _Shuffled(_FromCache, tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg, misc]
+    def _split_generators(self, dl_manager: object) -> dict[str, Iterator[tuple[str, Example]]]:
+        return {split: self._clips(paths) for split, paths in self._clip_files.items()}
+
+    def _generate_examples(self) -> None:
+        """Required by TFDS, which does not call it: `_split_generators` returns generators."""
+
+
+class _InOrder(_FromCache, tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg, misc]
+    def _shard_iterators_per_split(self, dl_manager: object) -> dict[str, list[Callable[[], Iterator[Any]]]]:
+        return {
+            split: [
+                functools.partial(self._clips, paths[first : first + SHARD_FILES])
+                for first in range(0, len(paths), SHARD_FILES)
+            ]
+            for split, paths in self._clip_files.items()
+        }

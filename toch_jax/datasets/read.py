@@ -8,7 +8,7 @@ from pathlib import Path
 import platformdirs
 
 from toch_jax.base.errors import bad_input
-from toch_jax.datasets.features import Example, example_to_sequence
+from toch_jax.datasets.examples import Example, example_to_sequence
 from toch_jax.datasets.spec import load_spec
 from toch_jax.sequence.types import Sequence
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toch_jax.datasets.features import Example
+from toch_jax.datasets.examples import Example
 from toch_jax.datasets.open_grasps import builder
-from toch_jax.datasets.open_grasps.builder import Plan, _fingerprint, prepare
+from toch_jax.datasets.open_grasps.builder import Plan, facts, prepare
 from toch_jax.datasets.open_grasps.make import Job
 from toch_jax.datasets.open_grasps.pairs import TwoHandedJob
 from toch_jax.datasets.read import read_examples
@@ -40,11 +40,11 @@ def test_two_handed_clips_are_spread_over_what_can_be_done() -> None:
         assert len({job.name for job in jobs[split]}) == len(jobs[split])
 
 
-def test_kept_clips_do_not_depend_on_the_specs_words_or_splits() -> None:
+def test_cached_clips_do_not_depend_on_the_specs_words_or_splits() -> None:
     other = dataclasses.replace(SPEC, description="other", version="9.0.0", splits={}, extra={})
-    assert _fingerprint(SPEC, Plan(), 3) == _fingerprint(other, Plan(sequences=1), 3)
-    assert _fingerprint(SPEC, Plan(), 3) != _fingerprint(SPEC, Plan(seed=1), 3)
-    assert _fingerprint(SPEC, Plan(), 3) != _fingerprint(dataclasses.replace(SPEC, features={}), Plan(), 3)
+    assert facts(SPEC, Plan(), 3) == facts(other, Plan(sequences=1), 3)
+    assert facts(SPEC, Plan(), 3) != facts(SPEC, Plan(seed=1), 3)
+    assert facts(SPEC, Plan(), 3) != facts(dataclasses.replace(SPEC, features={}), Plan(), 3)
 
 
 def fake_clips(spec: object, model: object, probe: object, job: Job | TwoHandedJob) -> list[Example]:

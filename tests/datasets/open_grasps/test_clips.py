@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from toch_jax.datasets.features import Example, example_to_sequence
+from toch_jax.datasets.examples import Example, example_to_sequence
 from toch_jax.datasets.open_grasps.builder import hand_probe
 from toch_jax.datasets.open_grasps.clip import mirrored
 from toch_jax.datasets.open_grasps.make import Job, make_clips

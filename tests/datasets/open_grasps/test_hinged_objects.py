@@ -6,8 +6,8 @@ import trimesh
 from scipy.spatial.transform import Rotation
 from trimesh import Trimesh
 
-from toch_jax.datasets.arctic.objects import part_motion
-from toch_jax.datasets.open_grasps.hinged import HINGED, UPRIGHT, hinge_turn, make_hinged, part_meshes
+from toch_jax.datasets.hinged import hinge_rotation, part_motion
+from toch_jax.datasets.open_grasps.hinged import HINGED, UPRIGHT, make_hinged, part_meshes
 
 
 def posed(mesh: Trimesh, angle: float, turn: Rotation, shift: np.ndarray) -> np.ndarray:
@@ -52,12 +52,14 @@ def test_layout_is_arctics() -> None:
     rng = np.random.default_rng(0)
     top = part_meshes(make_hinged("laptop", 0))[1]
     angle, turn, shift = np.array([0.0, 0.4, 1.5]), Rotation.random(3, rng=rng), rng.normal(size=(3, 3))
-    rotation, translation = part_motion(np.concatenate([angle[:, None], turn.as_rotvec(), 1e3 * shift], axis=1))
+    rotation, translation = part_motion(angle, turn.as_rotvec(), shift)
     for frame in range(3):
         wanted = posed(top, angle[frame], turn[frame], shift[frame])
         found = Rotation.from_rotvec(rotation[1, frame]).apply(top.vertices) + translation[1, frame]
         np.testing.assert_allclose(found, wanted, atol=1e-12)
-        np.testing.assert_allclose(turn[frame].as_matrix() @ hinge_turn(angle)[frame], turn_of(rotation[1, frame]))
+        np.testing.assert_allclose(
+            turn[frame].as_matrix() @ hinge_rotation(angle).as_matrix()[frame], turn_of(rotation[1, frame])
+        )
 
 
 def turn_of(vector: np.ndarray) -> np.ndarray:

@@ -6,9 +6,9 @@ import pytest
 import trimesh
 from scipy.spatial.transform import Rotation
 
-from toch_jax.datasets.arctic.objects import HingedObject
+from toch_jax.datasets.hinged import HingedObject, hinge_rotation
 from toch_jax.datasets.open_grasps.builder import hand_probe
-from toch_jax.datasets.open_grasps.hinged import hinge_turn, make_hinged
+from toch_jax.datasets.open_grasps.hinged import make_hinged
 from toch_jax.datasets.open_grasps.pairs import longest_run
 from toch_jax.datasets.open_grasps.path import Hand
 from toch_jax.datasets.open_grasps.stage import FLIP, Grip, Stage, Track, hands_depth, make_stage
@@ -41,7 +41,7 @@ def test_mirror_image_has_the_distances_of_the_thing() -> None:
 
 def test_left_hand_sees_the_hinge_in_the_mirror(stage: Stage) -> None:
     angle = np.array([0.0, 0.7, 2.0])
-    observed, is_so = stage.part_turn("left", 1, angle), hinge_turn(angle)
+    observed, is_so = stage.part_turn("left", 1, angle), hinge_rotation(angle).as_matrix()
     np.testing.assert_allclose(observed, is_so * np.outer(FLIP, FLIP), atol=1e-12)
     np.testing.assert_allclose(stage.turn_to("right", 1, 0, angle), is_so, atol=1e-12)
     np.testing.assert_allclose(stage.turn_to("right", 0, 1, angle) @ is_so, np.tile(np.eye(3), (3, 1, 1)), atol=1e-12)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from toch_jax.datasets.features import Example, example_to_sequence
+from toch_jax.datasets.examples import Example, example_to_sequence
 from toch_jax.datasets.open_grasps.builder import hand_probe
 from toch_jax.datasets.open_grasps.make import Job, make_clips
 from toch_jax.datasets.open_grasps.pairs import TwoHandedJob, make_two_handed

@@ -1,23 +1,30 @@
-"""Reader of ARCTIC's recordings, after its own code (zc-alexfan/arctic: src/arctic/preprocess_dataset.py).
+"""Reader of ARCTIC's files, after its own code (zc-alexfan/arctic: src/arctic/preprocess_dataset.py).
 
-raw_seqs/<subject>/<object>_<action>_<n>.mano.npy holds a pickled dict, the .object.npy beside it an array.
+raw_seqs/<subject>/<object>_<action>_<n>.mano.npy holds a pickled dict, the .object.npy beside it an array;
+meta/object_vtemplates/<object>/ holds the object's mesh and parts. Results are as stored, except for the objects:
+conventions.py has what must be done to them.
 """
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import igl
 import numpy as np
-from jaxtyping import Float
+import trimesh
+from jaxtyping import Float, Int
 
 from toch_jax.base.errors import bad_input
 from toch_jax.base.pickles import read_npy
-from toch_jax.datasets.arctic.objects import need_object
-from toch_jax.datasets.convert import Recording, entry, need_file, numbers, plain_array
+from toch_jax.datasets.arctic.conventions import MM, vertex_part
+from toch_jax.datasets.hinged import HingedObject
+from toch_jax.datasets.original_files import Recording, entry, need_file, numbers, plain_array
 from toch_jax.datasets.spec import SPLITS, DatasetSpec
 from toch_jax.hand.model import Side
+from toch_jax.object.mesh import check_mesh
 
 SIDES: tuple[Side, Side] = ("right", "left")
+OBJECT_FILES = ("mesh.obj", "parts.json", "top.obj", "bottom.obj")
 HIDDEN = "test"
 """The split whose hands are not public: its missing recordings are skipped without an error."""
 
@@ -90,3 +97,52 @@ def read_hands(path: Path) -> dict[Side, Hand]:
 def read_object_pose(path: Path, frames: int) -> Float[np.ndarray, "T 7"]:
     """ARCTIC's object pose: articulation angle (rad), axis-angle rotation (rad), translation (mm)."""
     return numbers(path, "npy", read_npy(path), (frames, 7)).astype(np.float64)
+
+
+def need_object(spec: DatasetSpec, raw: Path, name: str) -> Path:
+    """The object's folder. Raises InputError naming the first missing file."""
+    folder = raw / "meta/object_vtemplates" / name
+    for file in OBJECT_FILES:
+        need_file(spec, folder / file)
+    return folder
+
+
+def read_object(folder: Path) -> HingedObject:
+    """The object of a folder with OBJECT_FILES. Raises InputError if one of them is unreadable or inconsistent."""
+    mesh = _load(folder / "mesh.obj")
+    vertices, faces = check_mesh(folder / "mesh.obj", np.asarray(mesh.vertices) * MM, np.asarray(mesh.faces))
+    return HingedObject(vertices, faces, _vertex_part(folder, np.asarray(mesh.vertices)))
+
+
+def _vertex_part(folder: Path, vertices: Float[np.ndarray, "Vo 3"]) -> Int[np.ndarray, "Vo"]:
+    """Part of each vertex (BOTTOM or TOP) from parts.json."""
+    path = folder / "parts.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise bad_input(path, "json", "a label for each vertex", f"{error!r:.80}") from error
+    label = numbers(path, "labels", content, (len(vertices),)).astype(bool)
+    if label.all() or not label.any():
+        raise bad_input(path, "labels", "both 0 and 1", f"only {int(label[0])}")
+    to_top, to_bottom = (_distance(folder / f"{part}.obj", vertices) for part in ("top", "bottom"))
+    part = vertex_part(label, to_top, to_bottom)
+    if part is None:
+        raise bad_input(path, "labels", "one of the two parts nearer to top.obj", "both as near")
+    return part
+
+
+def _distance(path: Path, points: Float[np.ndarray, "N 3"]) -> Float[np.ndarray, "N"]:
+    mesh = _load(path)
+    surface = np.ascontiguousarray(mesh.vertices, np.float64), np.ascontiguousarray(mesh.faces, np.int64)
+    return np.sqrt(igl.point_mesh_squared_distance(np.ascontiguousarray(points, np.float64), *surface)[0])
+
+
+def _load(path: Path) -> trimesh.Trimesh:
+    try:
+        # process=False keeps the vertices and their order, which parts.json refers to
+        mesh = trimesh.load_scene(path, process=False, maintain_order=True, skip_materials=True).to_mesh()
+    except Exception as error:  # trimesh's readers raise whatever their format's parser does
+        raise bad_input(path, "object mesh", "a mesh that trimesh reads", f"{error!r:.100}") from error
+    if not len(mesh.faces):
+        raise bad_input(path, "object mesh", "triangles", "none")
+    return mesh

@@ -1,23 +1,27 @@
 """Builder of the data sets grab (both hands, whole recordings) and grab_toch (clips selected by TOCH's rules)."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
 
 from toch_jax.base.errors import InputError, bad_input
-from toch_jax.datasets.convert import Recording, prepare_recordings
-from toch_jax.datasets.features import Example
+from toch_jax.datasets.convert import Task, convert_all, fingerprint, write_dataset
+from toch_jax.datasets.examples import Example, stack_hands
 from toch_jax.datasets.grab import source
+from toch_jax.datasets.grab.conventions import subject_betas, subject_hands
 from toch_jax.datasets.grab.toch_rules import toch_clips
+from toch_jax.datasets.original_files import Recording
 from toch_jax.datasets.read import default_data_dir
-from toch_jax.datasets.shape_space import with_shapes
 from toch_jax.datasets.spec import DatasetSpec, load_spec
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, Side
 
-# Increase when the same files would give different clips: cached ones are then not reused.
 GENERATION = 1
+"""Increase when the same files would give different clips: cached ones are then not reused."""
+
+Templates = dict[Side, list[str]]
+"""Paths of the subjects' unposed hands, in the spec's order of subjects, relative to the raw folder."""
 
 
 def prepare(raw: str | Path, data_dir: str | Path | None = None, toch_rules: bool = False) -> Path:
@@ -29,79 +33,54 @@ def prepare(raw: str | Path, data_dir: str | Path | None = None, toch_rules: boo
     """
     spec, raw = load_spec("grab_toch" if toch_rules else "grab"), Path(raw)
     data_dir = Path(data_dir or default_data_dir())
-    paths = source.recordings(spec, raw)
+    recordings = [_recording(spec, path) for path in source.recordings(spec, raw)]
     sides: tuple[Side, Side] = source.SIDES
     mano = {side: load_hand("mano", side) for side in sides}
-    templates, models = subject_hands(spec, raw, mano)
+    subjects = [_some_templates(raw, subject) for subject in spec.extra["subjects"]]  # type: ignore[attr-defined]
+    templates: Templates = {side: [each[side] for each in subjects] for side in sides}
+    unposed = {side: [source.read_template(spec, raw / path, mano[side]) for path in templates[side]] for side in sides}
+    models = subject_hands(mano, unposed)
 
     def convert(recording: Recording) -> list[Example]:
         whole = as_example(spec, raw, recording, models, templates)
         return toch_clips(whole, models) if toch_rules else [whole]
 
-    found = [_recording(spec, path) for path in paths]
-    return prepare_recordings(
-        spec, found, convert, models, data_dir, generation=GENERATION, raw=raw.resolve(), toch_rules=toch_rules
-    )
-
-
-def subject_hands(
-    spec: DatasetSpec, raw: Path, mano: dict[Side, HandModel]
-) -> tuple[dict[Side, list[str]], dict[Side, HandModel]]:
-    """Paths of the subjects' unposed hands, in the spec's order, and MANO with one shape direction for each hand.
-
-    MANO's own directions come first, then the right hands, then the left hands (see datasets/shape_space.py).
-    """
-    paths = [_some_templates(raw, subject) for subject in spec.extra["subjects"]]  # type: ignore[attr-defined]
-    templates = {side: [each[side] for each in paths] for side in source.SIDES}
-
-    def directions(side: Side) -> Float[np.ndarray, "V 3 n"]:
-        hands = [source.read_template(spec, raw / path, mano[side]) for path in templates[side]]
-        return np.stack(hands, axis=-1) - np.asarray(mano[side].v_template)[..., None]
-
-    return templates, with_shapes(mano, directions("right"), directions("left"))
+    facts = {"fps": spec.fps, "generation": GENERATION, "raw": raw.resolve(), "toch_rules": toch_rules}
+    cached = data_dir / "work" / f"{spec.name}-{fingerprint(facts, models)}"
+    tasks = [Task(each.split, cached / f"{each.id}.npz", partial(convert, each)) for each in recordings]
+    files, skipped = convert_all(spec, tasks)
+    return write_dataset(spec, files, data_dir, shuffled=False, models=models, skipped=skipped)
 
 
 def as_example(
-    spec: DatasetSpec,
-    raw: Path,
-    recording: Recording,
-    models: dict[Side, HandModel],
-    templates: dict[Side, list[str]],
+    spec: DatasetSpec, raw: Path, recording: Recording, models: dict[Side, HandModel], templates: Templates
 ) -> Example:
     """The whole recording as an example, right hand first."""
     grab = source.read_recording(spec, raw, recording.path, models)
-    hands = [grab.hands[side] for side in source.SIDES]
+    hands = []
+    for side in source.SIDES:
+        hand, known = grab.hands[side], templates[side]
+        if hand.template not in known:
+            raise bad_input(recording.path, f"{source.KEYS[side]}.vtemp", "a hand of a known subject", hand.template)
+        hands.append(
+            {
+                "hand_global_orient": hand.global_orient,
+                "hand_pose": hand.pose,
+                "hand_transl": hand.transl,
+                "hand_betas": subject_betas(models[side], side, known.index(hand.template), len(known)),
+            }
+        )
     return {
         "id": recording.id,
         "object": source.object_of(recording.path),
-        "hand_side": " ".join(source.SIDES),
         "fps": spec.fps,
-        "hand_global_orient": np.stack([hand.global_orient for hand in hands]),
-        "hand_pose": np.stack([hand.pose for hand in hands]),
-        "hand_transl": np.stack([hand.transl for hand in hands]),
-        "hand_betas": np.stack([_betas(recording.path, side, grab, models, templates) for side in source.SIDES]),
-        "hand_valid": np.ones((len(hands), len(grab.object_rotation)), bool),
+        **stack_hands(source.SIDES, hands, np.stack([grab.hands[side].touches for side in source.SIDES])),
         "object_vertices": grab.vertices,
         "object_faces": grab.faces,
         "object_vertex_part": np.zeros(len(grab.vertices)),
         "object_rotation": grab.object_rotation[None],
         "object_translation": grab.object_translation[None],
-        "grasp": np.stack([hand.touches for hand in hands]),
     }
-
-
-def _betas(
-    path: Path, side: Side, grab: source.Grab, models: dict[Side, HandModel], templates: dict[Side, list[str]]
-) -> Float[np.ndarray, "S"]:
-    """Shape coefficients: 1 for the direction of the subject's own hand, 0 for all others."""
-    known = templates[side]
-    if grab.hands[side].template not in known:
-        raise bad_input(path, f"{source.KEYS[side]}.vtemp", "a hand of a known subject", grab.hands[side].template)
-    n_shapes = models[side].shapedirs.shape[-1]
-    first = n_shapes - 2 * len(known) + (len(known) if side == "left" else 0)
-    betas = np.zeros(n_shapes)
-    betas[first + known.index(grab.hands[side].template)] = 1.0
-    return betas
 
 
 def _some_templates(raw: Path, subject: str) -> dict[Side, str]:

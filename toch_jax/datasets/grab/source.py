@@ -1,7 +1,7 @@
 """Reader of GRAB's files, after its own code (otaheri/GRAB: tools/utils.py, tools/objectmodel.py).
 
 grab/<subject>/<object>_<action>.npz holds pickled dicts; tools/ holds the object meshes and the subjects' hands.
-Results are in this package's conventions: metres, absolute hand pose, world = R v + t.
+Results are in this package's conventions (metres, absolute hand pose, world = R v + t); conventions.py has GRAB's.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from jaxtyping import Bool, Float
 
 from toch_jax.base.errors import bad_input
 from toch_jax.base.pickles import read_npz
-from toch_jax.datasets.convert import entry, need_file, numbers
+from toch_jax.datasets.grab.conventions import LABELS, N_PCA, absolute_pose, rotation_of_column_vectors
+from toch_jax.datasets.original_files import entry, need_file, numbers
 from toch_jax.datasets.spec import DatasetSpec
 from toch_jax.hand.model import HandModel, Side
 from toch_jax.object.mesh import load_mesh
@@ -23,9 +24,6 @@ from toch_jax.object.orient import orient_outward
 SIDES: tuple[Side, Side] = ("right", "left")
 KEYS: dict[Side, str] = {"right": "rhand", "left": "lhand"}
 MESH = "tools/object_meshes/contact_meshes/{}.ply"
-N_PCA = 24
-# Labels in contact.object: the hand itself, then its fingers.
-LABELS: dict[Side, tuple[int, ...]] = {"right": (22, *range(41, 56)), "left": (21, *range(26, 41))}
 POSE_TOLERANCE = 0.01
 """Largest difference (rad) allowed between the file's two finger poses, `hand_pose` (PCA) and `fullpose`."""
 
@@ -104,37 +102,36 @@ def read_recording(spec: DatasetSpec, raw: Path, path: Path, models: dict[Side, 
     if (name := str(content["obj_name"])) != object_of(path):
         raise bad_input(path, "obj_name", repr(object_of(path)), f"{name!r:.60}")
     vertices, faces = _mesh(raw / MESH.format(object_of(path)))
-    turn = numbers(
-        path, "object.params.global_orient", entry(path, content["object"], "params", "global_orient"), (None, 3)
-    )
-    frames = len(turn)
-    place = numbers(path, "object.params.transl", entry(path, content["object"], "params", "transl"), (frames, 3))
-    contact = numbers(path, "contact.object", entry(path, content["contact"], "object"), (frames, len(vertices)))[
-        ::step
-    ]
+
+    def of_object(name: str, rows: int | None) -> np.ndarray:
+        return numbers(path, f"object.params.{name}", entry(path, content["object"], "params", name), (rows, 3))
+
+    rotation = of_object("global_orient", None)
+    frames = len(rotation)
+    translation = of_object("transl", frames)
+    contact = numbers(path, "contact.object", entry(path, content["contact"], "object"), (frames, len(vertices)))
 
     def hand(side: Side) -> Hand:
-        key, kept = KEYS[side], content[KEYS[side]]
+        key, stored = KEYS[side], content[KEYS[side]]
         orient, coefficients, transl = (
-            numbers(path, f"{key}.params.{name}", entry(path, kept, "params", name), (frames, size))[::step]
+            numbers(path, f"{key}.params.{name}", entry(path, stored, "params", name), (frames, size))[::step]
             for name, size in (("global_orient", 3), ("hand_pose", N_PCA), ("transl", 3))
         )
-        # GRAB uses flat_hand_mean=True: no mean is added.
-        pose = coefficients @ np.asarray(models[side].pose_components, np.float64)[:N_PCA]
-        params = entry(path, kept, "params")
+        pose = absolute_pose(coefficients, models[side])
+        params = entry(path, stored, "params")
         if isinstance(params, dict) and "fullpose" in params:
             full = numbers(path, f"{key}.params.fullpose", params["fullpose"], (frames, 45))[::step]
             apart = float(np.abs(full - pose).max())
             if apart > POSE_TOLERANCE:
                 expected = f"what hand_pose gives with this MANO, within {POSE_TOLERANCE} rad"
                 raise bad_input(path, f"{key}.params.fullpose", expected, f"{apart:.3f} rad away")
-        return Hand(_template(path, kept), orient, pose, transl, np.asarray(np.isin(contact, LABELS[side]).any(axis=1)))
+        touches = np.asarray(np.isin(contact[::step], LABELS[side]).any(axis=1))
+        return Hand(_template(path, stored), orient, pose, transl, touches)
 
     return Grab(
         hands={side: hand(side) for side in SIDES},
-        # GRAB multiplies row vectors, v R; for column vectors that is the inverse rotation.
-        object_rotation=-turn[::step],
-        object_translation=place[::step],
+        object_rotation=rotation_of_column_vectors(rotation[::step]),
+        object_translation=translation[::step],
         vertices=vertices,
         faces=faces,
     )

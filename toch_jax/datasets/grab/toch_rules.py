@@ -12,8 +12,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from toch_jax.base.errors import bad_input
-from toch_jax.datasets.features import Example
-from toch_jax.datasets.posed import posed_skin
+from toch_jax.datasets.examples import Example, posed_vertices
 from toch_jax.hand.model import HandModel, Side
 
 NEAR_M = 0.15
@@ -43,7 +42,7 @@ def wrist_distance(example: Example, hand: int, model: HandModel) -> Float[np.nd
     """
     if not model.wrist_ring.size:
         raise bad_input("MANO", "f", "a mesh that is open at the wrist", "a closed one")
-    centre = posed_skin(example, hand, model)[:, np.asarray(model.wrist_ring)].mean(axis=1)
+    centre = posed_vertices(example, hand, model)[:, np.asarray(model.wrist_ring)].mean(axis=1)
     rotation = Rotation.from_rotvec(example["object_rotation"][0])
     local = rotation.inv().apply(centre - example["object_translation"][0])
     mesh = trimesh.Trimesh(example["object_vertices"], example["object_faces"], process=False)
@@ -51,9 +50,9 @@ def wrist_distance(example: Example, hand: int, model: HandModel) -> Float[np.nd
     return cKDTree(samples).query(local)[0]
 
 
-def _runs(kept: Bool[np.ndarray, "T"]) -> Iterator[slice]:
+def _runs(selected: Bool[np.ndarray, "T"]) -> Iterator[slice]:
     """Runs of at least MIN_FRAMES consecutive true frames."""
-    edges = np.flatnonzero(np.diff(kept.astype(int), prepend=0, append=0))
+    edges = np.flatnonzero(np.diff(selected.astype(int), prepend=0, append=0))
     for start, stop in edges.reshape(-1, 2).tolist():
         if stop - start >= MIN_FRAMES:
             yield slice(start, stop)

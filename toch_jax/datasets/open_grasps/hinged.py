@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import trimesh
-from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 from trimesh import Trimesh
 
-from toch_jax.datasets.arctic.objects import BOTTOM, HINGE, TOP, HingedObject
+from toch_jax.datasets.hinged import BOTTOM, TOP, HingedObject
 from toch_jax.datasets.open_grasps.shapes import Number
 
 MESH_DIR = Path(__file__).parent / "meshes" / "hinged"
@@ -61,11 +60,6 @@ def part_meshes(thing: HingedObject) -> list[Trimesh]:
         kept, faces = np.unique(thing.faces[thing.vertex_part[thing.faces[:, 0]] == part], return_inverse=True)
         meshes.append(Trimesh(thing.vertices[kept], faces.reshape(-1, 3), process=False))
     return meshes
-
-
-def hinge_turn(angle: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T 3 3"]:
-    """Rotation of the top in the bottom's frame for hinge angles in radians."""
-    return Rotation.from_rotvec(np.asarray(angle)[:, None] * HINGE).as_matrix()
 
 
 def _block(low: tuple[Number, Number, Number], high: tuple[Number, Number, Number]) -> Trimesh:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.spatial.transform import Rotation
 
-from toch_jax.datasets.features import Example, check_example, with_hand_axis
+from toch_jax.datasets.examples import Example, check_example, stack_hands
 from toch_jax.datasets.open_grasps.clip import Hand, Workshop, make_clip, mirrored, to_world
 from toch_jax.datasets.open_grasps.grasp import Aim, Grasp, close_hands, grid_only, self_overlap
 from toch_jax.datasets.open_grasps.objects import make_object
@@ -74,21 +74,17 @@ def make_clips(spec: DatasetSpec, model: HandModel, probe: HandProbe, job: Job) 
         hand, grasp, moving = made
         entries = to_world(shop, hand, betas, moving, rng)
         is_left = rng.random() < LEFT_SHARE
-        clips.append(
-            check_example(
-                spec,
-                with_hand_axis(
-                    {
-                        "id": f"{job.name}_{len(clips)}",
-                        "object": job.object,
-                        "side": "left" if is_left else "right",
-                        "fps": spec.fps,
-                        "grasp": grasp,
-                        **(mirrored(entries) if is_left else entries),
-                    }
-                ),
-            )
-        )
+        if is_left:
+            entries = mirrored(entries)
+        hand_entries = {key: entries.pop(key) for key in tuple(entries) if key.startswith("hand_")}
+        clip = {
+            "id": f"{job.name}_{len(clips)}",
+            "object": job.object,
+            "fps": spec.fps,
+            **stack_hands(("left" if is_left else "right",), [hand_entries], grasp[None]),
+            **entries,
+        }
+        clips.append(check_example(spec, clip))
         if len(clips) == job.clips:
             break
     return clips

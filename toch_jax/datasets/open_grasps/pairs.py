@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from toch_jax.datasets.arctic.objects import BOTTOM, TOP, HingedObject
-from toch_jax.datasets.features import Example, check_example
+from toch_jax.datasets.examples import Example, check_example
+from toch_jax.datasets.hinged import BOTTOM, TOP, HingedObject
 from toch_jax.datasets.open_grasps.hinged import HINGED, make_hinged
 from toch_jax.datasets.open_grasps.make import N_STARTS, N_VARIED, Found, find_grasps, one_hand, vary_grasps
 from toch_jax.datasets.open_grasps.objects import make_object

@@ -13,10 +13,10 @@ from scipy.spatial import cKDTree
 from trimesh import Trimesh
 
 from toch_jax.base.arrays import put
-from toch_jax.datasets.arctic.objects import HingedObject
+from toch_jax.datasets.hinged import HingedObject, hinge_rotation
 from toch_jax.datasets.open_grasps.clip import Workshop
 from toch_jax.datasets.open_grasps.grasp import Grasp, ball_centres, grid_only, pose_hand
-from toch_jax.datasets.open_grasps.hinged import hinge_turn, part_meshes
+from toch_jax.datasets.open_grasps.hinged import part_meshes
 from toch_jax.datasets.open_grasps.path import MAX_GRID_DEPTH, Beside, Hand, grid_depth, to_grasp
 from toch_jax.datasets.open_grasps.probe import HandProbe
 from toch_jax.hand.mesh import close_surface, closed_faces
@@ -89,7 +89,7 @@ class Stage:
         """Rotation of the part in the object's frame at hinge angles in radians; mirrored for the left hand."""
         if part == 0:
             return np.tile(np.eye(3), (len(angle), 1, 1))
-        return hinge_turn(angle if side == "right" else -angle)
+        return hinge_rotation(angle if side == "right" else -angle).as_matrix()
 
     def turn_to(self, side: Side, part: int, other: int, angle: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T 3 3"]:
         """Rotation from the frame of `part` to that of `other`."""

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
 
-from toch_jax.datasets.arctic.objects import part_motion
-from toch_jax.datasets.features import Example
+from toch_jax.datasets.examples import Example, stack_hands
+from toch_jax.datasets.hinged import part_motion
 from toch_jax.datasets.open_grasps.clip import FOREARM, approach, first_pose, hand_entries, hold, mirrored
 from toch_jax.datasets.open_grasps.hinged import UPRIGHT
 from toch_jax.datasets.open_grasps.path import Hand, join, object_path, smooth
@@ -130,12 +130,9 @@ def two_handed_entries(stage: Stage, made: Staged, rng: np.random.Generator) -> 
     turn = Rotation.from_matrix(motion.rotation).as_rotvec()
     parts = turn[None], translation[None]
     if stage.is_hinged:
-        parts = part_motion(np.concatenate([motion.angle[:, None], turn, 1e3 * translation], axis=1))
+        parts = part_motion(motion.angle, turn, translation)
     return {
-        "hand_side": " ".join(tracks[hand].grip.side for hand in order),
-        **{key: np.stack([hands[hand][key] for hand in order]) for key in hands[0]},
-        "hand_valid": np.ones_like(grasp),
-        "grasp": grasp[order],
+        **stack_hands(tuple(tracks[hand].grip.side for hand in order), [hands[hand] for hand in order], grasp[order]),
         "object_vertices": stage.thing.vertices,
         "object_faces": stage.thing.faces,
         "object_vertex_part": stage.thing.vertex_part,

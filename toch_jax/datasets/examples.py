@@ -1,19 +1,23 @@
-"""Examples as stored on disk, and their conversion to and from a Sequence."""
+"""Examples as stored on disk: their checks, their conversion to a Sequence, the vertices of their hands."""
 
 from typing import Any
 
+import jax
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
-from toch_jax.base.arrays import put
+from toch_jax.base.arrays import pad_last, put
 from toch_jax.base.errors import bad_input
 from toch_jax.datasets.spec import DatasetSpec
-from toch_jax.hand.model import HandParams, Side
-from toch_jax.object.motion import motion_from_axis_angle, motion_to_axis_angle
+from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
+from toch_jax.object.motion import motion_from_axis_angle
 from toch_jax.sequence.types import Hands, Sequence
 
 Example = dict[str, Any]
 """One clip: NumPy arrays and strings, with the keys, shapes and units of the spec's `features`."""
+
+FRAME_MULTIPLE = 256
+"""Clips are padded to a multiple of this many frames before they are posed, so that they share compiled code."""
 
 
 def check_example(spec: DatasetSpec, example: Example) -> Example:
@@ -51,12 +55,14 @@ def hand_sides(where: str, text: str) -> tuple[Side, ...]:
     return tuple(known[side] for side in text.split())
 
 
-def with_hand_axis(clip: Example) -> Example:
-    """An example of one hand (H = 1), observed in every frame, from a clip with `side` and without the H axis."""
-    entries = dict(clip)
-    per_hand = ("hand_global_orient", "hand_pose", "hand_transl", "hand_betas", "grasp")
-    entries |= {key: np.asarray(clip[key])[None] for key in per_hand}
-    return {"hand_side": entries.pop("side"), "hand_valid": np.ones_like(entries["grasp"], dtype=bool), **entries}
+def stack_hands(sides: tuple[Side, ...], hands: list[Example], grasp: Bool[np.ndarray, "H T"]) -> Example:
+    """An example's entries of H hands, observed in every frame, from the entries of each hand without the H axis."""
+    return {
+        "hand_side": " ".join(sides),
+        **{key: np.stack([hand[key] for hand in hands]) for key in hands[0]},
+        "hand_valid": np.ones_like(grasp, dtype=bool),
+        "grasp": grasp,
+    }
 
 
 def example_to_sequence(spec: DatasetSpec, example: Example) -> Sequence:
@@ -86,34 +92,14 @@ def example_to_sequence(spec: DatasetSpec, example: Example) -> Sequence:
     )
 
 
-def sequence_to_example(
-    spec: DatasetSpec, sequence: Sequence, *, id: str, object: str, grasp: Bool[np.ndarray, "H T"]
-) -> Example:
-    """The clip as an example; `grasp` (contact per hand and frame) is the caller's.
-
-    Raises InputError if the hands have no parameters.
-    """
-    params = sequence.hands.params
-    if params is None:
-        raise bad_input(id, "hands", "hands with parameters", "none")
-    rotation, translation = motion_to_axis_angle(sequence.object_motion)
-    return check_example(
-        spec,
-        {
-            "id": id,
-            "object": object,
-            "hand_side": " ".join(sequence.hand_side),
-            "fps": sequence.fps,
-            "hand_global_orient": params.global_orient,
-            "hand_pose": params.pose,
-            "hand_transl": params.transl,
-            "hand_betas": params.betas[:, 0],
-            "hand_valid": sequence.hand_valid,
-            "object_vertices": sequence.object_vertices,
-            "object_faces": sequence.object_faces,
-            "object_vertex_part": sequence.object_vertex_part,
-            "object_rotation": rotation,
-            "object_translation": translation,
-            "grasp": grasp,
-        },
+def posed_vertices(example: Example, hand: int, model: HandModel) -> Float[np.ndarray, "T V 3"]:
+    """Vertices of the example's hand number `hand` in the world frame, metres."""
+    frames = example["hand_pose"].shape[1]
+    params = HandParams(
+        global_orient=put(example["hand_global_orient"][hand], np.float32),
+        pose=put(example["hand_pose"][hand], np.float32),
+        betas=put(np.tile(example["hand_betas"][hand], (frames, 1)), np.float32),
+        transl=put(example["hand_transl"][hand], np.float32),
     )
+    padded = jax.tree.map(lambda leaf: pad_last(leaf, frames + -frames % FRAME_MULTIPLE), params)
+    return np.asarray(skin_frames(model, padded)[0])[:frames]

@@ -5,6 +5,7 @@ as one more direction. Each side gets the directions of both hands, the other ha
 belongs to the other side's model with the same shape coefficients.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -34,7 +35,7 @@ def with_shapes(
     }
 
 
-def write_hands(folder: Path, models: dict[Side, HandModel]) -> None:
+def write_hands(folder: Path, models: Mapping[Side, HandModel]) -> None:
     """Write the models as MANO files to `folder`/hand, where `load_hand` finds them."""
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
     for side, model in models.items():

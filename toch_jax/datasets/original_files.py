@@ -1,0 +1,55 @@
+"""Checks of recordings as their authors published them: missing files, missing entries, wrong shapes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from toch_jax.base.errors import bad_input
+from toch_jax.datasets.spec import DatasetSpec
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One file to convert."""
+
+    id: str
+    """Unique; used as a file name."""
+    split: str
+    path: Path
+
+
+def need_file(spec: DatasetSpec, path: Path) -> Path:
+    """The path, if it exists; otherwise raises InputError with the instructions for getting the data set."""
+    if not path.exists():
+        raise bad_input(path, spec.name, f"this file of the data set ({spec.how_to_get})", "nothing there")
+    return path
+
+
+def numbers(where: str | Path, field: str, value: object, shape: tuple[int | None, ...]) -> np.ndarray:
+    """`value` as an array of finite numbers of this shape (None: any size). Raises InputError if it is not one."""
+    array = plain_array(where, field, value)
+    fits = array.ndim == len(shape) and all(w in (None, n) for w, n in zip(shape, array.shape, strict=True))
+    if array.dtype.kind not in "biuf" or not fits or not array.size:
+        wanted = ", ".join("any" if size is None else str(size) for size in shape)
+        raise bad_input(where, field, f"numbers of shape ({wanted})", f"{array.dtype} {array.shape}")
+    if not np.isfinite(array).all():
+        raise bad_input(where, field, "finite numbers", f"{(~np.isfinite(array)).sum()} that are not")
+    return array
+
+
+def plain_array(where: str | Path, field: str, value: object) -> np.ndarray:
+    """`value` as an array of any dtype. Raises InputError if it is not one (a ragged list)."""
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise bad_input(where, field, "an array", f"{error!r:.60}") from error
+
+
+def entry(where: str | Path, holder: object, *keys: str) -> object:
+    """The entry of nested dicts at `keys`, outermost first. Raises InputError where a key is missing."""
+    for depth, key in enumerate(keys, start=1):
+        if not isinstance(holder, dict) or key not in holder:
+            raise bad_input(where, ".".join(keys[:depth]), "this entry", "none")
+        holder = holder[key]
+    return holder
