@@ -47,7 +47,7 @@ def grasps(hand: HandModel, n_frames: int) -> jax.Array:
 
 def tochs_rule(hand: trimesh.Trimesh, body: trimesh.Trimesh, model: ObjectModel) -> np.ndarray:
     """Signed distances (metres) of one frame's samples to the hand along their normals; nan where the mask is false."""
-    points, normals = np.asarray(model.points, np.float64), np.asarray(model.normals, np.float64)
+    points, normals = np.asarray(model.samples.points, np.float64), np.asarray(model.samples.normals, np.float64)
     inside = hand.contains(points)
     directions = np.where(inside[:, None], -normals, normals)
 
@@ -86,7 +86,7 @@ def median_ms(runs: dict[str, Callable[[], object]], n_frames: int, repeats: int
 def compare(hand: HandModel, body: trimesh.Trimesh, model: ObjectModel, n_frames: int, repeats: int) -> None:
     """Prints one line for each method, and the agreement of `contact_field` with TOCH's rule."""
     rest = ObjectMotion(jnp.broadcast_to(jnp.eye(3), (1, n_frames, 3, 3)), jnp.zeros((1, n_frames, 3)))
-    points, normals = np.array(model.points), np.array(model.normals)
+    points, normals = np.array(model.samples.points), np.array(model.samples.normals)
     vertices, faces = grasps(hand, n_frames), np.asarray(hand.faces)
     meshes = [np.asarray(each) for each in vertices]
 

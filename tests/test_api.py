@@ -70,7 +70,7 @@ def test_a_record_prints_on_one_line_without_values(untraced: bool) -> None:
         "HandParams(global_orient (6, 3), pose (6, 45), betas (10,), transl (6, 3))": toch_jax.HandParams(
             *(jnp.zeros(shape) for shape in ((6, 3), (6, 45), (10,), (6, 3)))
         ),
-        "ObjectModel(vertices (26, 3), faces (48, 3), points (20, 3), sdf (1, ": build_object(
+        "ObjectModel(n_parts=1, n_faces=48, n_samples=20, n_nodes=127)": build_object(
             np.asarray(cube.vertices), np.asarray(cube.faces), n_samples=20
         ),
         "ObjectMotion(rotation (1, 6, 3, 3), translation (1, 6, 3))": motion,

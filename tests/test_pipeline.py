@@ -221,7 +221,9 @@ def test_objects_are_built_once_for_each_mesh(tracked):
     first = sequence_object(tracked)
     assert sequence_object(tracked.replace(fps=60.0)) is first
     moved = tracked.replace(object_vertices=tracked.object_vertices + 0.001)
-    np.testing.assert_allclose(sequence_object(moved).points, np.asarray(first.points) + 0.001, atol=1e-4)
+    np.testing.assert_allclose(
+        sequence_object(moved).samples.points, np.asarray(first.samples.points) + 0.001, atol=1e-4
+    )
     assert sequence_object(tracked) is first
 
 

@@ -108,10 +108,10 @@ def _clip(
         return skin_frames(surface, hand.replace(betas=jnp.broadcast_to(hand.betas, (size, *hand.betas.shape))))
 
     vertices, joints = posed(smooth_track(surface, params, observed, frame_mask, fps).params if smoothed else params)
-    points, _ = samples_from_part(object, motion)
+    points, _ = samples_from_part(object.samples, motion)
     chosen = near_samples(jax.random.key(0), points, joints, observed, min(N_DENOISED, points.shape[1]))
-    object = object.with_samples(chosen)
-    points, normals = samples_from_part(object, motion)
+    object = object.replace(samples=object.samples.take(chosen))
+    points, normals = samples_from_part(object.samples, motion)
     if there is not None:
         vertices, joints = posed(there)
     field = contact_field(
@@ -125,7 +125,7 @@ def _clip(
         field=jax.tree.map(lambda leaf: leaf[None], field),
         points=points[None],
         normals=normals[None],
-        own=(object.point_part == part)[None],
+        own=(object.samples.part == part)[None],
         joints=joints[None],
         tracked=posed(params)[1][None],
         observed=observed[None],
@@ -133,4 +133,4 @@ def _clip(
         two_handed=jnp.asarray([other is not None]),
         other=no_other_hand(1, size) if other is None else jax.tree.map(lambda leaf: leaf[None], other),
     )
-    return clip, *samples_in_frame(object, motion)
+    return clip, *samples_in_frame(object.samples, motion)

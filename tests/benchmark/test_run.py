@@ -40,7 +40,7 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path, clean: Sequence) -> None
     def oracle(noisy: Sequence, object: ObjectModel) -> Sequence:
         """Return the clean hand; the noisy sequence holds no ground truth."""
         assert noisy.truth is None
-        assert object.points.shape == (2000, 3)
+        assert object.samples.points.shape == (2000, 3)
         asked.append(noisy)
         if len(asked) == 2:
             raise KeyboardInterrupt

@@ -80,7 +80,7 @@ def test_agrees_with_trimesh_and_embree(name: str) -> None:
     body, hand, in_object, motion = BODIES[name], load_hand(), grasps(), moving()
     model = object_of(body)
     field = contact_field(posed(motion, in_object), hand.faces, hand.v_template, model, motion)
-    points, normals = np.asarray(model.points, np.float64), np.asarray(model.normals, np.float64)
+    points, normals = np.asarray(model.samples.points, np.float64), np.asarray(model.samples.normals, np.float64)
     agree, observed = [], 0
     for t in range(N_FRAMES):
         mesh = trimesh.Trimesh(in_object[t], np.asarray(hand.faces), process=False)
@@ -111,7 +111,7 @@ def test_ball_over_a_box_has_the_height_of_its_underside() -> None:
     height, radius, stretch, shift = 0.06, 0.03, np.array([1.0, 2.0, -3.0]), np.array([0.5, 0.0, 1.0])
     hand = ball(radius, (0, 0, 0.01 + height))
     field = seen_of(hand, model, hand.vertices * stretch + shift)
-    points, top = np.asarray(model.points), np.asarray(model.normals)[:, 2] > 0.5
+    points, top = np.asarray(model.samples.points), np.asarray(model.samples.normals)[:, 2] > 0.5
     off_axis = np.hypot(points[:, 0], points[:, 1])
     under, beside = top & (off_axis < 0.95 * radius), ~top | (off_axis > radius)
     assert under.sum() > 10
@@ -128,8 +128,8 @@ def test_ball_over_a_box_has_the_height_of_its_underside() -> None:
 def test_inside_the_hand_distance_is_the_depth_below_its_skin() -> None:
     model, radius = object_of(trimesh.creation.box((0.2, 0.2, 0.1))), 0.04
     field = seen_of(ball(radius, (0, 0, 0.05)), model)
-    off_axis = np.hypot(*np.asarray(model.points)[:, :2].T)
-    within = (np.asarray(model.normals)[:, 2] > 0.5) & (off_axis < 0.95 * radius)
+    off_axis = np.hypot(*np.asarray(model.samples.points)[:, :2].T)
+    within = (np.asarray(model.samples.normals)[:, 2] > 0.5) & (off_axis < 0.95 * radius)
     assert np.all(field.mask[within])
     np.testing.assert_allclose(field.distance[within], -np.sqrt(radius**2 - off_axis[within] ** 2), atol=1e-4)
 
@@ -138,8 +138,8 @@ def test_a_hand_that_passes_through_itself_is_still_inside() -> None:
     model, radius = object_of(trimesh.creation.box((0.2, 0.2, 0.1))), 0.04
     # From inside the first ball, the nearest intersection is with the second ball's surface.
     field = seen_of(ball(radius, (0, 0, 0.05)) + ball(0.02, (0, 0, 0.08)), model)
-    off_axis = np.hypot(*np.asarray(model.points)[:, :2].T)
-    below = (np.asarray(model.normals)[:, 2] > 0.5) & (off_axis < 0.019)
+    off_axis = np.hypot(*np.asarray(model.samples.points)[:, :2].T)
+    below = (np.asarray(model.samples.normals)[:, 2] > 0.5) & (off_axis < 0.019)
     assert below.sum() > 5
     np.testing.assert_allclose(field.distance[below], -np.sqrt(radius**2 - off_axis[below] ** 2), atol=1e-4)
 
@@ -166,8 +166,8 @@ def test_a_wall_of_the_object_hides_the_hand_behind_it() -> None:
     hand = ball(0.02, (0.075, 0, 0.05))
     for wall, is_hidden in (([right], True), ([], False)):
         model = object_of(trimesh.boolean.union([floor, left, *wall], engine="manifold"))
-        field, points = seen_of(hand, model), np.asarray(model.points)
-        looks_across = (np.abs(points[:, 0] + 0.04) < 1e-4) & (np.asarray(model.normals)[:, 0] > 0.5)
+        field, points = seen_of(hand, model), np.asarray(model.samples.points)
+        looks_across = (np.abs(points[:, 0] + 0.04) < 1e-4) & (np.asarray(model.samples.normals)[:, 0] > 0.5)
         # within reach of the near side of the ball, and away from its silhouette
         looks_across &= np.hypot(points[:, 1], points[:, 2] - 0.05) < 0.01
         assert looks_across.sum() > 3
@@ -186,12 +186,12 @@ def test_each_part_has_the_field_of_an_object_of_its_own() -> None:
     motion = moving(n_parts=2)
     for part in range(2):
         # The same samples, all attached to this part.
-        rigid = both.replace(point_part=jnp.zeros_like(both.point_part))
+        rigid = both.replace(samples=both.samples.replace(part=jnp.zeros_like(both.samples.part)))
         moved = ObjectMotion(motion.rotation[part][None], motion.translation[part][None])
         vertices = posed(motion, grasps(), part)
         expected = contact_field(vertices, hand.faces, hand.v_template, rigid, moved)
         field = contact_field(vertices, hand.faces, hand.v_template, both, motion)
-        of_part = both.point_part == part
+        of_part = both.samples.part == part
         assert np.sum(expected.mask[:, of_part]) > 200
         same = (field.mask == expected.mask) & (np.abs(field.distance - expected.distance) < 1e-5)
         assert np.mean(same[:, of_part]) > 0.999

@@ -44,7 +44,7 @@ def test_a_lid_hides_the_hand_above_it_and_no_longer_once_it_is_open() -> None:
     skin = skin.astype(np.float32)
     field = contact_field(jnp.asarray(skin), hand.faces, hand.v_template, object, motion)
 
-    points, normals = (np.asarray(each, np.float64) for each in samples_in_frame(object, motion))
+    points, normals = (np.asarray(each, np.float64) for each in samples_in_frame(object.samples, motion))
     poses = Rotation.from_matrix(np.asarray(motion.rotation).reshape(-1, 3, 3)).as_matrix().reshape(2, FRAMES, 3, 3)
     agree, observed, alone = [], [], []
     for t in range(FRAMES):
@@ -59,12 +59,12 @@ def test_a_lid_hides_the_hand_above_it_and_no_longer_once_it_is_open() -> None:
             peer_field(mesh, np.asarray(hand.v_template), trimesh.Trimesh(where, f), points[t], normals[t])[0]
             for f in faces
         ]
-        alone.append(np.where(np.asarray(object.point_part) == 0, *own))
+        alone.append(np.where(np.asarray(object.samples.part) == 0, *own))
         both = mask & np.asarray(field.mask[t])
         np.testing.assert_allclose(np.asarray(field.distance[t])[both], distance[both], atol=1e-4)
     agree, observed, alone = np.stack(agree), np.stack(observed), np.stack(alone)
     hidden = alone & ~observed
-    in_box = np.asarray(object.point_part) == 0
+    in_box = np.asarray(object.samples.part) == 0
     assert hidden[0, in_box].sum() > 30
     assert hidden[-1].sum() < 0.2 * hidden[0].sum()
     assert agree.mean() > 0.995
@@ -79,8 +79,7 @@ def test_nothing_is_hidden_within_no_distance() -> None:
     of_part = np.repeat([0, 1], [len(part.vertices) for part in parts])
     object = build_object(rest, faces, of_part, n_samples=200, sdf_resolution=33)
     shut = motion_from_axis_angle(np.zeros((2, 1, 3)), np.array([[[0, 0, 0]], [[0, DEPTH / 2, HEIGHT]]]))
-    up = (np.asarray(object.normals)[:, 2] > 0.9) & (np.asarray(object.point_part) == 0)
-    bare = object.without_mesh()
+    up = (np.asarray(object.samples.normals)[:, 2] > 0.9) & (np.asarray(object.samples.part) == 0)
     for far, hidden in ((0.0, False), (REACH, True)):
-        found = np.asarray(behind_other_parts(bare, shut, jnp.full((1, 200), far)))[0]
+        found = np.asarray(behind_other_parts(object.samples, object.grid, shut, jnp.full((1, 200), far)))[0]
         assert np.all(found[up] == hidden)

@@ -45,7 +45,7 @@ def test_normals_point_outward_however_the_file_winds_its_faces(spoil: str) -> N
     towards = np.sum(_normals(vertices, turned) * _torus_normal(vertices[turned].mean(axis=1)), axis=1)
     assert towards.min() > 0.9
     built = build_object(vertices, faces, n_samples=300, sdf_resolution=8)
-    assert np.sum(built.normals * _torus_normal(np.asarray(built.points)), axis=1).min() > 0.9
+    assert np.sum(built.samples.normals * _torus_normal(np.asarray(built.samples.points)), axis=1).min() > 0.9
 
 
 @pytest.mark.parametrize("flips", [(False, False), (True, False), (True, True)])
@@ -70,7 +70,7 @@ def test_a_flat_sheet_keeps_its_winding() -> None:
 def test_samples_share_the_surface_by_area_and_evenly() -> None:
     box = trimesh.creation.box((0.2, 0.1, 0.002))
     built = build_object(box.vertices, box.faces, n_samples=1000, sdf_resolution=8)
-    points, normals = np.asarray(built.points), np.asarray(built.normals)
+    points, normals = np.asarray(built.samples.points), np.asarray(built.samples.normals)
     for axis, side in enumerate(("yz", "xz", "xy")):
         area = np.prod([{"x": 0.2, "y": 0.1, "z": 0.002}[c] for c in side]) / box.area
         for sign in (1, -1):
@@ -89,19 +89,19 @@ def test_samples_lie_on_the_surface_and_repeat() -> None:
     again = build_object(torus.vertices, torus.faces, n_samples=300, sdf_resolution=8)
     other = build_object(torus.vertices, torus.faces, n_samples=300, sdf_resolution=8, seed=1)
     surface = np.asarray(torus.vertices), np.asarray(torus.faces, np.int64)
-    assert igl.point_mesh_squared_distance(np.asarray(first.points, float), *surface)[0].max() < 1e-12
+    assert igl.point_mesh_squared_distance(np.asarray(first.samples.points, float), *surface)[0].max() < 1e-12
     for one, other_one in zip(jax.tree.leaves(first), jax.tree.leaves(again), strict=True):
         np.testing.assert_array_equal(one, other_one)
-    assert not np.allclose(first.points, other.points)
+    assert not np.allclose(first.samples.points, other.samples.points)
 
 
 def test_clearances_are_the_first_hits_of_another_tracer() -> None:
     torus = _torus()
     built = build_object(torus.vertices, torus.faces, n_samples=600, sdf_resolution=8)
-    points, normals = np.asarray(built.points, float), np.asarray(built.normals, float)
-    assert 20 < np.isfinite(built.clearance_out).sum() < 300  # those that face each other across the hole
-    assert np.isfinite(built.clearance_in).all()
-    for sign, clearance in ((1, built.clearance_out), (-1, built.clearance_in)):
+    points, normals = np.asarray(built.samples.points, float), np.asarray(built.samples.normals, float)
+    assert 20 < np.isfinite(built.samples.clearance_out).sum() < 300  # those that face each other across the hole
+    assert np.isfinite(built.samples.clearance_in).all()
+    for sign, clearance in ((1, built.samples.clearance_out), (-1, built.samples.clearance_in)):
         expected = []
         for point, normal in zip(points, normals, strict=True):
             start = point + sign * 1e-4 * normal
@@ -128,10 +128,10 @@ def test_distances_of_odd_meshes(spoil: str) -> None:
     built = build_object(vertices + shift, faces, n_samples=300, sdf_resolution=48)
     normals = _torus_normal(vertices)
     ring = vertices - TUBE * normals
-    outside = signed_distance(built, 0, put(ring + (TUBE + 0.008) * normals + shift, np.float32))
+    outside = signed_distance(built.grid, 0, put(ring + (TUBE + 0.008) * normals + shift, np.float32))
     np.testing.assert_allclose(outside, 0.008, atol=0.002)
     if spoil != "both sides of every face":  # such a mesh has no inside
-        inside = signed_distance(built, 0, put(ring + (TUBE - 0.008) * normals + shift, np.float32))
+        inside = signed_distance(built.grid, 0, put(ring + (TUBE - 0.008) * normals + shift, np.float32))
         assert np.mean(np.asarray(inside) < 0) > 0.95
 
 
@@ -141,7 +141,8 @@ def test_no_samples_inside_where_shells_overlap() -> None:
     both = trimesh.util.concatenate([pin, ball])
     built = build_object(both.vertices, both.faces, n_samples=400, sdf_resolution=8)
     assert (
-        not ball.contains(np.asarray(built.points) * 1.001).any() or np.linalg.norm(built.points, axis=1).min() > 0.038
+        not ball.contains(np.asarray(built.samples.points) * 1.001).any()
+        or np.linalg.norm(built.samples.points, axis=1).min() > 0.038
     )
 
 
@@ -154,16 +155,18 @@ def test_each_part_is_an_object_of_its_own() -> None:
     part = np.repeat([1, 0], [len(small.vertices), len(large.vertices)])
     built = build_object(vertices, faces, part, n_samples=500, sdf_resolution=16)
     assert built.n_parts == 2
-    counts = np.bincount(built.point_part)
+    counts = np.bincount(built.samples.part)
     assert counts.sum() == 500
     assert abs(counts[0] - 400) <= 2  # the ratio of areas is 4
-    radius = np.linalg.norm(np.asarray(built.points) - np.where(built.point_part[:, None] == 1, [0, 0, 0.1], 0), axis=1)
-    np.testing.assert_allclose(radius, np.where(built.point_part == 1, 0.02, 0.04), rtol=0.02)
-    assert np.isinf(built.clearance_out).all()  # the other part occludes nothing
-    centres = built.sdf_origin + built.sdf_spacing * 7.5
+    radius = np.linalg.norm(
+        np.asarray(built.samples.points) - np.where(built.samples.part[:, None] == 1, [0, 0, 0.1], 0), axis=1
+    )
+    np.testing.assert_allclose(radius, np.where(built.samples.part == 1, 0.02, 0.04), rtol=0.02)
+    assert np.isinf(built.samples.clearance_out).all()  # the other part occludes nothing
+    centres = built.grid.origin + built.grid.spacing * 7.5
     np.testing.assert_allclose(centres, [[0, 0, 0], [0, 0, 0.1]], atol=1e-6)
     side = 2 * np.array([[0.04], [0.02]]) + 0.06
-    np.testing.assert_allclose(built.sdf_spacing, np.broadcast_to(side / 15, (2, 3)), rtol=1e-3)
+    np.testing.assert_allclose(built.grid.spacing, np.broadcast_to(side / 15, (2, 3)), rtol=1e-3)
 
 
 @pytest.mark.parametrize(

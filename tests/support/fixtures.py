@@ -12,7 +12,7 @@ from support.grasps import BALL_RADIUS
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, HandParams
 from toch_jax.hand.prior import pose_prior
-from toch_jax.object.model import ObjectModel
+from toch_jax.object.model import DistanceGrid, ObjectModel, ObjectSamples
 from toch_jax.object.motion import motion_from_axis_angle
 from toch_jax.sequence.built_object import N_SAMPLES, sequence_object
 from toch_jax.sequence.file import load_sequence
@@ -33,19 +33,19 @@ def ball() -> ObjectModel:
     """A ball at the origin with exact distances at the grid's nodes, of the pipeline's array sizes, to compile once."""
     side = np.linspace(-0.1, 0.1, 127)
     nodes = np.stack(np.meshgrid(side, side, side, indexing="ij"), axis=-1)
-    return ObjectModel(
-        vertices=jnp.zeros((0, 3)),
-        faces=jnp.zeros((0, 3), jnp.int32),
-        vertex_part=jnp.zeros(0, jnp.int32),
+    samples = ObjectSamples(
         points=jnp.zeros((N_SAMPLES, 3)),
         normals=jnp.zeros((N_SAMPLES, 3)),
-        point_part=jnp.zeros(N_SAMPLES, jnp.int32),
+        part=jnp.zeros(N_SAMPLES, jnp.int32),
         clearance_out=jnp.zeros(N_SAMPLES),
         clearance_in=jnp.zeros(N_SAMPLES),
-        sdf=jnp.asarray(np.linalg.norm(nodes, axis=-1) - BALL_RADIUS, jnp.float32)[None],
-        sdf_origin=jnp.full((1, 3), -0.1, jnp.float32),
-        sdf_spacing=jnp.full((1, 3), side[1] - side[0]),
     )
+    grid = DistanceGrid(
+        distance=jnp.asarray(np.linalg.norm(nodes, axis=-1) - BALL_RADIUS, jnp.float32)[None],
+        origin=jnp.full((1, 3), -0.1, jnp.float32),
+        spacing=jnp.full((1, 3), side[1] - side[0]),
+    )
+    return ObjectModel(mesh=None, samples=samples, grid=grid)
 
 
 @pytest.fixture(scope="session")

@@ -53,7 +53,10 @@ def after_move(points: Float[Array, "*batch 3"] | np.ndarray) -> np.ndarray:
 
 def mirrored(object: ObjectModel) -> ObjectModel:
     """The object with mirrored samples, as in the mirrored scene."""
-    return object.replace(points=mirror_points(object.points), normals=mirror_points(object.normals))
+    samples = object.samples
+    return object.replace(
+        samples=samples.replace(points=mirror_points(samples.points), normals=mirror_points(samples.normals))
+    )
 
 
 def pushed(sequence: Sequence, by: Float[Array, "T 3"]) -> Sequence:

@@ -141,9 +141,11 @@ def road_object(sequence: Sequence) -> ObjectModel:
 def posed(sequence: Sequence, object: ObjectModel, own: int) -> tuple[np.ndarray, np.ndarray]:
     """Points and normals of all samples in the frame of the part `own`: x -> R'(R_p x + t_p - t), in each frame."""
     rotation, translation = (np.asarray(each, np.float64) for each in vars(sequence.object_motion).values())
-    part = np.asarray(object.point_part)
-    world = np.einsum("ntab,nb->tna", rotation[part], np.asarray(object.points)) + translation[part].swapaxes(0, 1)
-    normals = np.einsum("ntab,nb->tna", rotation[part], np.asarray(object.normals))
+    part = np.asarray(object.samples.part)
+    world = np.einsum("ntab,nb->tna", rotation[part], np.asarray(object.samples.points)) + translation[part].swapaxes(
+        0, 1
+    )
+    normals = np.einsum("ntab,nb->tna", rotation[part], np.asarray(object.samples.normals))
     back = np.einsum("tba,tnb->tna", rotation[own], world - translation[own][:, None])
     return back, np.einsum("tba,tnb->tna", rotation[own], normals)
 
@@ -160,7 +162,7 @@ def test_samples_of_all_parts_are_where_they_are_in_each_frame(
     assert away.max() < 1e-5
     np.testing.assert_allclose(window.points[hand], points[:, chosen], atol=1e-5)
     np.testing.assert_allclose(window.normals[hand], normals[:, chosen], atol=1e-5)
-    own = np.asarray(object.point_part)[chosen] == hand
+    own = np.asarray(object.samples.part)[chosen] == hand
     np.testing.assert_array_equal(window.own[hand], own)
     assert 20 < own.sum() < CONFIG.samples - 20
     assert np.ptp(np.asarray(window.points[hand])[:, ~own], axis=0).max() > 0.01
@@ -175,13 +177,14 @@ def test_fields_are_those_of_the_road(
     object = road_object(right)
     window, target = batch
     chosen = jnp.asarray(cKDTree(posed(right, object, own=hand)[0][0]).query(np.asarray(window.points[hand, 0]))[1])
+    near = object.replace(samples=object.samples.take(chosen))
     assert right.hands.params is not None
     skin = skin_frames(surface, jax.tree.map(lambda leaf: leaf[hand], right.hands.params))[0]
     road = contact_field(
         close_surface(surface, skin),
         closed_faces(surface),
         close_surface(surface, surface.v_template),
-        object.with_samples(chosen).without_mesh(),
+        near,
         right.object_motion,
         CONFIG.reach,
     )
@@ -198,7 +201,7 @@ def test_fields_are_those_of_the_road(
         close_surface(surface, skin),
         closed_faces(surface),
         close_surface(surface, surface.v_template),
-        object.with_samples(chosen).without_mesh().replace(sdf=jnp.ones_like(object.sdf)),
+        near.replace(grid=object.grid.replace(distance=jnp.ones_like(object.grid.distance))),
         right.object_motion,
         CONFIG.reach,
     )

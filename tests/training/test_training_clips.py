@@ -26,7 +26,7 @@ def test_the_hand_is_where_it_was_in_the_objects_frame() -> None:
     np.testing.assert_allclose(ours, to_part(sequence.object_motion, 0, world), atol=1e-5)
     # samples lie on the box in its own frame
     half = np.abs(np.asarray(sequence.object_vertices)).max(axis=0)
-    points = np.abs(np.asarray(clips.shapes.points[0]))
+    points = np.abs(np.asarray(clips.shapes.samples.points[0]))
     np.testing.assert_allclose((points / half).max(axis=1), 1.0, atol=1e-4)
 
 
@@ -61,7 +61,7 @@ def test_a_left_hand_becomes_the_right_hand_it_mirrors() -> None:
 def test_an_object_that_comes_again_is_built_once() -> None:
     name, sequence = next(toy_sequences(1, FRAMES))
     clips = build_clips([(name, sequence), ("again", sequence)], HAND, WINDOW, 64)
-    assert clips.shapes.points.shape[0] == 1
+    assert clips.shapes.samples.points.shape[0] == 1
 
 
 def test_frames_without_a_hand_are_known_of() -> None:

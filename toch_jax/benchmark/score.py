@@ -252,7 +252,7 @@ def _meet(truth: Truth, motion: ObjectMotion, i: int, hand: PosedHand) -> Meetin
     model = hand_model(truth.clean.hand_model or "open", side)
     canonical, faces = close_surface(model, model.v_template), jnp.asarray(hand.faces)
     field = contact_field(jnp.asarray(skin[padded]), faces, canonical, truth.object, _at(motion, padded))
-    samples = np.asarray(_samples_in_world(truth.object, _at(motion, padded))[0])[: len(frames)]
+    samples = np.asarray(_samples_in_world(truth.object.samples, _at(motion, padded))[0])[: len(frames)]
     near = samples_near_hand(samples, skin[frames], _there(hand.faces))
     return Meeting(met, volumes, exact, jax.tree.map(lambda leaf: leaf[: len(frames)], field), near)
 

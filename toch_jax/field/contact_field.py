@@ -8,7 +8,7 @@ from toch_jax.base.device import full_precision
 from toch_jax.field.hidden import behind_other_parts
 from toch_jax.field.rays import nearest_hits
 from toch_jax.field.types import ContactField
-from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.object.model import ObjectModel, ObjectMotion, ObjectSamples
 from toch_jax.object.motion import to_part, to_world
 
 _THICKNESS = 0.03
@@ -30,13 +30,10 @@ def contact_field(
     distance is negative. The mask is false where the hand is farther than `reach` or any part of the object lies
     between. `vertices` (world frame) and `canonical` (the model's template) belong to the same closed mesh.
     """
-    # Without the object's mesh: compiled code is shared by meshes of any size.
-    samples = (object.points, object.normals, object.point_part, object.clearance_out, object.clearance_in)
-    field = _field_of_samples(*samples, motion, vertices, faces, canonical, reach)
+    field = _field_of_samples(object.samples, motion, vertices, faces, canonical, reach)
     if object.n_parts == 1:
         return field
-    bare = object.replace(vertices=object.points[:0], faces=object.faces[:0], vertex_part=object.point_part[:0])
-    return _where(field, ~behind_other_parts(bare, motion, field.distance))
+    return _where(field, ~behind_other_parts(object.samples, object.grid, motion, field.distance))
 
 
 @jax.jit
@@ -50,11 +47,7 @@ def _where(field: ContactField, observed: Bool[Array, "T N"]) -> ContactField:
 
 @jax.jit
 def _field_of_samples(
-    points: Float[Array, "N 3"],
-    normals: Float[Array, "N 3"],
-    part: Int[Array, "N"],
-    clearance_out: Float[Array, "N"],
-    clearance_in: Float[Array, "N"],
+    samples: ObjectSamples,
     motion: ObjectMotion,
     vertices: Float[Array, "T V 3"],
     faces: Int[Array, "F 3"],
@@ -63,12 +56,13 @@ def _field_of_samples(
 ) -> ContactField:
     # In the frame of part 0 the lines of a rigid object are constant, and coordinates are small.
     vertices = to_part(motion, 0, vertices)
-    origins, directions = points[None], normals[None]
+    origins, directions = samples.points[None], samples.normals[None]
     if len(motion.rotation) > 1:
         turn = motion.replace(translation=jnp.zeros_like(motion.translation))
-        origins = to_part(motion, 0, to_world(motion, part, origins))
-        directions = to_part(turn, 0, to_world(turn, part, directions))
-    return field_of_lines(origins, directions, clearance_out, clearance_in, vertices, faces, canonical, reach)
+        origins = to_part(motion, 0, to_world(motion, samples.part, origins))
+        directions = to_part(turn, 0, to_world(turn, samples.part, directions))
+    clearance = samples.clearance_out, samples.clearance_in
+    return field_of_lines(origins, directions, *clearance, vertices, faces, canonical, reach)
 
 
 def field_of_lines(

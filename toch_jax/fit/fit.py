@@ -16,9 +16,9 @@ from scipy.ndimage import gaussian_filter1d
 from toch_jax.base.arrays import pad_last, put
 from toch_jax.hand.model import HandModel, HandParams
 from toch_jax.hand.skin_binding import Binding, own_skin
-from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.object.model import DistanceGrid, ObjectModel, ObjectMotion
 from toch_jax.solver.costs.contact import ContactTerm, penetration_depth
-from toch_jax.solver.costs.points import JointTerm, SurfaceTerm, no_joints, no_surface
+from toch_jax.solver.costs.points import JointTerm, SurfaceTerm
 from toch_jax.solver.costs.prior import prior_term
 from toch_jax.solver.costs.smooth import smooth_term
 from toch_jax.solver.costs.tracked import GAUSSIAN, tracked_term
@@ -84,7 +84,7 @@ def solve_hand(
         pad_observed(observed, size),
         put(np.arange(size) < n_frames),
         fps,
-        object.without_mesh(),
+        object.grid,
         pad_motion(motion, size),
         surface,
         joints,
@@ -140,7 +140,7 @@ def _problems(
     observed: Bool[Array, "T"],
     frame_mask: Bool[Array, "T"],
     fps: float | Float[Array, ""],
-    object: ObjectModel,
+    grid: DistanceGrid,
     motion: ObjectMotion,
     surface: SurfaceTerm | None,
     joints: JointTerm | None,
@@ -153,7 +153,7 @@ def _problems(
     pace = smooth_track(model, tracked, observed, frame_mask, fps, settings).pace
     noise = estimate_noise(start, observed, settings.tracked_assumed)
     contact = ContactTerm(
-        object=object,
+        grid=grid,
         motion=motion,
         skin=skin,
         # float32 as in the first pass: a weakly typed array would be compiled again.
@@ -168,8 +168,8 @@ def _problems(
     if joints is not None:
         joints = joints.replace(weight=frame_mask[:, None] * joints.weight)
     smooth = Problem(
-        surface=no_surface(size) if surface is None else surface,
-        joints=no_joints(size) if joints is None else joints,
+        surface=surface,
+        joints=joints,
         tracked=tracked_term(start, observed, noise, settings, robust=False),
         smooth=smooth_term(settings, fps, pace, jnp.full(size, GAUSSIAN)),
         prior=prior_term(model, settings),
@@ -195,6 +195,7 @@ def _pushed_back(problem: Problem, share: Float[np.ndarray, "T"], depth: Scalar,
         return np.exp((1 - share) * np.log(float(second)) + share * np.log(float(third)))
 
     weight = np.asarray(problem.frame_mask) / between(settings.depth, depth) ** 2
+    assert problem.contact is not None
     contact = problem.contact.replace(weight=put(weight, np.float32), push_back=put(share, np.float32))
     freedom = put(between(settings.motion_freedom, GAUSSIAN), np.float32)
     return problem.replace(contact=contact, smooth=problem.smooth.replace(freedom=freedom))

@@ -11,7 +11,7 @@ from scipy.interpolate import CubicSpline
 from toch_jax.base.arrays import put
 from toch_jax.base.errors import bad_input
 from toch_jax.object.mesh import check_mesh
-from toch_jax.object.model import ObjectModel
+from toch_jax.object.model import DistanceGrid, ObjectMesh, ObjectModel, ObjectSamples
 from toch_jax.object.orient import RAY_OFFSET, first_hits, orient_outward
 
 # Margin of the distance grid around the part, metres: more than the thickness of a finger.
@@ -61,19 +61,20 @@ def build_object(
         parts["sdf"].append(sdf)
         parts["origin"].append(origin)
         spacings.append(spacing)
-    return ObjectModel(
-        vertices=put(vertices),
-        faces=put(np.concatenate(pieces)),
-        vertex_part=put(vertex_part),
+    mesh = ObjectMesh(put(vertices), put(np.concatenate(pieces)), put(vertex_part))
+    samples = ObjectSamples(
         points=put(np.concatenate(parts["points"]), np.float32),
         normals=put(np.concatenate(parts["normals"]), np.float32),
-        point_part=put(np.repeat(np.arange(n_parts), counts), np.int32),
+        part=put(np.repeat(np.arange(n_parts), counts), np.int32),
         clearance_out=put(np.concatenate(parts["out"])),
         clearance_in=put(np.concatenate(parts["in"])),
-        sdf=put(np.stack(parts["sdf"]), np.float32),
-        sdf_origin=put(np.stack(parts["origin"]), np.float32),
-        sdf_spacing=put(np.stack(spacings), np.float32),
     )
+    grid = DistanceGrid(
+        distance=put(np.stack(parts["sdf"]), np.float32),
+        origin=put(np.stack(parts["origin"]), np.float32),
+        spacing=put(np.stack(spacings), np.float32),
+    )
+    return ObjectModel(mesh, samples, grid)
 
 
 def check_parts(where: str | Path, n_vertices: int, vertex_part: np.ndarray | None) -> Int[np.ndarray, "Vo"]:

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 from scipy.spatial.transform import Rotation
 
 from toch_jax.base.arrays import put
-from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.object.model import ObjectMotion, ObjectSamples
 
 
 def to_part(
@@ -71,17 +71,19 @@ def relative_to(motion: ObjectMotion, part: int) -> ObjectMotion:
     )
 
 
-def samples_in_frame(model: ObjectModel, motion: ObjectMotion) -> tuple[Float[Array, "T N 3"], Float[Array, "T N 3"]]:
+def samples_in_frame(
+    samples: ObjectSamples, motion: ObjectMotion
+) -> tuple[Float[Array, "T N 3"], Float[Array, "T N 3"]]:
     """The samples' points (metres) and normals in the motion's target frame (mostly the world), frame by frame."""
-    points = to_world(motion, model.point_part, model.points[None])
+    points = to_world(motion, samples.part, samples.points[None])
     turn = motion.replace(translation=jnp.zeros_like(motion.translation))
-    return points, to_world(turn, model.point_part, model.normals[None])
+    return points, to_world(turn, samples.part, samples.normals[None])
 
 
 def samples_from_part(
-    model: ObjectModel, motion: ObjectMotion
+    samples: ObjectSamples, motion: ObjectMotion
 ) -> tuple[Float[Array, "#T N 3"], Float[Array, "#T N 3"]]:
     """`samples_in_frame` for a motion relative to a part; one frame for a rigid object, whose samples do not move."""
-    if model.n_parts == 1:
+    if len(motion.rotation) == 1:
         motion = jax.tree.map(lambda leaf: leaf[:, :1], motion)
-    return samples_in_frame(model, motion)
+    return samples_in_frame(samples, motion)

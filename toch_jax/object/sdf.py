@@ -6,28 +6,28 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.object.model import DistanceGrid, ObjectMotion
 from toch_jax.object.motion import to_part
 
 
 def signed_distance(
-    model: ObjectModel, part: int | Int[Array, "*#batch"], points: Float[Array, "*batch 3"]
+    grid: DistanceGrid, part: int | Int[Array, "*#batch"], points: Float[Array, "*batch 3"]
 ) -> Float[Array, "*batch"]:
     """Signed distance of points to a part, metres, negative inside.
 
     `points` are in the frame of their part; `part` is one for all points or one for each. Trilinear interpolation in
     the grid; outside, the value at the nearest point of the grid plus the distance to it, an upper bound.
     """
-    return signed_distance_gradient(model, part, points)[0]
+    return signed_distance_gradient(grid, part, points)[0]
 
 
 def distance_to_object(
-    model: ObjectModel, motion: ObjectMotion, points: Float[Array, "T M 3"]
+    grid: DistanceGrid, motion: ObjectMotion, points: Float[Array, "T M 3"]
 ) -> tuple[Float[Array, "T M"], Float[Array, "T M 3"]]:
     """Signed distance (metres) to the nearest part, and its gradient, both in the motion's target frame (the world)."""
-    parts = jnp.arange(model.n_parts)
+    parts = jnp.arange(grid.n_parts)
     local = jax.vmap(lambda part: to_part(motion, part, points))(parts)
-    distance, gradient = signed_distance_gradient(model, parts[:, None, None], local)
+    distance, gradient = signed_distance_gradient(grid, parts[:, None, None], local)
     gradient = jnp.einsum("ptab,ptmb->ptma", motion.rotation, gradient)
     nearest = jnp.argmin(distance, axis=0)[None]
     distance = jnp.take_along_axis(distance, nearest, axis=0)[0]
@@ -35,18 +35,18 @@ def distance_to_object(
 
 
 def signed_distance_gradient(
-    model: ObjectModel, part: int | Int[Array, "*#batch"], points: Float[Array, "*batch 3"]
+    grid: DistanceGrid, part: int | Int[Array, "*#batch"], points: Float[Array, "*batch 3"]
 ) -> tuple[Float[Array, "*batch"], Float[Array, "*batch 3"]]:
     """`signed_distance` and its gradient in the part's frame, outward and of length about 1 within the grid."""
-    size = model.sdf.shape[-1]
+    size = grid.distance.shape[-1]
     part = jnp.broadcast_to(jnp.asarray(part), points.shape[:-1])
-    spacing = model.sdf_spacing[part]
-    place = (points - model.sdf_origin[part]) / spacing
+    spacing = grid.spacing[part]
+    place = (points - grid.origin[part]) / spacing
     held = jnp.clip(place, 0.0, size - 1.0)
     cell = jnp.clip(jnp.floor(held).astype(jnp.int32), 0, size - 2)
     fraction = held - cell
 
-    values = model.sdf.reshape(-1)
+    values = grid.distance.reshape(-1)
     first = ((part * size + cell[..., 0]) * size + cell[..., 1]) * size + cell[..., 2]
     distance = jnp.zeros(points.shape[:-1])
     slope = jnp.zeros_like(points)

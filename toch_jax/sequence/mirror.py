@@ -43,12 +43,14 @@ def mirror_motion(motion: ObjectMotion) -> ObjectMotion:
 
 def mirror_object(object: ObjectModel) -> ObjectModel:
     """The object with mirrored samples and distances; its mesh, if it has one, is not mirrored."""
-    far = object.sdf_spacing[:, 0] * (object.sdf.shape[1] - 1)
+    samples, grid = object.samples, object.grid
+    far = grid.spacing[:, 0] * (grid.distance.shape[1] - 1)
     return object.replace(
-        points=mirror_points(object.points),
-        normals=mirror_points(object.normals),
-        sdf=object.sdf[:, ::-1],
-        sdf_origin=mirror_points(object.sdf_origin).at[:, 0].add(-far),
+        samples=samples.replace(points=mirror_points(samples.points), normals=mirror_points(samples.normals)),
+        grid=grid.replace(
+            distance=grid.distance[:, ::-1],
+            origin=mirror_points(grid.origin).at[:, 0].add(-far),
+        ),
     )
 
 

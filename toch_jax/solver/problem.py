@@ -25,14 +25,14 @@ from toch_jax.solver.state import N_UNKNOWNS, HandState
 
 
 class Problem(struct.PyTreeNode):
-    """All terms of one hand's trajectory over T frames (T even)."""
+    """All terms of one hand's trajectory over T frames (T even); a term that is None is left out."""
 
-    surface: SurfaceTerm
-    joints: JointTerm
+    surface: SurfaceTerm | None
+    joints: JointTerm | None
     tracked: TrackedTerm
     smooth: SmoothTerm
     prior: PriorTerm
-    contact: ContactTerm
+    contact: ContactTerm | None
     frame_mask: Bool[Array, "T"]
     """False for the frames that pad the clip to its bucket."""
 
@@ -44,9 +44,12 @@ def linearize(model: HandModel, problem: Problem, state: HandState) -> Linear:
     idle = jnp.eye(N_UNKNOWNS) * ~problem.frame_mask[:, None, None]
     linear = linear.replace(system=linear.system.replace(diagonal=idle))
     bones = pose_bones(model, state)
-    linear = add_rows(linear, surface_rows(model, bones, problem.surface))
-    linear = add_rows(linear, joint_rows(model, bones, problem.joints))
-    linear = add_rows(linear, contact_rows(model, bones, problem.contact))
+    if problem.surface is not None:
+        linear = add_rows(linear, surface_rows(model, bones, problem.surface))
+    if problem.joints is not None:
+        linear = add_rows(linear, joint_rows(model, bones, problem.joints))
+    if problem.contact is not None:
+        linear = add_rows(linear, contact_rows(model, bones, problem.contact))
     linear = add_tracked(linear, problem.tracked, state)
     linear = add_smooth(linear, problem.smooth, state, problem.frame_mask)
     return add_prior(linear, problem.prior, state, problem.frame_mask)

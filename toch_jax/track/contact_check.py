@@ -76,8 +76,8 @@ def joint_distance(
     for part in range(object.n_parts):
         rotation, translation = (np.asarray(each[part], np.float64) for each in (motion.rotation, motion.translation))
         local = np.einsum("tba,tjb->tja", rotation, joints - translation[:, None])
-        grid, spacing = np.asarray(object.sdf[part]), np.asarray(object.sdf_spacing[part])
-        place = (local - np.asarray(object.sdf_origin[part])) / spacing
+        grid, spacing = np.asarray(object.grid.distance[part]), np.asarray(object.grid.spacing[part])
+        place = (local - np.asarray(object.grid.origin[part])) / spacing
         held = np.clip(place, 0, np.array(grid.shape) - 1)
         within = map_coordinates(grid, np.moveaxis(held, -1, 0), order=1)
         distances.append(within + np.linalg.norm((place - held) * spacing, axis=-1))

@@ -12,8 +12,7 @@ from scipy.spatial import cKDTree
 from toch_jax.hand.mesh import farthest_points
 from toch_jax.hand.model import HandModel, HandParams
 from toch_jax.hand.skin_binding import nearest_on_skin, posed_places, posed_skin
-from toch_jax.solver.costs.contact import no_contact
-from toch_jax.solver.costs.points import JointTerm, SurfaceTerm, no_joints
+from toch_jax.solver.costs.points import JointTerm, SurfaceTerm
 from toch_jax.solver.costs.prior import prior_term
 from toch_jax.solver.costs.smooth import SmoothTerm
 from toch_jax.solver.costs.tracked import GAUSSIAN, tracked_term
@@ -48,8 +47,8 @@ def _solve(
     model: HandModel,
     start: HandParams,
     valid: Bool[Array, "T"],
-    surface: SurfaceTerm,
-    joints: JointTerm,
+    surface: SurfaceTerm | None,
+    joints: JointTerm | None,
     link: Float[Array, ""],
     hold: Float[Array, ""],
 ) -> HandParams:
@@ -69,14 +68,19 @@ def _solve(
         smooth=SmoothTerm(jnp.zeros(17), link * linked, jnp.full(n_frames, GAUSSIAN)),
         # Another hand's proportions differ in the same way in every frame: the shape prior must count once per frame.
         prior=prior.replace(shape_weight=prior.shape_weight * valid.sum()),
-        contact=no_contact(n_frames),
+        contact=None,
         frame_mask=valid,
     )
     return params_from_state(model, solve_trajectory(model, problem, state, STEPS).state)
 
 
 def place_hand(
-    model: HandModel, start: HandParams, surface: SurfaceTerm, joints: JointTerm, link: bool, hold_shape: bool
+    model: HandModel,
+    start: HandParams,
+    surface: SurfaceTerm | None,
+    joints: JointTerm | None,
+    link: bool,
+    hold_shape: bool,
 ) -> HandParams:
     """One round, in pieces of PIECE frames; with several pieces the shape must be held, as they share it."""
     n_frames = len(start.pose)
@@ -137,13 +141,6 @@ def skin_term(pulls: Pulls, back: Pulls | None, n_back: int, across: float, erro
     )
 
 
-def silent_term(n_frames: int, n_points: int) -> SurfaceTerm:
-    """Surface term without effect: all weights are 0."""
-    vectors = np.zeros((n_frames, n_points, 3), np.float32)
-    nothing = Pulls(np.zeros((n_frames, n_points), np.int32), vectors, vectors, vectors, vectors[..., 0] > 0)
-    return skin_term(nothing, None, 0, across=0.0)
-
-
 def draw_to_skin(
     model: HandModel,
     start: HandParams,
@@ -163,7 +160,7 @@ def draw_to_skin(
         counts = (place.distance < GROSS) & observed[:, None]
         pulls = Pulls(place.face, place.barycentric, chosen, place.normal, counts)
         term = skin_term(pulls, _pulls_of_skin(model, skin, own, points, observed), N_SKIN, across=0.05)
-        params = place_hand(model, params, term, no_joints(len(points)), link, hold_shape)
+        params = place_hand(model, params, term, None, link, hold_shape)
     return params
 
 
@@ -210,7 +207,7 @@ def pin_to_skin(
     term = skin_term(pulls, None, N_SKIN, across=1.0, error=error)
     params = start
     for _ in range(PIN_ROUNDS):
-        params = place_hand(model, params, term, no_joints(len(points)), len(points) <= PIECE, hold_shape)
+        params = place_hand(model, params, term, None, len(points) <= PIECE, hold_shape)
     return params
 
 
@@ -221,17 +218,12 @@ def draw_to_joints(
     observed: Bool[np.ndarray, "T"],
     hold_shape: bool,
     error: Float[np.ndarray, "T 21"] | float = POINT_ERROR,
-    n_points: int = 1,
 ) -> HandParams:
-    """Rounds of the solver on joints. Joints that are NaN, or whose `error` (metres) is infinite, are ignored.
-
-    `n_points` is the size of the surface term, which has no effect: fits of equal sizes share a compilation.
-    """
+    """Rounds of the solver on joints. Joints that are NaN, or whose `error` (metres) is infinite, are ignored."""
     known = np.isfinite(joints).all(axis=-1) & observed[:, None]
     weight = known / np.broadcast_to(error, known.shape) ** 2
     term = JointTerm(jnp.asarray(np.where(known[..., None], joints, 0)), jnp.asarray(weight, jnp.float32))
-    surface = silent_term(len(joints), n_points)
     params = start
     for _ in range(JOINT_ROUNDS):
-        params = place_hand(model, params, surface, term, link=len(joints) <= PIECE, hold_shape=hold_shape)
+        params = place_hand(model, params, None, term, link=len(joints) <= PIECE, hold_shape=hold_shape)
     return params

@@ -22,7 +22,6 @@ from toch_jax.sequence.mirror import OTHER_SIDE, mirror_params
 from toch_jax.sequence.record import nearest_valid
 from toch_jax.track.icp import (
     BRIDGED_ERROR,
-    N_SKIN,
     OWN_ERROR,
     PIECE,
     POINT_ERROR,
@@ -311,7 +310,7 @@ def _start_from_mano(
 ) -> HandParams:
     """Start with the wrist from MANO's wrist ring and the fingers from its tips."""
     start, joints = pose_from_mano(model, points)
-    return draw_to_joints(model, start, joints, observed, hold_shape=False, n_points=len(some) + N_SKIN)
+    return draw_to_joints(model, start, joints, observed, hold_shape=False)
 
 
 def _start_from_any_side(

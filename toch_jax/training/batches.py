@@ -16,7 +16,7 @@ from toch_jax.field.contact_field import contact_field
 from toch_jax.field.types import ContactField
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin
-from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.object.model import ObjectModel, ObjectMotion, ObjectSamples
 from toch_jax.object.motion import samples_from_part
 from toch_jax.perturb.training import NoiseConfig, lose_frames, perturb, sway
 from toch_jax.sequence.mirror import mirror_points
@@ -108,10 +108,11 @@ def track(
     before, truth = jnp.split(joints, 2, axis=1)
     tracked = skin(surface, noisy)[1]
     keys = jax.random.split(sample_key, config.batch)
-    points, _ = jax.vmap(samples_from_part)(scenes.objects, scenes.motion)
+    points, _ = jax.vmap(samples_from_part)(scenes.objects.samples, scenes.motion)
     chosen = jax.vmap(near_samples, in_axes=(0, 0, 0, 0, None))(keys, points, before, observed, config.samples)
-    objects = jax.vmap(ObjectModel.with_samples)(scenes.objects, chosen)
-    points, normals = jax.vmap(samples_from_part)(objects, scenes.motion)
+    samples = jax.vmap(ObjectSamples.take)(scenes.objects.samples, chosen)
+    objects = scenes.objects.replace(samples=samples)
+    points, normals = jax.vmap(samples_from_part)(samples, scenes.motion)
     twice = jax.tree.map(lambda leaf: jnp.concatenate([leaf, leaf], axis=2), scenes.motion)
     fields = _fields(objects, twice, vertices, surface, config.reach)
     noisy_field, clean_field = (
@@ -122,7 +123,7 @@ def track(
         field=noisy_field,
         points=points,
         normals=normals,
-        own=objects.point_part == scenes.part[:, None],
+        own=samples.part == scenes.part[:, None],
         joints=before,
         tracked=tracked,
         observed=observed,

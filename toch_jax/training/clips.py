@@ -100,7 +100,7 @@ def build_clips(
     columns = (jnp.asarray(each) for each in zip(*windows, strict=True))
     named = dict(zip(("start", "length", "object", "part", "left", "two_handed"), columns, strict=True))
     shapes = stack_shapes(objects)
-    n_parts = shapes.grid.shape[1]
+    n_parts = shapes.grid_of_part.shape[1]
     played = [each._replace(motion=_with_parts(each.motion, n_parts)) for each in played]
     timed = [(each.params, each.observed, each.other, each.other_observed) for each in played]
     params, observed, other, other_observed = jax.tree.map(lambda *leaves: put(np.concatenate(leaves)), *timed)
@@ -176,7 +176,7 @@ def _shape(sequence: Sequence, n_samples: int, cache: dict[bytes, int], objects:
 
 def _distance(object: ObjectModel, motion: ObjectMotion, joints: Float[np.ndarray, "T 21 3"]) -> Float[np.ndarray, "T"]:
     """Distance (metres) between the nearest joint and sample of any part, in each frame."""
-    points, of_part = np.asarray(object.points), np.asarray(object.point_part)
+    points, of_part = np.asarray(object.samples.points), np.asarray(object.samples.part)
     local = np.einsum("ptba,ptjb->ptja", motion.rotation, joints - motion.translation[:, :, None])
     nearest = [cKDTree(points[of_part == part]).query(each)[0].min(axis=-1) for part, each in enumerate(local)]
     return np.min(nearest, axis=0)

@@ -43,6 +43,6 @@ def test_a_left_hand_comes_mirrored_and_so_does_its_object(held, held_object):
     repair_hands(held, keep, held_object)
     repair_hands(mirror(held), keep, mirrored(held_object))
     right, left = scenes
-    np.testing.assert_allclose(np.asarray(left.object.points), np.asarray(right.object.points), atol=1e-7)
+    np.testing.assert_allclose(left.object.samples.points, right.object.samples.points, atol=1e-7)
     np.testing.assert_allclose(np.asarray(left.tracked.pose), np.asarray(right.tracked.pose), atol=1e-6)
     np.testing.assert_allclose(np.asarray(left.tracked.transl), np.asarray(right.tracked.transl), atol=2e-6)

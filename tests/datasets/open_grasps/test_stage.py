@@ -34,9 +34,9 @@ def test_mirror_image_has_the_distances_of_the_thing() -> None:
     target = build_object(mesh.vertices, mesh.faces, n_samples=50, sdf_resolution=16)
     image = mirror_object(target)
     points = jnp.asarray(np.random.default_rng(0).uniform(-0.1, 0.1, (200, 3)), jnp.float32)
-    found = signed_distance(image, 0, points * jnp.asarray(FLIP, jnp.float32))
-    np.testing.assert_allclose(found, signed_distance(target, 0, points), atol=1e-6)
-    np.testing.assert_allclose(image.points * FLIP, target.points)
+    found = signed_distance(image.grid, 0, points * jnp.asarray(FLIP, jnp.float32))
+    np.testing.assert_allclose(found, signed_distance(target.grid, 0, points), atol=1e-6)
+    np.testing.assert_allclose(image.samples.points * FLIP, target.samples.points)
 
 
 def test_left_hand_sees_the_hinge_in_the_mirror(stage: Stage) -> None:

@@ -78,10 +78,10 @@ def near_points(
 
     Returns the object with these samples only, and their points (metres) and normals in each frame.
     """
-    points, _ = samples_from_part(scene.object, scene.motion)
+    points, _ = samples_from_part(scene.object.samples, scene.motion)
     chosen = near_samples(jax.random.key(0), points, joints, scene.observed, min(count, points.shape[1]))
-    near = scene.object.with_samples(chosen)
-    return near, *samples_in_frame(near, scene.motion)
+    near = scene.object.replace(samples=scene.object.samples.take(chosen))
+    return near, *samples_in_frame(near.samples, scene.motion)
 
 
 def _repair_hand(sequence: Sequence, hand: int, object: ObjectModel, repair: Repair) -> HandParams:

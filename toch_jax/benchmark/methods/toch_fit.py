@@ -96,14 +96,14 @@ def clean_field(scene: Scene, denoiser: Denoiser) -> tuple[FieldEstimate, Float[
     """
     surface = scene.surface
     vertices, joints = skin_frames(surface, scene.tracked)
-    count = min(N_SAMPLES, scene.object.points.shape[0])
+    count = min(N_SAMPLES, scene.object.samples.points.shape[0])
     near, points, normals = near_points(scene, joints, count // AT_ONCE * AT_ONCE or count)
     field = contact_field(vertices, surface.faces, surface.v_template, near, scene.motion)
     clip = Window(
         field=jax.tree.map(lambda leaf: leaf[None], field),
         points=points[None, :1],
         normals=normals[None, :1],
-        own=(near.point_part == scene.part)[None],
+        own=(near.samples.part == scene.part)[None],
         joints=joints[None],
         tracked=joints[None],
         observed=scene.observed[None],

@@ -80,7 +80,7 @@ def draw_pairs(key: jax.Array, clips: Clips, surface: HandModel, training: Refin
     clean = sway(sway_key, training.noise, surface, scenes.clean)
     tracked = perturb(noise_key, training.noise, surface, clean)
     joints = skin(surface, tracked)[1]
-    points, normals = jax.vmap(samples_from_part)(scenes.objects, scenes.motion)
+    points, normals = jax.vmap(samples_from_part)(scenes.objects.samples, scenes.motion)
     count = min(N_SAMPLES, points.shape[2])
     chosen = jax.vmap(near_samples, in_axes=(0, 0, 0, 0, None))(
         jax.random.split(sample_key, training.batch), points, joints, scenes.known, count

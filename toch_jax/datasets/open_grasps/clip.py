@@ -30,7 +30,7 @@ from toch_jax.datasets.open_grasps.path import (
 from toch_jax.datasets.open_grasps.probe import HandProbe, bend_to_pose, finger_rotations
 from toch_jax.datasets.open_grasps.starts import KINDS, LIMITS, template
 from toch_jax.hand.model import HandModel, rest_joints, skin_rotations
-from toch_jax.object.model import ObjectModel
+from toch_jax.object.model import DistanceGrid
 from toch_jax.object.sdf import signed_distance
 
 FRAME_BUCKET = 80
@@ -47,8 +47,8 @@ class Workshop:
 
     model: HandModel
     probe: HandProbe
-    target: ObjectModel
-    """The object with its distance grid only (`grid_only`)."""
+    target: DistanceGrid
+    """Signed distances to the object."""
     surface: Trimesh
     fps: float
 
@@ -70,7 +70,7 @@ class Workshop:
         """Exact contact of the points returned by `skin`."""
         padded = np.concatenate([points, np.repeat(points[-1:], -len(points) % FRAME_BUCKET, axis=0)])
         # points that are too far to matter, by the grid, are not measured exactly
-        far = 2 * MIN_BONE_M + float(np.linalg.norm(self.target.sdf_spacing[0]))
+        far = 2 * MIN_BONE_M + float(np.linalg.norm(self.target.spacing[0]))
         near = np.asarray(_grid_distance(self.target, jnp.asarray(padded, jnp.float32))) < far
         return measure_contact(self.model, points, near[: len(points)], self.surface)
 
@@ -82,7 +82,7 @@ def _skin(model: HandModel, probe: HandProbe, grasp: Grasp) -> tuple[Float[Array
 
 
 @jax.jit
-def _grid_distance(target: ObjectModel, points: Float[Array, "T K 3"]) -> Float[Array, "T K"]:
+def _grid_distance(target: DistanceGrid, points: Float[Array, "T K 3"]) -> Float[Array, "T K"]:
     return signed_distance(target, 0, points)
 
 

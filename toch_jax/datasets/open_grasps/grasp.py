@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from toch_jax.datasets.open_grasps.probe import NORMAL_STEP, HandProbe, finger_rotations
 from toch_jax.hand.model import rest_joints, skin_rotations
-from toch_jax.object.model import ObjectModel
+from toch_jax.object.model import DistanceGrid
 from toch_jax.object.sdf import signed_distance_gradient
 
 
@@ -72,7 +72,7 @@ def _overlaps(probe: HandProbe, balls: Float[Array, "*batch L 3"]) -> Float[Arra
     return probe.ball_gap - jnp.sqrt(jnp.sum(between**2, axis=-1) + 1e-10)
 
 
-def distance_to(target: ObjectModel, points: Float[Array, "n 3"]) -> tuple[Float[Array, "n"], Float[Array, "n 3"]]:
+def distance_to(target: DistanceGrid, points: Float[Array, "n 3"]) -> tuple[Float[Array, "n"], Float[Array, "n 3"]]:
     """Signed distance (m), linearised in the points, and normals without gradients.
 
     Linearised because the second derivatives of the grid are noise.
@@ -83,7 +83,7 @@ def distance_to(target: ObjectModel, points: Float[Array, "n 3"]) -> tuple[Float
     return jax.lax.stop_gradient(distance) + jnp.sum(normal * (points - here), axis=-1), normal
 
 
-def energy(probe: HandProbe, target: ObjectModel, grasp: Grasp, aim: Aim) -> Float[Array, ""]:
+def energy(probe: HandProbe, target: DistanceGrid, grasp: Grasp, aim: Aim) -> Float[Array, ""]:
     """Cost of one hand's grasp, dimensionless; 0 is best."""
     points, joints = pose_hand(probe, grasp)
     n_skin = probe.pads[0, 0]
@@ -135,7 +135,7 @@ def energy(probe: HandProbe, target: ObjectModel, grasp: Grasp, aim: Aim) -> Flo
 @jax.jit
 def close_hands(
     probe: HandProbe,
-    target: ObjectModel,
+    target: DistanceGrid,
     start: Grasp,
     aim: Aim,
     limits: Float[Array, "2 15 3"],
@@ -143,7 +143,7 @@ def close_hands(
 ) -> tuple[Grasp, Float[Array, "B"]]:
     """The hands after `steps` steps of Adam, and their energies. Compiled once for all objects and any `steps`.
 
-    `target` needs only its distance grid (`grid_only`); `limits` are the lower and upper limits of `bend`, radians.
+    `limits` are the lower and upper limits of `bend`, radians.
     """
 
     def unpack(change: dict[str, Array]) -> Grasp:
@@ -176,18 +176,3 @@ def close_hands(
 
     change, _ = jax.lax.fori_loop(0, steps, step, (zero, adam.init(zero)))
     return unpack(change), total(change)[1]
-
-
-def grid_only(target: ObjectModel) -> ObjectModel:
-    """The object without mesh and samples, so that the arrays of all objects have the same shapes."""
-    nothing = jnp.zeros((1, 3))
-    return target.replace(
-        vertices=nothing,
-        faces=jnp.zeros((1, 3), jnp.int32),
-        vertex_part=jnp.zeros(1, jnp.int32),
-        points=nothing,
-        normals=nothing,
-        point_part=jnp.zeros(1, jnp.int32),
-        clearance_out=jnp.zeros(1),
-        clearance_in=jnp.zeros(1),
-    )

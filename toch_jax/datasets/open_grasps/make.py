@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from toch_jax.datasets.examples import Example, check_example, stack_hands
 from toch_jax.datasets.open_grasps.clip import Hand, Workshop, make_clip, mirrored, to_world
-from toch_jax.datasets.open_grasps.grasp import Aim, Grasp, close_hands, grid_only, self_overlap
+from toch_jax.datasets.open_grasps.grasp import Aim, Grasp, close_hands, self_overlap
 from toch_jax.datasets.open_grasps.objects import make_object
 from toch_jax.datasets.open_grasps.probe import HandProbe
 from toch_jax.datasets.open_grasps.starts import LIMITS, MIDDLE, make_starts
@@ -52,7 +52,7 @@ def make_clips(spec: DatasetSpec, model: HandModel, probe: HandProbe, job: Job) 
     target = build_object(
         surface.vertices, surface.faces, n_samples=1000, sdf_resolution=SDF_RESOLUTION, where=job.name
     )
-    shop = Workshop(model, probe, grid_only(target), surface, spec.fps)
+    shop = Workshop(model, probe, target.grid, surface, spec.fps)
     found = find_grasps(shop, target, rng)
     if found is None:
         return []

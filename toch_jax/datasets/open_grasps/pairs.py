@@ -173,8 +173,9 @@ def _places(stage: Stage, parts: dict[Side, int], rng: np.random.Generator) -> d
     """
     best: dict[Side, Float[np.ndarray, "3"]] = {}
     most = -np.inf
+    targets = stage.targets
     for _ in range(4):
-        places = {side: rng.choice(np.asarray(stage.targets[side][part].points)) for side, part in parts.items()}
+        places = {side: rng.choice(np.asarray(targets[side][part].samples.points)) for side, part in parts.items()}
         reach = sum(float(np.hypot(*places[side][:2])) for side, part in parts.items() if part == TOP)
         apart = float(np.linalg.norm(places["right"] - places["left"] * (-1, 1, 1)))
         if apart + 2 * reach > most:

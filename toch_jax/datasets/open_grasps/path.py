@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation, RotationSpline
 
 from toch_jax.datasets.open_grasps.grasp import Grasp, ball_centres, pose_hand
 from toch_jax.datasets.open_grasps.probe import N_SKIN, HandProbe
-from toch_jax.object.model import ObjectModel
+from toch_jax.object.model import DistanceGrid
 from toch_jax.object.sdf import signed_distance
 
 N_WAYS = 24
@@ -94,7 +94,7 @@ Beside = Callable[[Hand], Float[np.ndarray, "n"]]
 
 def clear_ways(
     probe: HandProbe,
-    target: ObjectModel,
+    target: DistanceGrid,
     grasp: Hand,
     betas: Float[np.ndarray, "S"],
     ways: list[Way],
@@ -112,7 +112,7 @@ def clear_ways(
 
 
 @jax.jit
-def grid_depth(probe: HandProbe, target: ObjectModel, hands: Grasp) -> Float[Array, "n"]:
+def grid_depth(probe: HandProbe, target: DistanceGrid, hands: Grasp) -> Float[Array, "n"]:
     """Penetration depth (m) of each hand by the grid: of its skin points, or of its soft-tissue balls less 1 mm."""
     points, joints = pose_hand(probe, hands)
     skin = signed_distance(target, 0, points[:, :N_SKIN])

@@ -15,7 +15,7 @@ from trimesh import Trimesh
 from toch_jax.base.arrays import put
 from toch_jax.datasets.hinged import HingedObject, hinge_rotation
 from toch_jax.datasets.open_grasps.clip import Workshop
-from toch_jax.datasets.open_grasps.grasp import Grasp, ball_centres, grid_only, pose_hand
+from toch_jax.datasets.open_grasps.grasp import Grasp, ball_centres, pose_hand
 from toch_jax.datasets.open_grasps.hinged import part_meshes
 from toch_jax.datasets.open_grasps.path import MAX_GRID_DEPTH, Beside, Hand, grid_depth, to_grasp
 from toch_jax.datasets.open_grasps.probe import HandProbe
@@ -199,7 +199,7 @@ def make_stage(
         )
         image = Trimesh(surface.vertices * FLIP, surface.faces[:, ::-1], process=False)
         for side, observed, mesh in zip(SIDES, (target, mirror_object(target)), (surface, image), strict=True):
-            shops[side].append(Workshop(model, probe, grid_only(observed), mesh, fps))
+            shops[side].append(Workshop(model, probe, observed.grid, mesh, fps))
             targets[side].append(observed)
     return Stage(thing, shops, targets)
 

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from toch_jax.datasets.open_grasps.grasp import Aim, Grasp, energy, grid_only, pose_hand
+from toch_jax.datasets.open_grasps.grasp import Aim, Grasp, energy, pose_hand
 from toch_jax.datasets.open_grasps.probe import HandProbe
 from toch_jax.hand.pose_ranges import RANGES
-from toch_jax.object.model import ObjectModel
+from toch_jax.object.model import DistanceGrid, ObjectModel
 
 LIMITS = np.deg2rad([[pair[side] for pair in (r.flexion, r.spread, r.twist)] for side in (0, 1) for r in RANGES])
 LIMITS = LIMITS.reshape(2, 15, 3)
@@ -73,8 +73,8 @@ def opposite_points(
 
     Pairs near the point `about` are more probable.
     """
-    some = rng.permutation(target.points.shape[0])[:700]
-    points, normals = np.asarray(target.points)[some], np.asarray(target.normals)[some]
+    some = rng.permutation(target.samples.points.shape[0])[:700]
+    points, normals = np.asarray(target.samples.points)[some], np.asarray(target.samples.normals)[some]
     between = points[:, None] - points
     width = np.linalg.norm(between, axis=-1) + 1e-9
     along = between / width[..., None]
@@ -144,7 +144,7 @@ def make_starts(
         betas=betas,
     )
     aim = aim.replace(bend=start.bend)
-    cost = np.asarray(_costs(probe, grid_only(target), start, aim))
+    cost = np.asarray(_costs(probe, target.grid, start, aim))
     quota = -(-count // len(KINDS))
     kept = np.concatenate([np.flatnonzero([n == name for n in names])[:, None] for name in KINDS], axis=1).T
     kept = np.stack([row[np.argsort(cost[row], kind="stable")[:quota]] for row in kept]).T.ravel()[:count]
@@ -175,7 +175,7 @@ def _pads(probe: HandProbe, bend: Float[Array, "n 15 3"]) -> Float[Array, "n 5 3
 
 
 @jax.jit
-def _costs(probe: HandProbe, target: ObjectModel, start: Grasp, aim: Aim) -> Float[Array, "n"]:
+def _costs(probe: HandProbe, target: DistanceGrid, start: Grasp, aim: Aim) -> Float[Array, "n"]:
     return jax.vmap(energy, in_axes=(None, None, 0, 0))(probe, target, start, aim)
 
 

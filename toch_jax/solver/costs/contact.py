@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float
 
 from toch_jax.hand.model import HandModel
 from toch_jax.hand.skin_binding import Binding, bound_points
-from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.object.model import DistanceGrid, ObjectMotion
 from toch_jax.object.sdf import distance_to_object
 from toch_jax.solver.kinematics import Bones, all_vertices, pose_bones, project, surface_points
 from toch_jax.solver.linear import Rows
@@ -28,7 +28,7 @@ WAY_BACK_STEP, WAY_BACK_STEPS = 0.002, 6
 class ContactTerm(struct.PyTreeNode):
     """Penetration term of one hand and the object."""
 
-    object: ObjectModel
+    grid: DistanceGrid
     motion: ObjectMotion
     """Pose of each part in the reference frame."""
     skin: Binding
@@ -44,36 +44,13 @@ class ContactTerm(struct.PyTreeNode):
     """Number of points in each frame that are pushed out: the deepest."""
 
 
-def no_contact(n_frames: int) -> ContactTerm:
-    """Contact term without effect: all weights are 0."""
-    nothing = jnp.zeros((0, 3))
-    faces = jnp.zeros((0, 3), jnp.int32)
-    one = ObjectModel(
-        vertices=nothing,
-        faces=faces,
-        vertex_part=jnp.zeros(0, jnp.int32),
-        points=nothing,
-        normals=nothing,
-        point_part=jnp.zeros(0, jnp.int32),
-        clearance_out=jnp.zeros(0),
-        clearance_in=jnp.zeros(0),
-        sdf=jnp.ones((1, 2, 2, 2)),
-        sdf_origin=jnp.zeros((1, 3)),
-        sdf_spacing=jnp.ones((1, 3)),
-    )
-    zero = jnp.zeros(n_frames)
-    still = ObjectMotion(jnp.broadcast_to(jnp.eye(3), (1, n_frames, 3, 3)), jnp.zeros((1, n_frames, 3)))
-    point = Binding(jnp.zeros(1, jnp.int32), jnp.ones((1, 3)) / 3, jnp.zeros((1, 3)))
-    return ContactTerm(one, still, point, weight=zero, margin=jnp.zeros(()), push_back=zero, watched=1)
-
-
 def contact_rows(model: HandModel, bones: Bones, term: ContactTerm) -> Rows:
     """Whitened residuals of the penetration term, with derivatives."""
     every, every_normal = bound_points(model, all_vertices(model, bones), term.skin)
-    depth = -distance_to_object(term.object, term.motion, every)[0]
+    depth = -distance_to_object(term.grid, term.motion, every)[0]
     chosen = jax.lax.top_k(depth, min(term.watched, depth.shape[1]))[1]
     place, normal = (jnp.take_along_axis(each, chosen[..., None], axis=1) for each in (every, every_normal))
-    distance, direction = distance_to_object(term.object, term.motion, place)
+    distance, direction = distance_to_object(term.grid, term.motion, place)
     # Skin that faces along the SDF gradient did not enter there: it is the back of a finger, or it is beyond the medial
     # surface of a thin part and must be pushed back. The cosine is only a weight: it is not differentiated.
     facing = jax.lax.stop_gradient(jnp.sum(direction * normal, axis=-1))
@@ -106,7 +83,7 @@ def _way_back(
     n_frames, n_points = points.shape[:2]
     steps = jnp.arange(1 + WAY_BACK_STEPS) * WAY_BACK_STEP
     places = (points[:, :, None] - steps[:, None] * normal[:, :, None]).reshape(n_frames, -1, 3)
-    distance = distance_to_object(term.object, term.motion, places)[0].reshape(n_frames, n_points, -1)
+    distance = distance_to_object(term.grid, term.motion, places)[0].reshape(n_frames, n_points, -1)
     out = distance > 0
     first = jnp.maximum(jnp.argmax(out, axis=-1), 1)[..., None]
     after = jnp.take_along_axis(distance, first, axis=-1)[..., 0]
@@ -119,4 +96,4 @@ def _way_back(
 def penetration_depth(model: HandModel, term: ContactTerm, state: HandState) -> Float[Array, "T"]:
     """Depth of each frame's deepest skin point inside the object, metres; 0 if none is inside."""
     points = bound_points(model, all_vertices(model, pose_bones(model, state)), term.skin)[0]
-    return jnp.maximum(-distance_to_object(term.object, term.motion, points)[0].min(axis=1), 0.0)
+    return jnp.maximum(-distance_to_object(term.grid, term.motion, points)[0].min(axis=1), 0.0)

@@ -34,17 +34,6 @@ class JointTerm(struct.PyTreeNode):
     weight: Float[Array, "T 21"]
 
 
-def no_surface(n_frames: int) -> SurfaceTerm:
-    """Surface term without effect: all weights are 0."""
-    zero, vector = jnp.zeros((n_frames, 1)), jnp.zeros((n_frames, 1, 3))
-    return SurfaceTerm(jnp.zeros((n_frames, 1), jnp.int32), vector, vector, vector, zero, zero)
-
-
-def no_joints(n_frames: int) -> JointTerm:
-    """Joint term without effect: all weights are 0."""
-    return JointTerm(jnp.zeros((n_frames, 21, 3)), jnp.zeros((n_frames, 21)))
-
-
 def surface_rows(model: HandModel, bones: Bones, term: SurfaceTerm) -> Rows:
     """Whitened residuals of a surface term, with derivatives."""
     points = surface_points(model, bones, term.face, term.barycentric)
