@@ -7,8 +7,8 @@ from importlib.resources import files
 
 import toch_jax
 from toch_jax.datasets.examples import example_to_sequence
-from toch_jax.datasets.open_grasps.builder import hand_probe
-from toch_jax.datasets.open_grasps.make import Job, make_clips
+from toch_jax.datasets.open_grasps.motion.one_hand import Job, make_clips
+from toch_jax.datasets.open_grasps.search.hand_samples import hand_samples
 from toch_jax.datasets.spec import load_spec
 from toch_jax.denoiser.canonical import canonical_scale_offset
 from toch_jax.denoiser.field_net import FieldNetConfig
@@ -33,8 +33,8 @@ experiment = Experiment(
 
 def clips(name: str, object: str) -> Clips:
     """Windows of up to four generated clips of one object; yours may be any sequences with hand parameters."""
-    spec, probe = load_spec("open_grasps"), hand_probe(hand)
-    made = make_clips(spec, hand, probe, Job(object, variant=0, clips=4, seed=0))
+    spec, samples = load_spec("open_grasps"), hand_samples(hand)
+    made = make_clips(spec, hand, samples, Job(object, variant=0, clips=4, seed=0))
     print(f"{name}: {len(made)} clips of the object {object}")
     return build_clips([(each["id"], example_to_sequence(spec, each)) for each in made], hand, 32, 1000)
 

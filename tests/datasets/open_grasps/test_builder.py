@@ -10,8 +10,8 @@ import pytest
 from toch_jax.datasets.examples import Example
 from toch_jax.datasets.open_grasps import builder
 from toch_jax.datasets.open_grasps.builder import Plan, facts, prepare
-from toch_jax.datasets.open_grasps.make import Job
-from toch_jax.datasets.open_grasps.pairs import TwoHandedJob
+from toch_jax.datasets.open_grasps.motion.one_hand import Job
+from toch_jax.datasets.open_grasps.two_hands.pairs import TwoHandedJob
 from toch_jax.datasets.read import read_examples
 from toch_jax.datasets.spec import load_spec
 
@@ -47,7 +47,7 @@ def test_cached_clips_do_not_depend_on_the_specs_words_or_splits() -> None:
     assert facts(SPEC, Plan(), 3) != facts(dataclasses.replace(SPEC, features={}), Plan(), 3)
 
 
-def fake_clips(spec: object, model: object, probe: object, job: Job | TwoHandedJob) -> list[Example]:
+def fake_clips(spec: object, model: object, samples: object, job: Job | TwoHandedJob) -> list[Example]:
     frames = 4 + job.variant
     return [
         {

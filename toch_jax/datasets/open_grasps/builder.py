@@ -4,24 +4,20 @@ import dataclasses
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from toch_jax.datasets.convert import Task, convert_all, fingerprint, write_dataset
-from toch_jax.datasets.open_grasps.hinged import HINGED
-from toch_jax.datasets.open_grasps.make import Job, make_clips
-from toch_jax.datasets.open_grasps.pairs import TwoHandedJob, make_two_handed
-from toch_jax.datasets.open_grasps.probe import HandProbe, flexion_axes, make_probe
+from toch_jax.datasets.open_grasps.motion.one_hand import Job, make_clips
+from toch_jax.datasets.open_grasps.objects.hinged import HINGED
+from toch_jax.datasets.open_grasps.search.hand_samples import hand_samples
+from toch_jax.datasets.open_grasps.two_hands.pairs import TwoHandedJob, make_two_handed
 from toch_jax.datasets.read import default_data_dir
 from toch_jax.datasets.spec import SPLITS, DatasetSpec, load_spec
 from toch_jax.hand.files import load_hand
-from toch_jax.hand.model import HandModel
 
 NAME = "open_grasps"
-CLIPS_PER_JOB = 4
-CLIPS_PER_PAIR_JOB = 3
-# Increase when the same options would give different clips of one hand, or of two: cached ones are then not reused.
-GENERATION = 3
-TWO_HANDED_GENERATION = 1
+CLIPS_PER_JOB, CLIPS_PER_TWO_HANDED_JOB = 4, 3
+"""Clips of one object in one size: few, so that a data set has many sizes."""
+GENERATION, TWO_HANDED_GENERATION = 3, 1
+"""Increase when the same options would give different clips of one hand, or of two: cached ones are then not reused."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,15 +65,15 @@ class Plan:
             hinged = [name for name in spec.splits[split] if name in HINGED]
             rigid = [name for name in spec.splits[split] if name in room]
             jobs[split] = []
-            for k in range(-(-wanted[split] // CLIPS_PER_PAIR_JOB)):
-                turn, is_whole = divmod(k, 2)
-                objects, number = (hinged if turn % 2 else rigid, turn // 2) if is_whole else (hinged, turn)
-                variant, place = divmod(number, len(objects))
+            for k in range(-(-wanted[split] // CLIPS_PER_TWO_HANDED_JOB)):
+                half, is_whole = divmod(k, 2)
+                objects, number = (hinged if half % 2 else rigid, half // 2) if is_whole else (hinged, half)
+                variant, index = divmod(number, len(objects))
                 first = ("lift", "pass") if is_whole else ("open", "open")
                 last = ("lift", "pass") if is_whole else ("pass", "lift", "hold")
                 actions = (*first, last[(variant + number) % len(last)])
-                left = wanted[split] - k * CLIPS_PER_PAIR_JOB
-                jobs[split].append(TwoHandedJob(objects[place], variant, actions[:left], self.seed))
+                left = wanted[split] - k * CLIPS_PER_TWO_HANDED_JOB
+                jobs[split].append(TwoHandedJob(objects[index], variant, actions[:left], self.seed))
         return jobs
 
 
@@ -98,15 +94,10 @@ def prepare(
     return write_dataset(load_spec(NAME), files, data_dir, shuffled=True, skipped=skipped)
 
 
-def hand_probe(model: HandModel) -> HandProbe:
-    """The probe of a right hand model."""
-    return make_probe(model, flexion_axes(model, np.asarray(model.prior.mean)))
-
-
 def make_tasks(plan: Plan, work: Path) -> list[Task]:
     """A task for each job. The cached clips of one hand and those of two have folders of their own in `work`."""
     spec, model = load_spec(NAME), load_hand("open")
-    probe = hand_probe(model)
+    samples = hand_samples(model)
     one, two = (
         work / f"{name}-{fingerprint(facts(spec, plan, generation))}"
         for name, generation in ((NAME, GENERATION), (f"{NAME}-two_handed", TWO_HANDED_GENERATION))
@@ -115,9 +106,9 @@ def make_tasks(plan: Plan, work: Path) -> list[Task]:
     for split, jobs in plan.jobs(spec).items():
         for job in jobs:
             if isinstance(job, Job):
-                tasks.append(Task(split, one / _file(job), partial(make_clips, spec, model, probe, job)))
+                tasks.append(Task(split, one / _file(job), partial(make_clips, spec, model, samples, job)))
             else:
-                tasks.append(Task(split, two / _file(job), partial(make_two_handed, spec, model, probe, job)))
+                tasks.append(Task(split, two / _file(job), partial(make_two_handed, spec, model, samples, job)))
     return tasks
 
 

@@ -7,10 +7,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from toch_jax.datasets.examples import Example, example_to_sequence
-from toch_jax.datasets.open_grasps.builder import hand_probe
-from toch_jax.datasets.open_grasps.clip import mirrored
-from toch_jax.datasets.open_grasps.make import Job, make_clips
-from toch_jax.datasets.open_grasps.probe import HandProbe
+from toch_jax.datasets.open_grasps.motion.one_hand import Job, make_clips, mirrored
+from toch_jax.datasets.open_grasps.search.hand_samples import HandSamples
 from toch_jax.datasets.spec import load_spec
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, skin_frames
@@ -23,18 +21,8 @@ JOB = Job("capsule", 0, 2, seed=3)
 
 
 @pytest.fixture(scope="module")
-def model() -> HandModel:
-    return load_hand("open")
-
-
-@pytest.fixture(scope="module")
-def probe(model: HandModel) -> HandProbe:
-    return hand_probe(model)
-
-
-@pytest.fixture(scope="module")
-def clips(model: HandModel, probe: HandProbe) -> list[Example]:
-    return make_clips(SPEC, model, probe, JOB)
+def clips(model: HandModel, samples: HandSamples) -> list[Example]:
+    return make_clips(SPEC, model, samples, JOB)
 
 
 def hand_vertices(clip: Example) -> np.ndarray:
@@ -90,8 +78,8 @@ def test_hands_bend_as_hands_do(clips: list[Example]) -> None:
         assert jump.max() < np.deg2rad(20)
 
 
-def test_the_same_job_gives_the_same_clips(clips: list[Example], model: HandModel, probe: HandProbe) -> None:
-    again = make_clips(SPEC, model, probe, JOB)
+def test_the_same_job_gives_the_same_clips(clips: list[Example], model: HandModel, samples: HandSamples) -> None:
+    again = make_clips(SPEC, model, samples, JOB)
     for one, two in zip(clips, again, strict=True):
         for key in SPEC.features:
             np.testing.assert_array_equal(one[key], two[key], err_msg=key)

@@ -1,4 +1,4 @@
-"""Hinged objects by name, in ARCTIC's layout: parametric ones and one mesh, each in several sizes.
+"""Hinged objects by name, in ARCTIC's layout (datasets/hinged.py): parametric ones and one mesh, in several sizes.
 
 Each function draws the sizes of one variant from `rng` and returns bottom and top, closed. The hinge is the z axis: as
 the angle increases from 0, the top rotates about (0, 0, -1), its +x side towards -y. So a bottom at y > 0 and a top at
@@ -8,7 +8,6 @@ y < 0, both at x > 0, open like a book. Metres; each part is watertight, with wa
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import trimesh
@@ -16,9 +15,8 @@ from scipy.spatial.transform import Rotation
 from trimesh import Trimesh
 
 from toch_jax.datasets.hinged import BOTTOM, TOP, HingedObject
-from toch_jax.datasets.open_grasps.shapes import Number
+from toch_jax.datasets.open_grasps.objects.rigid import MESH_DIR, MESH_SCALES, Number
 
-MESH_DIR = Path(__file__).parent / "meshes" / "hinged"
 GAP = 0.0005
 """Distance of each closed part to the plane y = 0 between them, metres."""
 UPRIGHT = Rotation.from_euler("x", -90, degrees=True)
@@ -53,12 +51,12 @@ def join_parts(parts: Parts) -> HingedObject:
     )
 
 
-def part_meshes(thing: HingedObject) -> list[Trimesh]:
+def part_meshes(obj: HingedObject) -> list[Trimesh]:
     """One mesh per part, in the closed position."""
     meshes = []
-    for part in range(int(thing.vertex_part.max()) + 1):
-        kept, faces = np.unique(thing.faces[thing.vertex_part[thing.faces[:, 0]] == part], return_inverse=True)
-        meshes.append(Trimesh(thing.vertices[kept], faces.reshape(-1, 3), process=False))
+    for part in range(int(obj.vertex_part.max()) + 1):
+        used, faces = np.unique(obj.faces[obj.vertex_part[obj.faces[:, 0]] == part], return_inverse=True)
+        meshes.append(Trimesh(obj.vertices[used], faces.reshape(-1, 3), process=False))
     return meshes
 
 
@@ -84,8 +82,8 @@ def laptop(rng: np.random.Generator) -> Parts:
 
 def notebook(rng: np.random.Generator) -> Parts:
     width, depth, pages, cover = rng.uniform((0.15, 0.11, 0.010, 0.0045), (0.24, 0.17, 0.022, 0.006))
-    over = rng.uniform(0.0, 0.006)
-    return _slab(depth - over, GAP, pages, width - 2 * over), _slab(depth, -cover, -GAP, width)
+    overhang = rng.uniform(0.0, 0.006)
+    return _slab(depth - overhang, GAP, pages, width - 2 * overhang), _slab(depth, -cover, -GAP, width)
 
 
 def lidbox(rng: np.random.Generator) -> Parts:
@@ -94,8 +92,8 @@ def lidbox(rng: np.random.Generator) -> Parts:
     box = trimesh.boolean.difference(
         [_block((0, GAP, -width / 2), (depth, height, width / 2)), hollow], engine="manifold"
     )
-    over = rng.uniform(0.0, 0.012)
-    return box, _block((0, -wall, -width / 2 - over / 2), (depth + over, -GAP, width / 2 + over / 2))
+    overhang = rng.uniform(0.0, 0.012)
+    return box, _block((0, -wall, -width / 2 - overhang / 2), (depth + overhang, -GAP, width / 2 + overhang / 2))
 
 
 def scissors(rng: np.random.Generator) -> Parts:
@@ -110,12 +108,12 @@ def scissors(rng: np.random.Generator) -> Parts:
         plate = trimesh.convex.convex_hull(np.array([(x, -side * y, z) for x, y in flat for z in blade_z]))
         direction = np.array([-np.cos(apart), side * np.sin(apart), 0.0])
         level = np.array([0, 0, (blade_z[0] + blade_z[1]) / 2])
-        path = [-0.004 * direction, arm * direction]
+        ends = [-0.004 * direction, arm * direction]
         rod = trimesh.convex.convex_hull(
             np.concatenate(
                 [
-                    trimesh.creation.box(extents=(0.008, 0.008, blade_z[1] - blade_z[0])).vertices + level + place
-                    for place in path
+                    trimesh.creation.box(extents=(0.008, 0.008, blade_z[1] - blade_z[0])).vertices + level + end
+                    for end in ends
                 ]
             )
         )
@@ -135,8 +133,10 @@ def flipphone(rng: np.random.Generator) -> Parts:
 
 
 def netbook(rng: np.random.Generator) -> Parts:
-    size = rng.uniform(0.88, 1.1)
-    bottom, top = (trimesh.load_mesh(MESH_DIR / f"netbook_{part}.ply", process=False) for part in ("bottom", "top"))
+    size = rng.uniform(*MESH_SCALES)
+    bottom, top = (
+        trimesh.load_mesh(MESH_DIR / "hinged" / f"netbook_{part}.ply", process=False) for part in ("bottom", "top")
+    )
     return bottom.apply_scale(size), top.apply_scale(size)
 
 

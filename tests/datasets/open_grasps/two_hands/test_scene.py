@@ -7,12 +7,10 @@ import trimesh
 from scipy.spatial.transform import Rotation
 
 from toch_jax.datasets.hinged import HingedObject, hinge_rotation
-from toch_jax.datasets.open_grasps.builder import hand_probe
-from toch_jax.datasets.open_grasps.hinged import make_hinged
-from toch_jax.datasets.open_grasps.pairs import longest_run
-from toch_jax.datasets.open_grasps.path import Hand
-from toch_jax.datasets.open_grasps.stage import FLIP, Grip, Stage, Track, hands_depth, make_stage
-from toch_jax.hand.files import load_hand
+from toch_jax.datasets.open_grasps.objects.hinged import make_hinged
+from toch_jax.datasets.open_grasps.search.hand_samples import HandSamples
+from toch_jax.datasets.open_grasps.search.hands import Hand
+from toch_jax.datasets.open_grasps.two_hands.scene import FLIP, Grip, HandTrack, TwoHandScene, hands_depth, make_scene
 from toch_jax.hand.model import HandModel, Side, rest_joints
 from toch_jax.object.build import build_object
 from toch_jax.object.sdf import signed_distance
@@ -20,16 +18,11 @@ from toch_jax.sequence.mirror import mirror_object
 
 
 @pytest.fixture(scope="module")
-def model() -> HandModel:
-    return load_hand("open")
+def scene(model: HandModel, samples: HandSamples) -> TwoHandScene:
+    return make_scene(model, samples, make_hinged("notebook", 0), True, 30.0, "notebook")
 
 
-@pytest.fixture(scope="module")
-def stage(model: HandModel) -> Stage:
-    return make_stage(model, hand_probe(model), make_hinged("notebook", 0), True, 30.0, "notebook")
-
-
-def test_mirror_image_has_the_distances_of_the_thing() -> None:
+def test_mirror_image_has_the_distances_of_the_object() -> None:
     mesh = trimesh.creation.cone(0.04, 0.1).apply_translation((0.02, 0, 0))
     target = build_object(mesh.vertices, mesh.faces, n_samples=50, sdf_resolution=16)
     image = mirror_object(target)
@@ -39,15 +32,17 @@ def test_mirror_image_has_the_distances_of_the_thing() -> None:
     np.testing.assert_allclose(image.samples.points * FLIP, target.samples.points)
 
 
-def test_left_hand_sees_the_hinge_in_the_mirror(stage: Stage) -> None:
+def test_left_hand_sees_the_hinge_in_the_mirror(scene: TwoHandScene) -> None:
     angle = np.array([0.0, 0.7, 2.0])
-    observed, is_so = stage.part_turn("left", 1, angle), hinge_rotation(angle).as_matrix()
-    np.testing.assert_allclose(observed, is_so * np.outer(FLIP, FLIP), atol=1e-12)
-    np.testing.assert_allclose(stage.turn_to("right", 1, 0, angle), is_so, atol=1e-12)
-    np.testing.assert_allclose(stage.turn_to("right", 0, 1, angle) @ is_so, np.tile(np.eye(3), (3, 1, 1)), atol=1e-12)
+    mirrored, true = scene.part_rotation("left", 1, angle), hinge_rotation(angle).as_matrix()
+    np.testing.assert_allclose(mirrored, true * np.outer(FLIP, FLIP), atol=1e-12)
+    np.testing.assert_allclose(scene.rotation_to("right", 1, 0, angle), true, atol=1e-12)
+    np.testing.assert_allclose(
+        scene.rotation_to("right", 0, 1, angle) @ true, np.tile(np.eye(3), (3, 1, 1)), atol=1e-12
+    )
     for side in ("right", "left"):
-        assert [shop.surface.is_volume for shop in stage.shops[side]] == [True, True]
-        assert [shop.surface.volume > 0 for shop in stage.shops[side]] == [True, True]
+        assert [context.surface.is_volume for context in scene.contexts[side]] == [True, True]
+        assert [context.surface.volume > 0 for context in scene.contexts[side]] == [True, True]
 
 
 def test_depth_of_hands_in_each_other(model: HandModel) -> None:
@@ -64,21 +59,14 @@ def test_depth_of_hands_in_each_other(model: HandModel) -> None:
     assert 0.002 < depths[2] <= 0.01
 
 
-def test_longest_run_of_angles() -> None:
-    good = np.array([[[0, 1, 1, 0, 1, 1, 1], [0, 0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1, 1]]], bool)
-    begin, end = longest_run(good)
-    assert begin.tolist() == [[4, 0, 0]]
-    assert end.tolist() == [[7, 0, 7]]
-
-
 @pytest.mark.parametrize("side", ["right", "left"])
-def test_clearance_of_a_flat_hand_over_a_slab(model: HandModel, side: Side) -> None:
+def test_clearance_of_a_flat_hand_over_a_slab(model: HandModel, samples: HandSamples, side: Side) -> None:
     slab = trimesh.creation.box((0.8, 0.8, 0.02))
-    thing = HingedObject(np.asarray(slab.vertices), np.asarray(slab.faces), np.zeros(len(slab.vertices), np.int32))
-    stage = make_stage(model, hand_probe(model), thing, False, 30.0, "slab")
+    obj = HingedObject(np.asarray(slab.vertices), np.asarray(slab.faces), np.zeros(len(slab.vertices), np.int32))
+    scene = make_scene(model, samples, obj, False, 30.0, "slab")
     lowest = (np.asarray(model.v_template) - np.asarray(rest_joints(model, jnp.zeros(10)))[0])[:, 2].min()
     heights = np.array([0.03, 0.1]) - lowest
     wrist = np.stack([np.zeros(2), np.zeros(2), 0.01 + heights], axis=1)
     hand = Hand(np.tile(np.eye(3), (2, 1, 1)), wrist, np.zeros((2, 15, 3)))
-    track = Track(Grip(side, 0, [hand[:1]], "five", np.zeros(10)), hand)
-    np.testing.assert_allclose(stage.clearance([track], np.zeros(2)), [0.03, 0.1], atol=1e-5)
+    track = HandTrack(Grip(side, 0, [hand[:1]], "five", np.zeros(10)), hand)
+    np.testing.assert_allclose(scene.clearance([track], np.zeros(2)), [0.03, 0.1], atol=1e-5)

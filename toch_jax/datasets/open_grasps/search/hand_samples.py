@@ -16,14 +16,35 @@ N_DIGITS = 5
 N_SKIN = 1100
 """Number of skin samples."""
 N_HOLDING = 850
-"""Number of skin samples on the surfaces that hold: the palmar side and the sides of the digits."""
+"""Number of skin samples on the surfaces that hold: thin objects pass between sparse points."""
+OVERSAMPLING = 5
+"""Random candidates for each skin sample."""
 PAD_SIZE = 8
 """Points per pad."""
-# Normals are computed from a second skinned point at this distance (m) above the first.
 NORMAL_STEP = 0.01
+"""Normals are computed from a second skinned point at this distance (m) above the first."""
+
+# Which skin samples are on which surface: cosine between the skin's normal and the palmar direction.
+HOLDS_ABOVE = -0.4
+"""Holding surfaces: the palmar side and the sides of the digits, not the back of the hand."""
+PALM_ABOVE = 0.6
+"""Palm and inner side of the digits."""
+PAD_ABOVE = 0.75
+"""The flat middle of the pads."""
+PAD_RANGE = (0.4, 0.95)
+"""The pad's part of the last segment, as fractions of its length: without the joint's crease and the very tip."""
+
+PALM_BALLS = (0.4, 0.6, 0.8)
+"""Positions of the soft-tissue balls between wrist and knuckle, as fractions of the bone; the carpus has none."""
+DIGIT_BALLS = (0.0, 0.25, 0.5, 0.75)
+"""The same along the bones of the digits."""
+BALL_VERTICES = 12
+"""A ball's radius is the mean distance of this many nearest vertices."""
+BALL_GAP = 0.92
+"""Least distance between two balls as a fraction of the sum of their radii: soft tissue gives way."""
 
 
-class HandProbe(struct.PyTreeNode):
+class HandSamples(struct.PyTreeNode):
     """A hand reduced to K points: N_SKIN skin samples, pads, points above the pads, inputs of the joint regressor.
 
     L balls along the bones approximate the soft tissue.
@@ -41,7 +62,7 @@ class HandProbe(struct.PyTreeNode):
     """Indices of skin samples with a palmar normal: palm and inner side of the digits."""
     ball_ends: Int[Array, "L 2"]
     """The two joints (of 16 and the tips) between which each ball lies."""
-    ball_place: Float[Array, "L"]
+    ball_fraction: Float[Array, "L"]
     """Position of each ball as a fraction of the distance between its joints."""
     ball_gap: Float[Array, "L L"]
     """Least distance (m) allowed between the centres of two balls; 0 for balls of the same digit."""
@@ -49,14 +70,15 @@ class HandProbe(struct.PyTreeNode):
     """Radius of each ball, metres."""
 
 
-def make_probe(model: HandModel, flexion: Float[np.ndarray, "15 3"], seed: int = 0) -> HandProbe:
-    """Build the probe of a hand; `flexion` are the joints' unit flexion axes (see `flexion_axes`)."""
+def hand_samples(model: HandModel, seed: int = 0) -> HandSamples:
+    """The samples of a right hand model; joint axes are those of its pose prior."""
+    flexion = flexion_axes(model, np.asarray(model.prior.mean))
     template, faces = np.asarray(model.v_template, np.float64), np.asarray(model.faces)
     weights, tips = np.asarray(model.weights), np.asarray(model.tips)
     joints = np.asarray(rest_joints(model, jnp.zeros(model.shapedirs.shape[-1])))
     mesh = trimesh.Trimesh(template, faces, process=False)
     rng = np.random.default_rng(seed)
-    points, face = trimesh.sample.sample_surface(mesh, 5 * N_SKIN, seed=rng)
+    points, face = trimesh.sample.sample_surface(mesh, OVERSAMPLING * N_SKIN, seed=rng)
     bary = trimesh.triangles.points_to_barycentric(mesh.triangles[face], points)
     rows = np.zeros((len(points), len(template)))
     np.put_along_axis(rows, faces[face], bary, axis=1)
@@ -69,16 +91,16 @@ def make_probe(model: HandModel, flexion: Float[np.ndarray, "15 3"], seed: int =
     palmar[0] = palmar[np.argmax(weights[tips[2]]) - 2]
     inner = np.einsum("nc,nc->n", normals, palmar[owner])
 
-    # Thin objects pass between sparse points, so most samples are where objects are held.
-    holds = np.flatnonzero(inner > -0.4)
+    holds = np.flatnonzero(inner > HOLDS_ABOVE)
     skin = np.concatenate([holds[_spread_out(points[holds], N_HOLDING)], _spread_out(points, N_SKIN - N_HOLDING)])
-    balls = _flesh(model, joints)
+    balls = _soft_tissue_balls(model, joints)
     pads = []
     for tip in tips:
         last = np.argmax(weights[tip])
         length = (template[tip] - joints[last]) @ bones[last - 1]
         along = (points - joints[last]) @ bones[last - 1] / length
-        candidates = np.flatnonzero((owner == last) & (inner > 0.75) & (along > 0.4) & (along < 0.95))
+        on_pad = (inner > PAD_ABOVE) & (along > PAD_RANGE[0]) & (along < PAD_RANGE[1])
+        candidates = np.flatnonzero((owner == last) & on_pad)
         pads.append(candidates[_spread_out(points[candidates], PAD_SIZE)])
     chosen = np.concatenate([skin, *pads])
     above = np.concatenate(pads)
@@ -99,14 +121,14 @@ def make_probe(model: HandModel, flexion: Float[np.ndarray, "15 3"], seed: int =
         faces=jnp.zeros((0, 3), jnp.int32),
     )
     pad_index = np.arange(N_DIGITS * PAD_SIZE).reshape(N_DIGITS, PAD_SIZE)
-    return HandProbe(
+    return HandSamples(
         model=reduced,
         pads=jnp.asarray(N_SKIN + pad_index),
         above_pads=jnp.asarray(N_SKIN + N_DIGITS * PAD_SIZE + pad_index),
         axes=jnp.asarray(np.stack([flexion, np.cross(bones, flexion), bones], axis=1), jnp.float32),
-        palm_points=jnp.asarray(np.flatnonzero(inner[skin] > 0.6)),
+        palm_points=jnp.asarray(np.flatnonzero(inner[skin] > PALM_ABOVE)),
         ball_ends=jnp.asarray(balls[0]),
-        ball_place=jnp.asarray(balls[1], jnp.float32),
+        ball_fraction=jnp.asarray(balls[1], jnp.float32),
         ball_gap=jnp.asarray(balls[2], jnp.float32),
         ball_radius=jnp.asarray(balls[3], jnp.float32),
     )
@@ -128,22 +150,22 @@ def flexion_axes(model: HandModel, prior_mean: Float[np.ndarray, "45"]) -> Float
 
 def finger_rotations(axes: Float[Array, "15 3 3"], bend: Float[Array, "*batch 15 3"]) -> Float[Array, "*batch 15 3 3"]:
     """Joint rotations from flexion, spread and twist (rad); twist is applied first, then flexion, then spread."""
-    turns = [_turn(axes[:, k], bend[..., k]) for k in range(3)]
-    return turns[1] @ turns[0] @ turns[2]
+    flexion, spread, twist = (_rotation(axes[:, k], bend[..., k]) for k in range(3))
+    return spread @ flexion @ twist
 
 
 def bend_to_pose(
     axes: Float[Array, "15 3 3"], bend: Float[np.ndarray, "*batch 15 3"]
 ) -> Float[np.ndarray, "*batch 45"]:
     """Axis-angle pose (rad) of the joint rotations of `finger_rotations`, in NumPy."""
-    turns = [
+    flexion, spread, twist = (
         Rotation.from_rotvec((np.asarray(axes)[:, k] * bend[..., k, None]).reshape(-1, 3).astype(np.float64))
         for k in range(3)
-    ]
-    return (turns[1] * turns[0] * turns[2]).as_rotvec().reshape(*bend.shape[:-2], 45)
+    )
+    return (spread * flexion * twist).as_rotvec().reshape(*bend.shape[:-2], 45)
 
 
-def _turn(axis: Float[Array, "15 3"], angle: Float[Array, "*batch 15"]) -> Float[Array, "*batch 15 3 3"]:
+def _rotation(axis: Float[Array, "15 3"], angle: Float[Array, "*batch 15"]) -> Float[Array, "*batch 15 3 3"]:
     """Rotation matrices from axes and angles (rad) by Rodrigues' formula."""
     x, y, z = axis[:, 0], axis[:, 1], axis[:, 2]
     zero = jnp.zeros_like(x)
@@ -173,26 +195,26 @@ def digit_chains(model: HandModel) -> list[list[int]]:
     return chains
 
 
-def _flesh(
+def _soft_tissue_balls(
     model: HandModel, joints: Float[np.ndarray, "16 3"]
 ) -> tuple[Int[np.ndarray, "L 2"], Float[np.ndarray, "L"], Float[np.ndarray, "L L"], Float[np.ndarray, "L"]]:
-    """Balls along the bones, as wide as the skin around them: ball_ends, ball_place, ball_gap, ball_radius."""
+    """Balls along the bones, as wide as the skin around them: ball_ends, ball_fraction, ball_gap, ball_radius."""
     template = np.asarray(model.v_template, np.float64)
     every = np.concatenate([joints, template[np.asarray(model.tips)]])
-    ends, place, centre, digit = [], [], [], []
+    ends, fractions, centre, digit = [], [], [], []
     for number, chain in enumerate(digit_chains(model)):
         path = [0, *chain, 16 + number]
         for first, second in itertools.pairwise(path):
-            for fraction in (0.4, 0.6, 0.8) if first == 0 else (0.0, 0.25, 0.5, 0.75):
+            for fraction in PALM_BALLS if first == 0 else DIGIT_BALLS:
                 ends.append((first, second))
-                place.append(fraction)
+                fractions.append(fraction)
                 centre.append(every[first] + fraction * (every[second] - every[first]))
                 digit.append(number)
     centres, digits = np.array(centre), np.array(digit)
-    radius = np.sort(np.linalg.norm(template - centres[:, None], axis=-1), axis=1)[:, :12].mean(axis=1)
+    radius = np.sort(np.linalg.norm(template - centres[:, None], axis=-1), axis=1)[:, :BALL_VERTICES].mean(axis=1)
     apart = np.linalg.norm(centres[:, None] - centres, axis=-1)
-    gap = np.minimum(radius[:, None] + radius, apart) * 0.92
-    return np.array(ends), np.array(place), np.where(digits[:, None] == digits, 0.0, gap), radius
+    gap = np.minimum(radius[:, None] + radius, apart) * BALL_GAP
+    return np.array(ends), np.array(fractions), np.where(digits[:, None] == digits, 0.0, gap), radius
 
 
 def _spread_out(points: Float[np.ndarray, "n 3"], count: int) -> Int[np.ndarray, "count"]:

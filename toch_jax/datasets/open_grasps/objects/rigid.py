@@ -1,23 +1,46 @@
-"""Hand-held objects as parametric solids: each function draws the sizes of one variant from `rng`.
+"""Rigid objects by name, each in several sizes: parametric solids and a few meshes.
 
-Metres, z up, watertight; walls are at least 4 mm thick, so that a signed distance grid resolves their two sides.
+Each function draws the sizes of one variant from `rng`, in ranges taken from common objects. Metres, z up, watertight;
+walls are at least 4 mm thick, so that a signed distance grid resolves their two sides.
 """
 
 import itertools
+import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import trimesh
 from scipy.spatial.transform import Rotation
 from trimesh import Trimesh
 
+MESH_DIR = Path(__file__).parents[1] / "meshes"
+MESHES = tuple(sorted(path.stem for path in MESH_DIR.glob("*.ply")))
+MESH_SCALES = (0.88, 1.1)
+"""Range of the sizes of a mesh, relative to its file."""
+MAX_FACES = 1500
+"""Meshes of more faces are simplified, so that exact distances stay fast."""
 SECTIONS = 32
+"""Corners of round cross-sections."""
 
 Number = float | int
 Shape = Callable[[np.random.Generator], Trimesh]
 
 
-def _turned(mesh: Trimesh, axis: str, degrees: Number) -> Trimesh:
+def make_object(name: str, variant: int, seed: int = 0) -> Trimesh:
+    """The object `name` in the size number `variant`: watertight, centred on its bounding box; metres, z up."""
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode()), variant])
+    if name in PARAMETRIC:
+        mesh = PARAMETRIC[name](rng)
+    else:
+        mesh = trimesh.load_mesh(MESH_DIR / f"{name}.ply", process=False)
+        mesh.apply_scale(rng.uniform(*MESH_SCALES))
+    if len(mesh.faces) > MAX_FACES:
+        mesh = mesh.simplify_quadric_decimation(face_count=MAX_FACES)
+    return mesh.apply_translation(-mesh.bounds.mean(axis=0))
+
+
+def _rotated(mesh: Trimesh, axis: str, degrees: Number) -> Trimesh:
     matrix = np.eye(4)
     matrix[:3, :3] = Rotation.from_euler(axis, degrees, degrees=True).as_matrix()
     return mesh.copy().apply_transform(matrix)
@@ -89,7 +112,7 @@ def book(rng: np.random.Generator) -> Trimesh:
 def phone(rng: np.random.Generator) -> Trimesh:
     width, height, thick = rng.uniform((0.064, 0.135, 0.008), (0.078, 0.16, 0.011))
     corners = [(sx * (width / 2 - 0.012), sz * (height / 2 - 0.012)) for sx in (-1, 1) for sz in (-1, 1)]
-    posts = [_moved(_turned(_cylinder(0.012, thick, 16), "x", 90), x, 0, z) for x, z in corners]
+    posts = [_moved(_rotated(_cylinder(0.012, thick, 16), "x", 90), x, 0, z) for x, z in corners]
     return _hull(*posts)
 
 
@@ -202,7 +225,7 @@ def knife(rng: np.random.Generator) -> Trimesh:
 
 def camera(rng: np.random.Generator) -> Trimesh:
     width, depth, height = rng.uniform((0.10, 0.032, 0.06), (0.13, 0.045, 0.08))
-    lens = _turned(_cylinder(height * 0.38, 0.045), "x", 90)
+    lens = _rotated(_cylinder(height * 0.38, 0.045), "x", 90)
     hump = _moved(_box(width * 0.3, depth * 0.8, 0.022), 0, 0, height / 2 + 0.005)
     return _union(_box(width, depth, height), _moved(lens, width * 0.08, depth / 2 + 0.015, -0.004), hump)
 
@@ -240,7 +263,7 @@ def lbracket(rng: np.random.Generator) -> Trimesh:
 
 def hammer(rng: np.random.Generator) -> Trimesh:
     length, head = rng.uniform((0.20, 0.09), (0.27, 0.12))
-    top = _moved(_turned(_cylinder(rng.uniform(0.012, 0.016), head), "x", 90), 0, 0, length / 2)
+    top = _moved(_rotated(_cylinder(rng.uniform(0.012, 0.016), head), "x", 90), 0, 0, length / 2)
     grip = _cylinder(1.0, length).apply_scale((0.011, 0.015, 1.0))
     return _union(grip, top, _moved(_box(0.022, 0.03, 0.03), 0, 0, length / 2))
 
@@ -299,3 +322,4 @@ SHAPES = (
     *(flashlight, lbracket, hammer, screwdriver, lightbulb, mouse, spoon, toothpaste, doorknob, spool),
 )
 PARAMETRIC: dict[str, Shape] = {shape.__name__: shape for shape in SHAPES}
+OBJECTS = (*PARAMETRIC, *MESHES)

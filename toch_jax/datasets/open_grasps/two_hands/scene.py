@@ -14,11 +14,12 @@ from trimesh import Trimesh
 
 from toch_jax.base.arrays import put
 from toch_jax.datasets.hinged import HingedObject, hinge_rotation
-from toch_jax.datasets.open_grasps.clip import Workshop
-from toch_jax.datasets.open_grasps.grasp import Grasp, ball_centres, pose_hand
-from toch_jax.datasets.open_grasps.hinged import part_meshes
-from toch_jax.datasets.open_grasps.path import MAX_GRID_DEPTH, Beside, Hand, grid_depth, to_grasp
-from toch_jax.datasets.open_grasps.probe import HandProbe
+from toch_jax.datasets.open_grasps.motion.paths import MAX_GRID_DEPTH, ObstacleDepth, grid_depth
+from toch_jax.datasets.open_grasps.objects.hinged import part_meshes
+from toch_jax.datasets.open_grasps.search.contact import SearchContext
+from toch_jax.datasets.open_grasps.search.hand_samples import HandSamples
+from toch_jax.datasets.open_grasps.search.hands import Grasp, Hand, ball_centres, pose_hand, repeated, rotated, to_grasp
+from toch_jax.datasets.open_grasps.search.search import GRID_NODES, N_OBJECT_SAMPLES
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, Side
 from toch_jax.metrics.contact import Part, signed_distances
@@ -28,8 +29,6 @@ from toch_jax.sequence.mirror import mirror_object
 
 SIDES: tuple[Side, Side] = ("right", "left")
 FLIP = np.array([-1.0, 1.0, 1.0])
-SDF_RESOLUTION = 56
-N_SAMPLES = 1000
 MAX_HANDS_DEPTH_M = 0.001
 """Largest penetration of a hand's vertex into the other hand."""
 HANDS_APART_M = 0.002
@@ -55,7 +54,7 @@ class Grip:
 
 
 @dataclass(frozen=True)
-class Track:
+class HandTrack:
     """One hand over a clip of T frames, in the frame of the part that it holds; mirrored for a left hand."""
 
     grip: Grip
@@ -63,18 +62,18 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Stage:
+class TwoHandScene:
     """One object for two hands. The frame of a hinged object is that of its bottom."""
 
-    thing: HingedObject
-    shops: dict[Side, list[Workshop]]
+    obj: HingedObject
+    contexts: dict[Side, list[SearchContext]]
     """One per part; a single one if the object is held as a whole."""
-    targets: dict[Side, list[ObjectModel]]
+    parts: dict[Side, list[ObjectModel]]
     """The parts with their samples; mirrored for the left hand."""
 
     @property
     def is_hinged(self) -> bool:
-        return bool(self.thing.vertex_part.any())
+        return bool(self.obj.vertex_part.any())
 
     @staticmethod
     def flip(side: Side) -> Float[np.ndarray, "3"]:
@@ -83,32 +82,36 @@ class Stage:
 
     @property
     def n_parts(self) -> int:
-        return len(self.targets["right"])
+        return len(self.parts["right"])
 
-    def part_turn(self, side: Side, part: int, angle: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T 3 3"]:
+    def part_rotation(self, side: Side, part: int, angle: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T 3 3"]:
         """Rotation of the part in the object's frame at hinge angles in radians; mirrored for the left hand."""
         if part == 0:
             return np.tile(np.eye(3), (len(angle), 1, 1))
         return hinge_rotation(angle if side == "right" else -angle).as_matrix()
 
-    def turn_to(self, side: Side, part: int, other: int, angle: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T 3 3"]:
+    def rotation_to(
+        self, side: Side, part: int, other: int, angle: Float[np.ndarray, "T"]
+    ) -> Float[np.ndarray, "T 3 3"]:
         """Rotation from the frame of `part` to that of `other`."""
-        return np.einsum("tba,tbc->tac", self.part_turn(side, other, angle), self.part_turn(side, part, angle))
+        return np.einsum("tba,tbc->tac", self.part_rotation(side, other, angle), self.part_rotation(side, part, angle))
 
-    def beside(self, grip: Grip, angle: float, others: list[Grip]) -> Beside:
+    def _context(self, grip: Grip) -> SearchContext:
+        return self.contexts[grip.side][grip.part]
+
+    def obstacle_depth(self, grip: Grip, angle: float, others: list[Grip]) -> ObstacleDepth:
         """Penetration of a hand into the other parts and into the hands `others` in their grasps, at one hinge angle.
 
         The gap to another hand is converted to a depth: a gap of HANDS_APART_M gives the limit MAX_GRID_DEPTH.
         """
-        still = np.array([angle])
-        theirs = np.concatenate([self._balls(other, other.hand, still)[0] for other in others] or [np.zeros((0, 3))])
-        shop = self.shops[grip.side][grip.part]
-        radius = np.asarray(shop.probe.ball_radius)
+        fixed = np.array([angle])
+        theirs = np.concatenate([self._balls(other, other.hand, fixed)[0] for other in others] or [np.zeros((0, 3))])
+        radius = np.asarray(self._context(grip).samples.ball_radius)
 
         def depth(hand: Hand) -> Float[np.ndarray, "n"]:
-            deepest = self.depth_in_others(grip, hand, still)
+            deepest = self.depth_in_others(grip, hand, fixed)
             if others:
-                mine = self._balls(grip, hand, still)
+                mine = self._balls(grip, hand, fixed)
                 gap = (
                     np.linalg.norm(mine[:, :, None] - theirs, axis=-1) - radius[:, None] - np.tile(radius, len(others))
                 )
@@ -126,23 +129,23 @@ class Stage:
         """
         deepest = np.full(len(hand.wrist), -np.inf)
         shape = grip.betas if betas is None else betas
-        for other, shop in enumerate(self.shops[grip.side]):
+        for other, context in enumerate(self.contexts[grip.side]):
             if other != grip.part:
-                there = turned(hand, self.turn_to(grip.side, grip.part, other, angle))
-                deepest = np.maximum(deepest, grid_depth(shop.probe, shop.target, to_grasp(there, shape)))
+                in_other = rotated(hand, self.rotation_to(grip.side, grip.part, other, angle))
+                deepest = np.maximum(deepest, grid_depth(context.samples, context.grid, to_grasp(in_other, shape)))
         return deepest
 
     def _balls(self, grip: Grip, hand: Hand, angle: Float[np.ndarray, "a"]) -> Float[np.ndarray, "n L 3"]:
         """Centres of the hand's soft-tissue balls in the object's frame, not mirrored, metres."""
-        shop = self.shops[grip.side][grip.part]
-        there = turned(hand, self.part_turn(grip.side, grip.part, angle))
-        return np.asarray(_flesh(shop.probe, to_grasp(there, grip.betas))) * self.flip(grip.side)
+        in_object = rotated(hand, self.part_rotation(grip.side, grip.part, angle))
+        balls = _posed_balls(self._context(grip).samples, to_grasp(in_object, grip.betas))
+        return np.asarray(balls) * self.flip(grip.side)
 
     def hands_apart(
         self, first: list[Grip], second: list[Grip], angles: Float[np.ndarray, "A"]
     ) -> Bool[np.ndarray, "n m A"]:
         """Whether the soft-tissue balls of each pair of grips are HANDS_APART_M apart, at each hinge angle."""
-        radius = np.asarray(self.shops["right"][0].probe.ball_radius)
+        radius = np.asarray(self.contexts["right"][0].samples.ball_radius)
         balls = [[self._balls(g, repeated(g.hand, len(angles)), angles) for g in grips] for grips in (first, second)]
         need = radius[:, None] + radius + HANDS_APART_M
         apart = np.zeros((len(first), len(second), len(angles)), bool)
@@ -152,66 +155,57 @@ class Stage:
                 apart[i, j] = (gap > 0).all(axis=(1, 2))
         return apart
 
-    def test(self, tracks: list[Track], angle: Float[np.ndarray, "T"]) -> Bool[np.ndarray, "H T"] | None:
+    def test(self, tracks: list[HandTrack], angle: Float[np.ndarray, "T"]) -> Bool[np.ndarray, "H T"] | None:
         """Grasp frames of each hand by the exact test; None if a hand penetrates a part or the other hand."""
-        grasps, skins = [], []
+        grasps, in_object = [], []
         for track in tracks:
             grip = track.grip
-            points = self.shops[grip.side][grip.part].skin(track.hand, grip.betas)
+            points = self._context(grip).points(track.hand, grip.betas)
             grasp = np.zeros(0, bool)
             for part in sorted(range(self.n_parts), key=lambda part: part != grip.part):
-                turn = self.turn_to(grip.side, grip.part, part, angle)
-                contact = self.shops[grip.side][part].meet(np.einsum("tab,tkb->tka", turn, points))
+                rotation = self.rotation_to(grip.side, grip.part, part, angle)
+                in_part = np.einsum("tab,tkb->tka", rotation, points)
+                contact = self.contexts[grip.side][part].contact_of_points(in_part)
                 if not contact.is_clear.all():
                     return None
                 grasp = contact.is_grasp if part == grip.part else grasp
             grasps.append(grasp)
-            there = np.einsum("tab,tkb->tka", self.part_turn(grip.side, grip.part, angle), points)
-            skins.append(there * self.flip(grip.side))
+            moved = np.einsum("tab,tkb->tka", self.part_rotation(grip.side, grip.part, angle), points)
+            in_object.append(moved * self.flip(grip.side))
         if len(tracks) == 2:
-            model = self.shops["right"][0].model
-            if hands_depth(model, skins, [track.grip.side for track in tracks]).max() > MAX_HANDS_DEPTH_M:
+            model = self.contexts["right"][0].model
+            if hands_depth(model, in_object, [track.grip.side for track in tracks]).max() > MAX_HANDS_DEPTH_M:
                 return None
         return np.stack(grasps)
 
-    def clearance(self, tracks: list[Track], angle: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
+    def clearance(self, tracks: list[HandTrack], angle: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
         """Exact signed distance (m) of the nearest vertex of any hand to any part; negative inside."""
         nearest = np.full(len(angle), np.inf)
         for track in tracks:
             side, held = track.grip.side, track.grip.part
-            points = self.shops[side][held].skin(track.hand, track.grip.betas)
-            for part, shop in enumerate(self.shops[side]):
-                there = np.einsum("tab,tkb->tka", self.turn_to(side, held, part, angle), points)
-                mesh = Part(np.array(shop.surface.vertices), np.array(shop.surface.faces, np.int64), None, None)
-                nearest = np.minimum(nearest, signed_distances(there, mesh, reach=np.inf).min(axis=1))
+            points = self._context(track.grip).points(track.hand, track.grip.betas)
+            for part, context in enumerate(self.contexts[side]):
+                in_part = np.einsum("tab,tkb->tka", self.rotation_to(side, held, part, angle), points)
+                mesh = Part(np.array(context.surface.vertices), np.array(context.surface.faces, np.int64), None, None)
+                nearest = np.minimum(nearest, signed_distances(in_part, mesh, reach=np.inf).min(axis=1))
         return nearest
 
 
-def make_stage(
-    model: HandModel, probe: HandProbe, thing: HingedObject, in_parts: bool, fps: float, where: str
-) -> Stage:
-    """Build the stage: distance grids and samples of every part (or of the whole object), for both sides."""
-    shops: dict[Side, list[Workshop]] = {"right": [], "left": []}
-    targets: dict[Side, list[ObjectModel]] = {"right": [], "left": []}
-    for surface in part_meshes(thing) if in_parts else [Trimesh(thing.vertices, thing.faces, process=False)]:
-        target = build_object(
-            surface.vertices, surface.faces, n_samples=N_SAMPLES, sdf_resolution=SDF_RESOLUTION, where=where
+def make_scene(
+    model: HandModel, samples: HandSamples, obj: HingedObject, in_parts: bool, fps: float, where: str
+) -> TwoHandScene:
+    """Build the scene: distance grids and samples of every part (or of the whole object), for both sides."""
+    contexts: dict[Side, list[SearchContext]] = {"right": [], "left": []}
+    parts: dict[Side, list[ObjectModel]] = {"right": [], "left": []}
+    for surface in part_meshes(obj) if in_parts else [Trimesh(obj.vertices, obj.faces, process=False)]:
+        part = build_object(
+            surface.vertices, surface.faces, n_samples=N_OBJECT_SAMPLES, sdf_resolution=GRID_NODES, where=where
         )
-        image = Trimesh(surface.vertices * FLIP, surface.faces[:, ::-1], process=False)
-        for side, observed, mesh in zip(SIDES, (target, mirror_object(target)), (surface, image), strict=True):
-            shops[side].append(Workshop(model, probe, observed.grid, mesh, fps))
-            targets[side].append(observed)
-    return Stage(thing, shops, targets)
-
-
-def turned(hand: Hand, rotation: Float[np.ndarray, "a 3 3"]) -> Hand:
-    """The hands in another frame with the same origin; `rotation` leads from the old frame to the new one."""
-    return Hand(rotation @ hand.rotation, np.einsum("...ab,...b->...a", rotation, hand.wrist), hand.bend)
-
-
-def repeated(hand: Hand, frames: int) -> Hand:
-    """The hand (T = 1) repeated over `frames` frames."""
-    return Hand(*(np.repeat(part, frames, axis=0) for part in (hand.rotation, hand.wrist, hand.bend)))
+        mirrored_mesh = Trimesh(surface.vertices * FLIP, surface.faces[:, ::-1], process=False)
+        for side, of_side, mesh in zip(SIDES, (part, mirror_object(part)), (surface, mirrored_mesh), strict=True):
+            contexts[side].append(SearchContext(model, samples, of_side.grid, mesh, fps))
+            parts[side].append(of_side)
+    return TwoHandScene(obj, contexts, parts)
 
 
 def hands_depth(
@@ -229,14 +223,14 @@ def hands_depth(
             continue
         if cKDTree(one).query(two, distance_upper_bound=NEAR_M)[0].min() > NEAR_M:
             continue
-        for mine, theirs, skin in ((one, two, surfaces[1]), (two, one, surfaces[0])):
-            about = ((mine > theirs.min(axis=0)) & (mine < theirs.max(axis=0))).all(axis=1)
-            if about.any():
-                distance = signed_distances(mine[about], Part(theirs, np.ascontiguousarray(skin), None, None))
+        for mine, theirs, its_faces in ((one, two, surfaces[1]), (two, one, surfaces[0])):
+            in_box = ((mine > theirs.min(axis=0)) & (mine < theirs.max(axis=0))).all(axis=1)
+            if in_box.any():
+                distance = signed_distances(mine[in_box], Part(theirs, np.ascontiguousarray(its_faces), None, None))
                 deepest[frame] = max(deepest[frame], -float(distance.min()))
     return deepest
 
 
 @jax.jit
-def _flesh(probe: HandProbe, hands: Grasp) -> Float[Array, "n L 3"]:
-    return ball_centres(probe, pose_hand(probe, hands)[1])
+def _posed_balls(samples: HandSamples, hands: Grasp) -> Float[Array, "n L 3"]:
+    return ball_centres(samples, pose_hand(samples, hands)[1])

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from toch_jax.datasets.open_grasps.grasp import Aim, Grasp, energy, pose_hand
-from toch_jax.datasets.open_grasps.probe import HandProbe
+from toch_jax.datasets.open_grasps.search.energy import GraspGoal, energy
+from toch_jax.datasets.open_grasps.search.hand_samples import HandSamples
+from toch_jax.datasets.open_grasps.search.hands import Grasp, pose_hand
 from toch_jax.hand.pose_ranges import RANGES
 from toch_jax.object.model import DistanceGrid, ObjectModel
 
@@ -23,14 +24,14 @@ class Kind:
 
     open_finger: tuple[int, int, int]
     """Flexion of knuckle, middle and end joint."""
-    shut_finger: tuple[int, int, int]
+    closed_finger: tuple[int, int, int]
     open_thumb: tuple[int, int, int, int]
     """Flexion and spread of the root, flexion of the middle and end joint."""
-    shut_thumb: tuple[int, int, int, int]
+    closed_thumb: tuple[int, int, int, int]
     digits: tuple[int, int, int, int, int]
     """Whether each digit, thumb to pinky, touches: 0 or 1."""
     palm: float
-    """Weight of palm contact (see `Aim`)."""
+    """Weight of palm contact (see `GraspGoal`)."""
     depth: float
     """Distance of the object from the fingertips towards the palm, metres."""
     idle_curl: float
@@ -44,92 +45,114 @@ KINDS = {
     "wrap": Kind((25, 35, 20), (65, 80, 50), (-5, 32, 5, 10), (15, 36, 30, 35), (1, 1, 1, 1, 1), 1.0, 0.02, 1.0),
     "hook": Kind((20, 40, 25), (50, 85, 55), (-10, 25, 5, 10), (10, 30, 20, 25), (1, 1, 1, 1, 0), 0.6, 0.015, 1.0),
 }
-MAX_WIDTH = 0.095
-"""Largest width (m) of the object between thumb and fingers."""
-MIDDLE = np.zeros(3)
+THUMB_TWIST = np.deg2rad(8)
+"""Twist of the thumb's root, radians: its pad then faces the fingers'."""
+CENTRE = np.zeros(3)
 """Centre of a rigid object in its own frame."""
 
+# Pairs of opposite points.
+MIN_WIDTH, MAX_WIDTH = 0.003, 0.095
+"""Smallest and largest width (m) of the object between thumb and fingers; a hand opens to about 10 cm."""
+OPPOSITE = 0.85
+"""Least cosine between the pair's direction and each normal (32 degrees): skin that presses there does not slip."""
+PAIR_SAMPLES = 700
+"""Number of the object's samples of which all pairs are considered; a limit of memory."""
+N_WIDTHS = 7
+"""Edges of the bins of width that get equal weight."""
+FOCUS, FOCUS_FLOOR = 0.08, 0.2
+"""Pairs count by exp(-(d / FOCUS)^2) + FOCUS_FLOOR at the distance d (m) from the preferred point."""
 
-def template(kind: Kind, shut: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n 15 3"]:
-    """Postures from open (`shut` 0) to closed (1), radians; in MANO's order (index, middle, pinky, ring, thumb)."""
+# Starts.
+OVERSAMPLING = 16
+"""Random starts for each one that is kept."""
+MAX_BETA = 2.2
+"""Shape coefficients are standard normal, clipped here: few people are beyond."""
+CLEARANCE = 0.008
+"""How much (m) wider than the object the pads are apart at the start."""
+N_CLOSURES = 9
+"""Number of postures from open to closed of which the one with the right distance of the pads is taken."""
+BEND_NOISE = 0.06
+"""Standard deviation (rad) of the random change of flexion and spread."""
+
+
+def template(kind: Kind, closure: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n 15 3"]:
+    """Postures from open (`closure` 0) to closed (1), radians; in MANO's order (index, middle, pinky, ring, thumb)."""
 
     def between(low: tuple[int, ...], high: tuple[int, ...]) -> Float[np.ndarray, "n k"]:
-        return np.deg2rad(np.array(low) + shut[:, None] * (np.array(high) - np.array(low)))
+        return np.deg2rad(np.array(low) + closure[:, None] * (np.array(high) - np.array(low)))
 
-    bend = np.zeros((len(shut), 15, 3))
-    finger, thumb = between(kind.open_finger, kind.shut_finger), between(kind.open_thumb, kind.shut_thumb)
+    bend = np.zeros((len(closure), 15, 3))
+    finger, thumb = between(kind.open_finger, kind.closed_finger), between(kind.open_thumb, kind.closed_thumb)
     for first, digit in ((0, 1), (3, 2), (6, 4), (9, 3)):
         bend[:, first : first + 3, 0] = finger * (1.0 if kind.digits[digit] else kind.idle_curl)
     bend[:, 12, :2] = thumb[:, :2]
-    bend[:, 12, 2] = np.deg2rad(8)
+    bend[:, 12, 2] = THUMB_TWIST
     bend[:, 13:, 0] = thumb[:, 2:]
     return np.clip(bend, *LIMITS)
 
 
 def opposite_points(
-    target: ObjectModel, count: int, rng: np.random.Generator, about: Float[np.ndarray, "3"] = MIDDLE
+    obj: ObjectModel, count: int, rng: np.random.Generator, near: Float[np.ndarray, "3"] = CENTRE
 ) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]]:
     """Pairs of surface points (m) with opposite normals, which two digits can press, of all widths up to MAX_WIDTH.
 
-    Pairs near the point `about` are more probable.
+    Pairs near the point `near` are more probable.
     """
-    some = rng.permutation(target.samples.points.shape[0])[:700]
-    points, normals = np.asarray(target.samples.points)[some], np.asarray(target.samples.normals)[some]
+    some = rng.permutation(obj.samples.points.shape[0])[:PAIR_SAMPLES]
+    points, normals = np.asarray(obj.samples.points)[some], np.asarray(obj.samples.normals)[some]
     between = points[:, None] - points
     width = np.linalg.norm(between, axis=-1) + 1e-9
     along = between / width[..., None]
     first = np.einsum("ijc,ic->ij", along, normals)
     second = -np.einsum("ijc,jc->ij", along, normals)
-    fit = (first > 0.85) & (second > 0.85) & (width < MAX_WIDTH) & (width > 0.003)
-    one, two = np.nonzero(fit)
+    one, two = np.nonzero((first > OPPOSITE) & (second > OPPOSITE) & (width < MAX_WIDTH) & (width > MIN_WIDTH))
     if len(one) == 0:
         return np.zeros((0, 3)), np.zeros((0, 3))
     # half of the weight is uniform over widths, so that a thin rim with many pairs does not dominate a broad body
-    bins = np.digitize(width[one, two], np.linspace(0, MAX_WIDTH, 7))
+    bins = np.digitize(width[one, two], np.linspace(0, MAX_WIDTH, N_WIDTHS))
     weight = 1.0 / np.bincount(bins)[bins] + 1.0 / len(bins)
     centre = (points[one] + points[two]) / 2
-    weight *= np.exp(-np.sum((centre - about) ** 2, axis=1) / 0.08**2) + 0.2
+    weight *= np.exp(-np.sum((centre - near) ** 2, axis=1) / FOCUS**2) + FOCUS_FLOOR
     pick = rng.choice(len(one), count, p=weight / weight.sum())
     return points[one[pick]], points[two[pick]]
 
 
 def make_starts(
-    probe: HandProbe,
-    target: ObjectModel,
+    samples: HandSamples,
+    obj: ObjectModel,
     count: int,
     rng: np.random.Generator,
-    oversample: int = 16,
-    about: Float[np.ndarray, "3"] = MIDDLE,
-) -> tuple[Grasp, Aim, list[str]] | None:
+    near: Float[np.ndarray, "3"] = CENTRE,
+) -> tuple[Grasp, GraspGoal, list[str]] | None:
     """The `count` best of many random starts, equally many of each kind; None if the object cannot be grasped.
 
-    Starts near the point `about` are more probable.
+    Starts near the point `near` are more probable.
     """
-    names = [name for name in KINDS for _ in range(oversample * count // len(KINDS) + 1)]
-    thumb_side, finger_side = opposite_points(target, len(names), rng, about)
+    names = [name for name in KINDS for _ in range(OVERSAMPLING * count // len(KINDS) + 1)]
+    thumb_side, finger_side = opposite_points(obj, len(names), rng, near)
     if len(thumb_side) == 0:
         return None
     kinds = [KINDS[name] for name in names]
-    aim = Aim(
+    goal = GraspGoal(
         digits=jnp.asarray([kind.digits for kind in kinds], jnp.float32),
         palm=jnp.asarray([kind.palm for kind in kinds], jnp.float32),
         bend=jnp.zeros((len(names), 15, 3)),
         stiffness=jnp.ones(len(names)),
     )
-    betas = jnp.asarray(np.clip(rng.normal(size=(len(names), probe.model.shapedirs.shape[-1])), -2.2, 2.2), jnp.float32)
+    betas = np.clip(rng.normal(size=(len(names), samples.model.shapedirs.shape[-1])), -MAX_BETA, MAX_BETA)
 
-    # Closing of each kind at which the distance of the pads is the object's width plus 8 mm.
+    # closure of each kind at which the distance of the pads is the object's width plus CLEARANCE
     width = np.linalg.norm(thumb_side - finger_side, axis=1)
-    tries = np.linspace(0, 1, 9)
-    spans = {name: _span(probe, KINDS[name], template(KINDS[name], tries)) for name in KINDS}
+    closures = np.linspace(0, 1, N_CLOSURES)
+    spans = {name: _span(samples, KINDS[name], template(KINDS[name], closures)) for name in KINDS}
     thumb, finger = (np.stack([spans[name][side] for name in names]) for side in (0, 1))
-    best = np.abs(np.linalg.norm(thumb - finger, axis=-1) - width[:, None] - 0.008).argmin(axis=1)
+    best = np.abs(np.linalg.norm(thumb - finger, axis=-1) - width[:, None] - CLEARANCE).argmin(axis=1)
     every = np.arange(len(names))
     thumb, finger = thumb[every, best], finger[every, best]
-    bend = np.stack([template(kind, tries[[shut]])[0] for kind, shut in zip(kinds, best, strict=True)])
-    bend = bend + rng.normal(scale=0.06, size=bend.shape) * (np.arange(3) < 2)
+    bend = np.stack([template(kind, closures[[index]])[0] for kind, index in zip(kinds, best, strict=True)])
+    bend = bend + rng.normal(scale=BEND_NOISE, size=bend.shape) * (np.arange(3) < 2)
 
-    # Rotate the hand such that finger -> thumb is parallel to the pair, with a random roll about it.
+    # rotate the hand such that finger -> thumb is parallel to the pair, with a random roll about it.
     hand_frame = _frame(thumb - finger, np.tile([-1.0, -0.2, 0.0], (len(names), 1)))
     roll = rng.normal(size=(len(names), 3))
     object_frame = _frame(thumb_side - finger_side, roll)
@@ -141,42 +164,39 @@ def make_starts(
         rotation=jnp.asarray(rotation, jnp.float32),
         wrist=jnp.asarray(wrist, jnp.float32),
         bend=jnp.asarray(np.clip(bend, *LIMITS), jnp.float32),
-        betas=betas,
+        betas=jnp.asarray(betas, jnp.float32),
     )
-    aim = aim.replace(bend=start.bend)
-    cost = np.asarray(_costs(probe, target.grid, start, aim))
+    goal = goal.replace(bend=start.bend)
+    cost = np.asarray(_costs(samples, obj.grid, start, goal))
     quota = -(-count // len(KINDS))
-    kept = np.concatenate([np.flatnonzero([n == name for n in names])[:, None] for name in KINDS], axis=1).T
-    kept = np.stack([row[np.argsort(cost[row], kind="stable")[:quota]] for row in kept]).T.ravel()[:count]
-    chosen = jnp.asarray(kept)
-    return (
-        jax.tree.map(lambda leaf: leaf[chosen], start),
-        jax.tree.map(lambda leaf: leaf[chosen], aim),
-        [names[i] for i in kept],
-    )
+    of_kind = np.stack([np.flatnonzero([n == name for n in names]) for name in KINDS])
+    best_of_kind = np.stack([row[np.argsort(cost[row], kind="stable")[:quota]] for row in of_kind])
+    chosen = best_of_kind.T.ravel()[:count]
+    start, goal = jax.tree.map(lambda leaf: leaf[jnp.asarray(chosen)], (start, goal))
+    return start, goal, [names[i] for i in chosen]
 
 
 def _span(
-    probe: HandProbe, kind: Kind, bend: Float[np.ndarray, "n 15 3"]
+    samples: HandSamples, kind: Kind, bend: Float[np.ndarray, "n 15 3"]
 ) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]]:
     """Centre of the thumb's pad and mean centre of the touching fingers' pads (m), for a mean hand at the origin."""
-    pads = np.asarray(_pads(probe, jnp.asarray(bend, jnp.float32)))
+    pads = np.asarray(_pads(samples, jnp.asarray(bend, jnp.float32)))
     fingers = np.array(kind.digits[1:]) / sum(kind.digits[1:])
     return pads[:, 0], np.einsum("ndc,d->nc", pads[:, 1:], fingers)
 
 
 @jax.jit
-def _pads(probe: HandProbe, bend: Float[Array, "n 15 3"]) -> Float[Array, "n 5 3"]:
+def _pads(samples: HandSamples, bend: Float[Array, "n 15 3"]) -> Float[Array, "n 5 3"]:
     """Centre of each digit's pad for a mean hand with the wrist joint at the origin, metres."""
     count = bend.shape[0]
-    betas = jnp.zeros((count, probe.model.shapedirs.shape[-1]))
+    betas = jnp.zeros((count, samples.model.shapedirs.shape[-1]))
     hand = Grasp(rotation=jnp.tile(jnp.eye(3), (count, 1, 1)), wrist=jnp.zeros((count, 3)), bend=bend, betas=betas)
-    return jnp.mean(pose_hand(probe, hand)[0][:, probe.pads], axis=2)
+    return jnp.mean(pose_hand(samples, hand)[0][:, samples.pads], axis=2)
 
 
 @jax.jit
-def _costs(probe: HandProbe, target: DistanceGrid, start: Grasp, aim: Aim) -> Float[Array, "n"]:
-    return jax.vmap(energy, in_axes=(None, None, 0, 0))(probe, target, start, aim)
+def _costs(samples: HandSamples, grid: DistanceGrid, start: Grasp, goal: GraspGoal) -> Float[Array, "n"]:
+    return jax.vmap(energy, in_axes=(None, None, 0, 0))(samples, grid, start, goal)
 
 
 def _frame(along: Float[np.ndarray, "n 3"], towards: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3 3"]:

@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 from trimesh import Trimesh
 
 from toch_jax.datasets.hinged import hinge_rotation, part_motion
-from toch_jax.datasets.open_grasps.hinged import HINGED, UPRIGHT, make_hinged, part_meshes
+from toch_jax.datasets.open_grasps.objects.hinged import HINGED, UPRIGHT, make_hinged, part_meshes
 
 
 def posed(mesh: Trimesh, angle: float, turn: Rotation, shift: np.ndarray) -> np.ndarray:

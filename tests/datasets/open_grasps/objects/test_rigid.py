@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from toch_jax.datasets.open_grasps.hinged import HINGED
-from toch_jax.datasets.open_grasps.objects import MAX_FACES, MESHES, OBJECTS, make_object
+from toch_jax.datasets.open_grasps.objects.hinged import HINGED
+from toch_jax.datasets.open_grasps.objects.rigid import MAX_FACES, MESHES, OBJECTS, make_object
 from toch_jax.datasets.spec import load_spec
 
 

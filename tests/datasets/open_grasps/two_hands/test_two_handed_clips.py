@@ -8,9 +8,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from toch_jax.datasets.examples import Example, example_to_sequence
-from toch_jax.datasets.open_grasps.builder import hand_probe
-from toch_jax.datasets.open_grasps.make import Job, make_clips
-from toch_jax.datasets.open_grasps.pairs import TwoHandedJob, make_two_handed
+from toch_jax.datasets.open_grasps.motion.one_hand import Job, make_clips
+from toch_jax.datasets.open_grasps.search.hand_samples import HandSamples
+from toch_jax.datasets.open_grasps.two_hands.pairs import TwoHandedJob, make_two_handed
 from toch_jax.datasets.spec import load_spec
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.mesh import close_surface, closed_faces
@@ -29,14 +29,8 @@ JOBS = (
 
 
 @pytest.fixture(scope="module")
-def model() -> HandModel:
-    return load_hand("open")
-
-
-@pytest.fixture(scope="module")
-def clips(model: HandModel) -> dict[str, Example]:
-    probe = hand_probe(model)
-    made = [clip for job in JOBS for clip in make_two_handed(SPEC, model, probe, job)]
+def clips(model: HandModel, samples: HandSamples) -> dict[str, Example]:
+    made = [clip for job in JOBS for clip in make_two_handed(SPEC, model, samples, job)]
     assert sorted(clip["id"].split("_")[3] for clip in made) == sorted(a for job in JOBS for a in job.actions)
     return {clip["id"]: clip for clip in made}
 
@@ -127,7 +121,7 @@ def test_passing_on_changes_hands(clips: dict[str, Example]) -> None:
         assert (grasp.all(axis=0)).sum() >= 5, name
 
 
-def test_clips_of_one_hand_are_as_ever(model: HandModel) -> None:
+def test_clips_of_one_hand_are_as_ever(model: HandModel, samples: HandSamples) -> None:
     # values from before two-handed clips existed: a change means that the random streams have changed
-    clips = make_clips(SPEC, model, hand_probe(model), Job("capsule", 0, 2, seed=3))
+    clips = make_clips(SPEC, model, samples, Job("capsule", 0, 2, seed=3))
     assert [(clip["id"], clip["hand_side"], clip["grasp"].shape[1]) for clip in clips] == EXPECTED

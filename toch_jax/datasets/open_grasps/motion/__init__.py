@@ -1,0 +1,1 @@
+"""Motion of hands and objects, and the clips of one hand."""

@@ -1,0 +1,1 @@
+"""Objects: rigid ones and hinged ones."""

@@ -1,0 +1,1 @@
+"""Clips of two hands, or of hinged objects."""
