@@ -14,10 +14,9 @@ from support.tiny_wheel import FIRST_ANGLE, PARENTS, REST_PLACE, clip, rest_join
 
 from toch_jax.base.errors import InputError
 from toch_jax.datasets.myodm import builder, retarget, source
+from toch_jax.datasets.myodm.hand_points import bend_along, fit_shape, hand_points, lengths, pose_points, rest_pose
+from toch_jax.datasets.myodm.object_distance import box_surface, piercings, sideways_exits, surface_about
 from toch_jax.datasets.myodm.skeleton import Motion, Skeleton, resample
-from toch_jax.datasets.myodm.surface import outside, surface_about
-from toch_jax.datasets.myodm.surrogate import bend_along, fit_shape, lengths, pose_points, rest_pose, surrogate
-from toch_jax.datasets.myodm.walls import passages, slips
 from toch_jax.datasets.read import read_sequences
 from toch_jax.datasets.spec import DatasetSpec, load_spec
 from toch_jax.hand.files import load_hand
@@ -164,7 +163,7 @@ def test_shape_follows_the_bones(hand: HandModel) -> None:
     np.testing.assert_allclose(lengths(rest_pose(hand, jnp.asarray(found))), lengths(wanted), atol=5e-4)
 
 
-def test_surrogate_moves_as_the_hand_does(hand: HandModel) -> None:
+def test_points_move_as_the_hand_does(hand: HandModel) -> None:
     rng = np.random.default_rng(0)
     betas = rng.normal(size=10).astype(np.float32)
     params = HandParams(
@@ -173,13 +172,13 @@ def test_surrogate_moves_as_the_hand_does(hand: HandModel) -> None:
         jnp.zeros((3, 3)),
     )
     vertices, joints = (np.asarray(x, np.float64) for x in skin(hand, params))
-    stand_in = surrogate(hand, betas, n_skin=800)
+    sampled = hand_points(hand, betas, n_skin=800)
     angles = jnp.concatenate([params.global_orient[:, None], params.pose.reshape(3, 15, 3)], axis=1)
     rotations = jnp.asarray(
         Rotation.from_rotvec(np.asarray(angles).reshape(-1, 3)).as_matrix().reshape(3, 16, 3, 3), jnp.float32
     )
-    points = np.asarray(pose_points(stand_in, hand.parents, rotations, jnp.asarray(joints[:, 0], jnp.float32)))
-    landmarks = points[:, np.asarray(stand_in.landmarks)]
+    points = np.asarray(pose_points(sampled, hand.parents, rotations, jnp.asarray(joints[:, 0], jnp.float32)))
+    landmarks = points[:, np.asarray(sampled.landmarks)]
     np.testing.assert_allclose(landmarks[:, 16:], joints[:, 16:], atol=1e-6)
     np.testing.assert_allclose(landmarks[:, [0, 13]], joints[:, [0, 13]], atol=1e-6)
     for frame in range(3):
@@ -190,8 +189,8 @@ def test_surrogate_moves_as_the_hand_does(hand: HandModel) -> None:
     rest, fingers = np.asarray(rest_pose(hand, jnp.asarray(betas)), np.float64), [1, 2, 4, 5, 10, 11]
     body = np.asarray(hand.v_template + hand.shapedirs @ betas, np.float64), np.asarray(hand.faces, np.int64)
     to_rig, to_middle = (
-        igl.point_mesh_squared_distance(np.ascontiguousarray(place[fingers], np.float64), *body)[0]
-        for place in (rest, np.asarray(stand_in.rest_landmarks))
+        igl.point_mesh_squared_distance(np.ascontiguousarray(joints[fingers], np.float64), *body)[0]
+        for joints in (rest, np.asarray(sampled.rest_landmarks))
     )
     assert (to_middle > 1.5 * to_rig).all()
 
@@ -211,7 +210,7 @@ def test_distances_are_exact_where_they_count() -> None:
     ball = trimesh.creation.icosphere(5, 0.05)
     rng = np.random.default_rng(0)
     points = rng.uniform(-0.08, 0.08, (2, 300, 3)).astype(np.float32)
-    first = surface_about(ball, points, outside(ball, points), 0.2)
+    first = surface_about(ball, points, box_surface(ball, points), 0.2)
     np.testing.assert_allclose(first.value, np.linalg.norm(points, axis=-1) - 0.05, atol=2e-5)
     away = np.einsum("tpk,tpk->tp", first.slope, points) / np.linalg.norm(points, axis=-1)
     assert away.min() > 0.99
@@ -231,10 +230,10 @@ def test_what_goes_through_is_found_and_told_apart() -> None:
     ends_inside = [[0, -0.04, 0], [0, -0.02, 0], [0, 0, 0]]
     path = np.array([[through, ends_inside]])
     for mesh, can_slip in ((rod, True), (plate, False)):
-        found = passages(mesh, path)
+        found = piercings(mesh, path)
         np.testing.assert_array_equal(found.where, [[0, 0, 1]])
         assert found.normal[0, 1] < -0.9
-        far, aside = slips(mesh, path[0, :1, 1], path[0, :1, 2])
+        far, aside = sideways_exits(mesh, path[0, :1, 1], path[0, :1, 2])
         assert np.isfinite(far[0]) == can_slip
         if can_slip:
             assert far[0] == pytest.approx(0.003)

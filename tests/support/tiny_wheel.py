@@ -9,7 +9,7 @@ import numpy as np
 import trimesh
 
 from toch_jax.datasets.myodm import skeleton, source
-from toch_jax.datasets.myodm.surrogate import rest_pose
+from toch_jax.datasets.myodm.hand_points import rest_pose
 from toch_jax.hand.files import load_hand
 
 # Parent of each body; each digit has four hinges, the first two at its root.

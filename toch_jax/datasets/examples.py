@@ -16,6 +16,14 @@ from toch_jax.sequence.types import Hands, Sequence
 Example = dict[str, Any]
 """One clip: NumPy arrays and strings, with the keys, shapes and units of the spec's `features`."""
 
+# The test of a grasp in open_grasps and MyoDM: see `grasp` in data_specs/.
+TOUCH_M = 0.002
+"""Largest signed distance of a digit's nearest vertex at which the digit counts as touching."""
+MAX_DEPTH_M = 0.003
+"""Largest penetration depth of a vertex."""
+MIN_DIGITS = 3
+"""Least number of touching digits of a grasp."""
+
 FRAME_MULTIPLE = 256
 """Clips are padded to a multiple of this many frames before they are posed, so that they share compiled code."""
 

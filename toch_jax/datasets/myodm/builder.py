@@ -12,11 +12,11 @@ from scipy.spatial.transform import Rotation
 
 from toch_jax.datasets.convert import Task, convert_all, fingerprint, write_dataset
 from toch_jax.datasets.examples import Example, stack_hands
+from toch_jax.datasets.myodm.hand_points import HandPoints, fit_shape, hand_points
 from toch_jax.datasets.myodm.measure import measure
 from toch_jax.datasets.myodm.retarget import retarget
 from toch_jax.datasets.myodm.skeleton import Motion, Skeleton, resample
 from toch_jax.datasets.myodm.source import clip_names, fetch, read_mesh, read_recording
-from toch_jax.datasets.myodm.surrogate import Surrogate, fit_shape, surrogate
 from toch_jax.datasets.read import default_data_dir
 from toch_jax.datasets.spec import SPLITS, DatasetSpec, load_spec
 from toch_jax.hand.files import load_hand
@@ -51,13 +51,13 @@ def make_tasks(spec: DatasetSpec, wheel: Path, cached: Path, splits: tuple[str, 
     model = load_hand(spec.hand_model)
     shape_clip = str(spec.extra["shape_clip"])
     skeleton = Skeleton(wheel, shape_clip.split("_")[0])
-    hand = surrogate(model, fit_shape(model, skeleton.motion(read_recording(wheel, shape_clip)).joints[0]))
+    hand = hand_points(model, fit_shape(model, skeleton.motion(read_recording(wheel, shape_clip)).joints[0]))
 
     def convert(name: str) -> list[Example]:
         recording = read_recording(wheel, name)
         mesh = outward(read_mesh(wheel, recording.object))
         motion = resample(skeleton.motion(recording), spec.fps)
-        params = retarget(model, hand, model.prior, mesh, motion)
+        params = retarget(model, hand, mesh, motion)
         report, grasp = measure(model, params, mesh, motion)
         cached.mkdir(parents=True, exist_ok=True)
         _report(cached / f"{name}.npz").write_text(json.dumps(dataclasses.asdict(report)))
@@ -91,7 +91,7 @@ def as_example(
     name: str,
     obj: str,
     params: HandParams,
-    hand: Surrogate,
+    hand: HandPoints,
     mesh: trimesh.Trimesh,
     motion: Motion,
     grasp: Bool[np.ndarray, "T"],

@@ -6,16 +6,14 @@ import numpy as np
 import trimesh
 from jaxtyping import Bool, Float
 
+from toch_jax.datasets.examples import MAX_DEPTH_M, MIN_DIGITS, TOUCH_M
+from toch_jax.datasets.myodm.hand_points import DIGITS
+from toch_jax.datasets.myodm.object_distance import bone_distances, box_surface, digit_paths, piercings, surface_about
 from toch_jax.datasets.myodm.skeleton import Motion
-from toch_jax.datasets.myodm.surface import bone_distances, outside, surface_about
-from toch_jax.datasets.myodm.surrogate import DIGITS
-from toch_jax.datasets.myodm.walls import passages, paths
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 
 BONE_NEAR_M = 0.006
 """Distance (m) of a finger bone to the object below which the source hand grasps it: soft tissue is thicker."""
-# The data set's criterion for a grasp: see `grasp` in data_specs/myodm.toml.
-TOUCH_M, MAX_DEPTH_M, MIN_DIGITS = 0.002, 0.003, 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,11 +49,11 @@ def measure(
     """The clip's report and its grasp frames. `params` are in the world frame, `mesh` in the object's."""
     vertices, joints = (np.asarray(x, np.float64) for x in skin_frames(model, params))
     skin = in_object(motion, vertices)
-    distance = np.asarray(surface_about(mesh, skin, outside(mesh, skin), 2 * MAX_DEPTH_M).value)
+    distance = np.asarray(surface_about(mesh, skin, box_surface(mesh, skin), 2 * MAX_DEPTH_M).value)
     bone = np.asarray(model.weights).argmax(axis=1)
     touching = np.stack([distance[:, np.isin(bone, digit)].min(axis=1) <= TOUCH_M for digit in DIGITS], axis=1)
     depth = np.maximum(0.0, -distance.min(axis=1))
-    pierced = np.isin(np.arange(len(depth)), passages(mesh, paths(in_object(motion, joints))).where[:, 0])
+    pierced = np.isin(np.arange(len(depth)), piercings(mesh, digit_paths(in_object(motion, joints))).where[:, 0])
     grasp = (touching.sum(axis=1) >= MIN_DIGITS) & (depth <= MAX_DEPTH_M) & ~pierced
     to_bones = bone_distances(mesh, in_object(motion, motion.joints), reach=2 * BONE_NEAR_M)
     bony = to_bones[:, 1:].min(axis=1) < BONE_NEAR_M

@@ -19,23 +19,32 @@ from jaxtyping import Array, Float
 from scipy.spatial.transform import Rotation
 
 from toch_jax.base.errors import bad_input
+from toch_jax.datasets.myodm.hand_points import DIGITS, HandPoints, bend_along, pose_points
+from toch_jax.datasets.myodm.object_distance import Surface, bone_distances, box_surface, freed_surface, surface_about
 from toch_jax.datasets.myodm.skeleton import Motion
-from toch_jax.datasets.myodm.surface import Surface, bone_distances, outside, surface_about
-from toch_jax.datasets.myodm.surrogate import DIGITS, Surrogate, bend_along, pose_points
-from toch_jax.datasets.myodm.walls import turn_back
 from toch_jax.hand.model import HandModel, HandParams, PosePrior
 
-# Clips are padded to this many frames: the longest has 60 at 30 frames a second.
-BUCKET = 64
+MAX_FRAMES = 64
+"""Clips are padded to this many frames: the longest has 60 at 30 frames a second."""
 ROUNDS, STEPS = 30, 25
+"""Rounds with exact distances; steps of Adam in each."""
 ADAM = optax.scale_by_adam(b2=0.98)
-# Fraction of the rounds at the beginning in which a pierced finger is left to the object's distances alone; after it
-# the distances of pierced points are replaced (`turn_back`).
-SIDEWAYS = 0.3
-# The distance of a point farther from the object than its clearance plus this (m) is not computed.
-FELT = 0.006
-# Distance (m) below which the skin around a bone must touch (soft tissue: 6-8 mm on a finger, about 12 on the palm).
-DIGIT_NEAR, PALM_NEAR = 0.009, 0.013
+DECIMETRE = 0.1
+"""Metres per unit of the wrist's position, so that one step size suits it and the angles."""
+FOLLOW_STEP, SETTLE_STEP, FOLLOW_ROUNDS = 0.05, 0.01, 6
+"""Step sizes before the object counts: coarse, then fine, in as many rounds each."""
+FOLLOW_LOOSER, FOLLOW_POSE_ACCELERATION = 10, 0.3
+"""In the coarse rounds: factor of `joint_acceleration`, value of `pose_acceleration`, so that the hand gets there."""
+LAST_STEP, FIRST_STEP = 0.0005, 0.008
+"""Step sizes in the rounds with the object; between, they fall as a cosine."""
+FREED_FROM = 0.3
+"""Fraction of the rounds at the beginning in which a pierced finger is left to the object's distances alone; after it
+the distances of pierced points are replaced (`freed_surface`)."""
+REACH_M = 0.006
+"""The distance of a point farther from the object than its clearance plus this (m) is not computed."""
+DIGIT_NEAR_M, PALM_NEAR_M, NEAR_WIDTH_M = 0.009, 0.013, 0.001
+"""Distance (m) below which the skin around a bone must touch (soft tissue: 6-8 mm on a finger, about 12 on the palm);
+width of the transition."""
 
 # A number, or a traced scalar inside jit.
 Scalar = float | Float[Array, ""]
@@ -46,7 +55,7 @@ class Scales(struct.PyTreeNode):
 
     joint: Scalar = 0.006
     """Landmark error relative to the mean error of the frame; the cost is linear beyond twice this."""
-    place: Scalar = 0.012
+    position: Scalar = 0.012
     """Mean landmark error of a frame."""
     joint_acceleration: Scalar = 0.0007
     """Second difference of the landmark errors, so that the source's own accelerations are not penalised."""
@@ -71,7 +80,7 @@ class Target(struct.PyTreeNode):
     """Metres."""
     near: Float[Array, "T 16"]
     """Weight from 0 to 1 of skin contact for the bone that begins at each joint: 1 if the source's bone is near."""
-    real: Float[Array, "T"]
+    frame_mask: Float[Array, "T"]
     """1 in the clip's frames, 0 in the padding."""
     rotation: Float[Array, "T 3 3"]
     """Initial rotation of the wrist."""
@@ -80,7 +89,7 @@ class Target(struct.PyTreeNode):
 class Unknowns(struct.PyTreeNode):
     """The hand's motion in the object's frame, in units that suit Adam's step size."""
 
-    turn: Float[Array, "T 3"]
+    rotation: Float[Array, "T 3"]
     """Rotation vector of the wrist relative to `Target.rotation`, radians."""
     wrist: Float[Array, "T 3"]
     """Position of the wrist, decimetres."""
@@ -90,7 +99,7 @@ class Unknowns(struct.PyTreeNode):
 
 def rotations(target: Target, unknowns: Unknowns) -> Float[Array, "T 16 3 3"]:
     """Rotations of the wrist (in the object's frame) and of the finger joints (relative to their parents)."""
-    wrist = target.rotation @ jaxlie.SO3.exp(unknowns.turn).as_matrix()
+    wrist = target.rotation @ jaxlie.SO3.exp(unknowns.rotation).as_matrix()
     fingers = jaxlie.SO3.exp(unknowns.pose.reshape(-1, 15, 3)).as_matrix()
     return jnp.concatenate([wrist[:, None], fingers], axis=1)
 
@@ -100,15 +109,15 @@ def _robust(squared: Array) -> Array:
     return jnp.where(squared <= 4.0, squared, 4.0 * jnp.sqrt(jnp.maximum(squared, 4.0)) - 4.0)
 
 
-def _acceleration(values: Float[Array, "T *rest"], real: Float[Array, "T"]) -> Array:
+def _acceleration(values: Float[Array, "T *rest"], frame_mask: Float[Array, "T"]) -> Array:
     """Sum of squared second differences over the clip's frames."""
     second = values[2:] - 2 * values[1:-1] + values[:-2]
-    return jnp.sum(real[2:, None] * second.reshape(len(second), -1) ** 2)
+    return jnp.sum(frame_mask[2:, None] * second.reshape(len(second), -1) ** 2)
 
 
 def cost(
     unknowns: Unknowns,
-    hand: Surrogate,
+    hand: HandPoints,
     parents: tuple[int, ...],
     target: Target,
     prior: PosePrior,
@@ -117,34 +126,34 @@ def cost(
     scales: Scales,
 ) -> Float[Array, ""]:
     """Half the sum of squares of all terms. `weights` (0 to 1) scale the object terms of the bones and of the skin."""
-    points = pose_points(hand, parents, rotations(target, unknowns), 0.1 * unknowns.wrist)
+    points = pose_points(hand, parents, rotations(target, unknowns), DECIMETRE * unknowns.wrist)
     off = points[:, hand.landmarks] - target.landmarks
     middle = off.mean(axis=1)
     relative = off - middle[:, None]
-    real = target.real[:, None]
-    total = jnp.sum(real * _robust(jnp.sum(relative**2, axis=-1) / scales.joint**2))
-    total += 21 * jnp.sum(target.real * _robust(jnp.sum(middle**2, axis=-1) / scales.place**2))
-    total += _acceleration(off, target.real) / scales.joint_acceleration**2
-    total += _acceleration(unknowns.pose, target.real) / scales.pose_acceleration**2
+    mask = target.frame_mask[:, None]
+    total = jnp.sum(mask * _robust(jnp.sum(relative**2, axis=-1) / scales.joint**2))
+    total += 21 * jnp.sum(target.frame_mask * _robust(jnp.sum(middle**2, axis=-1) / scales.position**2))
+    total += _acceleration(off, target.frame_mask) / scales.joint_acceleration**2
+    total += _acceleration(unknowns.pose, target.frame_mask) / scales.pose_acceleration**2
     spread = jnp.diagonal(prior.covariance) + jnp.square(scales.limit)
-    total += jnp.sum(real * (unknowns.pose - prior.mean) ** 2 / spread) / scales.pose**2
+    total += jnp.sum(mask * (unknowns.pose - prior.mean) ** 2 / spread) / scales.pose**2
     beyond = jax.nn.relu(unknowns.pose - prior.upper) + jax.nn.relu(prior.lower - unknowns.pose)
-    total += jnp.sum(real * beyond**2) / scales.limit**2
+    total += jnp.sum(mask * beyond**2) / scales.limit**2
 
     distance = surface.value + jnp.sum(surface.slope * (points - surface.at), axis=-1)
     depth = jax.nn.relu(hand.clearance - distance)
     gap = jax.ops.segment_min(jnp.where(hand.is_skin, distance, 1.0).T, hand.bone, num_segments=16).T
     bone, skin = weights
     firmness = jnp.where(hand.is_skin, skin / scales.depth**2, bone / scales.bone**2)
-    total += jnp.sum(real * firmness * depth**2)
-    total += skin * jnp.sum(real * target.near * _robust(jax.nn.relu(gap) ** 2 / scales.gap**2))
+    total += jnp.sum(mask * firmness * depth**2)
+    total += skin * jnp.sum(mask * target.near * _robust(jax.nn.relu(gap) ** 2 / scales.gap**2))
     return 0.5 * total
 
 
 @functools.partial(jax.jit, static_argnames="parents")
 def _descend(
     unknowns: Unknowns,
-    hand: Surrogate,
+    hand: HandPoints,
     parents: tuple[int, ...],
     target: Target,
     prior: PosePrior,
@@ -166,28 +175,28 @@ def _descend(
 
 
 @functools.partial(jax.jit, static_argnames="parents")
-def _points(hand: Surrogate, parents: tuple[int, ...], target: Target, unknowns: Unknowns) -> Float[Array, "T P 3"]:
-    return pose_points(hand, parents, rotations(target, unknowns), 0.1 * unknowns.wrist)
+def _points(hand: HandPoints, parents: tuple[int, ...], target: Target, unknowns: Unknowns) -> Float[Array, "T P 3"]:
+    return pose_points(hand, parents, rotations(target, unknowns), DECIMETRE * unknowns.wrist)
 
 
-def aim(hand: Surrogate, mesh: trimesh.Trimesh, motion: Motion) -> Target:
-    """The clip's targets for the hand. Raises InputError for a clip of more than BUCKET frames."""
+def make_target(hand: HandPoints, mesh: trimesh.Trimesh, motion: Motion) -> Target:
+    """The clip's targets for the hand. Raises InputError for a clip of more than MAX_FRAMES frames."""
     frames = len(motion.joints)
-    if frames > BUCKET:
-        raise bad_input("clip", "frames", f"at most {BUCKET}", str(frames))
+    if frames > MAX_FRAMES:
+        raise bad_input("clip", "frames", f"at most {MAX_FRAMES}", str(frames))
     joints = np.einsum("tba,tjb->tja", motion.rotation, motion.joints - motion.translation[:, None])
     rest = np.asarray(hand.rest_landmarks, np.float64)
     landmarks = bend_along(rest, joints)
     palm = [0, *DIGITS[:, 0]]
     rotation = np.stack([_kabsch(rest[palm], frame[palm]) for frame in landmarks])
-    distance = bone_distances(mesh, joints, reach=2 * PALM_NEAR)
-    near_m = np.where(np.arange(16) == 0, PALM_NEAR, DIGIT_NEAR)
-    near = 1 / (1 + np.exp(np.clip((distance - near_m) / 0.001, -30, 30)))
+    distance = bone_distances(mesh, joints, reach=2 * PALM_NEAR_M)
+    near_m = np.where(np.arange(16) == 0, PALM_NEAR_M, DIGIT_NEAR_M)
+    near = 1 / (1 + np.exp(np.clip((distance - near_m) / NEAR_WIDTH_M, -30, 30)))
 
     def pad(values: np.ndarray) -> Array:
-        return jnp.asarray(np.concatenate([values, np.repeat(values[-1:], BUCKET - frames, axis=0)]), jnp.float32)
+        return jnp.asarray(np.concatenate([values, np.repeat(values[-1:], MAX_FRAMES - frames, axis=0)]), jnp.float32)
 
-    return Target(pad(landmarks), pad(near), jnp.asarray(np.arange(BUCKET) < frames, jnp.float32), pad(rotation))
+    return Target(pad(landmarks), pad(near), jnp.asarray(np.arange(MAX_FRAMES) < frames, jnp.float32), pad(rotation))
 
 
 def _kabsch(source: Float[np.ndarray, "K 3"], target: Float[np.ndarray, "K 3"]) -> Float[np.ndarray, "3 3"]:
@@ -197,57 +206,62 @@ def _kabsch(source: Float[np.ndarray, "K 3"], target: Float[np.ndarray, "K 3"]) 
 
 def retarget(
     model: HandModel,
-    hand: Surrogate,
-    prior: PosePrior,
+    hand: HandPoints,
     mesh: trimesh.Trimesh,
     motion: Motion,
     scales: Scales = Scales(),  # noqa: B008
 ) -> HandParams:
     """Parameters of the open hand in the world frame, T frames. `mesh` is in the object's frame."""
-    target = aim(hand, mesh, motion)
+    target = make_target(hand, mesh, motion)
     unknowns = Unknowns(
-        turn=jnp.zeros((BUCKET, 3)),
+        rotation=jnp.zeros((MAX_FRAMES, 3)),
         wrist=10 * target.landmarks[:, 0],
-        pose=jnp.broadcast_to(prior.mean, (BUCKET, 45)),
+        pose=jnp.broadcast_to(model.prior.mean, (MAX_FRAMES, 45)),
     )
-    fixed = (hand, model.parents, target, prior)
-    alone = dataclasses.replace(scales, joint_acceleration=10 * scales.joint_acceleration, pose_acceleration=0.3)
+    fixed = (hand, model.parents, target, model.prior)
+    loose = dataclasses.replace(
+        scales,
+        joint_acceleration=FOLLOW_LOOSER * scales.joint_acceleration,
+        pose_acceleration=FOLLOW_POSE_ACCELERATION,
+    )
     memory = ADAM.init(unknowns)
-    free = _pad(outside(mesh, np.zeros((1, len(hand.bone), 3), np.float32)))
-    for rate, soft in 6 * [(0.05, alone)] + 6 * [(0.01, scales)]:
-        unknowns, memory = _descend(unknowns, *fixed, free, np.zeros(2, np.float32), rate, soft, memory)
+    far = _pad(box_surface(mesh, np.zeros((1, len(hand.bone), 3), np.float32)))
+    for rate, some in FOLLOW_ROUNDS * [(FOLLOW_STEP, loose)] + FOLLOW_ROUNDS * [(SETTLE_STEP, scales)]:
+        unknowns, memory = _descend(unknowns, *fixed, far, np.zeros(2, np.float32), rate, some, memory)
 
     surface = None
     for part in range(ROUNDS):
         share = part / (ROUNDS - 1)
         points = np.asarray(_points(hand, model.parents, target, unknowns))[: len(motion.joints)]
-        surface = surface_about(mesh, points, surface or outside(mesh, points), np.asarray(hand.clearance) + FELT)
-        felt = turn_back(mesh, hand, points, surface) if share > SIDEWAYS else surface
+        surface = surface_about(
+            mesh, points, surface or box_surface(mesh, points), np.asarray(hand.clearance) + REACH_M
+        )
+        freed = freed_surface(mesh, hand, points, surface) if share > FREED_FROM else surface
         # Bones first: skin points repelled from both sides of a thin object would keep the finger pierced.
         weights = np.clip([0.1 + 5 * share, 2.5 * share - 0.5], 0.0, 1.0).astype(np.float32)
-        rate = 0.0005 + 0.0075 * 0.5 * (1 + math.cos(math.pi * share))
-        unknowns, memory = _descend(unknowns, *fixed, _pad(felt), weights, rate, scales, memory)
-    return to_room(model, hand, target, unknowns, motion)
+        rate = LAST_STEP + (FIRST_STEP - LAST_STEP) * 0.5 * (1 + math.cos(math.pi * share))
+        unknowns, memory = _descend(unknowns, *fixed, _pad(freed), weights, rate, scales, memory)
+    return to_world(model, hand, target, unknowns, motion)
 
 
 def _pad(surface: Surface) -> Surface:
-    """The surface padded to BUCKET frames with zeros; padded frames have no weight in the cost."""
+    """The surface padded to MAX_FRAMES frames with zeros; padded frames have no weight in the cost."""
 
     def longer(values: np.ndarray) -> np.ndarray:
-        return np.concatenate([values, np.zeros((BUCKET - len(values), *values.shape[1:]), values.dtype)])
+        return np.concatenate([values, np.zeros((MAX_FRAMES - len(values), *values.shape[1:]), values.dtype)])
 
     return jax.tree.map(longer, surface)
 
 
-def to_room(model: HandModel, hand: Surrogate, target: Target, unknowns: Unknowns, motion: Motion) -> HandParams:
+def to_world(model: HandModel, hand: HandPoints, target: Target, unknowns: Unknowns, motion: Motion) -> HandParams:
     """Hand parameters in the world frame from the unknowns in the object's frame."""
     frames = len(motion.joints)
     wrist_rotation = np.asarray(rotations(target, unknowns)[:frames, 0], np.float64)
-    wrist = 0.1 * np.asarray(unknowns.wrist[:frames], np.float64)
-    turned = Rotation.from_matrix(motion.rotation @ wrist_rotation)
+    wrist = DECIMETRE * np.asarray(unknowns.wrist[:frames], np.float64)
+    rotation = Rotation.from_matrix(motion.rotation @ wrist_rotation)
     moved = np.einsum("tab,tb->ta", motion.rotation, wrist) + motion.translation
     return HandParams(
-        global_orient=jnp.asarray(turned.as_rotvec(), jnp.float32),
+        global_orient=jnp.asarray(rotation.as_rotvec(), jnp.float32),
         pose=unknowns.pose[:frames],
         betas=jnp.broadcast_to(hand.betas, (frames, len(hand.betas))),
         transl=jnp.asarray(moved, jnp.float32) - hand.rest[0],

@@ -11,18 +11,13 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 from trimesh import Trimesh
 
+from toch_jax.datasets.examples import MAX_DEPTH_M, MIN_DIGITS, TOUCH_M
 from toch_jax.datasets.open_grasps.search.hand_samples import HandSamples, digit_chains, finger_rotations
 from toch_jax.datasets.open_grasps.search.hands import Grasp, Hand, to_grasp
 from toch_jax.hand.model import HandModel, rest_joints, skin_rotations
 from toch_jax.object.model import DistanceGrid
 from toch_jax.object.sdf import signed_distance
 
-TOUCH_M = 0.002
-"""Largest signed distance of a digit's nearest vertex at which the digit counts as touching."""
-MAX_DEPTH_M = 0.003
-"""Largest penetration depth of a vertex."""
-MIN_DIGITS = 3
-"""Least number of touching digits of a grasp."""
 MIN_BONE_M = 0.003
 """Least distance of a bone: the depth of vertices alone misses a wall thinner than twice MAX_DEPTH_M in a finger."""
 BONE_POINTS, TIP_SHARE = 10, 0.75

@@ -14,17 +14,26 @@ from jaxtyping import Array, Bool, Float, Int
 from toch_jax.hand.model import HandModel, forward_kinematics, rest_joints
 from toch_jax.object.build import sample_surface
 
-# Joints of each digit from root to tip (indices into the 21); then all bones, the palm's four last.
 DIGITS = np.array([(1, 2, 3, 17), (4, 5, 6, 18), (7, 8, 9, 20), (10, 11, 12, 19), (13, 14, 15, 16)])
+"""Joints of each digit from root to tip, indices into the 21."""
 PALM = np.array([(0, 1), (0, 4), (0, 7), (0, 10)])
 BONES = np.concatenate([np.stack([DIGITS[:, :-1], DIGITS[:, 1:]], axis=-1).reshape(-1, 2), PALM])
+"""Ends of all bones: the digits', then the palm's four."""
 FLESH = 0.004
 """Length (m) by which soft tissue extends beyond the tip of a digit's last bone."""
-# Positions of a bone's core points as fractions of its length; they end before the skin of the tip.
 CORE_SHARES = np.linspace(0.0, 0.8, 5)
+"""Positions of a bone's core points as fractions of its length; they end before the skin of the tip."""
+SHAPE_SIGMA_M = 0.008
+"""Standard deviation (m) of the digits' lengths in `fit_shape`."""
+SHAPE_STEPS = 10
+"""Gauss-Newton steps of `fit_shape`: more than enough."""
+N_SKIN = 800
+"""Skin samples."""
+SOFT_SHARE = 0.8
+"""Soft tissue deforms: this part of its thickness keeps the bone clear and still lets the skin touch."""
 
 
-class Surrogate(struct.PyTreeNode):
+class HandPoints(struct.PyTreeNode):
     """P points of a hand of one shape: skin samples, then the tips, then joints and bone cores. Metres."""
 
     betas: Float[Array, "S"]
@@ -41,7 +50,7 @@ class Surrogate(struct.PyTreeNode):
     bone: Int[Array, "P"]
     """Joint with the largest skinning weight."""
     clearance: Float[Array, "P"]
-    """Least distance to the object: 0 on the skin, 0.8 of the depth below the skin for bones."""
+    """Least distance to the object: 0 on the skin, SOFT_SHARE of the depth below the skin for bones."""
     is_skin: Bool[Array, "P"]
 
 
@@ -57,7 +66,9 @@ def rest_pose(model: HandModel, betas: Float[Array, "S"]) -> Float[Array, "21 3"
     return jnp.concatenate([rest_joints(model, betas), tips])
 
 
-def fit_shape(model: HandModel, joints: Float[np.ndarray, "21 3"], sigma: float = 0.008) -> Float[np.ndarray, "S"]:
+def fit_shape(
+    model: HandModel, joints: Float[np.ndarray, "21 3"], sigma: float = SHAPE_SIGMA_M
+) -> Float[np.ndarray, "S"]:
     """Shape whose `lengths` fit those of `joints`: least squares, sigma of the lengths in metres, betas ~ N(0, 1).
 
     Only whole digits are compared, as the hand model's joints lie elsewhere along a digit than those of a skeleton.
@@ -65,11 +76,11 @@ def fit_shape(model: HandModel, joints: Float[np.ndarray, "21 3"], sigma: float 
     wanted = lengths(jnp.asarray(joints, jnp.float32))
     betas = jnp.zeros(model.shapedirs.shape[2])
 
-    def of_shape(b: Float[Array, "S"]) -> Float[Array, "10"]:
+    def lengths_of(b: Float[Array, "S"]) -> Float[Array, "10"]:
         return lengths(rest_pose(model, b))
 
-    for _ in range(10):
-        error, slope = of_shape(betas) - wanted, jax.jacfwd(of_shape)(betas)
+    for _ in range(SHAPE_STEPS):
+        error, slope = lengths_of(betas) - wanted, jax.jacfwd(lengths_of)(betas)
         normal = slope.T @ slope / sigma**2 + jnp.eye(len(betas))
         betas = betas - jnp.linalg.solve(normal, slope.T @ error / sigma**2 + betas)
     return np.asarray(betas)
@@ -96,7 +107,7 @@ def bend_along(rest: Float[np.ndarray, "21 3"], bony: Float[np.ndarray, "T 21 3"
     return wanted
 
 
-def surrogate(model: HandModel, betas: Float[np.ndarray, "S"], n_skin: int = 800, seed: int = 0) -> Surrogate:
+def hand_points(model: HandModel, betas: Float[np.ndarray, "S"], n_skin: int = N_SKIN, seed: int = 0) -> HandPoints:
     """The points of one shape: `n_skin` samples uniform in area, the tips, the joints and the bones' core points."""
     joints = np.asarray(rest_pose(model, jnp.asarray(betas)), np.float64)
     vertices = np.asarray(model.v_template + model.shapedirs @ betas, np.float64)
@@ -123,7 +134,7 @@ def surrogate(model: HandModel, betas: Float[np.ndarray, "S"], n_skin: int = 800
     owner = np.concatenate([np.arange(16), np.repeat(BONES[:, 0], len(CORE_SHARES))])
     core_weights = np.eye(16)[owner]
     thickness = np.sqrt(igl.point_mesh_squared_distance(core, vertices, faces)[0])
-    return Surrogate(
+    return HandPoints(
         betas=jnp.asarray(betas),
         rest_landmarks=jnp.asarray(middle, jnp.float32),
         rest=jnp.asarray(joints[:16], jnp.float32),
@@ -133,8 +144,7 @@ def surrogate(model: HandModel, betas: Float[np.ndarray, "S"], n_skin: int = 800
         weights=jnp.asarray(np.concatenate([skin_weights, core_weights]), jnp.float32),
         landmarks=jnp.asarray(np.concatenate([n_skin + 5 + np.arange(16), n_skin + np.arange(5)]), jnp.int32),
         bone=jnp.asarray(np.concatenate([skin_bone, owner]), jnp.int32),
-        # Soft tissue deforms: 0.8 of its thickness keeps the bone clear and still lets the skin touch.
-        clearance=jnp.asarray(np.concatenate([np.zeros(n_skin + 5), 0.8 * thickness]), jnp.float32),
+        clearance=jnp.asarray(np.concatenate([np.zeros(n_skin + 5), SOFT_SHARE * thickness]), jnp.float32),
         is_skin=jnp.asarray(np.arange(n_skin + 5 + len(core)) < n_skin + 5),
     )
 
@@ -157,10 +167,10 @@ def _to_middle(
 
 
 def pose_points(
-    hand: Surrogate, parents: tuple[int, ...], rotations: Float[Array, "T 16 3 3"], wrist: Float[Array, "T 3"]
+    hand: HandPoints, parents: tuple[int, ...], rotations: Float[Array, "T 16 3 3"], wrist: Float[Array, "T 3"]
 ) -> Float[Array, "T P 3"]:
     """Posed points. `rotations` are relative to the parent joints; `wrist` is the wrist joint's position (m)."""
     rest = jnp.broadcast_to(hand.rest - hand.rest[0], (*wrist.shape[:1], 16, 3))
-    turned, position = forward_kinematics(parents, rotations, rest)
+    rotation, position = forward_kinematics(parents, rotations, rest)
     position = position + wrist[:, None]
-    return jnp.einsum("tjab,pjb->tpa", turned, hand.carried) + jnp.einsum("pj,tja->tpa", hand.weights, position)
+    return jnp.einsum("tjab,pjb->tpa", rotation, hand.carried) + jnp.einsum("pj,tja->tpa", hand.weights, position)
