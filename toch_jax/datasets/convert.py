@@ -1,4 +1,4 @@
-"""The way of every data set from its source to the prepared folder: convert, cache, write with TFDS.
+"""From the source of any data set to its prepared folder: convert, cache, write with TFDS.
 
 A builder (GRAB, ARCTIC, MyoDM, open_grasps) lists its `Task`s. `convert_all` converts each once and caches the clips,
 so that an interrupted call resumes; `write_dataset` makes the data set of the cached clips, without TensorFlow.

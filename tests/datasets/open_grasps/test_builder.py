@@ -85,11 +85,11 @@ def test_prepare_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(builder, "make_clips", dies_at_the_third)
     monkeypatch.setattr(builder, "make_two_handed", dies_at_the_third)
     with pytest.raises(KeyboardInterrupt):
-        prepare(tmp_path, sequences=9, held_out=2, two_handed=6)
+        prepare(tmp_path, Plan(sequences=9, held_out=2, two_handed=6))
     with pytest.raises(ValueError, match="toch prepare open_grasps"):
         next(read_examples("open_grasps", "train", tmp_path))
     made.append("resumed")
-    prepare(tmp_path, sequences=9, held_out=2, two_handed=6)
+    prepare(tmp_path, Plan(sequences=9, held_out=2, two_handed=6))
     assert len(made) == len(set(made))
     found = [clip["id"] for clip in read_examples("open_grasps", "train", tmp_path)]
     assert len(found) == 9 + 6

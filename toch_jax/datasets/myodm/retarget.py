@@ -34,7 +34,7 @@ DECIMETRE = 0.1
 FOLLOW_STEP, SETTLE_STEP, FOLLOW_ROUNDS = 0.05, 0.01, 6
 """Step sizes before the object counts: coarse, then fine, in as many rounds each."""
 FOLLOW_LOOSER, FOLLOW_POSE_ACCELERATION = 10, 0.3
-"""In the coarse rounds: factor of `joint_acceleration`, value of `pose_acceleration`, so that the hand gets there."""
+"""In the coarse rounds, for large errors: factor of `joint_acceleration`, value of `pose_acceleration`."""
 LAST_STEP, FIRST_STEP = 0.0005, 0.008
 """Step sizes in the rounds with the object; between, they fall as a cosine."""
 FREED_FROM = 0.3

@@ -77,18 +77,11 @@ class Plan:
         return jobs
 
 
-def prepare(
-    data_dir: str | Path | None = None,
-    sequences: int = 280,
-    seed: int = 0,
-    held_out: int = 24,
-    two_handed: int = 72,
-) -> Path:
-    """Make the data set and return its folder. An existing data set is replaced; an interrupted call can be resumed.
+DEFAULT_PLAN = Plan()
 
-    The numbers of clips are those of `Plan`.
-    """
-    plan = Plan(sequences=sequences, held_out=held_out, two_handed=two_handed, seed=seed)
+
+def prepare(data_dir: str | Path | None = None, plan: Plan = DEFAULT_PLAN) -> Path:
+    """Make the data set and return its folder. An existing data set is replaced; an interrupted call can be resumed."""
     data_dir = Path(data_dir or default_data_dir())
     files, skipped = convert_all(load_spec(NAME), make_tasks(plan, data_dir / "work"))
     return write_dataset(load_spec(NAME), files, data_dir, shuffled=True, skipped=skipped)

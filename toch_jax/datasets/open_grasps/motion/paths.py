@@ -35,6 +35,8 @@ OPENING = (0.3, 0.6)
 """The u at which the hand is open."""
 OPENED = (0.5, 1.0)
 """How far it opens: 0 as in the grasp, 1 as the kind's open posture."""
+RELAXING = 0.5
+"""The u, as a fraction of that at which the hand is open, from which on it relaxes."""
 LAG = (1.3, 2.0)
 """Exponent of u for the motion of the wrist; above 1, the fingers open first."""
 
@@ -96,7 +98,7 @@ def draw_path(
 def hand_along(grasp: Hand, path: ApproachPath, u: Float[np.ndarray, "n"]) -> Hand:
     """The hand at each `u` of a path from the grasp (T = 1)."""
     moved = u**path.lag
-    opened, relaxed = smooth(u / path.opening), smooth((u - 0.5 * path.opening) / (1 - 0.5 * path.opening))
+    opened, relaxed = smooth(u / path.opening), smooth((u - RELAXING * path.opening) / (1 - RELAXING * path.opening))
     mixed = (1 - relaxed)[:, None, None] * path.open_bend + relaxed[:, None, None] * path.far_bend
     return Hand(
         rotation=grasp.rotation @ Rotation.from_rotvec(moved[:, None] * path.rotation).as_matrix(),

@@ -86,6 +86,7 @@ def _padded(values: Float[np.ndarray, "T ..."]) -> Float[np.ndarray, "U ..."]:
 
 @jax.jit
 def _skin(model: HandModel, samples: HandSamples, grasp: Grasp) -> tuple[Float[Array, "T V 3"], Float[Array, "T 21 3"]]:
+    """Vertices and joints of the full hand in the object's frame, metres."""
     rotations = jnp.concatenate([grasp.rotation[:, None], finger_rotations(samples.axes, grasp.bend)], axis=1)
     return skin_rotations(model, rotations, grasp.betas, grasp.wrist - rest_joints(model, grasp.betas)[:, 0])
 

@@ -75,6 +75,7 @@ def self_overlap(samples: HandSamples, grasp: Grasp) -> Float[Array, "*batch"]:
 
 
 def _overlaps(samples: HandSamples, balls: Float[Array, "*batch L 3"]) -> Float[Array, "*batch L L"]:
+    """Overlap of each two soft-tissue balls, metres; negative if they are apart."""
     between = balls[..., :, None, :] - balls[..., None, :, :]
     # the small number keeps the gradient of a ball's distance to itself finite
     return samples.ball_gap - jnp.sqrt(jnp.sum(between**2, axis=-1) + 1e-10)

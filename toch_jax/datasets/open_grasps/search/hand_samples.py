@@ -219,9 +219,9 @@ def _soft_tissue_balls(
 
 def _spread_out(points: Float[np.ndarray, "n 3"], count: int) -> Int[np.ndarray, "count"]:
     """Indices of `count` points by farthest-point sampling."""
-    kept = [0]
+    chosen = [0]
     nearest = np.full(len(points), np.inf)
-    while len(kept) < count:
-        nearest = np.minimum(nearest, np.linalg.norm(points - points[kept[-1]], axis=1))
-        kept.append(int(nearest.argmax()))
-    return np.array(kept)
+    while len(chosen) < count:
+        nearest = np.minimum(nearest, np.linalg.norm(points - points[chosen[-1]], axis=1))
+        chosen.append(int(nearest.argmax()))
+    return np.array(chosen)

@@ -81,6 +81,7 @@ def pick_grasps(found: FoundGrasps, rng: np.random.Generator) -> list[int]:
 
 
 def _closed(context: SearchContext, start: Grasp, goals: GraspGoal, steps: int) -> Grasp:
+    """The hands after the search."""
     return close_hands(context.samples, context.grid, start, goals, jnp.asarray(LIMITS, jnp.float32), steps)[0]
 
 

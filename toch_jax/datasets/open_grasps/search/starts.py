@@ -63,6 +63,8 @@ FOCUS, FOCUS_FLOOR = 0.08, 0.2
 """Pairs count by exp(-(d / FOCUS)^2) + FOCUS_FLOOR at the distance d (m) from the preferred point."""
 
 # Starts.
+ALONG_FINGERS = np.array([-1.0, -0.2, 0.0])
+"""Direction in the hand's frame from which its roll is counted: along the fingers, a little to the palm."""
 OVERSAMPLING = 16
 """Random starts for each one that is kept."""
 MAX_BETA = 2.2
@@ -152,8 +154,8 @@ def make_starts(
     bend = np.stack([template(kind, closures[[index]])[0] for kind, index in zip(kinds, best, strict=True)])
     bend = bend + rng.normal(scale=BEND_NOISE, size=bend.shape) * (np.arange(3) < 2)
 
-    # rotate the hand such that finger -> thumb is parallel to the pair, with a random roll about it.
-    hand_frame = _frame(thumb - finger, np.tile([-1.0, -0.2, 0.0], (len(names), 1)))
+    # rotate the hand such that finger -> thumb is parallel to the pair, with a random roll about it
+    hand_frame = _frame(thumb - finger, np.tile(ALONG_FINGERS, (len(names), 1)))
     roll = rng.normal(size=(len(names), 3))
     object_frame = _frame(thumb_side - finger_side, roll)
     rotation = object_frame @ hand_frame.transpose(0, 2, 1)

@@ -172,6 +172,7 @@ def _make_clip(
 
 
 def _load_object(job: TwoHandedJob) -> HingedObject:
+    """The job's object; a rigid one is a bottom without a top."""
     if job.object in HINGED:
         return make_hinged(job.object, job.variant, job.seed)
     mesh = make_object(job.object, job.variant, job.seed)

@@ -97,6 +97,7 @@ class TwoHandScene:
         return np.einsum("tba,tbc->tac", self.part_rotation(side, other, angle), self.part_rotation(side, part, angle))
 
     def _context(self, grip: Grip) -> SearchContext:
+        """The context of the part that the grip holds."""
         return self.contexts[grip.side][grip.part]
 
     def obstacle_depth(self, grip: Grip, angle: float, others: list[Grip]) -> ObstacleDepth:
