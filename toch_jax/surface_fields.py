@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import expit
 
+from toch_jax.base.arrays import short_repr
 from toch_jax.base.compile_cache import keep_compiled
 from toch_jax.base.device import full_precision
 from toch_jax.base.progress import Progress, compilation_told, reporter
-from toch_jax.base.short_repr import short_repr
 from toch_jax.denoiser.checkpoints import Denoiser, as_denoiser
 from toch_jax.fit.hand_forms import given_as
 from toch_jax.object.model import ObjectModel

@@ -79,7 +79,7 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path, clean: Sequence) -> None
     assert found["input", "mpjpe"].unit == "mm"
     assert found["input", "mpjpe"].clips == 2
     assert found["input", "mpjpe"].low < found["input", "mpjpe"].mean < found["input", "mpjpe"].high
-    assert not list(tmp_path.rglob("*.partial"))
+    assert not list(tmp_path.rglob("*.part"))
 
     one = json.loads((tmp_path / "clips" / "toy" / "T(0.01)" / "a.json").read_text())
     assert (one["clip"], one["noise"], one["seed"], one["frames"], one["fps"]) == ("a", "T(0.01)", 0, 12, 30)

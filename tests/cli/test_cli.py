@@ -10,7 +10,7 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 
-from toch_jax.base import extras
+from toch_jax.base import errors
 from toch_jax.cli import main
 from toch_jax.cli.experiment_files import experiment_files
 from toch_jax.perturb.training import NoiseConfig
@@ -319,7 +319,7 @@ def test_published_figures_by_word(capsys):
 
 def test_a_package_of_an_extra_that_is_not_installed(monkeypatch, tmp_path, capsys):
     """`toch prepare` without a package of an extra: the error names the package and how to install it."""
-    monkeypatch.setattr(extras, "requires", lambda _: ["tensorflow-datasets>=4.9; extra == 'train'"])
+    monkeypatch.setattr(errors, "requires", lambda _: ["tensorflow-datasets>=4.9; extra == 'train'"])
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     for module in ("convert", "open_grasps.builder", "open_grasps"):
         monkeypatch.delitem(sys.modules, f"toch_jax.datasets.{module}", raising=False)

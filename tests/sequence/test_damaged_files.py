@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from toch_jax.base.errors import InputError
+from toch_jax.base.files import LARGEST_FILE
 from toch_jax.pipeline import refine
-from toch_jax.sequence.file import LARGEST_FILE, load_sequence
+from toch_jax.sequence.file import load_sequence
 
 Record = dict[str, np.ndarray]
 

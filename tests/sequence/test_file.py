@@ -8,7 +8,8 @@ from scipy.spatial.transform import Rotation
 from support.records import Record, write_record
 
 from toch_jax.base.errors import InputError
-from toch_jax.sequence.file import load_sequence, read_arrays, save_sequence
+from toch_jax.base.files import read_arrays
+from toch_jax.sequence.file import load_sequence, save_sequence
 
 
 def test_reads_what_is_there(tmp_path: Path, record: Record) -> None:

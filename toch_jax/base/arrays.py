@@ -1,6 +1,7 @@
-"""Slicing, stacking and padding of JAX arrays on the host, because JAX would compile each of these for every shape."""
+"""Records of JAX arrays on the host: sliced, stacked and padded, which JAX would compile for every shape; printed."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any, TypeVar
 
 import jax
@@ -35,3 +36,18 @@ def pad_last(values: Shaped[Array, "..."], size: int, axis: int = 0) -> Shaped[A
 def repeat(values: Shaped[Array, "*axes"], count: int) -> Shaped[Array, "count *axes"]:
     """The array repeated `count` times along a new first axis."""
     return put(np.broadcast_to(np.asarray(values), (count, *values.shape)))
+
+
+def short_repr(record: Any, *names: str, **more: Any) -> str:
+    """Text such as `Name(array (3, 4), number=5)` of the attributes `names` (default: all dataclass fields) and `more`.
+
+    Values that are None are left out. No values of arrays are read, so that it works while JAX traces.
+    """
+    given = {name: getattr(record, name) for name in names or (field.name for field in fields(record))} | more
+    parts = [_part(name, value) for name, value in given.items() if value is not None]
+    return f"{type(record).__name__}({', '.join(parts)})"
+
+
+def _part(name: str, value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    return f"{name}={value!r}" if shape is None else f"{name} {tuple(shape)}"

@@ -1,9 +1,12 @@
-"""The error for bad input."""
+"""The error for bad input, also for a package that is not installed."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
+DISTRIBUTION = "toch-jax"
 LONGEST_FOUND = 300
 """Maximum number of characters quoted from the input, because a file may hold text of any length."""
 MOST_FAULTS = 10
@@ -42,6 +45,30 @@ def naming(where: str | Path, fault: InputError) -> InputError:
     """The fault with `where` at the start of each line; it may be about another file, such as a hand model."""
     lines = str(fault).splitlines()
     return InputError("\n".join(line if line.startswith(str(where)) else f"{where}: {line}" for line in lines))
+
+
+def missing_extra(error: ModuleNotFoundError) -> InputError | ModuleNotFoundError:
+    """The error to raise instead of `error`: an InputError that names the extra of the package, else `error` itself."""
+    package = (error.name or "").split(".")[0]
+    extra = extra_with(package)
+    if extra is None:
+        return error
+    return bad_input(package, "package", f"it installed: pip install '{DISTRIBUTION}[{extra}]'", "none")
+
+
+def extra_with(package: str) -> str | None:
+    """The smallest extra that requires a distribution named `package` (`-` equals `_`); None if there is none."""
+    try:
+        lines = requires(DISTRIBUTION) or []
+    except PackageNotFoundError:
+        return None
+    members: dict[str, list[str]] = {}
+    for line in lines:
+        if marker := re.search(r"extra == ['\"]([^'\"]+)['\"]", line):
+            required = re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0]
+            members.setdefault(marker.group(1), []).append(required.replace("-", "_"))
+    fitting = [extra for extra, packages in members.items() if package.replace("-", "_") in packages]
+    return min(fitting, key=lambda extra: len(members[extra]), default=None)
 
 
 def _printable(text: str) -> str:

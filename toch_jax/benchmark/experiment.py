@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from toch_jax.base.errors import bad_input
+from toch_jax.base.files import write_text
 from toch_jax.benchmark.methods.registry import METHODS, checkpoint_of, find_methods, learnt
 from toch_jax.benchmark.plots import draw_plots
-from toch_jax.benchmark.report import Result, Table, summarise, write_whole
+from toch_jax.benchmark.report import Result, Table, summarise
 from toch_jax.benchmark.reported import load_reported
 from toch_jax.benchmark.run import Clip, benchmark
 from toch_jax.benchmark.tables import (
@@ -81,9 +82,9 @@ def run_benchmark(experiment: Benchmark, folder: Path, quick: bool = False) -> l
         for noise, table in under.items()
         for result in summarise(name, noise, table)
     ]
-    write_whole(folder / "results.json", json.dumps([asdict(result) for result in results], indent=1))
-    write_whole(folder / "metrics.json", json.dumps({name: asdict(m) for name, m in METRICS.items()}, indent=1))
-    write_whole(folder / "results.md", results_text(experiment, folder, tables, results))
+    write_text(folder / "results.json", json.dumps([asdict(result) for result in results], indent=1))
+    write_text(folder / "metrics.json", json.dumps({name: asdict(m) for name, m in METRICS.items()}, indent=1))
+    write_text(folder / "results.md", results_text(experiment, folder, tables, results))
     draw_plots(results, folder / "plots")
     return results
 
@@ -154,4 +155,4 @@ def _claim(folder: Path, experiment: Benchmark, quick: bool) -> None:
     for key in mine.keys() & theirs.keys():
         if mine[key] != theirs[key]:
             raise bad_input(folder, key, f"{theirs[key]}, as the run that is there (or another folder: -o)", mine[key])
-    write_whole(place, json.dumps(theirs | mine, indent=1))
+    write_text(place, json.dumps(theirs | mine, indent=1))

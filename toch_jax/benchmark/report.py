@@ -1,9 +1,7 @@
 """Results of a benchmark: means over clips with their uncertainty, as records."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -62,11 +60,3 @@ def means_and_intervals(values: Float[np.ndarray, "metrics clips"]) -> list[tupl
         drawn = bootstrap((values,), np.mean, axis=1, n_resamples=2000, method="percentile", rng=0)
         low, high = (np.where(varied, end, means) for end in drawn.confidence_interval)
     return [(float(a), float(b), float(c)) for a, b, c in zip(means, low, high, strict=True)]
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes the file under a temporary name and renames it, so that an interrupted run leaves no partial file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from toch_jax.base.files import write_text
 from toch_jax.benchmark.methods.filters import Setting, filter_hands
 from toch_jax.benchmark.noisy_clip import perturb_clip
-from toch_jax.benchmark.report import Table, write_whole
+from toch_jax.benchmark.report import Table
 from toch_jax.benchmark.score import Answer, Scores, Truth, answer_of, prepare, score
 from toch_jax.benchmark.tuning import tune_filters
 from toch_jax.object.model import ObjectModel
@@ -95,7 +96,7 @@ def benchmark(
     with bar, ThreadPoolExecutor(AT_ONCE) as workers:
         for task, found in _scored(tasks(), workers):
             task.record["scores"][task.name] = found
-            write_whole(task.place, json.dumps(task.record, indent=1))
+            write_text(task.place, json.dumps(task.record, indent=1))
             bar.update()
     return {
         noise: {clip: {name: scores[name] for name in shown[noise]} for clip, scores in table.items()}

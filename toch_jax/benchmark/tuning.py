@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from toch_jax.base.files import write_text
 from toch_jax.benchmark.methods.filters import Setting, filter_hands
 from toch_jax.benchmark.noisy_clip import perturb_clip
-from toch_jax.benchmark.report import write_whole
 from toch_jax.benchmark.score import answer_of
 from toch_jax.metrics.joints import mpjpe_mm
 from toch_jax.perturb.registry import Perturbation
@@ -45,7 +45,7 @@ def tune_filters(
             kept[noise] = {
                 name: _record(min(settings, key=lambda s: found[s]), found) for name, settings in candidates.items()
             }
-        write_whole(path, json.dumps(kept, indent=1))
+        write_text(path, json.dumps(kept, indent=1))
     return {
         p.name: {
             name: Tuned(

@@ -4,8 +4,7 @@ import sys
 from importlib.metadata import version
 from textwrap import indent
 
-from toch_jax.base.errors import InputError
-from toch_jax.base.extras import missing_extra
+from toch_jax.base.errors import InputError, missing_extra
 from toch_jax.cli.benchmark import benchmark, check_benchmark
 from toch_jax.cli.demo import demo
 from toch_jax.cli.denoise import check_denoise, denoise

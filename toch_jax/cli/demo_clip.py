@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import time
 from importlib.resources import as_file, files
 from importlib.util import find_spec
@@ -10,7 +9,8 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
-from toch_jax.base.extras import DISTRIBUTION, extra_with
+from toch_jax.base.errors import DISTRIBUTION, extra_with
+from toch_jax.base.files import atomic
 from toch_jax.base.progress import Progress, silent
 from toch_jax.benchmark.methods.filters import FILTERS, Setting, filter_hands
 from toch_jax.denoiser.checkpoints import Denoiser, load_denoiser
@@ -48,12 +48,11 @@ def run_demo(folder: Path, progress: Progress = silent) -> Demo:
     progress("picture")
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / name for name in ("tracked.npz", "clean.npz", "clean.png")]
-    unfinished = folder / "clean.part.png"
     shown = {"before": rows["before"], "after": rows["with network"], "truth": rows["ground truth"]}
-    draw_picture(unfinished, tracked, shown)
-    save_sequence(written[0], tracked)
-    save_sequence(written[1], clean)
-    os.replace(unfinished, written[2])
+    with atomic(written[2]) as unfinished:
+        draw_picture(unfinished, tracked, shown)
+        save_sequence(written[0], tracked)
+        save_sequence(written[1], clean)
     return Demo(metrics, recipe, time.perf_counter() - start, *written)
 
 

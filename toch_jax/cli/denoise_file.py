@@ -1,15 +1,16 @@
 """Files in, files out: one sequence or a folder of them, with a table and a picture of each."""
 
 import dataclasses
-import os
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from toch_jax.base.errors import InputError, bad_input, naming
+from toch_jax.base.files import atomic
 from toch_jax.base.progress import Progress, each_clip, silent
 from toch_jax.denoiser.checkpoints import Denoiser
 from toch_jax.metrics.clip import measure, metrics_table, sequence_parts, summed_up
@@ -76,13 +77,11 @@ def denoise_file(
     metrics = {name: measure(sequence, hands, truth, parts) for name, hands in rows.items()}
     target.parent.mkdir(parents=True, exist_ok=True)
     image = target.with_suffix(".png") if picture else None
-    if image is not None:
-        progress("picture")
-        unfinished = image.with_name(image.stem + ".part.png")
-        draw_picture(unfinished, sequence, rows, parts=parts)
-    save_sequence(target, clean, keep=source)
-    if image is not None:
-        os.replace(unfinished, image)
+    with nullcontext() if image is None else atomic(image) as unfinished:
+        if unfinished is not None:
+            progress("picture")
+            draw_picture(unfinished, sequence, rows, parts=parts)
+        save_sequence(target, clean, keep=source)
     notes = tuple(dict.fromkeys((*sequence.notes, *clean.notes)))
     lost = int((~np.asarray(sequence.hand_valid)).sum())
     return Report(metrics, notes, lost, sequence.n_frames, seconds, image)

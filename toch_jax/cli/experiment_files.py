@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from toch_jax.base.errors import bad_input
-from toch_jax.base.shipped import shipped_folder
+from toch_jax.base.files import shipped_folder
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ def info() -> int:
 
     import jax
 
-    from toch_jax.base.extras import extra_with
+    from toch_jax.base.errors import extra_with
     from toch_jax.datasets.read import dataset_dir
     from toch_jax.datasets.spec import load_spec, spec_names
     from toch_jax.hand.files import load_hand, mano_place

@@ -4,7 +4,7 @@ import dataclasses
 import tomllib
 
 from toch_jax.base.errors import bad_input
-from toch_jax.base.shipped import shipped_folder
+from toch_jax.base.files import shipped_folder
 
 SPEC_DIR = shipped_folder("data_specs")
 

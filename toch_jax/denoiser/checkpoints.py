@@ -1,7 +1,6 @@
 """Files of denoisers: configuration and weights in one file, stored as arrays only."""
 
 import json
-import zipfile
 from dataclasses import asdict, fields
 from functools import cache
 from importlib.resources import files
@@ -15,6 +14,7 @@ from jaxtyping import Array, Float
 
 from toch_jax.base.arrays import put
 from toch_jax.base.errors import bad_input
+from toch_jax.base.files import read_arrays, write_arrays
 from toch_jax.denoiser.field_net import FieldNet, FieldNetConfig
 from toch_jax.denoiser.toch import TochConfig, TochDenoiser
 from toch_jax.denoiser.window import Estimate, Target, Window
@@ -60,12 +60,9 @@ def save_denoiser(denoiser: FieldNet | TochDenoiser, path: str | Path) -> None:
     architecture = next(name for name, kind in _CONFIGS.items() if isinstance(denoiser.config, kind))
     arrays = {f"weights/{name}": np.asarray(array) for name, array in weights(denoiser).items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
     header = {"format": FORMAT, "version": VERSION, "architecture": architecture}
     header["config"] = json.dumps(asdict(denoiser.config))
-    with part.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays, **{k: np.asarray(v) for k, v in header.items()})
-    part.replace(path)
+    write_arrays(path, arrays | {key: np.asarray(value) for key, value in header.items()})
 
 
 def load_denoiser(path: str | Path = "default") -> FieldNet | TochDenoiser:
@@ -77,11 +74,7 @@ def load_denoiser(path: str | Path = "default") -> FieldNet | TochDenoiser:
     path = Path(str(files("toch_jax.denoiser") / "weights" / "default.npz")) if path == "default" else Path(path)
     if not path.is_file():
         raise bad_input(path, "denoiser", "a file written by `toch train`", "no file")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except (zipfile.BadZipFile, EOFError, ValueError, OSError) as error:
-        raise bad_input(path, "denoiser", "a whole .npz file", str(error).splitlines()[0]) from None
+    arrays = read_arrays(path, "denoiser")
     header = {key: str(arrays.pop(key, "nothing")) for key in ("format", "version", "architecture", "config")}
     stated = f"{header['format']} {header['version']}"
     if stated != f"{FORMAT} {VERSION}":

@@ -15,7 +15,7 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from toch_jax.base.short_repr import short_repr
+from toch_jax.base.arrays import short_repr
 from toch_jax.denoiser.canonical import Centre
 from toch_jax.denoiser.skeleton import nearness, palm_frame, smooth_paths
 from toch_jax.denoiser.window import Estimate, JointEstimate, Target, Window

@@ -12,7 +12,7 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from toch_jax.base.short_repr import short_repr
+from toch_jax.base.arrays import short_repr
 from toch_jax.denoiser.canonical import MANO_OFFSET, MANO_SCALE, Centre
 from toch_jax.denoiser.recurrent import BidirectionalGRU, torch_linear
 from toch_jax.denoiser.window import Estimate, Target, Window, blank_lost

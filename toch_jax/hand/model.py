@@ -8,7 +8,7 @@ import jaxlie
 from flax import struct
 from jaxtyping import Array, Float, Int
 
-from toch_jax.base.short_repr import short_repr
+from toch_jax.base.arrays import short_repr
 
 Side = Literal["right", "left"]
 

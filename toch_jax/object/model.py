@@ -4,7 +4,7 @@ import jax
 from flax import struct
 from jaxtyping import Array, Float, Int
 
-from toch_jax.base.short_repr import short_repr
+from toch_jax.base.arrays import short_repr
 
 
 class ObjectMesh(struct.PyTreeNode):

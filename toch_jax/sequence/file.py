@@ -21,26 +21,19 @@
 At least one of parameters, joints and vertices must be given. If there are several, parameters are used, else joints.
 """
 
-import io
 import math
-import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import jax
 import numpy as np
 
-from toch_jax.base.errors import InputError, bad_input
+from toch_jax.base.errors import bad_input
+from toch_jax.base.files import read_arrays, write_arrays
 from toch_jax.object.mesh import check_mesh, load_mesh
 from toch_jax.object.motion import motion_from_axis_angle
 from toch_jax.sequence.record import MESH_KEYS, OBJECT_KEYS, record_from_sequence, sequence_from_record
 from toch_jax.sequence.types import Sequence
-
-LARGEST_FILE = 2**30
-"""Limit on the unpacked size of a file, bytes: a hand's vertices over 50,000 frames in float64. Without it a small
-file could unpack to any size."""
-NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def load_sequence(path: str | Path, object_mesh: str | Path | None = None, *, object_scale: float = 1.0) -> Sequence:
@@ -99,13 +92,7 @@ def save_sequence(path: str | Path, sequence: Sequence, keep: str | Path | None 
     path = Path(path)
     if not path.parent.is_dir():
         raise bad_input(path, "output", "a folder that exists", f"no folder {path.parent}")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **record)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_arrays(path, record)
 
 
 def _same_motion(arrays: Mapping[str, np.ndarray], sequence: Sequence) -> bool:
@@ -113,42 +100,3 @@ def _same_motion(arrays: Mapping[str, np.ndarray], sequence: Sequence) -> bool:
     pairs = zip(*map(jax.tree.leaves, (given, sequence.object_motion)), strict=True)
     # the sequence's motion was converted to float32
     return all(np.allclose(mine, theirs, rtol=1e-6, atol=1e-6) for mine, theirs in pairs)
-
-
-def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """All arrays of an .npz file of at most LARGEST_FILE bytes; pickles are refused. Raises InputError."""
-    if not Path(path).is_file():
-        raise bad_input(path, "file", "a .npz file", "no such file")
-    arrays: dict[str, np.ndarray] = {}
-    key = "file"
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-            if size > LARGEST_FILE:
-                raise bad_input(path, key, f"arrays of at most {LARGEST_FILE / 1e9:.1f} GB", f"{size / 1e9:.3g} GB")
-            for member in archive.infolist():
-                key = member.filename.removesuffix(".npy")
-                arrays[key] = _read_array(path, key, archive.read(member))
-    except InputError:
-        raise
-    except Exception as error:  # zipfile, its decompressors and numpy raise many types on damaged bytes
-        found = " ".join(f"{type(error).__name__}: {error}".split())
-        raise bad_input(path, key, "a whole .npz file (a zip of arrays)", found) from error
-    return arrays
-
-
-def _read_array(path: str | Path, key: str, content: bytes) -> np.ndarray:
-    """The array of one .npy file, in the memory of `content`. Raises InputError if its header and size disagree."""
-    file = io.BytesIO(content)
-    version = np.lib.format.read_magic(file)
-    if version not in NPY_HEADERS:
-        raise bad_input(path, key, "an array in .npy format 1 or 2", f"format {version[0]}.{version[1]}")
-    shape, is_fortran, dtype = NPY_HEADERS[version](file)
-    if dtype.hasobject:
-        raise bad_input(path, key, "a plain array", "a pickled object, which is never read")
-    size = len(content) - file.tell()
-    if size != dtype.itemsize * math.prod(shape):
-        raise bad_input(path, key, f"{dtype.itemsize * math.prod(shape)} bytes for {dtype} {shape}", f"{size} bytes")
-    if not size:
-        return np.zeros(shape, dtype)
-    return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order="F" if is_fortran else "C")

@@ -7,7 +7,7 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
-from toch_jax.base.short_repr import short_repr
+from toch_jax.base.arrays import short_repr
 from toch_jax.hand.model import HandParams, Side
 from toch_jax.object.model import ObjectMotion
 

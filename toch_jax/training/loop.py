@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from toch_jax.base.device import full_precision
 from toch_jax.base.errors import bad_input
+from toch_jax.base.files import write_text
 from toch_jax.denoiser.checkpoints import create_denoiser, save_denoiser
 from toch_jax.denoiser.window import Target, Window
 from toch_jax.hand.model import HandModel
@@ -111,9 +112,7 @@ def claim_run_dir(run_dir: Path, experiment: Experiment) -> None:
     versions = {package: version(package) for package in _PACKAGES}
     versions |= {"python": platform.python_version(), "platform": platform.platform(), "device": str(jax.devices()[0])}
     (run_dir / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
-    part = record.with_suffix(".part")
-    part.write_text(json.dumps(mine, indent=2) + "\n")
-    part.replace(record)
+    write_text(record, json.dumps(mine, indent=2) + "\n")
 
 
 def _first_difference(ours: Any, theirs: Any, name: str) -> tuple[str, Any, Any]:

@@ -7,15 +7,15 @@ from typing import Any
 
 from jaxtyping import Array, Float
 
+from toch_jax.base.files import write_text
+
 
 class Metrics:
     """Metrics file with one line per step; on resuming, lines after the step of the checkpoint are removed."""
 
     def __init__(self, path: Path, resumed_at: int) -> None:
         kept = [line for line in read_metrics(path) if line["step"] <= resumed_at] if path.is_file() else []
-        part = path.with_suffix(".part")
-        part.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        part.replace(path)
+        write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
         self.path = path
 
     def write(self, step: int, values: Mapping[str, float | Float[Array, ""]]) -> dict[str, float | int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
-from toch_jax.base.extras import missing_extra
+from toch_jax.base.errors import missing_extra
 from toch_jax.metrics.clip import sequence_parts
 from toch_jax.metrics.contact import CONTACT_SAMPLE_M
 from toch_jax.sequence.types import Sequence

@@ -1,7 +1,6 @@
 """Training of the RefineNet-like refiner on single frames, with the clips and the noise of the denoisers."""
 
 import json
-import zipfile
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from jaxtyping import Array, Float, Int
 from tqdm import tqdm
 
 from toch_jax.base.errors import bad_input
+from toch_jax.base.files import read_arrays, write_arrays
 from toch_jax.benchmark.methods.refinenet import N_SAMPLES, RefineConfig, RefineNet, distances
 from toch_jax.denoiser.window import near_samples
 from toch_jax.hand.model import HandModel, HandParams, skin
@@ -126,26 +126,13 @@ def edges_of(surface: HandModel) -> Int[Array, "2 E"]:
 def save_refinenet(network: RefineNet, path: str | Path) -> None:
     """Writes configuration and weights to one .npz file of arrays without pickles."""
     arrays = {name: np.asarray(leaf.get_value()) for name, leaf in _named(network).items()}
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        np.savez_compressed(
-            file,
-            allow_pickle=False,
-            format=np.asarray(FORMAT),
-            config=np.asarray(json.dumps(asdict(network.config))),
-            **arrays,
-        )
-    part.replace(path)
+    header = {"format": np.asarray(FORMAT), "config": np.asarray(json.dumps(asdict(network.config)))}
+    write_arrays(path, header | arrays)
 
 
 def load_refinenet(path: str | Path) -> RefineNet:
     """The network from a file of `save_refinenet`; raises InputError for any other file."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except (zipfile.BadZipFile, EOFError, ValueError, OSError) as error:
-        raise bad_input(path, "refinenet", "a file of experiments/refinenet_open_grasps.py", str(error)) from None
+    arrays = read_arrays(path, "refinenet")
     if str(arrays.pop("format", "nothing")) != FORMAT:
         raise bad_input(path, "format", FORMAT, "another")
     network = RefineNet(RefineConfig(**json.loads(str(arrays.pop("config")))), nnx.Rngs(0))

@@ -8,7 +8,7 @@ from flax import struct
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation, Slerp
 
-from toch_jax.base.extras import missing_extra
+from toch_jax.base.errors import missing_extra
 from toch_jax.datasets.myodm.source import Recording, unpack_scene
 
 # In MANO's order: the wrist, 15 finger joints (index, middle, pinky, ring, thumb); then the tips, thumb to pinky.

@@ -1,6 +1,8 @@
+"""What the error of a missing package says to install."""
+
 import pytest
 
-from toch_jax.base import extras
+from toch_jax.base import errors
 
 
 @pytest.fixture(autouse=True)
@@ -14,18 +16,18 @@ def _metadata(monkeypatch: pytest.MonkeyPatch) -> None:
         'viser[dev]>=1.1; extra == "view"',
         *(f"{name}; extra == 'all'" for name in ("tensorflow-datasets", "mujoco", "viser")),
     ]
-    monkeypatch.setattr(extras, "requires", lambda _: lines)
+    monkeypatch.setattr(errors, "requires", lambda _: lines)
 
 
 @pytest.mark.parametrize(
     ("module", "extra"), [("tensorflow_datasets.core", "train"), ("mujoco", "myodm"), ("viser", "view")]
 )
 def test_names_the_smallest_extra_that_brings_the_package(module: str, extra: str) -> None:
-    fault = extras.missing_extra(ModuleNotFoundError(name=module))
+    fault = errors.missing_extra(ModuleNotFoundError(name=module))
     assert f"pip install 'toch-jax[{extra}]'" in str(fault)
 
 
 @pytest.mark.parametrize("module", ["jax", "numpy", "", None])
 def test_errors_of_other_packages_stay_as_they_are(module: str | None) -> None:
     error = ModuleNotFoundError(name=module)
-    assert extras.missing_extra(error) is error
+    assert errors.missing_extra(error) is error
