@@ -10,14 +10,13 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 import toch_jax
-from toch_jax.view.rows import rows_of
 
 sequence = toch_jax.load_sequence(files("toch_jax.example") / "tracked.npz")
 clean = toch_jax.refine(sequence, progress=True)
-rows = rows_of(sequence, clean)
+repaired, true = toch_jax.hand_meshes(clean), toch_jax.hand_meshes(sequence, truth=True)
 
 sigma = clean.numpy()["hand_joint_sigma"][0]  # (T, 21): of each coordinate of a joint, metres
-error = rows["after"][0].joints - rows["truth"][0].joints  # (T, 21, 3), the same order of joints
+error = (repaired.joints - true.joints)[0]  # (T, 21, 3), the same order of joints
 ratio = np.abs(error) / sigma[..., None]
 levels = np.arange(5, 100, 5)
 inside = [100 * (ratio <= norm.ppf(0.5 + level / 200)).mean() for level in levels]

@@ -8,11 +8,10 @@ from importlib.resources import files
 import numpy as np
 
 import toch_jax
-from toch_jax.view.rows import rows_of
 
 # Stands for HaMeR and FoundationPose: the true left hand half a metre before the camera, and noise, most in its depth.
 clip = toch_jax.load_sequence(files("toch_jax.example") / "tracked.npz")
-true_joints = rows_of(clip)["truth"][0].joints
+true_joints = toch_jax.hand_meshes(clip, truth=True).joints[0]
 moved = np.array([0, 0, 0.5]) - true_joints.mean(axis=(0, 1))  # the camera looks along +z
 true_joints = true_joints + moved
 n_frames, rng = len(true_joints), np.random.default_rng(0)

@@ -14,11 +14,12 @@ from toch_jax.denoiser.canonical import canonical_scale_offset
 from toch_jax.denoiser.field_net import FieldNetConfig
 from toch_jax.hand.decimate import decimate
 from toch_jax.metrics.clip import measure, metrics_table
+from toch_jax.sequence.derived import pose_hands
 from toch_jax.training.batches import BatchConfig
 from toch_jax.training.clips import Clips, build_clips
 from toch_jax.training.experiment import Experiment, OptimiserConfig
 from toch_jax.training.loop import train
-from toch_jax.view.rows import posed, rows_of
+from toch_jax.view.rows import rows_of
 
 hand = toch_jax.load_hand("open")
 experiment = Experiment(
@@ -47,7 +48,7 @@ for name in ("distance", "correspondence", "joints"):
 sequence = toch_jax.load_sequence(files("toch_jax.example") / "tracked.npz")
 rows = {"before": rows_of(sequence)["before"]}
 for name, denoiser in (("no network", None), ("this one", "run/denoiser.npz"), ("the shipped one", "default")):
-    rows[name] = posed(toch_jax.refine(sequence, denoiser))
+    rows[name] = pose_hands(toch_jax.refine(sequence, denoiser))
 truth = rows_of(sequence)["truth"]
 print("\n" + metrics_table({name: measure(sequence, hands, truth) for name, hands in rows.items()}))
 print("\nWritten: run/ with denoiser.npz, for `toch denoise --denoiser`, and loss.png.")

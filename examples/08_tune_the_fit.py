@@ -9,7 +9,8 @@ import jax
 
 import toch_jax
 from toch_jax.metrics.clip import measure, sequence_parts
-from toch_jax.view.rows import posed, rows_of
+from toch_jax.sequence.derived import pose_hands
+from toch_jax.view.rows import rows_of
 
 sequence = toch_jax.load_sequence(files("toch_jax.example") / "tracked.npz")
 parts, truth = sequence_parts(sequence), rows_of(sequence)["truth"]
@@ -36,7 +37,7 @@ variants = {
 print(f"{'':25} {'joint error':>12} {'acceleration':>13} {'depth, mean':>12} {'worst':>9}")
 for name, settings in variants.items():
     clean = toch_jax.refine(sequence, network, settings=settings)
-    found = measure(sequence, posed(clean), truth, parts)
+    found = measure(sequence, pose_hands(clean), truth, parts)
     print(
         f"{name:25} {found['mpjpe_mm']:9.2f} mm {found['acceleration_m_s2']:8.2f} m/s2"
         f" {found['penetration_depth_mean_mm']:9.2f} mm {found['penetration_depth_max_mm']:6.2f} mm"

@@ -12,8 +12,8 @@ from scipy.signal import butter, filtfilt
 import toch_jax
 from toch_jax.benchmark.noisy_clip import perturb_clip
 from toch_jax.metrics.clip import measure, metrics_table
-from toch_jax.metrics.pose import PosedHand
 from toch_jax.perturb.registry import parse_perturbation
+from toch_jax.sequence.derived import PosedHand
 from toch_jax.view.rows import rows_of
 
 

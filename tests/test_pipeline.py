@@ -14,11 +14,10 @@ from toch_jax.hand.files import load_hand
 from toch_jax.hand.joint_order import to_openpose
 from toch_jax.hand.model import skin_frames
 from toch_jax.metrics.joints import mpjpe_mm
-from toch_jax.metrics.pose import pose_hands
 from toch_jax.observe import read_clip
 from toch_jax.pipeline import refine, refine_many
 from toch_jax.sequence.arrays import arrays_from_sequence, sequence_from_arrays
-from toch_jax.sequence.built_object import sequence_object
+from toch_jax.sequence.derived import pose_hands, sequence_object
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.sequence.mirror import mirror
 from toch_jax.sequence.types import Sequence

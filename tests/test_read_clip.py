@@ -13,7 +13,7 @@ from toch_jax.hand.files import load_hand
 from toch_jax.object.model import ObjectModel
 from toch_jax.observe import observe, read_clip
 from toch_jax.pipeline import refine
-from toch_jax.sequence.built_object import sequence_object
+from toch_jax.sequence.derived import sequence_object
 from toch_jax.sequence.types import Sequence
 from toch_jax.track.tracked_hand import tracked_hand, tracked_hands
 

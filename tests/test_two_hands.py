@@ -19,10 +19,9 @@ from toch_jax.metrics.joints import mpjpe_mm
 from toch_jax.object.model import ObjectModel
 from toch_jax.perturb.registry import parse_perturbation
 from toch_jax.pipeline import refine
-from toch_jax.sequence.built_object import sequence_object
+from toch_jax.sequence.derived import pose_hands, sequence_object
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.sequence.types import Sequence
-from toch_jax.view.rows import posed
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +51,7 @@ def apart(pushed: Sequence, box: ObjectModel) -> Sequence:
 
 
 def joints(sequence: Sequence) -> np.ndarray:
-    return np.stack([np.asarray(hand.joints) for hand in posed(sequence)])
+    return np.stack([np.asarray(hand.joints) for hand in pose_hands(sequence)])
 
 
 def some_hands(sequence: Sequence, chosen: list[int]) -> Sequence:
@@ -68,13 +67,13 @@ def some_hands(sequence: Sequence, chosen: list[int]) -> Sequence:
 def test_each_hand_is_nearer_the_truth_and_out_of_the_other(clean: Sequence, box: ObjectModel, noise: str) -> None:
     noisy = perturb_clip("box", clean, parse_perturbation(noise), seed=0)
     repaired = refine(noisy, None, object=box)
-    for before, after, truth in zip(posed(noisy), posed(repaired), posed(clean), strict=True):
+    for before, after, truth in zip(pose_hands(noisy), pose_hands(repaired), pose_hands(clean), strict=True):
         assert mpjpe_mm(after.joints, truth.joints) < 0.7 * mpjpe_mm(before.joints, truth.joints)
-    assert hands_depth_mm(posed(repaired)).mean() < hands_depth_mm(posed(clean)).mean() + 0.2
+    assert hands_depth_mm(pose_hands(repaired)).mean() < hands_depth_mm(pose_hands(clean)).mean() + 0.2
 
 
 def test_hands_pushed_into_each_other_come_apart(pushed: Sequence, apart: Sequence) -> None:
-    before, after = hands_depth_mm(posed(pushed)), hands_depth_mm(posed(apart))
+    before, after = hands_depth_mm(pose_hands(pushed)), hands_depth_mm(pose_hands(apart))
     assert before.max() > 4
     assert after.max() < 0.35 * before.max()
     assert after.mean() < 0.35 * before.mean()

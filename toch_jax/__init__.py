@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from toch_jax.object.model import ObjectModel, ObjectMotion
     from toch_jax.pipeline import refine, refine_many
     from toch_jax.sequence.arrays import arrays_from_sequence, sequence_from_arrays
-    from toch_jax.sequence.built_object import sequence_object
+    from toch_jax.sequence.derived import HandMeshes, hand_meshes, sequence_object
     from toch_jax.sequence.file import load_sequence, save_sequence
     from toch_jax.sequence.types import Hands, Sequence
     from toch_jax.solver.settings import FitSettings
@@ -24,6 +24,7 @@ _HOMES = {
     "DenoisedField": "surface_fields",
     "Denoiser": "denoiser.checkpoints",
     "FitSettings": "solver.settings",
+    "HandMeshes": "sequence.derived",
     "HandModel": "hand.model",
     "HandParams": "hand.model",
     "Hands": "sequence.types",
@@ -33,6 +34,7 @@ _HOMES = {
     "Sequence": "sequence.types",
     "arrays_from_sequence": "sequence.arrays",
     "contact_fields": "surface_fields",
+    "hand_meshes": "sequence.derived",
     "load_denoiser": "denoiser.checkpoints",
     "load_hand": "hand.files",
     "load_sequence": "sequence.file",
@@ -40,7 +42,7 @@ _HOMES = {
     "refine_many": "pipeline",
     "save_sequence": "sequence.file",
     "sequence_from_arrays": "sequence.arrays",
-    "sequence_object": "sequence.built_object",
+    "sequence_object": "sequence.derived",
     "warm_up": "warming",
 }
 
@@ -49,6 +51,7 @@ __all__ = [
     "DenoisedField",
     "Denoiser",
     "FitSettings",
+    "HandMeshes",
     "HandModel",
     "HandParams",
     "Hands",
@@ -58,6 +61,7 @@ __all__ = [
     "Sequence",
     "arrays_from_sequence",
     "contact_fields",
+    "hand_meshes",
     "load_denoiser",
     "load_hand",
     "load_sequence",

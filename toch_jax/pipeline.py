@@ -21,7 +21,7 @@ from toch_jax.hand.model import HandParams
 from toch_jax.hand.skin_binding import Binding, bind
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.observe import FieldObservation, Observer, observe
-from toch_jax.sequence.built_object import sequence_object
+from toch_jax.sequence.derived import sequence_object
 from toch_jax.sequence.part_frame import move_hand
 from toch_jax.sequence.types import Sequence
 from toch_jax.solver.settings import DEFAULT, FitSettings

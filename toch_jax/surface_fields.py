@@ -15,7 +15,7 @@ from toch_jax.denoiser.checkpoints import Denoiser, as_denoiser
 from toch_jax.fit.hand_forms import given_as
 from toch_jax.object.model import ObjectModel
 from toch_jax.observe import observe, read_clip
-from toch_jax.sequence.built_object import sequence_object
+from toch_jax.sequence.derived import sequence_object
 from toch_jax.sequence.types import Sequence
 from toch_jax.track.tracked_hand import TrackedHand, tracked_hands
 

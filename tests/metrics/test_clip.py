@@ -3,12 +3,9 @@ import numpy as np
 import pytest
 import trimesh
 
-from toch_jax.hand.files import load_hand
-from toch_jax.hand.joint_order import to_openpose
-from toch_jax.hand.model import skin_frames
 from toch_jax.metrics.clip import measure, metrics_table, spread
-from toch_jax.metrics.pose import PosedHand, pose_hands, pose_truth
 from toch_jax.object.motion import motion_from_axis_angle
+from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Hands, Sequence
 
 BALL = trimesh.creation.icosphere(subdivisions=4, radius=0.05)
@@ -98,22 +95,3 @@ def test_truth_and_table() -> None:
     assert rows["frames in contact"][-1] == "6"
     blind = metrics_table({name: measure(sequence, [hand]) for name, hand in hands.items()})
     assert "MPJPE" not in blind
-
-
-def test_hands_are_posed_by_parameters_first(clean: Sequence) -> None:
-    models = {"right": load_hand("open")}
-    vertices, joints = (np.asarray(each) for each in skin_frames(models["right"], clean.hands.params))
-    joints = to_openpose(joints)
-    there = Hands(None, jnp.asarray(joints), jnp.asarray(vertices), "open")
-    given = clean.replace(truth=there, hand_valid=clean.hand_valid.at[0, 3].set(False))
-    hand = pose_hands(given, models)[0]
-    np.testing.assert_allclose(hand.vertices, vertices[0], atol=1e-6)
-    np.testing.assert_allclose(hand.joints, joints[0], atol=1e-6)
-    assert hand.observed.sum() == 11
-    truth = pose_truth(given, models)
-    assert truth is not None
-    assert truth[0].observed.all()
-    assert measure(given, [hand], truth)["mpvpe_mm"] < 1e-3
-    cloud = given.replace(hands=Hands(None, None, jnp.asarray(vertices[:, :, :50]), "unordered"))
-    assert pose_hands(cloud, models)[0].faces is None
-    assert pose_truth(clean, models) is None

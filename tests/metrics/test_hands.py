@@ -5,7 +5,7 @@ import pytest
 import trimesh
 
 from toch_jax.metrics.hands import hands_depth_mm
-from toch_jax.metrics.pose import PosedHand
+from toch_jax.sequence.derived import PosedHand
 
 BALL = trimesh.creation.icosphere(subdivisions=4, radius=0.05)
 WAY = np.array([0.6, 0.0, 0.8])

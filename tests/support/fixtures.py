@@ -14,7 +14,7 @@ from toch_jax.hand.model import HandModel, HandParams
 from toch_jax.hand.prior import pose_prior
 from toch_jax.object.model import DistanceGrid, ObjectModel, ObjectSamples
 from toch_jax.object.motion import motion_from_axis_angle
-from toch_jax.sequence.built_object import N_SAMPLES, sequence_object
+from toch_jax.sequence.derived import N_SAMPLES, sequence_object
 from toch_jax.sequence.file import load_sequence
 from toch_jax.sequence.types import Hands, Sequence
 

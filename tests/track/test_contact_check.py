@@ -9,9 +9,9 @@ import toch_jax.example
 from toch_jax.base.arrays import put
 from toch_jax.base.errors import InputError
 from toch_jax.hand.files import load_hand
-from toch_jax.metrics.pose import pose_hands
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.sequence.derived import pose_hands
 from toch_jax.sequence.file import load_sequence
 from toch_jax.sequence.types import Sequence
 from toch_jax.track.contact_check import check_contact, check_result, joint_distance

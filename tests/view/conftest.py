@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import trimesh
 
-from toch_jax.metrics.pose import PosedHand
 from toch_jax.object.motion import motion_from_axis_angle
+from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Hands, Sequence
 
 HAND = trimesh.creation.capsule(height=0.06, radius=0.02, count=[12, 12])

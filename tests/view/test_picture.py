@@ -11,7 +11,7 @@ import trimesh
 from matplotlib.image import imread
 
 from toch_jax.metrics.clip import sequence_parts
-from toch_jax.metrics.pose import PosedHand
+from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Sequence
 from toch_jax.view import picture
 from toch_jax.view.film import film

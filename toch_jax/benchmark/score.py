@@ -33,10 +33,9 @@ from toch_jax.metrics.motion import (
     hand_object_motion_mm2,
     jerk_m_s3,
 )
-from toch_jax.metrics.pose import PosedHand, pose_hands
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import samples_in_frame, to_world
-from toch_jax.sequence.built_object import sequence_object
+from toch_jax.sequence.derived import PosedHand, pose_hands, sequence_object
 from toch_jax.sequence.types import Sequence
 
 Scores = dict[str, float]

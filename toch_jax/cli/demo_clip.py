@@ -16,10 +16,11 @@ from toch_jax.benchmark.methods.filters import FILTERS, Setting, filter_hands
 from toch_jax.denoiser.checkpoints import Denoiser, load_denoiser
 from toch_jax.metrics.clip import measure, metrics_table, sequence_parts
 from toch_jax.pipeline import refine
+from toch_jax.sequence.derived import pose_hands
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.picture import draw_picture
-from toch_jax.view.rows import Rows, posed, rows_of
+from toch_jax.view.rows import Rows, rows_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,8 +81,8 @@ def versions(
     rows = {
         "before": given["before"],
         "filter": filter_hands(tracked, given["before"], setting),
-        "without network": posed(without),
-        "with network": posed(clean),
+        "without network": pose_hands(without),
+        "with network": pose_hands(clean),
         "ground truth": given["truth"],
     }
     return clean, rows

@@ -19,9 +19,9 @@ from toch_jax.metrics.contact import (
 from toch_jax.metrics.hands import hands_depth_mm
 from toch_jax.metrics.joints import mpjpe_mm
 from toch_jax.metrics.motion import acceleration_error_m_s2, acceleration_m_s2
-from toch_jax.metrics.pose import PosedHand
 from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import to_part
+from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Sequence
 
 MAX_VOLUME_FRAMES = 64

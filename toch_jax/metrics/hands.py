@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from toch_jax.metrics.contact import Part, signed_distances
-from toch_jax.metrics.pose import PosedHand
+from toch_jax.sequence.derived import PosedHand
 
 
 def hands_depth_mm(hands: list[PosedHand]) -> Float[np.ndarray, "T"]:

@@ -86,8 +86,8 @@ def sequence_from_arrays(
     axes = _Axes(("T",) if one_hand else ("H", "T"), n_frames, f"hand_side is {hand_side!r}")
     for name, shape in (("global_orient", (3,)), ("pose", (15, 3))):
         if (key := f"hand_{name}") in record:
-            valid = record.get("hand_valid", np.array(True))
-            record[key] = _axis_angle(where, key, record[key], shape, axes, valid)
+            observed = record.get("hand_valid", np.array(True))
+            record[key] = _axis_angle(where, key, record[key], shape, axes, observed)
         if (key := f"truth_{name}") in record:
             record[key] = _axis_angle(where, key, record[key], shape, axes)
     one_part = moved.ndim == 2
@@ -127,14 +127,14 @@ def _axis_angle(
     rotation: np.ndarray,
     shape: tuple[int, ...],
     axes: _Axes,
-    valid: np.ndarray | None = None,
+    observed: np.ndarray | None = None,
 ) -> np.ndarray:
     """Rotations as axis-angle, (*leading axes, 3 * joints) with `shape` (3,) or (joints, 3).
 
     Axis-angle input is returned as it is, and so is input that is neither axis-angle nor matrices: the checks of the
     sequence file refuse it later. Raises InputError for matrices of the wrong shape and for matrices that are no
-    rotations. Matrices with NaN become NaN. If `valid` is given, frames that it marks as lost and frames whose matrices
-    are all zero become NaN.
+    rotations. Matrices with NaN become NaN. If `observed` is given, frames that it marks as lost and frames whose
+    matrices are all zero become NaN.
     """
     leading, count = len(axes.names), int(np.prod(shape[:-1]))
     if rotation.dtype.kind not in "fiu" or rotation.shape[-2:] != (3, 3):
@@ -150,30 +150,30 @@ def _axis_angle(
             found += f": the first of the 16 is the wrist's, {key.replace('pose', 'global_orient')}"
         raise bad_input(where, key, f"{count} matrices, one for each joint of the fingers", found)
     matrices = rotation.astype(np.float64)
-    known = np.asarray(np.isfinite(matrices).all(axis=(-2, -1)))
-    if valid is not None:
+    usable = np.asarray(np.isfinite(matrices).all(axis=(-2, -1)))
+    if observed is not None:
         frames = rotation.shape[:leading]
         lost = (matrices == 0).all(axis=tuple(range(leading, matrices.ndim)))
-        if valid.dtype.kind == "b" and valid.shape in ((), frames):
-            lost |= ~valid
-        known &= ~lost.reshape(*frames, *[1] * (known.ndim - leading))
-    fault = _no_rotation(matrices, known)
+        if observed.dtype.kind == "b" and observed.shape in ((), frames):
+            lost |= ~observed
+        usable &= ~lost.reshape(*frames, *[1] * (usable.ndim - leading))
+    fault = _no_rotation(matrices, usable)
     if fault is not None:
         index, what = fault
         names = ", ".join({"H": "hand", "P": "part", "T": "frame"}[axis] for axis in axes.names)
         names += ", joint" if len(shape) > 1 else ""
         raise bad_input(where, key, "rotation matrices", f"{what} in {key}{list(index)} ({names})")
     vectors = np.full(matrices.shape[:-1], np.nan)
-    if known.any():
-        vectors[known] = Rotation.from_matrix(matrices[known]).as_rotvec()
+    if usable.any():
+        vectors[usable] = Rotation.from_matrix(matrices[usable]).as_rotvec()
     return vectors.reshape(*rotation.shape[:leading], 3 * count)
 
 
 def _no_rotation(
-    matrices: Float[np.ndarray, "*n 3 3"], known: Bool[np.ndarray, "*n"]
+    matrices: Float[np.ndarray, "*n 3 3"], usable: Bool[np.ndarray, "*n"]
 ) -> tuple[tuple[int, ...], str] | None:
-    """The index of the first matrix in `known` that is not a rotation, and the reason; None if all are rotations."""
-    matrices = np.where(known[..., None, None], matrices, np.eye(3))
+    """The index of the first matrix in `usable` that is not a rotation, and the reason; None if all are rotations."""
+    matrices = np.where(usable[..., None, None], matrices, np.eye(3))
     off = np.abs(matrices @ np.swapaxes(matrices, -1, -2) - np.eye(3)).max(axis=(-2, -1))
     mirrors = np.linalg.det(matrices) < 0
     wrong = np.argwhere((off > ORTHOGONAL) | mirrors)

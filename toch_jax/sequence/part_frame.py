@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from toch_jax.base.arrays import take
 from toch_jax.hand.model import HandModel, HandParams, Side, rest_joints
 from toch_jax.object.motion import to_part
-from toch_jax.sequence.record import nearest_valid
+from toch_jax.sequence.record import nearest_observed
 from toch_jax.sequence.types import Sequence
 
 
@@ -76,4 +76,4 @@ def hold_lost(params: HandParams, observed: Bool[Array, "T"]) -> HandParams:
 
     At least one frame must be observed. In a part's frame the result is the pose of a hand that holds the part.
     """
-    return take(params, nearest_valid(np.asarray(observed)))
+    return take(params, nearest_observed(np.asarray(observed)))

@@ -18,11 +18,9 @@ from toch_jax.object.build import check_parts
 from toch_jax.object.mesh import check_mesh
 from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import motion_from_axis_angle, motion_to_axis_angle, part_middles
-from toch_jax.sequence.missing_joints import ENOUGH, enough_joints, mark_missing, missing_notes
-from toch_jax.sequence.object_outliers import mend_object
-from toch_jax.sequence.outliers import wrong_frames
-from toch_jax.sequence.plausible import check_angles, check_hand_size, check_meeting
-from toch_jax.sequence.reader import Reader
+from toch_jax.sequence.checks import Reader, check_angles, check_hand_size, check_meeting
+from toch_jax.sequence.hand_faults import ENOUGH, enough_joints, mark_missing, missing_notes, wrong_frames
+from toch_jax.sequence.object_faults import mend_object
 from toch_jax.sequence.types import Hands, Sequence
 
 FORMAT, VERSION = "toch-sequence", 1
@@ -77,8 +75,8 @@ def sequence_from_record(
             raise bad_input(where, "hand data", "hand parameters, hand_joints or hand_vertices", "none")
         if "joints" in data:
             data["joints"] = mark_missing(data["joints"])
-        valid = _valid(reader, data)
-        check_hand_size(where, "hand_", data, valid)
+        observed = _observed(reader, data)
+        check_hand_size(where, "hand_", data, observed)
     with caught(faults):
         truth, truth_order = _hand_data(reader, "truth_")
         for name, value in truth.items():
@@ -90,19 +88,19 @@ def sequence_from_record(
     with caught(faults):
         sigma = _sigma(reader)
     raise_all(faults)
-    wrong, notes = wrong_frames(sides, data, valid, fps)
-    valid &= ~wrong
-    data = {name: _fill(value, valid) if value.ndim > 2 else value for name, value in data.items()}
+    wrong, notes = wrong_frames(sides, data, observed, fps)
+    observed &= ~wrong
+    data = {name: _fill(value, observed) if value.ndim > 2 else value for name, value in data.items()}
     if "joints" in data:
-        notes = (*notes, *missing_notes(sides, data["joints"], valid))
+        notes = (*notes, *missing_notes(sides, data["joints"], observed))
     motion, object_notes = mend_object(motion, part_middles(vertices, part), fps)
-    check_meeting(where, data, valid, vertices, faces, part, motion)
+    check_meeting(where, data, observed, vertices, faces, part, motion)
     return Sequence(
         fps=fps,
         hand_side=sides,
         hand_model=reader.text("hand_model") if "hand_model" in record else None,
         hands=_hands(data, order),
-        hand_valid=put(valid),
+        hand_valid=put(observed),
         object_vertices=put(vertices),
         object_faces=put(faces),
         object_vertex_part=put(part),
@@ -256,41 +254,41 @@ def _hand_data(reader: Reader, prefix: str) -> tuple[dict[str, np.ndarray], str 
     return {name: value.astype(np.float32) for name, value in data.items()}, order
 
 
-def _valid(reader: Reader, data: dict[str, np.ndarray]) -> Bool[np.ndarray, "H T"]:
+def _observed(reader: Reader, data: dict[str, np.ndarray]) -> Bool[np.ndarray, "H T"]:
     """Frames in which the hand was tracked: not marked as lost, enough joints, all other values finite.
 
     Raises InputError if a hand has no such frame.
     """
     n_hands, n_frames = reader.axes["H"][0], reader.axes["T"][0]
-    valid = np.ones((n_hands, n_frames), bool)
+    observed = np.ones((n_hands, n_frames), bool)
     if "hand_valid" in reader.record:
-        valid = reader.array("hand_valid", "H T", "b").copy()
+        observed = reader.array("hand_valid", "H T", "b").copy()
     for name, value in data.items():
         if name == "joints":
-            valid &= enough_joints(value)
+            observed &= enough_joints(value)
         elif value.ndim > 2:
-            valid &= np.isfinite(value).reshape(n_hands, n_frames, -1).all(axis=-1)
-    if not valid.any(axis=1).all():
-        lost = np.flatnonzero(~valid.any(axis=1))[0]
+            observed &= np.isfinite(value).reshape(n_hands, n_frames, -1).all(axis=-1)
+    if not observed.any(axis=1).all():
+        lost = np.flatnonzero(~observed.any(axis=1))[0]
         joints = data["joints"][lost] if "joints" in data else np.zeros((n_frames, 21, 3))
         too_few = np.isfinite(joints).any() and not enough_joints(joints).any()
         expected = f"a frame with {ENOUGH}" if too_few else "a frame in which the hand is tracked"
         raise bad_input(reader.where, f"hand data (hand {lost})", expected, "none")
-    return valid
+    return observed
 
 
-def _fill(value: np.ndarray, valid: Bool[np.ndarray, "H T"]) -> np.ndarray:
-    """The data with each lost frame replaced by the nearest valid one."""
-    return np.stack([one[nearest_valid(observed)] for one, observed in zip(value, valid, strict=True)])
+def _fill(value: np.ndarray, observed: Bool[np.ndarray, "H T"]) -> np.ndarray:
+    """The data with each lost frame replaced by the nearest observed one."""
+    return np.stack([one[nearest_observed(frames)] for one, frames in zip(value, observed, strict=True)])
 
 
-def nearest_valid(valid: Bool[np.ndarray, "T"]) -> Int64[np.ndarray, "T"]:
-    """Index of the nearest valid frame for each frame (the earlier of two). At least one must be valid."""
-    frames, known = np.arange(len(valid)), np.flatnonzero(valid)
-    after = np.searchsorted(known, frames).clip(max=len(known) - 1)
+def nearest_observed(observed: Bool[np.ndarray, "T"]) -> Int64[np.ndarray, "T"]:
+    """Index of the nearest observed frame for each frame (the earlier of two). At least one must be observed."""
+    every, found = np.arange(len(observed)), np.flatnonzero(observed)
+    after = np.searchsorted(found, every).clip(max=len(found) - 1)
     before = (after - 1).clip(min=0)
-    is_before = abs(known[before] - frames) <= abs(known[after] - frames)
-    return np.where(is_before, known[before], known[after])
+    is_before = abs(found[before] - every) <= abs(found[after] - every)
+    return np.where(is_before, found[before], found[after])
 
 
 def _sigma(reader: Reader) -> Float[np.ndarray, "H T 21"] | None:

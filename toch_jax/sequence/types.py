@@ -22,7 +22,7 @@ class Hands(struct.PyTreeNode):
     """global_orient (H,T,3), pose (H,T,45), betas (H,T,S), transl (H,T,3)."""
     joints: Float[Array, "H T 21 3"] | None
     """OpenPose order: wrist, then thumb, index, middle, ring, pinky from root to tip (`hand/joint_order.py`).
-    NaN where the tracker missed a single joint (`sequence/missing_joints.py`)."""
+    NaN where the tracker missed a single joint (`sequence/hand_faults.py`)."""
     vertices: Float[Array, "H T K 3"] | None
     """Points of the skin."""
     vertex_order: str | None = struct.field(pytree_node=False)
@@ -61,9 +61,9 @@ class Sequence(struct.PyTreeNode):
 
     def __repr__(self) -> str:
         names = ("fps", "hand_side", "hands", "object_vertices", "object_faces", "object_motion", "truth")
-        valid = self.hand_valid
-        is_known = isinstance(valid, np.ndarray | jax.Array) and not isinstance(valid, jax.core.Tracer)
-        lost = (~np.asarray(valid)).sum(axis=1).tolist() if is_known else None
+        observed = self.hand_valid
+        has_values = isinstance(observed, np.ndarray | jax.Array) and not isinstance(observed, jax.core.Tracer)
+        lost = (~np.asarray(observed)).sum(axis=1).tolist() if has_values else None
         return short_repr(self, *names, "hand_joint_sigma", lost_frames=lost)
 
     def numpy(self) -> dict[str, Any]:
@@ -80,5 +80,5 @@ class Sequence(struct.PyTreeNode):
     def frames(self, start: int, stop: int) -> "Sequence":
         """The frames from `start` up to, not including, `stop`."""
         timed = (self.hands, self.hand_valid, self.object_motion, self.truth, self.hand_joint_sigma)
-        hands, valid, motion, truth, sigma = jax.tree.map(lambda leaf: leaf[:, start:stop], timed)
-        return self.replace(hands=hands, hand_valid=valid, object_motion=motion, truth=truth, hand_joint_sigma=sigma)
+        hands, observed, motion, truth, sigma = jax.tree.map(lambda leaf: leaf[:, start:stop], timed)
+        return self.replace(hands=hands, hand_valid=observed, object_motion=motion, truth=truth, hand_joint_sigma=sigma)

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from toch_jax.hand.joint_order import OPENPOSE, from_openpose, to_openpose
 from toch_jax.hand.model import HandModel, HandParams, rest_joints
-from toch_jax.sequence.missing_joints import bridge_joints
+from toch_jax.sequence.hand_faults import bridge_joints
 
 PALM = (0, 1, 4, 7, 10)
 """Joints of the palm (the wrist, the first joints of index, middle, little and ring finger), which move rigidly."""

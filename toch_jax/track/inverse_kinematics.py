@@ -19,7 +19,7 @@ from toch_jax.hand.mesh import farthest_points, mirror
 from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
 from toch_jax.hand.skin_binding import nearest_on_skin, posed_skin, settled_places
 from toch_jax.sequence.mirror import OTHER_SIDE, mirror_params
-from toch_jax.sequence.record import nearest_valid
+from toch_jax.sequence.record import nearest_observed
 from toch_jax.track.icp import (
     BRIDGED_ERROR,
     OWN_ERROR,
@@ -92,7 +92,7 @@ def params_from_joints(
     """Parameters that fit the joints (16 of the skeleton, then the tips; metres) best; one shape for the clip.
 
     Frames that are not `observed` follow from their neighbours. In observed frames joints may be NaN as far as
-    sequence/missing_joints.py allows. Raises InputError, which begins with `where`, for joints that are clearly of the
+    sequence/hand_faults.py allows. Raises InputError, which begins with `where`, for joints that are clearly of the
     other side's hand, in another order, or not of a hand.
     """
     known, given = np.asarray(observed), _right_points(model, joints)
@@ -298,7 +298,7 @@ def _spread_out(
     """
     is_few = np.zeros(len(points), bool)
     is_few[few] = True
-    near, chosen = nearest_valid(is_few), points[:, some]
+    near, chosen = nearest_observed(is_few), points[:, some]
     start = follow(model, take(found, np.searchsorted(few, near)), chosen[near], chosen)
     face, barycentric = settled_places(model, posed_skin(model, found), chosen[few])
     params = pin_to_skin(model, start, face, barycentric, chosen, observed, hold_shape=True)

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from toch_jax.base.arrays import put
 from toch_jax.object.model import ObjectMotion
-from toch_jax.sequence.record import nearest_valid
+from toch_jax.sequence.record import nearest_observed
 from toch_jax.sequence.types import Sequence
 from toch_jax.solver.costs.points import JointTerm, SurfaceTerm
 from toch_jax.track.tracked_hand import TrackedHand
@@ -81,7 +81,7 @@ def fit_frame(sequence: Sequence, tracked: TrackedHand) -> Pose:
     squared = igl.point_mesh_squared_distance(query, vertices, own)[0]
     distance = np.sqrt(squared.reshape(n_frames, n_joints).min(axis=1))
     # lost frames do not show where the hand is: they take the distance of the nearest observed frame
-    distance = distance[nearest_valid(np.asarray(tracked.observed))]
+    distance = distance[nearest_observed(np.asarray(tracked.observed))]
     return Pose(*reference_frame(*part, distance, sequence.fps))
 
 

@@ -15,8 +15,8 @@ from toch_jax.hand.joint_order import from_openpose
 from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
 from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import relative_to, to_part
+from toch_jax.sequence.checks import check_betas
 from toch_jax.sequence.part_frame import hand_to_part, hold_lost, nearest_part, other_hand
-from toch_jax.sequence.plausible import check_betas
 from toch_jax.sequence.types import Sequence
 from toch_jax.track.inverse_kinematics import Registered, params_from_joints, params_from_vertices
 

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from toch_jax.metrics.clip import Touch, sequence_parts, touch
 from toch_jax.metrics.contact import Part
-from toch_jax.metrics.pose import PosedHand
+from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.film import film
 from toch_jax.view.rows import Rows

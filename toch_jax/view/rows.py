@@ -5,20 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from toch_jax.base.errors import bad_input
-from toch_jax.hand.files import load_hand
-from toch_jax.hand.model import HandModel, Side
-from toch_jax.metrics.pose import PosedHand, pose_hands, pose_truth
+from toch_jax.sequence.derived import PosedHand, pose_hands, pose_truth
 from toch_jax.sequence.file import holds_mesh, load_sequence
-from toch_jax.sequence.plausible import check_betas
 from toch_jax.sequence.types import Sequence
 
 Rows = Mapping[str, list[PosedHand]]
 """Hands in the sequence's order, by name of the version."""
-
-
-def posed(sequence: Sequence) -> list[PosedHand]:
-    """The hands of a sequence, skinned by its hand model if they have parameters."""
-    return pose_hands(sequence, _models(sequence))
 
 
 def rows_of(sequence: Sequence, clean: Sequence | None = None, skins: tuple[Sequence, Sequence] | None = None) -> Rows:
@@ -27,12 +19,12 @@ def rows_of(sequence: Sequence, clean: Sequence | None = None, skins: tuple[Sequ
     `skins`: the tracked and the repaired sequence as parameters of the hand model, from which hands given as joints
     only take their skin.
     """
-    truth = pose_truth(sequence, _models(sequence))
-    rows = {"before": posed(sequence), "after": None if clean is None else posed(clean), "truth": truth}
+    after = None if clean is None else pose_hands(clean)
+    rows = {"before": pose_hands(sequence), "after": after, "truth": pose_truth(sequence)}
     for name, skin in zip(("before", "after"), skins or (), strict=False):
         rows[name] = [
             replace(hand, vertices=model.vertices, faces=model.faces) if hand.vertices is None else hand
-            for hand, model in zip(rows[name] or [], posed(skin), strict=True)
+            for hand, model in zip(rows[name] or [], pose_hands(skin), strict=True)
         ]
     return {name: hands for name, hands in rows.items() if hands is not None}
 
@@ -55,10 +47,3 @@ def load_rows(path: Path, clean_path: Path | None = None, object_mesh: Path | No
     if clean.hand_side != sequence.hand_side:
         raise bad_input(clean_path, "hand_side", f"{sequence.hand_side}, as {path} has", str(clean.hand_side))
     return sequence, rows_of(sequence, clean)
-
-
-def _models(sequence: Sequence) -> dict[Side, HandModel]:
-    models = {side: load_hand(sequence.hand_model or "open", side) for side in sequence.hand_side}
-    for model in models.values():
-        check_betas(sequence, model)
-    return models

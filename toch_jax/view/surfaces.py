@@ -8,9 +8,9 @@ from jaxtyping import Float, Int
 from toch_jax.base.arrays import put, take
 from toch_jax.metrics.clip import in_part
 from toch_jax.metrics.contact import CONTACT_SAMPLE_M, Part, signed_distances
-from toch_jax.metrics.pose import PosedHand
 from toch_jax.object.motion import to_world
-from toch_jax.sequence.missing_joints import PREVIOUS
+from toch_jax.sequence.derived import PosedHand
+from toch_jax.sequence.hand_faults import PREVIOUS
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.render import Surface
 

@@ -10,9 +10,9 @@ from scipy.linalg import solveh_banded
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import savgol_filter
 
-from toch_jax.metrics.pose import PosedHand
 from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import to_part, to_world
+from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.part_frame import nearest_part
 from toch_jax.sequence.types import Sequence
 

@@ -19,7 +19,7 @@ from toch_jax.hand.joint_order import to_openpose
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import samples_from_part, samples_in_frame
-from toch_jax.sequence.built_object import sequence_object
+from toch_jax.sequence.derived import sequence_object
 from toch_jax.sequence.mirror import mirror, mirror_object, mirror_params
 from toch_jax.sequence.part_frame import hand_to_world
 from toch_jax.sequence.types import Hands, Sequence

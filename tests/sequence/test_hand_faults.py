@@ -1,3 +1,5 @@
+"""Wrong frames of a hand that the tracker did not mark, and joints that it missed."""
+
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,12 +8,12 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 import toch_jax.example
-from toch_jax.base.arrays import put
-from toch_jax.object.model import ObjectMotion
+from toch_jax.base.errors import InputError
+from toch_jax.metrics.clip import measure
 from toch_jax.sequence.arrays import sequence_from_arrays
+from toch_jax.sequence.derived import pose_hands
 from toch_jax.sequence.file import load_sequence
-from toch_jax.sequence.object_outliers import mend_object
-from toch_jax.sequence.outliers import frame_ranges
+from toch_jax.sequence.hand_faults import bridge_joints, enough_joints, frame_ranges, mark_missing
 from toch_jax.sequence.record import sequence_from_record
 from toch_jax.sequence.types import Sequence
 
@@ -216,58 +218,6 @@ def test_the_example_is_as_it_was() -> None:
     assert sequence.notes == ()
 
 
-def _object(n_frames: int = 40) -> tuple[np.ndarray, np.ndarray]:
-    """Rotations and centres of an object that rotates by 2 degrees per frame and moves."""
-    turn = Rotation.from_rotvec(np.deg2rad(2) * np.arange(n_frames)[:, None] * [0.0, 0.6, 0.8]).as_matrix()
-    return turn, np.array([1.0, 0.0, 0.5]) + 0.005 * np.arange(n_frames)[:, None] * [1.0, 0.0, 0.0]
-
-
-MIDDLE = np.array([0.0, 0.5, 0.0])
-
-
-def _motion(turn: np.ndarray, place: np.ndarray, middle: np.ndarray = MIDDLE) -> ObjectMotion:
-    """Motion of a part with these rotations (T, 3, 3) and with its centre `middle` at these positions (T, 3)."""
-    return ObjectMotion(
-        rotation=put(turn[None], np.float32), translation=put((place - turn @ middle)[None], np.float32)
-    )
-
-
-@pytest.mark.parametrize("kind", ["jump", "zero"])
-def test_an_object_that_is_away_for_some_frames_is_interpolated(kind: str) -> None:
-    turn, place = _object()
-    right = _motion(turn, place)
-    rotation, translation = np.array(right.rotation), np.array(right.translation)
-    if kind == "jump":
-        translation[0, 10:14] += [0.0, 0.3, 0.0]
-    else:
-        translation[0, 10:14], rotation[0, 10:14] = 0, np.eye(3)
-    mended, notes = mend_object(ObjectMotion(put(rotation), put(translation)), MIDDLE[None], 30.0)
-    # both velocities are constant, so the interpolation is exact
-    np.testing.assert_allclose(mended.rotation, right.rotation, atol=1e-6)
-    np.testing.assert_allclose(mended.translation, right.translation, atol=1e-6)
-    others = np.r_[:10, 14:40]
-    np.testing.assert_array_equal(np.asarray(mended.translation)[:, others], translation[:, others])
-    (note,) = notes
-    assert note.startswith("object: frames 10-13 are ")
-    assert note.endswith(": interpolated")
-
-
-def test_an_object_at_rest_at_the_origin_is_right() -> None:
-    turn, place = _object()
-    rests = np.concatenate([np.tile(np.eye(3), (20, 1, 1)), turn[:20]])
-    motion = _motion(rests, np.concatenate([np.zeros((20, 3)), place[:20] - place[0]]), np.zeros(3))
-    mended, notes = mend_object(motion, np.zeros((1, 3)), 30.0)
-    np.testing.assert_array_equal(mended.translation, motion.translation)
-    assert notes == ()
-
-
-def test_an_objects_rotation_that_jumps_is_said() -> None:
-    turn, place = _object()
-    turn[20:] = turn[20:] @ Rotation.from_rotvec([0.0, 0.0, np.pi]).as_matrix()
-    _, notes = mend_object(_motion(turn, place), MIDDLE[None], 30.0)
-    assert notes == ("object: frame 20 is up to 178 degrees off the frame before: is that right?",)
-
-
 def test_frame_ranges() -> None:
     found = np.zeros(30, bool)
     found[7] = True
@@ -276,3 +226,70 @@ def test_frame_ranges() -> None:
     assert frame_ranges(found) == "frames 3, 7-9 are"
     found[::2] = True
     assert frame_ranges(found) == "frames 0, 2-4, 6-10, 12, 14, ... (18 in all) are"
+
+
+def _joints_only(record: Record, change: Callable[[np.ndarray], None]) -> Sequence:
+    """The record with joints alone, after `change`."""
+    joints = record["hand_joints"].copy()
+    change(joints)
+    kept = {key: value for key, value in record.items() if not key.startswith("hand_") or key == "hand_side"}
+    return sequence_from_record("clip.npz", kept | {"hand_joints": joints})
+
+
+def test_a_frame_is_kept_without_some_of_its_joints(record: Record) -> None:
+    def change(joints: np.ndarray) -> None:
+        joints[0, 1, 7] = np.nan
+        joints[0, 2, 3, 1] = np.inf
+        joints[0, 4, 10:] = 0
+        joints[0, 5, 0] = np.nan
+
+    sequence = _joints_only(record, change)
+    # a frame without its wrist is lost
+    np.testing.assert_array_equal(sequence.hand_valid[0], [True, True, True, True, True, False])
+    missing = np.isnan(np.asarray(sequence.hands.joints)).any(axis=-1)[0]
+    expected = np.zeros((6, 21), bool)
+    expected[1, 7] = expected[2, 3] = expected[4:, 10:] = True
+    np.testing.assert_array_equal(missing, expected)
+    (note,) = sequence.notes
+    assert note.startswith("hand 0 (right): 13 single joints are missing (NaN or all zero) in 3 frames: ")
+
+
+def test_a_joint_that_is_never_there(record: Record) -> None:
+    sequence = _joints_only(record, lambda joints: joints[..., 12, :].fill(np.nan))
+    assert sequence.hand_valid.all()
+    assert ", 1 of the 21 in all frames" in sequence.notes[0]
+    # the middle finger's tip, which the estimate of the hand's size uses
+    (hand,) = pose_hands(sequence)
+    assert np.isfinite(measure(sequence, [hand])["acceleration_m_s2"])
+
+
+def test_what_places_no_hand_is_refused(record: Record) -> None:
+    with pytest.raises(InputError, match="expected a frame with the wrist, 2 fingers' first joints and 8 joints"):
+        _joints_only(record, lambda joints: joints[..., 0, :].fill(np.nan))
+
+
+def test_joints_relative_to_the_wrist_keep_it() -> None:
+    joints = np.random.default_rng(0).normal(size=(1, 5, 21, 3))
+    joints -= joints[:, :, :1]
+    assert np.isfinite(mark_missing(joints)).all()
+    joints[0, 3] = 0
+    assert np.isfinite(mark_missing(joints)).all(), "a frame of zeros is another matter"
+
+
+@pytest.mark.parametrize(
+    ("known", "enough"),
+    [([0, 5, 9, 1, 2, 3, 4, 6], True), ([0, 5, 9, 1, 2, 3, 4], False), ([0, 5, *range(1, 5), 6, 7, 8], False)],
+)
+def test_how_many_joints_are_enough(known: list[int], enough: bool) -> None:
+    joints = np.full((1, 1, 21, 3), np.nan)
+    joints[0, 0, known] = 0.1
+    assert enough_joints(joints) == enough
+
+
+def test_bridging_is_linear_in_time_and_straight_in_space() -> None:
+    joints = np.arange(7.0)[:, None, None] + np.arange(21.0)[None, :, None] + np.zeros(3)
+    holed = joints.copy()
+    holed[2:4, 6] = holed[:, 7:9] = np.nan
+    np.testing.assert_allclose(bridge_joints(holed), joints)
+    holed[0, 6] = np.nan
+    np.testing.assert_allclose(bridge_joints(holed)[0, 6], joints[1, 6], err_msg="held at the ends")

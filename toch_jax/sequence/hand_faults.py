@@ -1,6 +1,7 @@
-"""Wrong frames of a tracked hand that the tracker did not mark: all zero, repeated bit for bit, short outliers.
+"""Faults of a tracked hand that the tracker did not mark: missing joints; frames all zero, repeated, or outliers.
 
-Metres, radians, world frame. `data` holds the arrays of the hands, (H, T, ...), by their names without a prefix.
+Metres, radians, world frame; joints in OpenPose order. `data` holds the arrays of the hands, (H, T, ...), by their
+names without a prefix.
 """
 
 from typing import NamedTuple
@@ -30,6 +31,65 @@ MANY_REPEATED = 0.4
 """Share of repeated frames above which they probably come from upsampling to a higher frame rate."""
 MOST_RANGES = 5
 """Ranges of frames listed in one line of text."""
+LEAST_JOINTS = 8
+KNUCKLES, LEAST_KNUCKLES = (5, 9, 13, 17), 2
+"""First joints of index, middle, ring and pinky. The wrist and two of these fix the pose of the palm. A frame without
+them, or with fewer than LEAST_JOINTS joints in all, is lost."""
+ENOUGH = f"the wrist, {LEAST_KNUCKLES} fingers' first joints and {LEAST_JOINTS} joints in all"
+PREVIOUS = (0, 0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19)
+"""Parent of each joint, towards the wrist; the wrist is its own."""
+
+
+def mark_missing(joints: Float[np.ndarray, "H T 21 3"]) -> Float[np.ndarray, "H T 21 3"]:
+    """The joints with NaN in all coordinates of each missing joint.
+
+    A joint is missing if it is not finite, or if it is (0, 0, 0) and other joints of the frame are not. If the wrist is
+    at the origin in every frame, the data are relative to the wrist, which is then not missing.
+    """
+    at_origin = (joints == 0).all(axis=-1)
+    zeros = at_origin & ~at_origin.all(axis=-1, keepdims=True)
+    zeros[at_origin[..., 0].all(axis=1), :, 0] = False
+    missing = zeros | ~np.isfinite(joints).all(axis=-1)
+    return np.where(missing[..., None], np.nan, joints)
+
+
+def enough_joints(joints: Float[np.ndarray, "*batch 21 3"]) -> Bool[np.ndarray, "*batch"]:
+    """Whether a frame has enough joints to fix the pose of the hand: the wrist, LEAST_KNUCKLES, LEAST_JOINTS."""
+    is_given = np.isfinite(joints).all(axis=-1)
+    palm = is_given[..., 0] & (is_given[..., KNUCKLES].sum(axis=-1) >= LEAST_KNUCKLES)
+    return palm & (is_given.sum(axis=-1) >= LEAST_JOINTS)
+
+
+def missing_notes(
+    sides: tuple[Side, ...], joints: Float[np.ndarray, "H T 21 3"], observed: Bool[np.ndarray, "H T"]
+) -> tuple[str, ...]:
+    """A line of text for each hand with missing joints in observed frames."""
+    notes = []
+    all_missing = np.isnan(joints).any(axis=-1) & observed[..., None]
+    for hand, (side, missing) in enumerate(zip(sides, all_missing, strict=True)):
+        if missing.any():
+            frames, never = int(missing.any(axis=-1).sum()), int(missing[observed[hand]].all(axis=0).sum())
+            count = f"{int(missing.sum())} single joints are missing (NaN or all zero) in {frames} frames"
+            absent = f", {never} of the 21 in all frames" if never else ""
+            notes.append(f"hand {hand} ({side}): {count}{absent}: estimated from the other joints")
+    return tuple(notes)
+
+
+def bridge_joints(joints: Float[np.ndarray, "T 21 3"]) -> Float[np.ndarray, "T 21 3"]:
+    """The joints with missing ones interpolated linearly in time, constant at the ends.
+
+    A joint that is missing in all frames continues the previous bone, in its direction and with its length.
+    """
+    filled, frames = joints.copy(), np.arange(len(joints))
+    for joint in np.flatnonzero(np.isnan(joints).any(axis=(0, 2))):
+        given = np.isfinite(joints[:, joint]).all(axis=-1)
+        if given.any():
+            for axis in range(3):
+                filled[:, joint, axis] = np.interp(frames, frames[given], joints[given, joint, axis])
+    for joint in np.flatnonzero(np.isnan(filled).any(axis=(0, 2))):
+        start = PREVIOUS[joint]
+        filled[:, joint] = 2 * filled[:, start] - filled[:, PREVIOUS[start]]
+    return filled
 
 
 def blank_frames(data: dict[str, np.ndarray]) -> Bool[np.ndarray, "H T"]:
@@ -46,24 +106,24 @@ def blank_frames(data: dict[str, np.ndarray]) -> Bool[np.ndarray, "H T"]:
 
 
 def wrong_frames(
-    sides: tuple[Side, ...], data: dict[str, np.ndarray], valid: Bool[np.ndarray, "H T"], fps: float
+    sides: tuple[Side, ...], data: dict[str, np.ndarray], observed: Bool[np.ndarray, "H T"], fps: float
 ) -> tuple[Bool[np.ndarray, "H T"], tuple[str, ...]]:
-    """The valid frames of each hand that are blank, repeated or outliers, and a line of text on each kind.
+    """The observed frames of each hand that are blank, repeated or outliers, and a line of text on each kind.
 
-    At least one valid frame of each hand is none of these.
+    At least one observed frame of each hand is none of these.
     """
-    blank = blank_frames(data) & valid
+    blank = blank_frames(data) & observed
     wrong, notes = blank.copy(), []
     for hand, side in enumerate(sides):
-        rows = np.concatenate([value[hand].reshape(valid.shape[1], -1) for value in _moving(data)], axis=-1)
-        observed = valid[hand] & ~blank[hand]
-        is_still = not _changes(rows[observed]).any() and observed.sum() > 1
-        found = _together([jumps(points, observed, fps) for points in _tracks(data, hand)])
-        observed &= ~found.wrong
-        repeated = np.zeros_like(observed) if is_still else _repeated(rows, _travel(data, hand), observed)
+        rows = np.concatenate([value[hand].reshape(observed.shape[1], -1) for value in _moving(data)], axis=-1)
+        usable = observed[hand] & ~blank[hand]
+        is_still = not _changes(rows[usable]).any() and usable.sum() > 1
+        found = _together([jumps(points, usable, fps) for points in _tracks(data, hand)])
+        usable &= ~found.wrong
+        repeated = np.zeros_like(usable) if is_still else _repeated(rows, _travel(data, hand), usable)
         wrong[hand] |= found.wrong | repeated
         stays = found.steps & ~np.append(False, repeated[:-1])
-        filled_up = repeated.sum() > MANY_REPEATED * observed.sum()
+        filled_up = repeated.sum() > MANY_REPEATED * usable.sum()
         why = " (were samples repeated to fill the frame rate?)" if filled_up else ""
         for which, what in (
             (blank[hand], "all zero or all one point: treated as lost"),
@@ -91,21 +151,21 @@ class Jumps(NamedTuple):
     """The largest of those changes, metres."""
 
 
-def jumps(points: Float[np.ndarray, "T K 3"], valid: Bool[np.ndarray, "T"], fps: float) -> Jumps:
+def jumps(points: Float[np.ndarray, "T K 3"], observed: Bool[np.ndarray, "T"], fps: float) -> Jumps:
     """The jumps of K points that move together; distances are root mean squares over the points.
 
-    Frames that are not valid are ignored. The path consists of the pieces without a jump that last longer than
+    Frames that are not observed are ignored. The path consists of the pieces without a jump that last longer than
     LONGEST_JUMP, and straight lines between them.
     """
-    wrong, steps = np.zeros_like(valid), np.zeros_like(valid)
-    frames = np.flatnonzero(valid)
+    wrong, steps = np.zeros_like(observed), np.zeros_like(observed)
+    frames = np.flatnonzero(observed)
     if len(frames) < 2:
         return Jumps(wrong, 0.0, steps, 0.0)
     gap = np.diff(frames)[:, None, None]
     change = np.diff(points[frames].astype(np.float64), axis=0)
     velocity = change / gap
     beside = np.pad(velocity, [(1, 1), (0, 0), (0, 0)], mode="reflect")
-    # over a longer gap between valid frames a hand may move farther
+    # over a longer gap between observed frames a hand may move farther
     from_median, from_neighbours = (
         _length(change - gap * other) / np.sqrt(gap[:, 0, 0])
         for other in (local_median(velocity), (beside[:-2] + beside[2:]) / 2)
@@ -118,13 +178,14 @@ def jumps(points: Float[np.ndarray, "T K 3"], valid: Bool[np.ndarray, "T"], fps:
     path = [piece for piece in pieces if len(piece) > longest]
     if not path or not len(cuts):
         return Jumps(wrong, 0.0, steps, 0.0)
-    known, every = np.concatenate(path), np.arange(len(valid))
-    line = interp1d(known, points[known], axis=0, bounds_error=False, fill_value=(points[known[0]], points[known[-1]]))
+    on_path, every = np.concatenate(path), np.arange(len(observed))
+    ends = points[on_path[0]], points[on_path[-1]]
+    line = interp1d(on_path, points[on_path], axis=0, bounds_error=False, fill_value=ends)
     away = _length(points - line(every))
     for number, piece in enumerate(pieces):
         beside = bound[cuts[max(number - 1, 0) : number + 1]]
         # before the first and after the last piece of the path the points may have moved on
-        beyond = max(known[0] - piece[-1], piece[0] - known[-1], 1)
+        beyond = max(on_path[0] - piece[-1], piece[0] - on_path[-1], 1)
         if len(piece) <= longest and (away[piece] > beside.min() * beyond).all():
             wrong[piece] = True
     kept = ~wrong[frames[cuts]] & ~wrong[frames[cuts + 1]]
@@ -152,17 +213,17 @@ def frame_ranges(found: Bool[np.ndarray, "T"]) -> str:
 
 
 def _repeated(
-    rows: Float[np.ndarray, "T D"], travel: Float[np.ndarray, "T E"], valid: Bool[np.ndarray, "T"]
+    rows: Float[np.ndarray, "T D"], travel: Float[np.ndarray, "T E"], observed: Bool[np.ndarray, "T"]
 ) -> Bool[np.ndarray, "T"]:
-    """The valid frames that equal the previous valid frame, except where the hand really comes to rest (AT_REST).
+    """The observed frames that equal the previous observed frame, except where the hand really comes to rest (AT_REST).
 
     Such frames are held by the tracker, or samples repeated to fill a frame rate. `rows` are the values to compare,
     `travel` the same values in metres.
     """
-    frames = np.flatnonzero(valid)
+    frames = np.flatnonzero(observed)
     fresh = np.append(0, 1 + np.flatnonzero(_changes(rows[frames])))
     step = np.linalg.norm(np.diff(travel[frames[fresh]].astype(np.float64), axis=0), axis=-1)
-    repeated = np.zeros_like(valid)
+    repeated = np.zeros_like(observed)
     for number, (first, end) in enumerate(zip(fresh, np.append(fresh[1:], len(frames)), strict=True)):
         into, out = step[:number][::-1][:2], step[number:][:2]
         sides = [side for side in (into, out) if len(side) == 2]
@@ -204,9 +265,9 @@ def _tracks(data: dict[str, np.ndarray], hand: int) -> list[Float[np.ndarray, "T
     the vertices, which may have no order.
     """
     if "pose" in data:
-        turns = Rotation.from_rotvec(data["global_orient"][hand].astype(np.float64)).as_matrix()
+        rotations = Rotation.from_rotvec(data["global_orient"][hand].astype(np.float64)).as_matrix()
         wrist = data["transl"][hand][:, None]
-        return [wrist, ANGLE_REACH * turns, BEND_REACH * data["pose"][hand].reshape(len(wrist), -1, 3)]
+        return [wrist, ANGLE_REACH * rotations, BEND_REACH * data["pose"][hand].reshape(len(wrist), -1, 3)]
     if "joints" in data:
         return [_without_gaps(data["joints"][hand].astype(np.float64))]
     return [data["vertices"][hand].mean(axis=1, keepdims=True)]
@@ -214,12 +275,12 @@ def _tracks(data: dict[str, np.ndarray], hand: int) -> list[Float[np.ndarray, "T
 
 def _without_gaps(joints: Float[np.ndarray, "T J 3"]) -> Float[np.ndarray, "T J2 3"]:
     """The joints with missing ones (NaN) interpolated; joints missing in all frames are left out."""
-    known = ~np.isnan(joints).any(axis=2)
+    has_joint = ~np.isnan(joints).any(axis=2)
     every = np.arange(len(joints))
     filled = [
-        np.stack([np.interp(every, every[observed], joint[observed, axis]) for axis in range(3)], axis=-1)
-        for joint, observed in zip(joints.swapaxes(0, 1), known.T, strict=True)
-        if observed.any()
+        np.stack([np.interp(every, every[found], joint[found, axis]) for axis in range(3)], axis=-1)
+        for joint, found in zip(joints.swapaxes(0, 1), has_joint.T, strict=True)
+        if found.any()
     ]
     return np.stack(filled, axis=1)
 

@@ -1,5 +1,7 @@
-"""Checks that a sequence is plausible: lengths in metres, angles in radians, a hand that comes near the object."""
+"""Checks of a sequence's arrays: type and shape; then sizes in metres, angles in radians, a hand near the object."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import igl
@@ -12,6 +14,14 @@ from toch_jax.object.mesh import HAND_UNITS, unit_hint
 from toch_jax.object.model import ObjectMotion
 from toch_jax.sequence.types import Sequence
 
+KINDS = {"f": "numbers", "b": "true or false", "U": "text", "i": "whole numbers"}
+FIRST_AXES = {"H": "hands", "P": "object parts"}
+ROTATIONS = ("rotation", "global_orient", "pose")
+JOINT_HINTS = {
+    16: ": these lack the fingertips, which are OpenPose's 4, 8, 12, 16, 20",
+    25: ": of WebXR's 25 leave out 5, 10, 15, 20 (the metacarpals)",
+    26: ": of OpenXR's 26 leave out 0 (the palm), 6, 11, 16, 21 (the metacarpals)",
+}
 # Joints from the wrist along the middle finger to its tip (OpenPose order), and the limits on the length of this chain,
 # metres, which does not depend on the pose.
 MIDDLE_CHAIN = (0, 9, 10, 11, 12)
@@ -27,6 +37,66 @@ LARGEST_ANGLE = 4 * np.pi
 MOST_FRAMES, MOST_POINTS = 2000, 32
 
 
+@dataclass
+class Reader:
+    """A record to read arrays from; `axes` keeps the length of each axis and the key that it was first read from."""
+
+    where: str | Path
+    record: Mapping[str, np.ndarray]
+    axes: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def need(self, key: str, why: str = "") -> np.ndarray:
+        """The array of `key`. Raises InputError if it is missing; `why` follows "this key" in the message."""
+        if key not in self.record:
+            raise bad_input(self.where, key, f"this key{why}", "none")
+        return np.asarray(self.record[key])
+
+    def array(self, key: str, shape: str, kinds: str = "fiu", why: str = "") -> np.ndarray:
+        """The array of `key`, checked. Raises InputError for another type or shape.
+
+        `shape` has numbers, and letters for lengths that must agree between all arrays; `kinds` are the letters of
+        numpy's dtype kinds.
+        """
+        value = self.need(key, why)
+        if value.dtype.kind not in kinds:
+            raise bad_input(self.where, key, KINDS[kinds[0]], f"{value.dtype}")
+        axes = shape.split()
+        expected = [int(a) if a.isdigit() else self.axes.get(a, (None, ""))[0] for a in axes]
+        fits = len(value.shape) == len(axes) and all(
+            e is None or e == n for e, n in zip(expected, value.shape, strict=True)
+        )
+        if not fits:
+            known = [f"{a} = {self.axes[a][0]} from {self.axes[a][1]}" for a in axes if a in self.axes]
+            wanted = f"shape ({', '.join(axes)})" + (f" with {', '.join(known)}" if known else "")
+            raise bad_input(self.where, key, wanted, f"{value.shape}{_shape_hint(key, axes, expected, value.shape)}")
+        for axis, length in zip(axes, value.shape, strict=True):
+            if length == 0:
+                raise bad_input(self.where, key, f"at least one along {axis}", str(value.shape))
+            if not axis.isdigit():
+                self.axes.setdefault(axis, (length, key))
+        return value
+
+    def text(self, key: str) -> str:
+        return str(self.array(key, "", "U")[()])
+
+
+def _shape_hint(key: str, axes: list[str], expected: list[int | None], shape: tuple[int, ...]) -> str:
+    """The end of the error message: what the array seems to be instead, or nothing."""
+    name = key.partition("_")[2]
+    if name in ROTATIONS and shape[-2:] == (3, 3):
+        return ": rotation matrices, where files hold axis-angle"
+    if name in ROTATIONS and shape[-1:] == (4,):
+        return ": quaternions, where files hold axis-angle"
+    if name == "joints" and len(shape) >= 2 and shape[-2] in JOINT_HINTS:
+        return JOINT_HINTS[shape[-2]]
+    lacks_first = len(shape) == len(axes) - 1 and all(
+        e is None or e == n for e, n in zip(expected[1:], shape, strict=True)
+    )
+    if lacks_first and axes[0] in FIRST_AXES:
+        return f": the axis of the {FIRST_AXES[axes[0]]} comes first, with length 1 where there is one"
+    return ""
+
+
 def check_angles(where: str | Path, key: str, axis_angle: np.ndarray) -> None:
     """Raise InputError for rotations by more than LARGEST_ANGLE, which are probably in degrees. NaN is ignored."""
     largest = float(np.nan_to_num(np.linalg.norm(axis_angle, axis=-1)).max())
@@ -35,19 +105,19 @@ def check_angles(where: str | Path, key: str, axis_angle: np.ndarray) -> None:
 
 
 def check_hand_size(
-    where: str | Path, prefix: str, data: dict[str, np.ndarray], valid: Bool[np.ndarray, "H T"]
+    where: str | Path, prefix: str, data: dict[str, np.ndarray], observed: Bool[np.ndarray, "H T"]
 ) -> None:
     """Raise InputError if the joints (OpenPose order) or vertices in `data` do not have the size of a hand."""
-    for hand, observed in enumerate(valid):
+    for hand, frames in enumerate(observed):
         if "joints" in data:
-            chain = np.diff(data["joints"][hand, observed][:, MIDDLE_CHAIN], axis=1)
+            chain = np.diff(data["joints"][hand, frames][:, MIDDLE_CHAIN], axis=1)
             lengths = np.linalg.norm(chain, axis=-1).sum(axis=-1)
             # NaN where the tracker missed a joint
             if np.isfinite(lengths).any():
                 length = float(np.nanmedian(lengths))
                 _check_length(where, f"{prefix}joints", "from wrist to middle tip along the bones", length, HAND_LENGTH)
         if "vertices" in data:
-            extent = float(np.median(np.ptp(data["vertices"][hand, observed], axis=1).max(axis=-1)))
+            extent = float(np.median(np.ptp(data["vertices"][hand, frames], axis=1).max(axis=-1)))
             _check_length(where, f"{prefix}vertices", "of largest extent", extent, HAND_EXTENT)
 
 
@@ -70,7 +140,7 @@ def _check_length(where: str | Path, key: str, what: str, found: float, limits: 
 def check_meeting(
     where: str | Path,
     data: dict[str, np.ndarray],
-    valid: Bool[np.ndarray, "H T"],
+    observed: Bool[np.ndarray, "H T"],
     vertices: Float[np.ndarray, "Vo 3"],
     faces: Int[np.ndarray, "Fo 3"],
     vertex_part: Int[np.ndarray, "Vo"],
@@ -88,7 +158,7 @@ def check_meeting(
         local = (points - np.asarray(motion.translation)[part, ::every][:, None]) @ rotation
         own = faces[vertex_part[faces[:, 0]] == part].astype(np.int64)
         if len(own):
-            query = np.ascontiguousarray(local[valid[:, ::every]].reshape(-1, 3))
+            query = np.ascontiguousarray(local[observed[:, ::every]].reshape(-1, 3))
             query = query[np.isfinite(query).all(axis=-1)]
             squared = igl.point_mesh_squared_distance(query, vertices.astype(np.float64), own)[0]
             nearest = min(nearest, float(np.sqrt(squared.min(initial=np.inf))))

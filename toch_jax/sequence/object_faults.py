@@ -1,4 +1,4 @@
-"""Frames in which an object's tracked pose is a short outlier or all zero. Metres, radians, world frame."""
+"""Faults of a tracked object: frames in which its pose is a short outlier or all zero. Metres, radians, world frame."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -6,9 +6,9 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from toch_jax.base.arrays import put
 from toch_jax.object.model import ObjectMotion
-from toch_jax.sequence.outliers import FASTEST, SHORTEST_STEP, TYPICAL_STEPS, frame_ranges, jumps, local_median
+from toch_jax.sequence.hand_faults import FASTEST, SHORTEST_STEP, TYPICAL_STEPS, frame_ranges, jumps, local_median
 
-SMALLEST_TURN, FASTEST_TURN = 0.8, 45.0
+SMALLEST_ROTATION, FASTEST_ROTATION = 0.8, 45.0
 """Limits on the rotation between two frames, as SHORTEST_STEP and FASTEST are on positions: radians; radians per second
 (objects in MyoDM reach 36)."""
 
@@ -26,23 +26,23 @@ def mend_object(
     for part, middle in enumerate(middles):
         # The part's centre, because its origin may be far from it and would move in every rotation.
         rotation, translation = rotations[part].astype(np.float64), translations[part].astype(np.float64)
-        place = rotation @ middle + translation
-        blank = _blank(rotation, translation, place, fps)
-        found = jumps(place[:, None], ~blank, fps)
+        centre = rotation @ middle + translation
+        blank = _blank(rotation, translation, centre, fps)
+        found = jumps(centre[:, None], ~blank, fps)
         wrong = blank | found.wrong
         if wrong.any():
-            known, lost = np.flatnonzero(~wrong), np.flatnonzero(wrong)
-            place[lost] = np.stack([np.interp(lost, known, place[known, axis]) for axis in range(3)], axis=-1)
-            rotation[lost] = _between(rotation[known], known, lost)
+            right, lost = np.flatnonzero(~wrong), np.flatnonzero(wrong)
+            centre[lost] = np.stack([np.interp(lost, right, centre[right, axis]) for axis in range(3)], axis=-1)
+            rotation[lost] = _between(rotation[right], right, lost)
             rotations[part, lost] = rotation[lost]
-            translations[part, lost] = place[lost] - rotation[lost] @ middle
+            translations[part, lost] = centre[lost] - rotation[lost] @ middle
         name = f"object{f', part {part}' if len(middles) > 1 else ''}"
-        turning, largest = _turn_jumps(rotation, fps)
+        rotating, largest = _rotation_jumps(rotation, fps)
         for which, what in (
             (blank, "without a pose (all zero): interpolated"),
             (found.wrong, f"up to {found.away:.2f} m off the path of the frames around: interpolated"),
             (found.steps, f"up to {found.longest:.2f} m off the frame before, and it stays there: is that right?"),
-            (turning, f"up to {np.degrees(largest):.0f} degrees off the frame before: is that right?"),
+            (rotating, f"up to {np.degrees(largest):.0f} degrees off the frame before: is that right?"),
         ):
             if which.any():
                 notes.append(f"{name}: {frame_ranges(which)} {what}")
@@ -52,7 +52,7 @@ def mend_object(
 def _blank(
     rotation: Float[np.ndarray, "T 3 3"],
     translation: Float[np.ndarray, "T 3"],
-    place: Float[np.ndarray, "T 3"],
+    centre: Float[np.ndarray, "T 3"],
     fps: float,
 ) -> Bool[np.ndarray, "T"]:
     """The runs of frames at the identity pose with a jump before and after; none if all frames are at the identity."""
@@ -60,7 +60,7 @@ def _blank(
     blank = np.zeros_like(zero)
     if zero.all():
         return blank
-    step = np.linalg.norm(np.diff(place, axis=0), axis=-1) > max(SHORTEST_STEP, FASTEST / fps)
+    step = np.linalg.norm(np.diff(centre, axis=0), axis=-1) > max(SHORTEST_STEP, FASTEST / fps)
     frames = np.flatnonzero(zero)
     for run in np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1):
         if len(run):
@@ -80,9 +80,9 @@ def _between(
     return Slerp(frames, known)(np.clip(wanted, frames[0], frames[-1])).as_matrix()
 
 
-def _turn_jumps(rotation: Float[np.ndarray, "T 3 3"], fps: float) -> tuple[Bool[np.ndarray, "T"], float]:
+def _rotation_jumps(rotation: Float[np.ndarray, "T 3 3"], fps: float) -> tuple[Bool[np.ndarray, "T"], float]:
     """The frames whose rotation jumps from the previous frame, and the largest such angle, radians."""
     cosine = (np.einsum("tab,tab->t", rotation[1:], rotation[:-1]) - 1) / 2
-    turn = np.arccos(np.clip(cosine, -1, 1))
-    jumping = turn > np.maximum(max(SMALLEST_TURN, FASTEST_TURN / fps), TYPICAL_STEPS * local_median(turn))
-    return np.append(False, jumping), float(turn[jumping].max(initial=0.0))
+    angle = np.arccos(np.clip(cosine, -1, 1))
+    jumping = angle > np.maximum(max(SMALLEST_ROTATION, FASTEST_ROTATION / fps), TYPICAL_STEPS * local_median(angle))
+    return np.append(False, jumping), float(angle[jumping].max(initial=0.0))
