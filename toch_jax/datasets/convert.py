@@ -7,7 +7,6 @@ so that an interrupted call resumes; `write_dataset` makes the data set of the c
 import functools
 import hashlib
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from toch_jax.base.errors import InputError, bad_input
+from toch_jax.base.files import write_arrays
 from toch_jax.datasets.examples import Example, check_example
 from toch_jax.datasets.hand_shapes import write_hands
 from toch_jax.datasets.read import dataset_dir
@@ -78,12 +78,7 @@ def convert_all(spec: DatasetSpec, tasks: Iterable[Task]) -> tuple[dict[str, lis
 def cache_clips(path: Path, clips: list[Example]) -> None:
     """Write the clips to `path` atomically, without pickles."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        np.savez_compressed(
-            file, **{f"{k}/{key}": value for k, clip in enumerate(clips) for key, value in clip.items()}
-        )
-    os.replace(part, path)
+    write_arrays(path, {f"{k}/{key}": value for k, clip in enumerate(clips) for key, value in clip.items()})
 
 
 def cached_clips(path: Path) -> list[Example]:
