@@ -39,9 +39,9 @@ for name, settings in variants.items():
     clean = toch_jax.refine(sequence, network, settings=settings)
     found = measure(sequence, pose_hands(clean), truth, parts)
     print(
-        f"{name:25} {found['mpjpe_mm']:9.2f} mm {found['acceleration_m_s2']:8.2f} m/s2"
-        f" {found['penetration_depth_mean_mm']:9.2f} mm {found['penetration_depth_max_mm']:6.2f} mm"
+        f"{name:25} {found['mpjpe']:9.2f} mm {found['acceleration']:8.2f} m/s2"
+        f" {found['penetration_depth_mean']:9.2f} mm {found['penetration_depth_max']:6.2f} mm"
     )
 true = measure(sequence, truth, truth, parts)
-print(f"Of the true hand, acceleration is {true['acceleration_m_s2']:.2f} m/s2, depth", end=" ")
-print(f"{true['penetration_depth_mean_mm']:.2f} mm: skin gives way.")
+print(f"Of the true hand, acceleration is {true['acceleration']:.2f} m/s2, depth", end=" ")
+print(f"{true['penetration_depth_mean']:.2f} mm: skin gives way.")

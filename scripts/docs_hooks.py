@@ -49,7 +49,7 @@ def settings_table() -> str:
 
 def metrics_table() -> str:
     """Table of name, unit and meaning of each metric of the benchmark."""
-    from toch_jax.metrics.definitions import METRICS
+    from toch_jax.metrics import METRICS
 
     lines = ["| metric | unit | meaning |", "| --- | --- | --- |"]
     return "\n".join(lines + [f"| `{name}` | {each.unit} | {each.meaning} |" for name, each in METRICS.items()])

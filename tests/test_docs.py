@@ -4,7 +4,7 @@ import dataclasses
 import importlib.util
 from pathlib import Path
 
-from toch_jax.metrics.definitions import METRICS
+from toch_jax.metrics import METRICS
 from toch_jax.solver.settings import FitSettings
 
 ROOT = Path(__file__).parents[1]

@@ -14,7 +14,7 @@ from toch_jax.benchmark.noisy_clip import perturb_clip
 from toch_jax.benchmark.run import benchmark
 from toch_jax.cli.denoise_file import denoise_file
 from toch_jax.denoiser.checkpoints import load_denoiser
-from toch_jax.metrics.hands import hands_depth_mm
+from toch_jax.metrics.contact import hands_depth_mm
 from toch_jax.metrics.joints import mpjpe_mm
 from toch_jax.object.model import ObjectModel
 from toch_jax.perturb.registry import parse_perturbation
@@ -117,7 +117,7 @@ def test_file_to_file_with_its_table_and_picture(pushed: Sequence, clean: Sequen
     source, target = tmp_path / "tracked.npz", tmp_path / "clean.npz"
     save_sequence(source, pushed.replace(truth=clean.hands))
     report = denoise_file(source, target, load_denoiser())
-    before, after = (report.metrics[row]["hands_depth_mean_mm"] for row in ("before", "after"))
+    before, after = (report.metrics[row]["hands_depth_mean"] for row in ("before", "after"))
     assert after < 0.5 * before
     assert report.picture is not None
     assert imread(report.picture).std() > 0.01

@@ -15,7 +15,7 @@ from toch_jax.benchmark.methods import registry as methods
 from toch_jax.benchmark.methods.registry import METHODS, find_methods
 from toch_jax.benchmark.run import Oracle
 from toch_jax.cli import main
-from toch_jax.metrics.definitions import METRICS
+from toch_jax.metrics import METRICS
 from toch_jax.sequence.file import load_sequence
 from toch_jax.sequence.types import Sequence
 

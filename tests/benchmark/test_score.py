@@ -9,7 +9,7 @@ import pytest
 
 from toch_jax.benchmark.noisy_clip import perturb_clip
 from toch_jax.benchmark.score import Answer, Truth, answer_of, prepare, score
-from toch_jax.metrics.definitions import METRICS
+from toch_jax.metrics import METRICS
 from toch_jax.perturb.registry import parse_perturbation
 from toch_jax.sequence.types import Sequence
 

@@ -13,7 +13,7 @@ from toch_jax.benchmark.tables import (
     ratio_table,
     reported_table,
 )
-from toch_jax.metrics.definitions import METRICS
+from toch_jax.metrics import METRICS
 
 
 def scores(mpjpe: float, **others: float) -> dict[str, float]:

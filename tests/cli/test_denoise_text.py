@@ -20,20 +20,20 @@ def _report(before: dict[str, float], after: dict[str, float], notes: tuple[str,
 def test_counts_are_summed_worst_is_the_worst_and_the_rest_are_means_over_clips() -> None:
     total = summed_up(
         [
-            _metrics(mpjpe_mm=10.0, penetration_depth_max_mm=3.0, contact_frames=4.0),
-            _metrics(mpjpe_mm=20.0, penetration_depth_max_mm=7.0, contact_frames=6.0, frames=30.0),
-            _metrics(mpjpe_mm=NAN, penetration_depth_max_mm=NAN),
+            _metrics(mpjpe=10.0, penetration_depth_max=3.0, contact_frames=4.0),
+            _metrics(mpjpe=20.0, penetration_depth_max=7.0, contact_frames=6.0, frames=30.0),
+            _metrics(mpjpe=NAN, penetration_depth_max=NAN),
         ]
     )
-    assert total["mpjpe_mm"] == 15.0
-    assert total["penetration_depth_max_mm"] == 7.0
+    assert total["mpjpe"] == 15.0
+    assert total["penetration_depth_max"] == 7.0
     assert (total["contact_frames"], total["frames"]) == (10.0, 50.0)
-    assert total["mpvpe_mm"] != total["mpvpe_mm"]
+    assert total["mpvpe"] != total["mpvpe"]
 
 
 def test_a_folder_ends_with_a_table_over_all_clips_and_the_names_of_refused_files() -> None:
-    one = _report(_metrics(mpjpe_mm=10.0), _metrics(mpjpe_mm=4.0))
-    two = _report(_metrics(mpjpe_mm=30.0), _metrics(mpjpe_mm=8.0))
+    one = _report(_metrics(mpjpe=10.0), _metrics(mpjpe=4.0))
+    two = _report(_metrics(mpjpe=30.0), _metrics(mpjpe=8.0))
     refused = {name: InputError(f"{name}: hand_pose: wrong") for name in ("c.npz", "d.npz")}
     text = folder_text(FolderReport({"a.npz": one, "b.npz": two}, refused, ("e.npz",)))
     row = next(line for line in text.splitlines() if "MPJPE" in line)

@@ -56,21 +56,21 @@ def test_contact_deviation_is_the_mean_distance_of_true_pairs() -> None:
     np.testing.assert_array_equal(pairs.part[0, :2], [0, 1])
     np.testing.assert_array_equal(pairs.vertex[0, :2], [0, 5])
     assert np.isinf(pairs.distance[:, 2]).all()
-    assert arctic.contact_deviation_mm(skin, pairs, PARTS, MOVING) == pytest.approx(1.5, abs=1e-3)
+    assert arctic.cdev_mm(skin, pairs, PARTS, MOVING) == pytest.approx(1.5, abs=1e-3)
     exact = at_vertices(MOVING, {(0, 0): 0.0, (1, 5): 0.0, (1, 3): 0.0}) + np.array([0.003, 0, 0.004])
-    assert arctic.contact_deviation_mm(exact, pairs, PARTS, MOVING) == pytest.approx(5.0, abs=1e-3)
+    assert arctic.cdev_mm(exact, pairs, PARTS, MOVING) == pytest.approx(5.0, abs=1e-3)
     elsewhere = motion(0.02 * TIME, 0.05 * TIME, np.asarray(MOVING.translation[0]) + np.array([0.01, 0, 0]))
     exact = at_vertices(MOVING, {(0, 0): 0.0, (1, 5): 0.0, (1, 3): 0.0})
-    assert arctic.contact_deviation_mm(exact, pairs, PARTS, elsewhere) == pytest.approx(10.0, abs=1e-3)
+    assert arctic.cdev_mm(exact, pairs, PARTS, elsewhere) == pytest.approx(10.0, abs=1e-3)
 
 
 def test_frames_without_contact_do_not_count() -> None:
     skin = at_vertices(MOVING, {(0, 0): 1.0})
     skin[20:] += 0.5
     pairs = arctic.touching_pairs(in_parts(MOVING, skin), PARTS)
-    assert arctic.contact_deviation_mm(skin, pairs, PARTS, MOVING) == pytest.approx(1.0, abs=1e-3)
+    assert arctic.cdev_mm(skin, pairs, PARTS, MOVING) == pytest.approx(1.0, abs=1e-3)
     none = arctic.touching_pairs(in_parts(MOVING, skin + 0.5), PARTS)
-    assert np.isnan(arctic.contact_deviation_mm(skin, none, PARTS, MOVING))
+    assert np.isnan(arctic.cdev_mm(skin, none, PARTS, MOVING))
 
 
 @pytest.mark.parametrize(("frames", "counts"), [(14, False), (15, True)])
@@ -78,8 +78,8 @@ def test_a_hold_lasts_half_a_second(frames: int, counts: bool) -> None:
     skin = at_vertices(MOVING, {(1, 5): 1.0})
     skin[frames:] += 0.5
     pairs = arctic.touching_pairs(in_parts(MOVING, skin), PARTS)
-    found = arctic.holds(pairs, PARTS, MOVING)
-    assert found == ([arctic.Hold(0, frames, 0, 1, 5)] if counts else [])
+    found = arctic.static_contacts(pairs, PARTS, MOVING)
+    assert found == ([arctic.StaticContact(0, frames, 0, 1, 5)] if counts else [])
 
 
 def test_motion_deviation_is_the_slip_of_a_frame() -> None:
@@ -87,14 +87,14 @@ def test_motion_deviation_is_the_slip_of_a_frame() -> None:
     carried = motion(np.zeros(FRAMES), shift=0.002 * TIME[:, None] * np.array([0.6, 0.8, 0.0]))
     skin = at_vertices(carried, {(0, 2): 1.0, (1, 5): 2.0})
     pairs = arctic.touching_pairs(in_parts(carried, skin), PARTS)
-    held = arctic.holds(pairs, PARTS, carried)
+    held = arctic.static_contacts(pairs, PARTS, carried)
     assert len(held) == 2
-    assert arctic.motion_deviation_mm(skin, held, PARTS, carried) == pytest.approx(0.0, abs=1e-3)
+    assert arctic.mdev_mm(skin, held, PARTS, carried) == pytest.approx(0.0, abs=1e-3)
     slips = skin + 0.0005 * TIME[:, None, None] * np.array([0.0, 0.0, 1.0])
-    assert arctic.motion_deviation_mm(slips, held, PARTS, carried) == pytest.approx(0.5, abs=1e-3)
+    assert arctic.mdev_mm(slips, held, PARTS, carried) == pytest.approx(0.5, abs=1e-3)
     still = np.broadcast_to(skin[:1], skin.shape)
-    assert arctic.motion_deviation_mm(still, held, PARTS, carried) == pytest.approx(2.0, abs=1e-3)
-    assert np.isnan(arctic.motion_deviation_mm(skin, [], PARTS, carried))
+    assert arctic.mdev_mm(still, held, PARTS, carried) == pytest.approx(2.0, abs=1e-3)
+    assert np.isnan(arctic.mdev_mm(skin, [], PARTS, carried))
 
 
 def test_a_sliding_finger_holds_nothing() -> None:
@@ -105,23 +105,23 @@ def test_a_sliding_finger_holds_nothing() -> None:
     for reach, counts in ((2, True), (20, False)):
         skin = (np.round(np.linspace(0, reach, FRAMES)) * 0.002)[:, None, None] * np.array([1.0, 0, 0])
         pairs = arctic.touching_pairs([skin], [edge])
-        assert bool(arctic.holds(pairs, [edge], rest)) == counts
+        assert bool(arctic.static_contacts(pairs, [edge], rest)) == counts
 
 
 def test_relative_roots() -> None:
     rng = np.random.default_rng(0)
     right, left = rng.normal(size=(2, FRAMES, 3))
     moved = np.array([0.003, 0.004, 0.0])
-    assert arctic.relative_root_mm(right, left + moved, right, left) == pytest.approx(5.0)
-    assert arctic.relative_root_mm(right + moved, left + moved, right, left) == pytest.approx(0.0, abs=1e-9)
+    assert arctic.mrrpe_mm(right, left + moved, right, left) == pytest.approx(5.0)
+    assert arctic.mrrpe_mm(right + moved, left + moved, right, left) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_articulation_error_is_the_angle() -> None:
     truth = motion(0.02 * TIME, 0.05 * TIME)
     off = motion(0.02 * TIME + np.deg2rad(7), -0.3 * TIME)
-    assert arctic.articulation_error_deg(off, truth) == pytest.approx(7.0, abs=1e-3)
+    assert arctic.aae_deg(off, truth) == pytest.approx(7.0, abs=1e-3)
     rigid = ObjectMotion(truth.rotation[:1], truth.translation[:1])
-    assert np.isnan(arctic.articulation_error_deg(rigid, rigid))
+    assert np.isnan(arctic.aae_deg(rigid, rigid))
 
 
 def test_success_is_within_a_twentieth_of_the_diameter() -> None:

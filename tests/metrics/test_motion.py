@@ -12,12 +12,12 @@ STILL = np.zeros_like(FALL)
 
 def test_a_falling_stone_accelerates_by_g() -> None:
     assert motion.acceleration_m_s2(FALL, FPS) == pytest.approx(9.81, rel=1e-6)
-    assert motion.jerk_m_s3(FALL, FPS) == pytest.approx(0.0, abs=1e-6)
+    assert motion.jitter_m_s3(FALL, FPS) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_jerk_of_a_cubic() -> None:
     cubic = np.array([2.0, 0.0, 0.0]) * TIME**3 + np.zeros((1, 5, 3))
-    assert motion.jerk_m_s3(cubic, FPS) == pytest.approx(12.0, rel=1e-6)
+    assert motion.jitter_m_s3(cubic, FPS) == pytest.approx(12.0, rel=1e-6)
 
 
 def test_acceleration_error_in_both_units() -> None:

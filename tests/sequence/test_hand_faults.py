@@ -260,7 +260,7 @@ def test_a_joint_that_is_never_there(record: Record) -> None:
     assert ", 1 of the 21 in all frames" in sequence.notes[0]
     # the middle finger's tip, which the estimate of the hand's size uses
     (hand,) = pose_hands(sequence)
-    assert np.isfinite(measure(sequence, [hand])["acceleration_m_s2"])
+    assert np.isfinite(measure(sequence, [hand])["acceleration"])
 
 
 def test_what_places_no_hand_is_refused(record: Record) -> None:

@@ -23,7 +23,7 @@ from toch_jax.benchmark.tables import (
     reported_table,
 )
 from toch_jax.datasets.read import read_sequences
-from toch_jax.metrics.definitions import METRICS
+from toch_jax.metrics import METRICS
 from toch_jax.sequence.types import Sequence
 
 QUICK_FRAMES = 40

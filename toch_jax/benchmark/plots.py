@@ -13,7 +13,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from toch_jax.benchmark.report import Result
-from toch_jax.metrics.calibration import LEVELS
+from toch_jax.metrics.joints import LEVELS
 from toch_jax.perturb.registry import parse_perturbation
 
 LEVEL_AXES = {"T": "translation noise, m per coordinate", "R": "pose noise, rad"}

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import bootstrap
 
-from toch_jax.metrics.definitions import METRICS
+from toch_jax.metrics import METRICS
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Comparison of a method's output with the ground truth: one number for each metric of `definitions.METRICS`."""
+"""Comparison of a method's output with the ground truth: one number for each metric of `METRICS`."""
 
 from dataclasses import dataclass, replace
 from functools import cache
@@ -15,23 +15,23 @@ from toch_jax.hand.mesh import close_surface
 from toch_jax.hand.model import HandModel, Side
 from toch_jax.metrics import arctic
 from toch_jax.metrics import joints as error
-from toch_jax.metrics.calibration import LEVELS, inside_interval
-from toch_jax.metrics.clip import Touch, in_part, sequence_parts, shared_volumes_cm3, spread, touch
+from toch_jax.metrics.clip import HandContact, hand_contact, in_part, sequence_parts, shared_volumes_cm3, spread
 from toch_jax.metrics.contact import (
     CONTACT_DISTANCE_M,
     Part,
     contact_f1,
     contact_iou,
+    hands_depth_mm,
     samples_near_hand,
     signed_distances,
 )
-from toch_jax.metrics.definitions import AUC_M, CONTACT_FRAMES, PCK_M, VOLUME_FRAMES
-from toch_jax.metrics.hands import hands_depth_mm
+from toch_jax.metrics.joints import AUC_M, LEVELS, PCK_M, inside_interval
+from toch_jax.metrics.metric import CONTACT_FRAMES, VOLUME_FRAMES
 from toch_jax.metrics.motion import (
     acceleration_error_m_s2,
     acceleration_error_mm_frame2,
     hand_object_motion_mm2,
-    jerk_m_s3,
+    jitter_m_s3,
 )
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import samples_in_frame, to_world
@@ -54,7 +54,7 @@ class Answer:
 class Meeting:
     """Contact of one hand with the object on the frames `Truth.frames`."""
 
-    touch: Touch
+    touch: HandContact
     volumes_cm3: Float[np.ndarray, "S"]
     """Intersection volumes on at most VOLUME_FRAMES of the frames in which the true hand is in contact."""
     volumes_are_exact: bool
@@ -78,7 +78,7 @@ class Truth:
     """For each hand, whether a vertex is within 5 mm of a part or inside it, in all frames."""
     pairs: list[arctic.Pairs]
     """For each hand, its contact pairs with the object (ARCTIC)."""
-    holds: list[list[arctic.Hold]]
+    holds: list[list[arctic.StaticContact]]
     """For each hand, its static contacts (ARCTIC)."""
 
     @property
@@ -123,12 +123,12 @@ def prepare(clean: Sequence) -> Truth:
             for hand in hands
         ],
         pairs=pairs,
-        holds=[arctic.holds(each, parts, clean.object_motion) for each in pairs],
+        holds=[arctic.static_contacts(each, parts, clean.object_motion) for each in pairs],
     )
 
 
 def score(truth: Truth, answer: Answer, observed: Bool[np.ndarray, "H T"] | None = None) -> Scores:
-    """The metrics of `definitions.METRICS`, means over the clip's hands; all hands need joints and a closed mesh.
+    """The metrics of `METRICS`, means over the clip's hands; all hands need joints and a closed mesh.
 
     All frames count, also those that the tracker lost (not `observed`). Depth and volume are means over the frames in
     which the true hand is in contact, so that the set of frames does not depend on the method.
@@ -159,14 +159,12 @@ def _together(truth: Truth, answer: Answer) -> Scores:
     )
     scores: Scores = {}
     if "right" in wrists and "left" in wrists:
-        scores["mrrpe_rl"] = arctic.relative_root_mm(
-            wrists["right"], wrists["left"], true_wrists["right"], true_wrists["left"]
-        )
+        scores["mrrpe_rl"] = arctic.mrrpe_mm(wrists["right"], wrists["left"], true_wrists["right"], true_wrists["left"])
     roots = [arctic.object_root(truth.parts, motion) for motion in (answer.object_motion, truth.motion)]
     if "right" in wrists:
-        scores["mrrpe_ro"] = arctic.relative_root_mm(wrists["right"], roots[0], true_wrists["right"], roots[1])
+        scores["mrrpe_ro"] = arctic.mrrpe_mm(wrists["right"], roots[0], true_wrists["right"], roots[1])
     if answer.object_motion is not truth.motion and not _same(answer.object_motion, truth.motion):
-        scores["aae"] = arctic.articulation_error_deg(answer.object_motion, truth.motion)
+        scores["aae"] = arctic.aae_deg(answer.object_motion, truth.motion)
         scores["success_rate"] = 100 * arctic.success_rate(truth.parts, answer.object_motion, truth.motion)
     return scores
 
@@ -192,10 +190,10 @@ def _places(truth: Truth, answer: Answer, hand: PosedHand, true: PosedHand, lost
     return {
         "mpjpe": error.mpjpe_mm(mine, right),
         "mpjpe_missing": error.mpjpe_mm(mine[lost], right[lost]) if lost.any() else np.nan,
-        "mpjpe_root": error.root_relative_mpjpe_mm(mine, right),
-        "mpjpe_object": error.object_aligned_mpjpe_mm(mine, right, *(box.mean(axis=1) for box in corners)),
-        "mpjpe_pa": error.procrustes_mpjpe_mm(mine, right),
-        "mpjpe_pa_scale": error.procrustes_mpjpe_mm(mine, right, scale=True),
+        "mpjpe_root": error.mpjpe_root_mm(mine, right),
+        "mpjpe_object": error.mpjpe_object_mm(mine, right, *(box.mean(axis=1) for box in corners)),
+        "mpjpe_pa": error.mpjpe_pa_mm(mine, right),
+        "mpjpe_pa_scale": error.mpjpe_pa_mm(mine, right, scale=True),
         "mpvpe": error.mpjpe_mm(_there(hand.vertices)[:, :own], _there(true.vertices)[:, :own]),
         "mpcpe": error.mpjpe_mm(*corners),
         "pck": 100 * error.pck(mine, right, PCK_M),
@@ -210,13 +208,13 @@ def _motion(truth: Truth, answer: Answer, i: int, hand: PosedHand, true: PosedHa
     skin, true_skin = (_there(each.vertices)[:, :own] for each in (hand, true))
     wrist, true_wrist = mine[:, :1], right[:, :1]
     return {
-        "arctic_cdev": arctic.contact_deviation_mm(skin, truth.pairs[i], truth.parts, answer.object_motion),
-        "arctic_mdev": arctic.motion_deviation_mm(skin, truth.holds[i], truth.parts, answer.object_motion),
+        "arctic_cdev": arctic.cdev_mm(skin, truth.pairs[i], truth.parts, answer.object_motion),
+        "arctic_mdev": arctic.mdev_mm(skin, truth.holds[i], truth.parts, answer.object_motion),
         "arctic_acc": acceleration_error_m_s2(skin - wrist, true_skin - true_wrist, fps),
         "acceleration_error": acceleration_error_m_s2(mine, right, fps),
         "acceleration_error_root": acceleration_error_m_s2(mine, right, fps, root=0),
         "acceleration_error_frame": acceleration_error_mm_frame2(mine, right),
-        "jitter": jerk_m_s3(mine, fps),
+        "jitter": jitter_m_s3(mine, fps),
         "hand_object_motion": hand_object_motion_mm2(
             np.concatenate(local, axis=1), np.concatenate(truth.touching[i], axis=1)
         ),
@@ -240,7 +238,7 @@ def _contact(true: Meeting, mine: Meeting) -> Scores:
 def _meet(truth: Truth, motion: ObjectMotion, i: int, hand: PosedHand) -> Meeting:
     skin, frames, side = _there(hand.vertices), truth.frames, truth.clean.hand_side[i]
     observed, here = _at(motion, frames), _at_frames(hand, frames)
-    met = touch(observed, truth.parts, here)
+    met = hand_contact(observed, truth.parts, here)
     true_contact = truth.meetings[i].touch.contact if truth.meetings else met.contact
     some = spread(np.flatnonzero(true_contact), VOLUME_FRAMES)
     volumes, touching = np.zeros(len(some)), met.contact[some]

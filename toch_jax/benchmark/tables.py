@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from toch_jax.benchmark.report import Result, Table
 from toch_jax.benchmark.reported import Reported
-from toch_jax.metrics.definitions import METRICS
+from toch_jax.metrics import METRICS
 
 HEADLINES = [name for name, metric in METRICS.items() if metric.headline]
 HAND_ERRORS = {"right": "mpjpe_right", "left": "mpjpe_left"}

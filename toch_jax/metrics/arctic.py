@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.distance import pdist
 
 from toch_jax.metrics.contact import Part
+from toch_jax.metrics.metric import Metric
 from toch_jax.object.model import ObjectMotion
 
 CONTACT_M = 0.003
@@ -21,6 +22,9 @@ WINDOW = 15
 SUCCESS = 0.05
 """Largest error of a correctly placed object vertex, as a share of the object's diameter."""
 _MM = 1e3
+_PAIR = f"{CONTACT_M * 1e3:g} mm"
+
+METRICS: dict[str, Metric] = {}
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Pairs:
 
 
 @dataclass(frozen=True)
-class Hold:
+class StaticContact:
     """A static contact of one hand vertex with one object vertex in frames `start` to `stop` - 1."""
 
     start: int
@@ -57,7 +61,7 @@ def touching_pairs(skin_in_parts: list[Float[np.ndarray, "T V 3"]], parts: list[
     return Pairs(distance, part, np.where(np.isfinite(distance), vertex, 0))
 
 
-def holds(pairs: Pairs, parts: list[Part], motion: ObjectMotion) -> list[Hold]:
+def static_contacts(pairs: Pairs, parts: list[Part], motion: ObjectMotion) -> list[StaticContact]:
     """Static contacts: runs of WINDOW frames or more in which a hand vertex is in contact and does not slide.
 
     A run slides if the object vertices that it touches are more than CONTACT_M apart, as a mean over pairs of its
@@ -79,7 +83,7 @@ def holds(pairs: Pairs, parts: list[Part], motion: ObjectMotion) -> list[Hold]:
             if pdist(np.stack([first[part][vertex] for part, vertex in met])).mean() > CONTACT_M:
                 continue
             part, vertex = max(sorted(set(met)), key=met.count)
-            found.append(Hold(start, stop, hand_vertex, part, vertex))
+            found.append(StaticContact(start, stop, hand_vertex, part, vertex))
     return found
 
 
@@ -89,9 +93,7 @@ def posed_points(points: Float[np.ndarray, "K 3"], motion: ObjectMotion, part: i
     return np.einsum("tab,kb->tka", rotation, points) + translation[:, None]
 
 
-def contact_deviation_mm(
-    skin: Float[np.ndarray, "T V 3"], pairs: Pairs, parts: list[Part], motion: ObjectMotion
-) -> float:
+def cdev_mm(skin: Float[np.ndarray, "T V 3"], pairs: Pairs, parts: list[Part], motion: ObjectMotion) -> float:
     """CDev (mm): mean distance of the pairs in contact in the ground truth, over a frame's pairs, then over frames.
 
     nan if there are no pairs. `skin` is in the world, metres.
@@ -112,8 +114,15 @@ def contact_deviation_mm(
     return float((apart.sum(axis=1)[count > 0] / count[count > 0]).mean() * _MM)
 
 
-def motion_deviation_mm(
-    skin: Float[np.ndarray, "T V 3"], held: list[Hold], parts: list[Part], motion: ObjectMotion
+METRICS["arctic_cdev"] = Metric(
+    "mm",
+    f"ARCTIC's contact deviation: distance between each hand vertex and object vertex that are within {_PAIR} in "
+    "truth, mean over a frame's pairs, then over frames",
+)
+
+
+def mdev_mm(
+    skin: Float[np.ndarray, "T V 3"], held: list[StaticContact], parts: list[Part], motion: ObjectMotion
 ) -> float:
     """MDev (mm): motion of a hand vertex relative to its object vertex in one frame, mean over a hold, then over holds.
 
@@ -127,7 +136,16 @@ def motion_deviation_mm(
     return float(np.mean(deviations) * _MM) if deviations else float("nan")
 
 
-def relative_root_mm(
+METRICS["arctic_mdev"] = Metric(
+    "mm",
+    "ARCTIC's motion deviation: how far a hand vertex moves in a frame beyond the object's vertex that it holds in "
+    f"truth ({_PAIR}, {WINDOW} frames or more, no sliding: pairs of the vertices met {_PAIR} apart on the mean)",
+)
+# `acceleration_error_m_s2` of the skin
+METRICS["arctic_acc"] = Metric("m/s2", "ARCTIC's ACC: acceleration_error of the skin's vertices relative to the wrist")
+
+
+def mrrpe_mm(
     first: Float[np.ndarray, "T 3"],
     second: Float[np.ndarray, "T 3"],
     true_first: Float[np.ndarray, "T 3"],
@@ -137,12 +155,18 @@ def relative_root_mm(
     return float(np.linalg.norm((second - first) - (true_second - true_first), axis=-1).mean() * _MM)
 
 
+METRICS["mrrpe_rl"] = Metric("mm", "ARCTIC's MRRPE: error of the way from right to left wrist, with both hands only")
+METRICS["mrrpe_ro"] = Metric(
+    "mm", "ARCTIC's MRRPE: error of the way from right wrist to the mean vertex of the first part"
+)
+
+
 def object_root(parts: list[Part], motion: ObjectMotion) -> Float[np.ndarray, "T 3"]:
     """Mean vertex of the object's first part (in ARCTIC the bottom), in the world, metres."""
     return posed_points(parts[0].vertices.mean(axis=0)[None], motion, 0)[:, 0]
 
 
-def articulation_error_deg(motion: ObjectMotion, truth: ObjectMotion) -> float:
+def aae_deg(motion: ObjectMotion, truth: ObjectMotion) -> float:
     """AAE (degrees): mean error of the other parts' rotations relative to the first part; nan for a rigid object."""
     mine, true = (
         np.einsum("tba,ptbc->ptac", rotation[0], rotation[1:])
@@ -153,6 +177,9 @@ def articulation_error_deg(motion: ObjectMotion, truth: ObjectMotion) -> float:
     # |A - B| = 2 sqrt(2) sin(angle / 2): accurate for small angles too
     chord = np.linalg.norm(mine - true, axis=(-2, -1)) / np.sqrt(8)
     return float(np.degrees(2 * np.arcsin(np.clip(chord, 0, 1))).mean())
+
+
+METRICS["aae"] = Metric("deg", "ARCTIC's articulation error; only of methods that estimate a hinged object's motion")
 
 
 def success_rate(parts: list[Part], motion: ObjectMotion, truth: ObjectMotion) -> float:
@@ -168,6 +195,13 @@ def success_rate(parts: list[Part], motion: ObjectMotion, truth: ObjectMotion) -
         for number, part in enumerate(parts)
     ]
     return float(np.concatenate(near, axis=1).mean())
+
+
+METRICS["success_rate"] = Metric(
+    "%",
+    f"ARCTIC's: object vertices within {SUCCESS * 100:g} % of its diameter of the truth, first parts aligned; only "
+    "of methods that estimate the object's motion",
+)
 
 
 def _corners(points: Float[np.ndarray, "K 3"]) -> Float[np.ndarray, "C 3"]:

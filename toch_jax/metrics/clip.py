@@ -11,12 +11,12 @@ from toch_jax.base.arrays import put
 from toch_jax.metrics.contact import (
     Part,
     contact_frames,
+    hands_depth_mm,
     intersection_volumes_cm3,
     nearest,
     object_parts,
     penetration_depths_mm,
 )
-from toch_jax.metrics.hands import hands_depth_mm
 from toch_jax.metrics.joints import mpjpe_mm
 from toch_jax.metrics.motion import acceleration_error_m_s2, acceleration_m_s2
 from toch_jax.object.model import ObjectMotion
@@ -33,7 +33,7 @@ in_part = jax.jit(to_part)
 
 
 @dataclass(frozen=True)
-class Touch:
+class HandContact:
     """Contact of one hand with the object in each frame; none in frames that are not `observed`."""
 
     contact: Bool[np.ndarray, "T"]
@@ -42,17 +42,17 @@ class Touch:
 
 
 def sequence_parts(sequence: Sequence) -> list[Part]:
-    """The parts of the sequence's object, for `touch`."""
+    """The parts of the sequence's object, for `hand_contact`."""
     return object_parts(
         np.asarray(sequence.object_vertices), np.asarray(sequence.object_faces), np.asarray(sequence.object_vertex_part)
     )
 
 
-def touch(motion: ObjectMotion, parts: list[Part], hand: PosedHand) -> Touch:
+def hand_contact(motion: ObjectMotion, parts: list[Part], hand: PosedHand) -> HandContact:
     """Contact and penetration depth over all parts of the object, of the skin, or of the joints if there is no skin."""
     each = [nearest(here, part) for here, part in zip(_by_part(motion, parts, hand), parts, strict=True)]
     closest = np.min(each, axis=0)
-    return Touch(contact_frames(closest) & hand.observed, penetration_depths_mm(closest) * hand.observed)
+    return HandContact(contact_frames(closest) & hand.observed, penetration_depths_mm(closest) * hand.observed)
 
 
 def shared_volumes_cm3(
@@ -94,27 +94,27 @@ def measure(
     `sequence_parts`, if the caller has it.
     """
     parts = sequence_parts(sequence) if parts is None else parts
-    touches = [touch(hand.motion_in(sequence), parts, hand) for hand in hands]
+    contacts = [hand_contact(hand.motion_in(sequence), parts, hand) for hand in hands]
     volumes = [
         shared_volumes_cm3(
             hand.motion_in(sequence), parts, hand, spread(np.flatnonzero(met.contact), MAX_VOLUME_FRAMES)
         )
-        for hand, met in zip(hands, touches, strict=True)
+        for hand, met in zip(hands, contacts, strict=True)
         if hand.faces is not None
     ]
     between = hands_depth_mm(hands)
-    contact = np.concatenate([t.contact for t in touches])
-    depth = np.concatenate([t.depth_mm for t in touches])
+    contact = np.concatenate([t.contact for t in contacts])
+    depth = np.concatenate([t.depth_mm for t in contacts])
     metrics = {
-        "penetration_depth_mean_mm": _mean(depth[contact]),
-        "penetration_depth_max_mm": float(depth.max(initial=0.0)),
-        "intersection_volume_cm3": _mean(np.concatenate([volume for volume, _ in volumes] or [np.zeros(0)])),
-        "intersection_volume_is_exact": float(len(volumes) == len(hands) and all(exact for _, exact in volumes)),
-        "hands_depth_mean_mm": _mean(between),
-        "hands_depth_max_mm": float(np.fmax.reduce(between)),
+        "penetration_depth_mean": _mean(depth[contact]),
+        "penetration_depth_max": float(depth.max(initial=0.0)),
+        "intersection_volume": _mean(np.concatenate([volume for volume, _ in volumes] or [np.zeros(0)])),
+        "volume_exact": float(len(volumes) == len(hands) and all(exact for _, exact in volumes)),
+        "hands_depth_mean": _mean(between),
+        "hands_depth_max": float(np.fmax.reduce(between)),
         "contact_frames": float(contact.sum()),
         "frames": float(sum(hand.observed.sum() for hand in hands)),
-        "acceleration_m_s2": _mean(
+        "acceleration": _mean(
             [acceleration_m_s2(hand.joints, sequence.fps, hand.observed) for hand in hands if hand.joints is not None]
         ),
     }
@@ -127,9 +127,9 @@ def measure(
         for h, t in pairs
         if h.vertices is not None and t.vertices is not None and h.vertices.shape == t.vertices.shape
     ]
-    metrics["mpjpe_mm"] = _mean([mpjpe_mm(mine[ok], true[ok]) for mine, true, ok in joints if ok.any()])
-    metrics["mpvpe_mm"] = _mean([mpjpe_mm(mine[ok], true[ok]) for mine, true, ok in skins if ok.any()])
-    metrics["acceleration_error_m_s2"] = _mean(
+    metrics["mpjpe"] = _mean([mpjpe_mm(mine[ok], true[ok]) for mine, true, ok in joints if ok.any()])
+    metrics["mpvpe"] = _mean([mpjpe_mm(mine[ok], true[ok]) for mine, true, ok in skins if ok.any()])
+    metrics["acceleration_error"] = _mean(
         [acceleration_error_m_s2(mine, true, sequence.fps, ok) for mine, true, ok in joints]
     )
     return metrics
@@ -151,21 +151,21 @@ def summed_up(clips: list[dict[str, float]]) -> dict[str, float]:
         values = np.array([metrics[name] for metrics in clips])
         if name in ("contact_frames", "frames"):
             return float(values.sum())
-        return float(np.fmax.reduce(values)) if "_max_" in name else _mean(values)
+        return float(np.fmax.reduce(values)) if name.endswith("_max") else _mean(values)
 
     return {name: one(name) for name in clips[0]}
 
 
 TABLE = {
-    "penetration_depth_mean_mm": "penetration depth, mean in contact (mm)",
-    "penetration_depth_max_mm": "penetration depth, worst (mm)",
-    "intersection_volume_cm3": "intersection volume, mean in contact (cm3)",
-    "hands_depth_mean_mm": "depth of one hand in another, mean (mm)",
-    "hands_depth_max_mm": "depth of one hand in another, worst (mm)",
+    "penetration_depth_mean": "penetration depth, mean in contact (mm)",
+    "penetration_depth_max": "penetration depth, worst (mm)",
+    "intersection_volume": "intersection volume, mean in contact (cm3)",
+    "hands_depth_mean": "depth of one hand in another, mean (mm)",
+    "hands_depth_max": "depth of one hand in another, worst (mm)",
     "contact_frames": "frames in contact",
-    "acceleration_m_s2": "acceleration of the joints, mean (m/s2)",
-    "mpjpe_mm": "joint error, MPJPE (mm)",
-    "mpvpe_mm": "vertex error, MPVPE (mm)",
+    "acceleration": "acceleration of the joints, mean (m/s2)",
+    "mpjpe": "joint error, MPJPE (mm)",
+    "mpvpe": "vertex error, MPVPE (mm)",
 }
 
 

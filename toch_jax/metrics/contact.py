@@ -1,8 +1,9 @@
-"""Contact metrics of a hand's skin and an object: depth, volume, contact. Metres in; units of results in the names.
+"""Contact metrics of a hand's skin and an object, or another hand: depth, volume, contact. Metres in; units in names.
 
 Distances and volumes take one part of the object in its own frame, and the hand in that frame (object/motion.py).
 """
 
+import itertools
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,6 +14,8 @@ import trimesh
 from jaxtyping import Bool, Float, Int
 
 from toch_jax.field.types import ContactField
+from toch_jax.metrics.metric import ON_FRAMES, VOLUME_FRAMES, Metric
+from toch_jax.sequence.derived import PosedHand
 
 CONTACT_DISTANCE_M = 0.005
 """Largest distance (metres) of the hand from the object in a frame in contact (GraspTTA, Jiang et al. 2021)."""
@@ -24,6 +27,11 @@ GRID = 24
 """Cells along the longest side of the grid that bounds distances; affects the speed, not the results."""
 VOXEL_PITCH_M = 0.002
 """Side (metres) of the voxels, which are solid as in CHOIR; a surface voxelisation (GraspTTA) misses the inside."""
+_NEAR = f"{CONTACT_DISTANCE_M * 1e3:g} mm"
+_TOUCH = f"{CONTACT_SAMPLE_M * 1e3:g} mm"
+_HELD = "mean over the frames in which the true hand is in contact"
+
+METRICS: dict[str, Metric] = {}
 
 
 @dataclass(frozen=True)
@@ -124,9 +132,7 @@ def penetration_depths_mm(nearest: Float[np.ndarray, "T"]) -> Float[np.ndarray, 
     return np.maximum(-nearest, 0) * 1e3
 
 
-def contact_frames(nearest: Float[np.ndarray, "T"], within: float = CONTACT_DISTANCE_M) -> Bool[np.ndarray, "T"]:
-    """Frames whose smallest signed distance is at most `within` (metres, at most CONTACT_DISTANCE_M)."""
-    return nearest <= within
+METRICS["penetration_depth"] = Metric("mm", f"deepest hand vertex inside the object; {_HELD}, {ON_FRAMES}", True)
 
 
 def _manifold(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) -> manifold3d.Manifold | None:
@@ -162,6 +168,15 @@ def intersection_volumes_cm3(
     return volumes, exact
 
 
+METRICS["intersection_volume"] = Metric(
+    "cm3",
+    f"volume shared by the solid hand, closed at the wrist, and the solid object: mesh boolean, or where one of "
+    f"them is no manifold solid voxels of {VOXEL_PITCH_M * 1e3:g} mm; {_HELD}, on at most {VOLUME_FRAMES}",
+    True,
+)
+METRICS["volume_exact"] = Metric("%", "intersection volumes that came from mesh booleans")
+
+
 def solid_voxels(
     vertices: Float[np.ndarray, "V 3"],
     faces: Int[np.ndarray, "F 3"],
@@ -179,6 +194,29 @@ def solid_voxels(
     return cells[igl.fast_winding_number(vertices, faces, cells) > INSIDE] if len(cells) else cells
 
 
+def hands_depth_mm(hands: list[PosedHand]) -> Float[np.ndarray, "T"]:
+    """Penetration depth of the deepest point of a hand inside another hand in each frame; 0 where they are apart.
+
+    nan where fewer than two hands are observed, or no hand has a closed mesh to be inside of.
+    """
+    deepest = np.full(len(hands[0].observed), np.nan)
+    for mine, other in itertools.permutations(hands, 2):
+        if other.faces is None:
+            continue
+        for frame in np.flatnonzero(mine.observed & other.observed):
+            skin = Part(other.points[frame].astype(np.float64), other.faces.astype(np.int64), None, None)
+            depth = -1e3 * signed_distances(mine.points[frame], skin).min()
+            deepest[frame] = np.fmax(deepest[frame], max(depth, 0.0))
+    return deepest
+
+
+METRICS["hands_depth"] = Metric(
+    "mm",
+    f"deepest vertex of a hand inside another hand, closed at the wrist, mean {ON_FRAMES}; clips of several hands",
+    True,
+)
+
+
 def samples_in_contact(field: ContactField, within: float = CONTACT_SAMPLE_M) -> Bool[np.ndarray, "*batch N"]:
     """Object samples in contact: the hand lies along their normal with |distance| <= `within`, metres."""
     return np.asarray(field.mask) & (np.abs(np.asarray(field.distance)) <= within)
@@ -192,6 +230,14 @@ def contact_iou(field: ContactField, truth: ContactField, within: float = CONTAC
     mine, true = samples_in_contact(field, within), samples_in_contact(truth, within)
     union = (mine | true).sum()
     return float((mine & true).sum() / union) if union else float("nan")
+
+
+METRICS["contact_iou"] = Metric(
+    "%",
+    f"intersection over union of the object's samples that the hand meets along their normal within {_TOUCH} "
+    f"(TOCH's C-IoU), over samples and frames together, {ON_FRAMES}",
+    True,
+)
 
 
 def samples_near_hand(
@@ -219,3 +265,17 @@ def contact_f1(mine: Bool[np.ndarray, "T N"], truth: Bool[np.ndarray, "T N"]) ->
     """
     total = mine.sum() + truth.sum()
     return float(2 * (mine & truth).sum() / total) if total else float("nan")
+
+
+METRICS["contact_f1"] = Metric(
+    "%", f"F1 of the object's samples within {_TOUCH} of the hand in any direction, against the true hand's"
+)
+
+
+def contact_frames(nearest: Float[np.ndarray, "T"], within: float = CONTACT_DISTANCE_M) -> Bool[np.ndarray, "T"]:
+    """Frames whose smallest signed distance is at most `within` (metres, at most CONTACT_DISTANCE_M)."""
+    return nearest <= within
+
+
+METRICS["contact_ratio"] = Metric("%", f"frames with a hand vertex inside the object or within {_NEAR}, {ON_FRAMES}")
+METRICS["contact_ratio_error"] = Metric("%", "frames in which contact_ratio's verdict is not the true hand's")

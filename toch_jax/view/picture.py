@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
-from toch_jax.metrics.clip import Touch, sequence_parts, touch
+from toch_jax.metrics.clip import HandContact, hand_contact, sequence_parts
 from toch_jax.metrics.contact import Part
 from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Sequence
@@ -41,8 +41,10 @@ def draw_picture(
     """
     rows = {n: hands if n == "before" else [_in_every_frame(hand) for hand in hands] for n, hands in rows.items()}
     parts = sequence_parts(sequence) if parts is None else parts
-    touches = {name: [touch(hand.motion_in(sequence), parts, hand) for hand in hands] for name, hands in rows.items()}
-    last = list(touches.values())[-1]
+    contacts = {
+        name: [hand_contact(hand.motion_in(sequence), parts, hand) for hand in hands] for name, hands in rows.items()
+    }
+    last = list(contacts.values())[-1]
     frames = _frames_to_show(np.any([met.contact for met in last], axis=0), n_frames)
     images = film(sequence, parts, rows, frames, TILE)
     height, width = next(iter(images.values()))[0].shape[:2]
@@ -68,7 +70,7 @@ def draw_picture(
     panels[1].legend(handles=patches, loc="center", ncols=len(patches), frameon=False, fontsize=9)
     if sequence.n_frames >= 3:
         left, right = panels[2].subplots(1, 2)
-        depths = {name: _depth(hands, touches[name]) for name, hands in rows.items()}
+        depths = {name: _depth(hands, contacts[name]) for name, hands in rows.items()}
         accelerations = {name: _acceleration(hands, sequence.fps) for name, hands in rows.items()}
         _curve(left, sequence, depths, DEPTH_LABEL, frames, colors)
         _curve(right, sequence, accelerations, ACCELERATION_LABEL, frames, colors)
@@ -91,9 +93,9 @@ def _frames_to_show(contact: Bool[np.ndarray, "T"], wanted: int) -> list[int]:
     return sorted(set(np.linspace(first, last, wanted).round().astype(int).tolist()))
 
 
-def _depth(hands: list[PosedHand], touches: list[Touch]) -> Float[np.ndarray, "T"]:
+def _depth(hands: list[PosedHand], contacts: list[HandContact]) -> Float[np.ndarray, "T"]:
     """Penetration depth (mm) of the deepest hand in each frame; nan where no hand is observed."""
-    return np.fmax.reduce([np.where(h.observed, t.depth_mm, np.nan) for h, t in zip(hands, touches, strict=True)])
+    return np.fmax.reduce([np.where(h.observed, t.depth_mm, np.nan) for h, t in zip(hands, contacts, strict=True)])
 
 
 def _acceleration(hands: list[PosedHand], fps: float) -> Float[np.ndarray, "T"]:
