@@ -1,67 +1,167 @@
-"""The commands by name, and what becomes of a fault: one line on standard error, exit code 2."""
+"""The commands that read, repair and show clips, and `info` and `warm-up`; their docstrings are their help."""
 
+import shutil
 import sys
-from importlib.metadata import version
+from pathlib import Path
 from textwrap import indent
+from typing import Annotated, Literal
 
-from toch_jax.base.errors import InputError, missing_extra
-from toch_jax.cli.benchmark import benchmark, check_benchmark
-from toch_jax.cli.demo import demo
-from toch_jax.cli.denoise import check_denoise, denoise
-from toch_jax.cli.info import info
-from toch_jax.cli.parse import Group, UsageError, completion, run, typed
-from toch_jax.cli.prepare import arctic, grab, myodm, open_grasps
-from toch_jax.cli.train import train
-from toch_jax.cli.view import view
-from toch_jax.cli.warm_up import warm_up
+import tyro
 
-USAGE_ERROR, INTERRUPTED = 2, 130
+from toch_jax.base.errors import InputError, bad_input
+from toch_jax.cli.parse import File, FileOrFolder, OptionalFile
 
-PREPARE = Group(
-    "Make a data set ready for training and benchmarks; resumes if interrupted.",
-    {"open_grasps": typed(open_grasps), "myodm": typed(myodm), "grab": typed(grab), "arctic": typed(arctic)},
+PACKAGES = (
+    *("toch-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "trimesh"),
+    *("tensorflow-datasets", "mujoco", "viser"),
 )
-TOCH = Group(
-    "Repair tracked hand-object motion.",
-    {
-        "demo": typed(demo),
-        "denoise": typed(denoise, check_denoise),
-        "view": typed(view),
-        "info": typed(info),
-        "warm-up": typed(warm_up),
-        "prepare": PREPARE,
-        "train": train,
-        "benchmark": typed(benchmark, check_benchmark),
-    },
-    {
-        "--version": "the version of toch-jax",
-        "--completion SHELL": "a script that completes commands in bash, zsh or fish",
-    },
-)
+"""Packages whose versions `toch info` prints."""
+USUAL_FRAMES = (64, 128, 192)
+"""`warming.USUAL_FRAMES`, which is not imported here: JAX takes seconds."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command. 0 on success; 2 on a faulty command line or input; 130 when interrupted."""
-    words = sys.argv[1:] if arguments is None else arguments
-    try:
-        if words[:1] == ["--version"]:
-            print(f"toch-jax {version('toch-jax')}")
-            return 0
-        if words[:1] == ["--completion"]:
-            print(completion(TOCH, "toch", words[1:]))
-            return 0
-        return run(TOCH, words, "toch")
-    except UsageError as fault:
-        print(fault, file=sys.stderr)
-        return USAGE_ERROR
-    except InputError as fault:
-        print(indent(str(fault), "toch: "), file=sys.stderr)
-        return USAGE_ERROR
-    except ModuleNotFoundError as error:
-        missing = missing_extra(error)
-        if missing is error:
-            raise
-        print(f"toch: {missing}", file=sys.stderr)
-        return USAGE_ERROR
-    except KeyboardInterrupt:
-        return INTERRUPTED
+def demo(output: tyro.conf.Positional[Path] = Path("demo")) -> int:
+    """Repair the clip that comes with the package, and compare with a filter and with the fit without the network.
+
+    Args:
+        output: The folder to write to.
+    """
+    from toch_jax.base.progress import to_stderr
+    from toch_jax.cli.demo_clip import demo_text, run_demo
+
+    print(demo_text(run_demo(output, to_stderr), _as_typed()))
+    return 0
+
+
+def denoise(
+    sequence: tyro.conf.Positional[FileOrFolder],
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    object: OptionalFile = None,
+    object_scale: float = 1.0,
+    denoiser: Annotated[str, tyro.conf.arg(metavar="FILE|default|none")] = "default",
+    hand: Annotated[Literal["given", "model"], tyro.conf.arg(metavar="given|model")] = "given",
+    keep_object: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    picture: bool = True,
+) -> int:
+    """Repair a tracked sequence, or every sequence of a folder.
+
+    Args:
+        sequence: A sequence file (.npz), or a folder of them.
+        output: The file, or folder, to write. Files of a folder that were repaired before are left as they are.
+        object: The object's mesh, if the sequence file holds none: any format that trimesh reads, in metres.
+        object_scale: Factor for the vertices of the object's mesh, wherever it comes from: 0.001 for millimetres.
+        denoiser: A file that `toch train` wrote; "default" is the network in the package, "none" fits without one.
+        hand: "given" writes hands in the form in which they came: parameters, the tracker's own joints, or its own
+            points. "model" writes parameters, joints and mesh of the hand model, whatever came.
+        keep_object: Leave the object's poses as they came, also where they shake; the hand is then repaired beside
+            smoother ones than the file holds.
+        picture: Write a before/after picture (.png) beside each result.
+    """
+    from toch_jax.base.progress import to_stderr
+    from toch_jax.cli.denoise_file import denoise_file, denoise_folder, folder_text, report_text
+    from toch_jax.denoiser.checkpoints import load_denoiser
+
+    network = None if denoiser == "none" else load_denoiser(denoiser)
+    if sequence.is_dir():
+        done = denoise_folder(sequence, output, network, object, object_scale, hand, keep_object, picture)
+        for fault in done.refused.values():
+            print(indent(str(fault), "toch: "), file=sys.stderr)
+        print(folder_text(done))
+        return 2 if done.refused else 0
+    if output.is_dir():
+        output = output / sequence.name
+    report = denoise_file(sequence, output, network, object, object_scale, hand, keep_object, picture, to_stderr)
+    print(report_text(report))
+    print(f"result -> {output}")
+    if report.picture is not None:
+        print(f"picture -> {report.picture}")
+    return 0
+
+
+def check_denoise(sequence: Path, output: Path, denoiser: str = "default", **_: object) -> None:
+    """Refuse a network that is not there, and a result of one file that is no .npz."""
+    if denoiser not in ("default", "none") and not Path(denoiser).is_file():
+        raise bad_input(denoiser, "--denoiser", "a file, default or none", "no such file")
+    output = output / sequence.name if output.is_dir() else output
+    if sequence.is_file() and output.suffix != ".npz":
+        raise bad_input(output, "-o", "a file name that ends in .npz", output.name)
+
+
+def view(
+    sequence: tyro.conf.Positional[File],
+    clean: tyro.conf.Positional[OptionalFile] = None,
+    object: OptionalFile = None,
+    port: int = 8080,
+) -> int:
+    """Show a sequence in a browser: the tracked hands, the repaired ones, and the ground truth where the file has it.
+
+    Args:
+        sequence: A sequence file (.npz).
+        clean: The file that `toch denoise` wrote for it.
+        object: The object's mesh (metres), where neither file holds one.
+        port: Port on this machine where the page is served.
+    """
+    from toch_jax.view.rows import load_rows
+    from toch_jax.view.viewer import view as serve
+
+    serve(*load_rows(sequence, clean, object), port=port)
+    return 0
+
+
+def info() -> int:
+    """Devices, versions, and which hand models and data sets are installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    import jax
+
+    from toch_jax.base.errors import extra_with
+    from toch_jax.datasets.read import dataset_dir
+    from toch_jax.datasets.spec import load_spec, spec_names
+    from toch_jax.hand.files import load_hand, mano_place
+
+    for package in PACKAGES:
+        try:
+            found = version(package)
+        except PackageNotFoundError:
+            found = f"not installed: pip install 'toch-jax[{extra_with(package)}]'"
+        print(f"{package:20} {found}")
+    print(f"{'devices':20} {', '.join(str(device) for device in jax.devices())}")
+    for model in ("open", "mano"):
+        for side in ("right", "left"):
+            try:
+                hand = load_hand(model, side)
+            except InputError:
+                print(f"hand {model} {side:9} not here (looked in {mano_place()})")
+            else:
+                print(f"hand {model} {side:9} {hand.v_template.shape[0]} vertices, {hand.faces.shape[0]} faces")
+    for dataset in spec_names():
+        folder = dataset_dir(dataset)
+        here = (folder / "dataset_info.json").is_file()
+        print(f"data {dataset:15} {folder if here else f'not prepared: {load_spec(dataset).how_to_get}'}")
+    return 0
+
+
+def warm_up(
+    frames: tyro.conf.Positional[tuple[int, ...]] = USUAL_FRAMES,
+    hand_model: Annotated[str, tyro.conf.arg(metavar="open|mano|FILE")] = "open",
+) -> int:
+    """Compile beforehand, about a minute for each length, so that later commands and calls start at once.
+
+    Args:
+        frames: Lengths of clips. Each serves all clips that are padded to it: up to 16, 32, 64, then multiples of 64.
+        hand_model: The hand that the clips' parameters belong to.
+    """
+    from toch_jax.base.progress import to_stderr
+    from toch_jax.warming import warm_up as compile_beforehand
+
+    for length, seconds in compile_beforehand(frames, hand_model=hand_model, progress=to_stderr).items():
+        print(f"{length} frames: {seconds:.1f} s")
+    return 0
+
+
+def _as_typed() -> str:
+    """What the user types for `toch`: the name where the shell finds it, else the path, else the module."""
+    started = Path(sys.argv[0])
+    if started.name != "toch":
+        return "python -m toch_jax"
+    return "toch" if shutil.which("toch") == str(started.absolute()) else str(started)

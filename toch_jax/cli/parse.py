@@ -1,12 +1,15 @@
-"""Words of the command line to a function's arguments, with one line for whatever is wrong with them."""
+"""From the words of the command line to a function's call, with one line for whatever is wrong with them."""
 
 import contextlib
 import difflib
 import functools
+import gc
 import inspect
 import io
 import itertools
+import os
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +19,6 @@ from typing import Annotated, Any, Union, get_type_hints
 import tyro
 
 from toch_jax.base.errors import bad_input
-from toch_jax.cli.process import set_up_process
 
 Command = Callable[[list[str], str], int]
 """Takes the words after the command, and the command itself ("toch denoise"). Returns the exit code."""
@@ -95,6 +97,26 @@ def typed(function: Callable[..., int], check: Callable[..., object] | None = No
         return call()
 
     return command
+
+
+def set_up_process() -> None:
+    """Settings of JAX and of the garbage collector for the process of a command; a library must not make them.
+
+    Says on standard error that JAX is being loaded: that takes seconds.
+    """
+    print("loading JAX ...", file=sys.stderr, flush=True)
+    # XLA reports each use of cached code at the level of errors.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Imports and tracing make a million objects that stay; at the default threshold, scanning them takes seconds.
+    gc.set_threshold(50_000)
+    import jax
+
+    from toch_jax.base.compile_cache import keep_compiled
+    from toch_jax.base.device import MATMUL_PRECISION
+
+    keep_compiled()
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_default_matmul_precision", MATMUL_PRECISION)
 
 
 def parsed(

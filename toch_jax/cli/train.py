@@ -6,8 +6,7 @@ from typing import Annotated
 import tyro
 
 from toch_jax.cli.experiment_files import experiment_file, experiment_files, read_experiment
-from toch_jax.cli.parse import UsageError, parsed, table
-from toch_jax.cli.process import set_up_process
+from toch_jax.cli.parse import UsageError, parsed, set_up_process, table
 
 
 def train(words: list[str], prog: str) -> int:
