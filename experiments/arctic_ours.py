@@ -1,4 +1,4 @@
-"""Our recipe on ARCTIC: two hands, hinged objects, protocol p1.
+"""Train FieldNet on ARCTIC: two hands, hinged objects, protocol p1.
 
 toch prepare arctic --raw DIR
 toch train experiments/arctic_ours.py

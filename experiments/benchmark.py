@@ -1,4 +1,4 @@
-"""Every method under every noise, on real grasps of objects that no training has seen, and on generated ones.
+"""Compare all methods under all noises, on real grasps (MyoDM) and generated ones of objects unseen in training.
 
 The oracles read the ground truth and are upper bounds for ours. `ours:myodm` is ours with weights trained on MyoDM's
 training objects (experiments/myodm.py). Two hands: experiments/two_hands.py.

@@ -1,4 +1,4 @@
-"""Ours beside the tracked input, every filter and the fit alone, on real grasps: nothing has to be trained first.
+"""Compare ours with the input, all filters and the fit without a network, on real grasps; needs no training.
 
 The table in README.md is from this run.
 """

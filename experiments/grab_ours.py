@@ -1,4 +1,4 @@
-"""Our recipe on GRAB, both hands.
+"""Train FieldNet on GRAB, both hands.
 
     toch prepare grab --raw DIR
     toch train experiments/grab_ours.py

@@ -1,4 +1,4 @@
-"""TOCH's network, losses, optimiser and clips on GRAB: the paper's protocol as closely as its code tells.
+"""Train TOCH's network on GRAB with its losses, optimiser and clips: the paper's protocol, as its code tells it.
 
     toch prepare grab --raw DIR --toch-rules
     toch train experiments/grab_toch.py

@@ -1,4 +1,4 @@
-"""The shipped weights' recipe on real grasps (MyoDM's training objects): what generated grasps leave to be learnt."""
+"""Train FieldNet on MyoDM's real grasps instead of generated ones, to compare it with the shipped weights."""
 
 from toch_jax.denoiser.canonical import canonical_scale_offset
 from toch_jax.denoiser.field_net import FieldNetConfig

@@ -1,4 +1,4 @@
-"""The RefineNet-like refiner, on the clips and noise that the shipped weights are trained on.
+"""Train the baseline RefineNet (as in GrabNet) on the clips and noise that the shipped weights are trained on.
 
 `python experiments/refinenet_open_grasps.py -o FILE`. GrabNet trains on 400,000 frames, 256 a step, for 500 epochs.
 Here 64 frames are drawn in each of 2,000 steps.

@@ -1,4 +1,4 @@
-"""TOCH's own network, losses and optimiser on generated grasps: minutes on a graphics card.
+"""Train TOCH's network with its losses and optimiser on generated grasps, minutes on a GPU.
 
 Smaller than in the paper's code (2,000 samples of the object as input and 2,000 others predicted, 32 windows of 30
 frames a step, 400 epochs of GRAB, 8 cosines of 50 epochs each):

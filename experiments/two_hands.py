@@ -1,4 +1,4 @@
-"""Two hands on rigid and hinged objects that no training has seen: ours against the filters, hand by hand."""
+"""Compare ours with the filters, hand by hand: two hands, rigid and hinged objects unseen in training."""
 
 from toch_jax.benchmark.experiment import Benchmark
 from toch_jax.benchmark.methods.filters import FILTERS

@@ -25,7 +25,7 @@ def test_names_are_those_of_files_that_bind_the_variable() -> None:
     assert set(experiment_files("benchmark")) == {"benchmark", "filters", "two_hands"}
     assert experiment_files("experiment")["grab_ours"] == (
         EXPERIMENTS / "grab_ours.py",
-        "Our recipe on GRAB, both hands.",
+        "Train FieldNet on GRAB, both hands.",
     )
 
 

@@ -1,8 +1,9 @@
-"""Images of a sequence at given frames, one row for each version of its hands, from the same cameras."""
+"""Images of a sequence, one row for each version of its hands, from cameras that see hand, object and contact."""
 
 from collections.abc import Sequence as List
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -13,8 +14,7 @@ from toch_jax.metrics.contact import CONTACT_DISTANCE_M, Part
 from toch_jax.object.coarse import coarsened
 from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Sequence
-from toch_jax.view.camera import Moment, choose_direction, frame_camera
-from toch_jax.view.render import Camera, Image, Surface, render
+from toch_jax.view.render import Camera, Image, Surface, first_hits, render
 from toch_jax.view.rows import Rows
 from toch_jax.view.surfaces import distances_at, hand_surface, object_surface
 
@@ -26,6 +26,22 @@ DRAWN_FACES = 50_000
 """Approximate maximum of the object's faces: more make no visible difference, and each image has its own copy."""
 STEADY_FRAMES = 8.0
 """Standard deviation (images) of the Gaussian filter of the cameras' path in a film."""
+UP = np.array([0.0, 0.0, 1.0])
+"""Upward direction of all cameras, world."""
+NEAR_M = 0.06
+"""Margin (metres) around the hands within which a large object is shown."""
+WHOLE_M = 0.4
+"""Size (metres) up to which an object is shown whole."""
+
+
+class _Moment(NamedTuple):
+    """Surfaces shown at one frame."""
+
+    hands: List[Surface]
+    held: Surface
+    """The object."""
+    touching: List[Bool[np.ndarray, "F"]]
+    """For each hand, whether each face is near the object."""
 
 
 def film(
@@ -37,22 +53,22 @@ def film(
     with one direction and distance; `steady` smooths their path over the images.
     """
     sequence = _coarse_object(sequence)
-    things = {name: [object_surface(sequence, f, beside=posed[0]) for f in frames] for name, posed in rows.items()}
-    objects = list(things.values())[-1]
+    objects = {name: [object_surface(sequence, f, beside=posed[0]) for f in frames] for name, posed in rows.items()}
+    last_objects = list(objects.values())[-1]
     hands = {name: [_surfaces(sequence, parts, hand, frames) for hand in posed] for name, posed in rows.items()}
     scenes = {name: [[each[i] for each in surfaces] for i in range(len(frames))] for name, surfaces in hands.items()}
     aimed_at = list(scenes.values())[-1]
     chosen = sorted(set(np.linspace(0, len(frames) - 1, DIRECTION_FRAMES).round().astype(int).tolist()))
     touching = [_touching(sequence, parts, hand, [frames[i] for i in chosen]) for hand in list(rows.values())[-1]]
-    direction = choose_direction(
-        [Moment(aimed_at[i], objects[i], [faces[k] for faces in touching]) for k, i in enumerate(chosen)]
+    direction = _choose_direction(
+        [_Moment(aimed_at[i], last_objects[i], [faces[k] for faces in touching]) for k, i in enumerate(chosen)]
     )
-    cameras = _cameras(aimed_at, objects, direction, steady)
+    cameras = _cameras(aimed_at, last_objects, direction, steady)
     with ThreadPoolExecutor() as pool:
         tiles = {
             name: [
-                pool.submit(render, [*skins, thing], camera, size, size)
-                for skins, thing, camera in zip(scene, things[name], cameras, strict=True)
+                pool.submit(render, [*skins, held], camera, size, size)
+                for skins, held, camera in zip(scene, objects[name], cameras, strict=True)
             ]
             for name, scene in scenes.items()
         }
@@ -86,7 +102,7 @@ def _cameras(
     scenes: List[List[Surface]], objects: List[Surface], direction: Float[np.ndarray, "3"], steady: bool
 ) -> list[Camera]:
     """The camera of each image; all at one distance, so that sizes are comparable."""
-    cameras = [frame_camera(skins, thing, direction) for skins, thing in zip(scenes, objects, strict=True)]
+    cameras = [_camera(skins, held, direction) for skins, held in zip(scenes, objects, strict=True)]
     far = MARGIN * max(float(np.linalg.norm(camera.eye - camera.target)) for camera in cameras)
     targets = np.stack([camera.target for camera in cameras])
     if steady:
@@ -95,6 +111,53 @@ def _cameras(
         replace(camera, target=target, eye=target + far * direction)
         for camera, target in zip(cameras, targets, strict=True)
     ]
+
+
+def _camera(hands: List[Surface], held: Surface, direction: Float[np.ndarray, "3"]) -> Camera:
+    """Camera for the hands and the object `held`; `direction` is the unit vector from its target to its eye, world."""
+    skin = np.concatenate([hand.vertices for hand in hands])
+    shown = held.vertices
+    if np.ptp(shown, axis=0).max() > WHOLE_M:
+        low, high = skin.min(axis=0) - NEAR_M, skin.max(axis=0) + NEAR_M
+        shown = shown[((shown > low) & (shown < high)).all(axis=-1)]
+    points = np.concatenate([skin, shown])
+    right = np.cross(-direction, UP)
+    right = right / np.linalg.norm(right)
+    axes = np.stack([right, np.cross(right, -direction), direction])
+    low, high = (points @ axes.T).min(axis=0), (points @ axes.T).max(axis=0)
+    target = (low + high) / 2 @ axes
+    half = 1.05 * (high - low)[:2].max() / 2
+    camera = Camera(target, target, UP)
+    return replace(camera, eye=target + direction * (half / np.tan(camera.view_angle / 2) + (high - low)[2] / 2))
+
+
+def _choose_direction(moments: List[_Moment], candidates: int = 40) -> Float[np.ndarray, "3"]:
+    """Best of several directions (unit vectors from the target to the eye) over all the moments.
+
+    The score is high if hands occlude little of the object and if much of the touching skin is visible, with the object
+    taken as transparent.
+    """
+    directions = _spread(candidates)
+    score = np.zeros(candidates)
+    for hands, held, touching in moments:
+        cameras = [_camera(hands, held, direction) for direction in directions]
+        of_object = (first_hits([*hands, held], cameras, 48, 48) == len(hands)).sum(axis=(1, 2))
+        pads = [replace(hand, faces=hand.faces[near]) for hand, near in zip(hands, touching, strict=True) if near.any()]
+        others = [replace(hand, faces=hand.faces[~near]) for hand, near in zip(hands, touching, strict=True)]
+        visible = first_hits([*pads, *others], cameras, 48, 48)
+        of_pads = ((visible >= 0) & (visible < len(pads))).sum(axis=(1, 2))
+        of_hands = (visible >= 0).sum(axis=(1, 2))
+        # 0.1: touching skin is about a tenth of a hand
+        score += of_object * (of_pads + 0.1 * of_hands)
+    return directions[np.argmax(score)]
+
+
+def _spread(count: int) -> Float[np.ndarray, "n 3"]:
+    """Evenly distributed unit vectors (Fibonacci), without those near the vertical, where `UP` is degenerate."""
+    height = np.linspace(-0.6, 0.8, count)
+    angle = np.arange(count) * np.pi * (3 - np.sqrt(5))
+    ring = np.sqrt(1 - height**2)
+    return np.stack([ring * np.cos(angle), ring * np.sin(angle), height], axis=1)
 
 
 def _cropped(
