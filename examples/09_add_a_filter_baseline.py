@@ -10,7 +10,7 @@ import numpy as np
 from scipy.signal import butter, filtfilt
 
 import toch_jax
-from toch_jax.benchmark.noisy_clip import perturb_clip
+from toch_jax.benchmark.run import perturb_clip
 from toch_jax.metrics.clip import measure, metrics_table
 from toch_jax.perturb.registry import parse_perturbation
 from toch_jax.sequence.derived import PosedHand

@@ -3,8 +3,9 @@
 The table in README.md is from this run.
 """
 
-from toch_jax.benchmark.experiment import Benchmark
-from toch_jax.benchmark.methods.registry import METHODS
+from toch_jax.benchmark.experiment import Benchmark, Dataset
+from toch_jax.benchmark.methods.filters import FILTERS
+from toch_jax.benchmark.methods.registry import Fit, Input, Ours
 
 NOISES = (
     *("T(0.01)", "T(0.02)", "R(0.3)", "R(0.5)", "B(0.01,0.3)"),
@@ -12,6 +13,6 @@ NOISES = (
 )
 
 benchmark = Benchmark(
-    noises={"myodm": NOISES},
-    methods=tuple(name for name in METHODS if name not in ("toch", "refinenet", "contactopt")),
+    datasets=(Dataset("myodm", NOISES),),
+    methods=(Input(), *FILTERS, Fit(), Ours()),
 )

@@ -17,9 +17,8 @@ import numpy as np
 from tqdm import tqdm
 
 import toch_jax
-from toch_jax.benchmark.methods.filters import FILTERS, Gaussian, Kalman, OneEuro, SavitzkyGolay, Setting
-from toch_jax.benchmark.noisy_clip import perturb_clip
-from toch_jax.benchmark.tuning import Tuned, tune_filters
+from toch_jax.benchmark.methods.filters import FILTERS, Filter, Gaussian, Kalman, OneEuro, SavitzkyGolay
+from toch_jax.benchmark.run import perturb_clip, tune_filters
 from toch_jax.cli.demo_clip import versions
 from toch_jax.datasets.read import read_sequences
 from toch_jax.denoiser.checkpoints import Denoiser
@@ -37,14 +36,14 @@ EXAMPLE = Path(toch_jax.__file__).parent / "example"
 
 
 def main() -> None:
-    name, tuned = best_filter()
+    filter = best_filter()
     denoiser = toch_jax.load_denoiser()
     tracked = {
         clip_id: perturb_clip(clip_id, clean, NOISE, SEED)
         for clip_id, clean in read_sequences("open_grasps", "test")
         if len(clean.hand_side) == 1
     }
-    errors = {clip_id: joint_errors(clip, tuned.setting, denoiser) for clip_id, clip in tqdm(tracked.items())}
+    errors = {clip_id: joint_errors(clip, filter, denoiser) for clip_id, clip in tqdm(tracked.items())}
     ratios = np.log(
         [[e["with network"] / e["filter"], e["with network"] / e["without network"]] for e in errors.values()]
     )
@@ -57,9 +56,9 @@ def main() -> None:
         "noise": NOISE.name,
         "meaning": MEANING,
         "seed": SEED,
-        "filter": name,
-        "setting": str(tuned.setting),
-        "filter_in_words": in_words(tuned.setting),
+        "filter": filter.name,
+        "setting": str(filter.settings[0]),
+        "filter_in_words": in_words(filter),
         "choice": f"of {len(errors)} one-handed test clips the nearest to the median gains over filter and fit",
         "median_error_over_filter": over_filter,
         "median_error_over_fit": over_fit,
@@ -70,17 +69,18 @@ def main() -> None:
     print(json.dumps(recipe, indent=1))
 
 
-def best_filter() -> tuple[str, Tuned]:
-    """The filter with the smallest error on validation clips, and its setting."""
+def best_filter() -> Filter:
+    """The filter with the smallest error on validation clips, at its best setting."""
     clips = list(read_sequences("open_grasps", "val"))
     clips = [clip for clip in clips if len(clip[1].hand_side) == 1]
     spread = [clips[(2 * i + 1) * len(clips) // (2 * VALIDATION_CLIPS)] for i in range(VALIDATION_CLIPS)]
     with tempfile.TemporaryDirectory() as folder:
-        tuned = tune_filters(spread, FILTERS, [NOISE], Path(folder) / "tuned.json", SEED)[NOISE.name]
-    return min(tuned.items(), key=lambda item: item[1].mpjpe_mm)
+        tuned = tune_filters("open_grasps", spread, FILTERS, [NOISE], Path(folder), SEED)[NOISE.name]
+    best = min(FILTERS, key=lambda filter: tuned[filter.name].mpjpe_mm)
+    return best.with_setting(tuned[best.name].setting)
 
 
-def in_words(setting: Setting) -> str:
+def in_words(filter: Filter) -> str:
     """Description of the filter in the demo's output."""
     kinds = {
         Gaussian: "a Gaussian filter",
@@ -88,12 +88,12 @@ def in_words(setting: Setting) -> str:
         OneEuro: "a one-euro filter",
         Kalman: "a constant-velocity Kalman smoother",
     }
-    return f"{kinds[type(setting)]} of joints and skin in the {setting.frame}'s frame"
+    return f"{kinds[type(filter.settings[0])]} of joints and skin in the {filter.frame}'s frame"
 
 
-def joint_errors(tracked: Sequence, setting: Setting, denoiser: Denoiser) -> dict[str, float]:
+def joint_errors(tracked: Sequence, filter: Filter, denoiser: Denoiser) -> dict[str, float]:
     """Mean joint error (mm) of the tracked hand and of each method's result."""
-    _, rows = versions(tracked, denoiser, setting)
+    _, rows = versions(tracked, denoiser, filter)
     truth = np.asarray(rows["ground truth"][0].joints)
     return {name: mpjpe_mm(np.asarray(rows[name][0].joints), truth) for name in METHODS}
 

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from toch_jax.base.errors import bad_input
+from toch_jax.benchmark.methods.filters import FILTERS
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
@@ -64,8 +65,8 @@ def readme_table(results: list[dict]) -> str:
     found = {(r["noise"], r["method"], r["metric"]): r["mean"] for r in results if r["dataset"] == "myodm"}
     lines = ["| noise | input | best filter | ours, no network | ours |", "| --- | --- | --- | --- | --- |"]
     for noise, words in NOISES.items():
-        metric = "mpjpe_missing" if noise.startswith("missing") else "mpjpe"
-        filters = [mean for (n, m, k), mean in found.items() if (n, k) == (noise, metric) and m.startswith("filter:")]
+        metric = "mpjpe_missing" if (noise, "ours", "mpjpe_missing") in found else "mpjpe"
+        filters = [found[noise, filter.name, metric] for filter in FILTERS if (noise, filter.name, metric) in found]
         errors = [f"{found[noise, 'input', metric]:.1f}", f"{min(filters):.1f}"]
         errors += [f"{found[noise, method, metric]:.1f}" for method in ("fit", "ours")]
         least = min(errors, key=float)

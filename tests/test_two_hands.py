@@ -10,8 +10,8 @@ from matplotlib.image import imread
 from support.two_hands import two_handed
 
 from toch_jax.benchmark.methods.filters import FILTERS
-from toch_jax.benchmark.noisy_clip import perturb_clip
-from toch_jax.benchmark.run import benchmark
+from toch_jax.benchmark.methods.registry import Input
+from toch_jax.benchmark.run import perturb_clip, run_methods
 from toch_jax.cli.denoise_file import denoise_file
 from toch_jax.denoiser.checkpoints import load_denoiser
 from toch_jax.metrics.contact import hands_depth_mm
@@ -129,9 +129,9 @@ def test_file_to_file_with_its_table_and_picture(pushed: Sequence, clean: Sequen
 @pytest.mark.slow
 def test_the_benchmark_scores_it(clean: Sequence, tmp_path: Path) -> None:
     name = "filter:kalman:object"
-    methods = {"input": lambda sequence, object: sequence, name: FILTERS[name]}
+    methods = [Input(), *(filter for filter in FILTERS if filter.name == name)]
     clips = [("box", clean)]
-    scores = benchmark("boxes", clips, clips, ["T(0.02)"], methods, tmp_path)["T(0.02)"]["box"]
+    scores = run_methods("boxes", clips, clips, ["T(0.02)"], methods, tmp_path)["T(0.02)"]["box"]
     assert scores["truth"]["mpjpe"] == 0
     assert scores["truth"]["hands_depth"] == 0
     assert scores["input"]["hands_depth"] > 0.1

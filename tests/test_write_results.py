@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from toch_jax.base.errors import InputError
-from toch_jax.benchmark.experiment import Benchmark, results_text
-from toch_jax.benchmark.report import Result, Table, summarise
+from toch_jax.benchmark.experiment import Benchmark, Dataset, results_text
+from toch_jax.benchmark.results import Result, Table, summarise
 
 ROOT = Path(__file__).parents[1]
 SPEC = importlib.util.spec_from_file_location("write_results", ROOT / "scripts" / "write_results.py")
@@ -35,7 +35,7 @@ def run(folder: Path, datasets: tuple[str, ...]) -> None:
     (folder / "plots").mkdir(parents=True)
     (folder / "plots" / "myodm_error.png").write_bytes(b"picture")
     (folder / "results.json").write_text(json.dumps([asdict(result) for result in results]))
-    experiment = Benchmark(noises=dict.fromkeys(datasets, tuple(write_results.NOISES)))
+    experiment = Benchmark(tuple(Dataset(name, tuple(write_results.NOISES)) for name in datasets))
     (folder / "results.md").write_text(results_text(experiment, folder, tables, results))
 
 

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from toch_jax.benchmark.noisy_clip import perturb_clip
-from toch_jax.benchmark.score import Answer, Truth, answer_of, prepare, score
+from toch_jax.benchmark.methods.method import Prediction, predict
+from toch_jax.benchmark.run import perturb_clip
+from toch_jax.benchmark.score import GroundTruth, prepare, score
 from toch_jax.metrics import METRICS
 from toch_jax.perturb.registry import parse_perturbation
 from toch_jax.sequence.types import Sequence
@@ -18,11 +19,11 @@ STEP_MM = 100 / 11
 
 
 @pytest.fixture(scope="module")
-def truth(clean: Sequence) -> Truth:
+def truth(clean: Sequence) -> GroundTruth:
     return prepare(clean)
 
 
-def moved(truth: Truth, offset: tuple[float, float, float], sigma: float | None = None) -> Answer:
+def moved(truth: GroundTruth, offset: tuple[float, float, float], sigma: float | None = None) -> Prediction:
     off = np.asarray(offset, np.float32)
     hands = [
         replace(
@@ -33,11 +34,11 @@ def moved(truth: Truth, offset: tuple[float, float, float], sigma: float | None 
         )
         for hand in truth.hands
     ]
-    return Answer(hands, truth.motion)
+    return Prediction(hands, truth.motion)
 
 
-def test_the_truth_is_perfect(truth: Truth) -> None:
-    found = score(truth, Answer(truth.hands, truth.motion))
+def test_the_truth_is_perfect(truth: GroundTruth) -> None:
+    found = score(truth, truth.prediction)
     for metric in (
         "mpjpe",
         "mpjpe_root",
@@ -59,7 +60,7 @@ def test_the_truth_is_perfect(truth: Truth) -> None:
     assert found.keys() <= METRICS.keys()
 
 
-def test_a_shift_in_every_number(truth: Truth) -> None:
+def test_a_shift_in_every_number(truth: GroundTruth) -> None:
     found = score(truth, moved(truth, (0.0, 0.03, 0.04), sigma=0.02))
     for metric in ("mpjpe", "mpvpe", "mpjpe_object", "mrrpe_ro"):
         assert found[metric] == pytest.approx(50, rel=1e-4)
@@ -75,7 +76,7 @@ def test_a_shift_in_every_number(truth: Truth) -> None:
     assert found["hand_object_motion"] < 1e-4
 
 
-def test_a_hand_far_away_touches_nothing(truth: Truth) -> None:
+def test_a_hand_far_away_touches_nothing(truth: GroundTruth) -> None:
     found = score(truth, moved(truth, (0.0, 1.0, 0.0)))
     for metric in ("penetration_depth", "intersection_volume", "contact_iou", "contact_f1", "contact_ratio"):
         assert found[metric] == 0, metric
@@ -83,21 +84,21 @@ def test_a_hand_far_away_touches_nothing(truth: Truth) -> None:
     assert "inside_90" not in found
 
 
-def test_a_hand_that_lags_slips(truth: Truth) -> None:
+def test_a_hand_that_lags_slips(truth: GroundTruth) -> None:
     """A bar that moves under a resting hand."""
     still = [replace(h, joints=h.joints[:1].repeat(12, 0), vertices=h.vertices[:1].repeat(12, 0)) for h in truth.hands]
-    found = score(truth, Answer(still, truth.motion))
+    found = score(truth, Prediction(still, truth.motion))
     assert found["hand_object_motion"] == pytest.approx(STEP_MM**2, rel=1e-3)
     assert found["mpjpe"] == pytest.approx(np.arange(12).mean() * STEP_MM, rel=1e-4)
 
 
-def test_an_object_that_was_estimated_too(truth: Truth) -> None:
+def test_an_object_that_was_estimated_too(truth: GroundTruth) -> None:
     """Hand and object with the same error: the relative error is zero, that of the object's corners is not."""
     off = jnp.asarray([0.0, 0.03, 0.04])
-    answer = replace(
+    prediction = replace(
         moved(truth, (0.0, 0.03, 0.04)), object_motion=truth.motion.replace(translation=truth.motion.translation + off)
     )
-    found = score(truth, answer)
+    found = score(truth, prediction)
     assert found["mpcpe"] == pytest.approx(50, rel=1e-4)
     assert found["mrrpe_ro"] == pytest.approx(0, abs=1e-3)
     assert found["success_rate"] == 100  # the object's position is aligned first
@@ -113,7 +114,7 @@ def test_two_hands_apart(clean: Sequence) -> None:
     both = jax.tree.map(lambda leaf: jnp.concatenate([leaf, leaf]), (clean.hands, clean.hand_valid))
     truth = prepare(clean.replace(hand_side=("right", "left"), hands=both[0], hand_valid=both[1]))
     _, left = moved(truth, (0.0, 0.03, 0.04)).hands
-    found = score(truth, Answer([truth.hands[0], left], truth.motion))
+    found = score(truth, Prediction([truth.hands[0], left], truth.motion))
     assert found["mrrpe_rl"] == pytest.approx(50, rel=1e-4)
     assert found["mrrpe_ro"] == pytest.approx(0, abs=1e-3)
     assert found["mpjpe"] == pytest.approx(25, rel=1e-4)
@@ -121,12 +122,12 @@ def test_two_hands_apart(clean: Sequence) -> None:
     assert found["mpjpe_right"] == pytest.approx(0, abs=1e-3)
 
 
-def test_lost_frames_count(clean: Sequence, truth: Truth) -> None:
+def test_lost_frames_count(clean: Sequence, truth: GroundTruth) -> None:
     """The tracker repeats the last observed frame while the hand moves."""
     noisy = perturb_clip("a", clean, parse_perturbation("missing(0.5)"), 4)
     observed = np.asarray(noisy.hand_valid)
     kept = np.flatnonzero(observed[0])
     behind = np.array([abs(t - kept[kept <= t].max(initial=kept[0])) for t in range(noisy.n_frames)])
-    found = score(truth, answer_of(noisy), observed)
+    found = score(truth, predict(noisy), observed)
     assert found["mpjpe"] == pytest.approx(behind.mean() * STEP_MM, rel=1e-3)
     assert found["mpjpe_missing"] == pytest.approx(behind[~observed[0]].mean() * STEP_MM, rel=1e-3)

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from toch_jax.benchmark.methods.registry import UNTRAINED
 from toch_jax.benchmark.plots import draw_plots
-from toch_jax.benchmark.report import Result, Table, summarise
-from toch_jax.benchmark.reported import load_reported, matching
+from toch_jax.benchmark.results import Result, Table, load_reported, matching, summarise
 from toch_jax.benchmark.tables import (
     definitions_table,
     error_table,
@@ -50,7 +50,7 @@ def cells(table: str) -> list[list[str]]:
 
 
 def test_ratios() -> None:
-    head, _, *rows = cells(ratio_table(results(), tables()))
+    head, _, *rows = cells(ratio_table(results(), tables(), UNTRAINED))
     row = dict(zip(head, rows[1], strict=True))
     assert row["noise"] == "T(0.02)"
     assert row["/ best filter"] == "0.75 (kalman:object)"
@@ -68,7 +68,7 @@ def test_ratios() -> None:
 
 
 def test_errors_side_by_side() -> None:
-    head, _, *rows = cells(error_table(results()))
+    head, _, *rows = cells(error_table(results(), UNTRAINED))
     assert head == ["noise", "input", "best filter", "toch", "ours", "true depth", "our depth"]
     errors = ["30.0 [20.0, 40.0]", "16.0 [16.0, 16.0]", "40.0 [40.0, 40.0]", "12.0 [12.0, 12.0]"]
     assert rows[1] == ["T(0.02)", *errors, "0.94", "0.70"]
@@ -84,7 +84,7 @@ def test_each_hand_against_its_own_best_filter() -> None:
         "filter:savgol:object": {"mpjpe_right": 10.0, "mpjpe_left": 6.0},
         "ours": {"mpjpe_right": 4.0, "mpjpe_left": 3.0, "hands_depth": 0.1},
     }
-    head, _, row = cells(hands_table(summarise("toy", "T(0.01)", {"a": clip})))
+    head, _, row = cells(hands_table(summarise("toy", "T(0.01)", {"a": clip}), UNTRAINED))
     shown = dict(zip(head, row, strict=True))
     assert shown["right: ours / filter"] == "0.50 (kalman:object)"
     assert shown["left: ours / filter"] == "0.50 (savgol:object)"
@@ -94,7 +94,7 @@ def test_each_hand_against_its_own_best_filter() -> None:
 
 def test_a_table_of_hands_without_filters() -> None:
     clip = {"ours": {"mpjpe_right": 4.0}}
-    assert cells(hands_table(summarise("toy", "T(0.01)", {"a": clip})))[2][4] == "-"
+    assert cells(hands_table(summarise("toy", "T(0.01)", {"a": clip}), UNTRAINED))[2][4] == "-"
 
 
 def test_headlines() -> None:
@@ -121,11 +121,11 @@ def test_every_number_is_defined() -> None:
 
 
 def test_plots(tmp_path: Path) -> None:
-    written = draw_plots(results(), tmp_path)
+    written = draw_plots(results(), UNTRAINED, tmp_path)
     assert sorted(path.name for path in written) == [*("toy_contact_iou.png", "toy_error.png", "toy_sigma.png")]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
 
 
 @pytest.mark.parametrize("kept", ["input", "ours"])
 def test_plots_of_one_method(tmp_path: Path, kept: str) -> None:
-    assert draw_plots([r for r in results() if r.method == kept], tmp_path)
+    assert draw_plots([r for r in results() if r.method == kept], UNTRAINED, tmp_path)

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toch_jax.benchmark.methods.filters import filter_hands
 from toch_jax.cli import demo_clip as demo
 from toch_jax.cli import main
 from toch_jax.metrics.joints import mpjpe_mm
@@ -42,7 +41,7 @@ def test_the_recipe_is_the_clip_s(example_file: Path) -> None:
     tracked, recipe = demo.load_example()
     errors = recipe["errors_mm"]
     rows = rows_of(load_sequence(example_file))
-    filtered = filter_hands(tracked, rows["before"], demo.filter_setting(recipe))
+    filtered = demo.recipe_filter(recipe).filter_hands(tracked, rows["before"])
     truth = np.asarray(rows["truth"][0].joints)
     for name, (hand,) in {"before": rows["before"], "filter": filtered}.items():
         assert mpjpe_mm(np.asarray(hand.joints), truth) == pytest.approx(errors[recipe["clip"]][name], abs=0.02)

@@ -18,7 +18,7 @@ def test_the_project_s_experiments_by_name_or_path(name: str) -> None:
 
 def test_each_of_the_project_s_benchmarks_loads() -> None:
     for name in experiment_files("benchmark"):
-        assert read_experiment(name, "benchmark", Benchmark).noises
+        assert read_experiment(name, "benchmark", Benchmark).datasets
 
 
 def test_names_are_those_of_files_that_bind_the_variable() -> None:

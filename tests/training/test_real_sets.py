@@ -8,7 +8,8 @@ from support.arctic_folder import write_arctic
 from support.grab_folder import SUBJECTS, write_grab
 from support.mano_files import write_mano
 
-from toch_jax.benchmark.experiment import Benchmark, run_benchmark
+from toch_jax.benchmark.experiment import Benchmark, Dataset, run_benchmark
+from toch_jax.benchmark.methods.registry import Input
 from toch_jax.cli import main
 from toch_jax.denoiser.checkpoints import load_denoiser
 
@@ -48,7 +49,7 @@ def test_arctic(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["prepare", "arctic", "--raw", str(tmp_path / "raw")]) == 0
     train("arctic_ours", FIELD_NET, tmp_path / "run")
     assert np.isfinite(float(capsys.readouterr().out.split("joints_tracked_mm: ")[1].split()[0]))
-    experiment = Benchmark(noises={"arctic": ("T(0.01)",)}, methods=("input",), split="val", validation="train")
+    experiment = Benchmark((Dataset("arctic", ("T(0.01)",)),), (Input(),), split="val", validation="train")
     found = {r.metric: r.mean for r in run_benchmark(experiment, tmp_path / "benchmark") if r.method == "input"}
     assert {"arctic_acc", "mrrpe_rl", "mrrpe_ro"} <= found.keys()
     # mean length of the difference of two hands' noise, each of 1 cm (Maxwell distribution)

@@ -3,20 +3,21 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from toch_jax.base.errors import bad_input
 from toch_jax.base.files import write_text
-from toch_jax.benchmark.methods.registry import METHODS, checkpoint_of, find_methods, learnt
+from toch_jax.benchmark.methods.method import Learnt, Method
+from toch_jax.benchmark.methods.registry import UNTRAINED
 from toch_jax.benchmark.plots import draw_plots
-from toch_jax.benchmark.report import Result, Table, summarise
-from toch_jax.benchmark.reported import load_reported
-from toch_jax.benchmark.run import Clip, benchmark
+from toch_jax.benchmark.results import Result, Table, load_reported, summarise
+from toch_jax.benchmark.run import Clip, read_tuned, run_methods
 from toch_jax.benchmark.tables import (
     HAND_ERRORS,
     definitions_table,
     error_table,
+    filter_labels,
     hands_table,
     headline_table,
     ratio_table,
@@ -31,20 +32,23 @@ QUICK_FRAMES = 40
 
 
 @dataclass(frozen=True)
-class Benchmark:
-    """Methods, noises and data sets of one benchmark; bound as `benchmark` by a file in experiments/."""
+class Dataset:
+    """One data set of a benchmark."""
 
-    noises: Mapping[str, tuple[str, ...]]
-    """For each data set, its noises."""
-    methods: tuple[str, ...] = METHODS
-    checkpoints: Mapping[str, str] = field(default_factory=dict)
-    """For each learnt method, the file of its weights; "default", or no entry, is the shipped one."""
-    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """For each method named here, the only noises under which it is run."""
-    clips: Mapping[str, int] = field(default_factory=dict)
-    """For each data set named here, the maximum number of test clips, evenly spread over it; else all."""
-    hands: Mapping[str, int] = field(default_factory=dict)
-    """For each data set named here, the number of hands of the clips that are used; else all clips."""
+    name: str
+    noises: tuple[str, ...]
+    clips: int | None = None
+    """Maximum number of test clips, evenly spread over the data set; None: all."""
+    hands: int | None = None
+    """Number of hands of the clips that are used; None: all clips."""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Data sets and methods of one benchmark; bound as `benchmark` by a file in experiments/."""
+
+    datasets: tuple[Dataset, ...]
+    methods: tuple[Method, ...] = UNTRAINED
     validation_clips: int | None = 8
     """Maximum number of clips on which the filters are tuned, separately for each noise; None: all."""
     split: str = "test"
@@ -59,33 +63,30 @@ def run_benchmark(experiment: Benchmark, folder: Path, quick: bool = False) -> l
 
     Writes results.json (the records), results.md (tables), metrics.json (definitions of the metrics), plots/, and
     clips/ (scores of each clip). `quick` takes two clips of the first data set, cut to QUICK_FRAMES, and
-    `quick_noises`. Raises InputError if a data set is not prepared, if weights are missing, or if the folder holds a
-    run with other weights, another seed or clips of another length.
+    `quick_noises`. Raises InputError if a data set is not prepared, if weights are missing, if what is given as a
+    method is none, or if the folder holds a run with other weights, another seed or clips of another length.
     """
-    methods = find_methods(experiment.methods, experiment.checkpoints)
-    first = next(iter(experiment.noises))
-    noises = {first: experiment.quick_noises} if quick else experiment.noises
-
-    def chosen_clips(name: str, split: str, count: int | None) -> list[Clip]:
-        return _clips(name, split, 2 if quick else count, experiment.hands.get(name), quick)
-
-    clips = {name: chosen_clips(name, experiment.split, experiment.clips.get(name)) for name in noises}
-    _claim(folder, experiment, quick)
+    settings = _settings(experiment, quick)
+    datasets, validation_clips = experiment.datasets, experiment.validation_clips
+    if quick:
+        datasets, validation_clips = (replace(datasets[0], noises=experiment.quick_noises, clips=2),), 2
+    clips = {each.name: _clips(each, experiment.split, each.clips, quick) for each in datasets}
+    _claim(folder, settings)
     tables: dict[str, dict[str, Table]] = {}
-    for name, chosen in clips.items():
-        validation = chosen_clips(name, experiment.validation, experiment.validation_clips)
-        given = chosen, validation, noises[name], methods
-        tables[name] = benchmark(name, *given, folder, experiment.seed, experiment.only)
+    for each in datasets:
+        validation = _clips(each, experiment.validation, validation_clips, quick)
+        given = clips[each.name], validation, each.noises, experiment.methods
+        tables[each.name] = run_methods(each.name, *given, folder, experiment.seed)
     results = [
         result
-        for name, under in tables.items()
-        for noise, table in under.items()
+        for name, by_noise in tables.items()
+        for noise, table in by_noise.items()
         for result in summarise(name, noise, table)
     ]
     write_text(folder / "results.json", json.dumps([asdict(result) for result in results], indent=1))
     write_text(folder / "metrics.json", json.dumps({name: asdict(m) for name, m in METRICS.items()}, indent=1))
     write_text(folder / "results.md", results_text(experiment, folder, tables, results))
-    draw_plots(results, folder / "plots")
+    draw_plots(results, experiment.methods, folder / "plots")
     return results
 
 
@@ -93,27 +94,29 @@ def results_text(
     experiment: Benchmark, folder: Path, tables: Mapping[str, Mapping[str, Table]], results: list[Result]
 ) -> str:
     """Text of results.md."""
-    checkpoints = ", ".join(f"{name}: {path}" for name, path in experiment.checkpoints.items()) or "the shipped ones"
+    methods = experiment.methods
+    given = [m for m in methods if isinstance(m, Learnt) and m.checkpoint != Learnt.checkpoint]
+    checkpoints = ", ".join(f"{m.name}: {m.checkpoint}" for m in given) or "the shipped ones"
     text = [
         "# Benchmark\n",
         f"Mean over clips [95 % bootstrap interval]; seed {experiment.seed}; weights: {checkpoints}.",
         "Filters are tuned on validation clips, each for each noise (filters/). Every number: the last table.\n",
     ]
-    for dataset, under in tables.items():
-        mine = [r for r in results if r.dataset == dataset]
-        n_clips = max(len(table) for table in under.values())
-        text += [f"## {dataset}, {n_clips} clips\n", "MPJPE, and depth inside the object (mm):\n", error_table(mine)]
-        text += ["Ours over the others (below 1 is better, but for contact IoU):\n", ratio_table(mine, under)]
-        if any(r.metric in HAND_ERRORS.values() for r in mine):
-            text += ["Hand by hand, MPJPE (mm), and how deep one hand is in the other (mm):\n", hands_table(mine)]
-        text += ["Everything of note:\n", headline_table(mine)]
-        place = folder / "filters" / f"{dataset}.json"
-        tuned = json.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}
+    for dataset, by_noise in tables.items():
+        found = [r for r in results if r.dataset == dataset]
+        n_clips = max(len(table) for table in by_noise.values())
+        text += [f"## {dataset}, {n_clips} clips\n", "MPJPE, and depth inside the object (mm):\n"]
+        text += [error_table(found, methods), "Ours over the others (below 1 is better, but for contact IoU):\n"]
+        text.append(ratio_table(found, by_noise, methods))
+        if any(r.metric in HAND_ERRORS.values() for r in found):
+            text.append("Hand by hand, MPJPE (mm), and how deep one hand is in the other (mm):\n")
+            text.append(hands_table(found, methods))
+        text += ["Everything of note:\n", headline_table(found)]
+        filters, tuned = filter_labels(methods), read_tuned(folder, dataset)
         settings = [
-            f"- {noise}: "
-            + "; ".join(f"{name.removeprefix('filter:')} {best['setting']}" for name, best in tuned[noise].items())
-            for noise in under
-            if noise in tuned
+            f"- {noise}: " + "; ".join(f"{label} {tuned[noise][name].setting}" for name, label in filters.items())
+            for noise in by_noise
+            if filters and noise in tuned
         ]
         text += ["Settings of the filters:\n", *settings, ""] if settings else []
     noises = {r.noise for r in results}
@@ -122,14 +125,14 @@ def results_text(
     return "\n".join([*text, "## Metrics\n", definitions_table()])
 
 
-def _clips(dataset: str, split: str, count: int | None, n_hands: int | None, short: bool) -> list[Clip]:
+def _clips(dataset: Dataset, split: str, count: int | None, short: bool) -> list[Clip]:
     every = [
         (clip_id, clean)
-        for clip_id, clean in read_sequences(dataset, split)
-        if n_hands is None or len(clean.hand_side) == n_hands
+        for clip_id, clean in read_sequences(dataset.name, split)
+        if dataset.hands is None or len(clean.hand_side) == dataset.hands
     ]
     if not every:
-        raise bad_input(dataset, f"{split} clips", f"some of {n_hands} hands", "none")
+        raise bad_input(dataset.name, f"{split} clips", f"some of {dataset.hands} hands", "none")
     n_clips = min(len(every), count or len(every))
     chosen = [every[(2 * i + 1) * len(every) // (2 * n_clips)] for i in range(n_clips)]
     return [(clip_id, _middle(clean)) for clip_id, clean in chosen] if short else chosen
@@ -141,18 +144,27 @@ def _middle(clean: Sequence) -> Sequence:
     return clean.frames(start, start + QUICK_FRAMES)
 
 
-def _claim(folder: Path, experiment: Benchmark, quick: bool) -> None:
-    """Writes this run's weights, seed and clip length to run.json; raises InputError if the file has other ones.
+def _settings(experiment: Benchmark, quick: bool) -> dict[str, str]:
+    """What a resumed run must have in common with the earlier one: seed, clip length, the weights of each method."""
+    settings = {"seed": str(experiment.seed), "clips": f"cut to {QUICK_FRAMES} frames" if quick else "whole"}
+    for method in experiment.methods:
+        if not isinstance(method, Method):
+            raise bad_input("benchmark", "methods", "records such as Input() or Ours()", repr(method))
+        if isinstance(method, Learnt):
+            weights = method.weights
+            settings[method.name] = f"{weights.name} {hashlib.sha256(weights.read_bytes()).hexdigest()[:16]}"
+    return settings
+
+
+def _claim(folder: Path, settings: dict[str, str]) -> None:
+    """Writes the settings to run.json; raises InputError if the file has other ones.
 
     Without it, a resumed run would mix scores of different settings.
     """
-    mine = {"seed": str(experiment.seed), "clips": f"cut to {QUICK_FRAMES} frames" if quick else "whole"}
-    for name in learnt(experiment.methods):
-        path = checkpoint_of(name, experiment.checkpoints)
-        mine[name] = f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
-    place = folder / "run.json"
-    theirs = json.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}
-    for key in mine.keys() & theirs.keys():
-        if mine[key] != theirs[key]:
-            raise bad_input(folder, key, f"{theirs[key]}, as the run that is there (or another folder: -o)", mine[key])
-    write_text(place, json.dumps(theirs | mine, indent=1))
+    path = folder / "run.json"
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    for key in settings.keys() & earlier.keys():
+        if settings[key] != earlier[key]:
+            expected = f"{earlier[key]}, as the run that is there (or another folder: -o)"
+            raise bad_input(folder, key, expected, settings[key])
+    write_text(path, json.dumps(earlier | settings, indent=1))

@@ -1,18 +1,16 @@
 """Comparison of a method's output with the ground truth: one number for each metric of `METRICS`."""
 
 from dataclasses import dataclass, replace
-from functools import cache
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from toch_jax.benchmark.methods.method import Prediction, hand_model, predict
 from toch_jax.field.contact_field import contact_field
 from toch_jax.field.types import ContactField
-from toch_jax.hand.files import load_hand
 from toch_jax.hand.mesh import close_surface
-from toch_jax.hand.model import HandModel, Side
 from toch_jax.metrics import arctic
 from toch_jax.metrics import joints as error
 from toch_jax.metrics.clip import HandContact, hand_contact, in_part, sequence_parts, shared_volumes_cm3, spread
@@ -35,7 +33,7 @@ from toch_jax.metrics.motion import (
 )
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import samples_in_frame, to_world
-from toch_jax.sequence.derived import PosedHand, pose_hands, sequence_object
+from toch_jax.sequence.derived import PosedHand, sequence_object
 from toch_jax.sequence.types import Sequence
 
 Scores = dict[str, float]
@@ -43,16 +41,8 @@ Scores = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A method's output for a tracked clip."""
-
-    hands: list[PosedHand]
-    object_motion: ObjectMotion
-
-
-@dataclass(frozen=True)
-class Meeting:
-    """Contact of one hand with the object on the frames `Truth.frames`."""
+class Contact:
+    """Contact of one hand with the object on the frames `GroundTruth.frames`."""
 
     touch: HandContact
     volumes_cm3: Float[np.ndarray, "S"]
@@ -64,7 +54,7 @@ class Meeting:
 
 
 @dataclass(frozen=True)
-class Truth:
+class GroundTruth:
     """Quantities of a clean clip that are computed once."""
 
     clean: Sequence
@@ -73,7 +63,7 @@ class Truth:
     parts: list[Part]
     frames: np.ndarray
     """Indices of the frames on which contact is measured, at most CONTACT_FRAMES."""
-    meetings: list[Meeting]
+    contacts: list[Contact]
     touching: list[Bool[np.ndarray, "P T V"]]
     """For each hand, whether a vertex is within 5 mm of a part or inside it, in all frames."""
     pairs: list[arctic.Pairs]
@@ -85,25 +75,16 @@ class Truth:
     def motion(self) -> ObjectMotion:
         return self.clean.object_motion
 
-
-def answer_of(sequence: Sequence) -> Answer:
-    """The skinned hands of a sequence with parameters, and its object's motion."""
-    name = sequence.hand_model or "open"
-    models = {side: hand_model(name, side) for side in sequence.hand_side}
-    return Answer(pose_hands(sequence, models), sequence.object_motion)
+    @property
+    def prediction(self) -> Prediction:
+        return Prediction(self.hands, self.motion)
 
 
-@cache
-def hand_model(name: str, side: Side) -> HandModel:
-    """`load_hand`, cached."""
-    return load_hand(name, side)
-
-
-def prepare(clean: Sequence) -> Truth:
+def prepare(clean: Sequence) -> GroundTruth:
     """The ground truth of a clean clip, for `score`."""
     frames = np.unique(np.linspace(0, clean.n_frames - 1, CONTACT_FRAMES).round().astype(int))
-    hands, parts = answer_of(clean).hands, sequence_parts(clean)
-    truth = Truth(clean, hands, sequence_object(clean).without_mesh(), parts, frames, [], [], [], [])
+    hands, parts = predict(clean).hands, sequence_parts(clean)
+    truth = GroundTruth(clean, hands, sequence_object(clean).without_mesh(), parts, frames, [], [], [], [])
     pairs = [
         arctic.touching_pairs(
             [_skin_in_part(clean.object_motion, p, hand)[:, : _n_own(clean)] for p in range(len(parts))], parts
@@ -112,7 +93,7 @@ def prepare(clean: Sequence) -> Truth:
     ]
     return replace(
         truth,
-        meetings=[_meet(truth, clean.object_motion, i, hand) for i, hand in enumerate(hands)],
+        contacts=[_measure_contact(truth, clean.object_motion, i, hand) for i, hand in enumerate(hands)],
         touching=[
             np.stack(
                 [
@@ -127,45 +108,49 @@ def prepare(clean: Sequence) -> Truth:
     )
 
 
-def score(truth: Truth, answer: Answer, observed: Bool[np.ndarray, "H T"] | None = None) -> Scores:
+def score(truth: GroundTruth, prediction: Prediction, observed: Bool[np.ndarray, "H T"] | None = None) -> Scores:
     """The metrics of `METRICS`, means over the clip's hands; all hands need joints and a closed mesh.
 
     All frames count, also those that the tracker lost (not `observed`). Depth and volume are means over the frames in
     which the true hand is in contact, so that the set of frames does not depend on the method.
     """
     rows: list[Scores] = []
-    for i, (hand, true) in enumerate(zip(answer.hands, truth.hands, strict=True)):
+    for i, (hand, true) in enumerate(zip(prediction.hands, truth.hands, strict=True)):
         lost = np.zeros(truth.clean.n_frames, bool) if observed is None else ~observed[i]
-        row = _places(truth, answer, hand, true, lost) | _motion(truth, answer, i, hand, true)
-        row |= _contact(truth.meetings[i], _meet(truth, answer.object_motion, i, hand))
+        row = _position_metrics(truth, prediction, hand, true, lost) | _motion_metrics(truth, prediction, i, hand, true)
+        row |= _contact_metrics(truth.contacts[i], _measure_contact(truth, prediction.object_motion, i, hand))
         if hand.sigma is not None:
-            off = _there(hand.joints) - _there(true.joints)
+            off = _given(hand.joints) - _given(true.joints)
             row |= {f"inside_{level}": 100 * inside_interval(off, hand.sigma, level) for level in LEVELS}
         rows.append({metric: value for metric, value in row.items() if np.isfinite(value)})
     if len(rows) > 1:
         rows += [{f"mpjpe_{side}": row["mpjpe"]} for side, row in zip(truth.clean.hand_side, rows, strict=True)]
-        rows.append({"hands_depth": float(hands_depth_mm([_at_frames(h, truth.frames) for h in answer.hands]).mean())})
+        rows.append(
+            {"hands_depth": float(hands_depth_mm([_at_frames(h, truth.frames) for h in prediction.hands]).mean())}
+        )
     metrics = {metric: None for row in rows for metric in row}
     means = {metric: float(np.mean([row[metric] for row in rows if metric in row])) for metric in metrics}
-    return means | {metric: value for metric, value in _together(truth, answer).items() if np.isfinite(value)}
+    return means | {
+        metric: value for metric, value in _relative_metrics(truth, prediction).items() if np.isfinite(value)
+    }
 
 
-def _together(truth: Truth, answer: Answer) -> Scores:
+def _relative_metrics(truth: GroundTruth, prediction: Prediction) -> Scores:
     """Metrics that are not of a single hand: relative positions of hands and object, and the object's own errors."""
     sides = truth.clean.hand_side
     wrists, true_wrists = (
-        {side: _there(hand.joints)[:, 0] for side, hand in zip(sides, hands, strict=True)}
-        for hands in (answer.hands, truth.hands)
+        {side: _given(hand.joints)[:, 0] for side, hand in zip(sides, hands, strict=True)}
+        for hands in (prediction.hands, truth.hands)
     )
     scores: Scores = {}
     if "right" in wrists and "left" in wrists:
         scores["mrrpe_rl"] = arctic.mrrpe_mm(wrists["right"], wrists["left"], true_wrists["right"], true_wrists["left"])
-    roots = [arctic.object_root(truth.parts, motion) for motion in (answer.object_motion, truth.motion)]
+    roots = [arctic.object_root(truth.parts, motion) for motion in (prediction.object_motion, truth.motion)]
     if "right" in wrists:
         scores["mrrpe_ro"] = arctic.mrrpe_mm(wrists["right"], roots[0], true_wrists["right"], roots[1])
-    if answer.object_motion is not truth.motion and not _same(answer.object_motion, truth.motion):
-        scores["aae"] = arctic.aae_deg(answer.object_motion, truth.motion)
-        scores["success_rate"] = 100 * arctic.success_rate(truth.parts, answer.object_motion, truth.motion)
+    if prediction.object_motion is not truth.motion and not _same(prediction.object_motion, truth.motion):
+        scores["aae"] = arctic.aae_deg(prediction.object_motion, truth.motion)
+        scores["success_rate"] = 100 * arctic.success_rate(truth.parts, prediction.object_motion, truth.motion)
     return scores
 
 
@@ -180,78 +165,80 @@ def _n_own(clean: Sequence) -> int:
 
 def _at_frames(hand: PosedHand, frames: np.ndarray) -> PosedHand:
     """The hand's mesh in these frames, all marked as observed; no joints."""
-    return PosedHand(None, _there(hand.vertices)[frames], hand.faces, np.ones(len(frames), dtype=bool))
+    return PosedHand(None, _given(hand.vertices)[frames], hand.faces, np.ones(len(frames), dtype=bool))
 
 
-def _places(truth: Truth, answer: Answer, hand: PosedHand, true: PosedHand, lost: Bool[np.ndarray, "T"]) -> Scores:
-    mine, right = _there(hand.joints), _there(true.joints)
+def _position_metrics(
+    truth: GroundTruth, prediction: Prediction, hand: PosedHand, true: PosedHand, lost: Bool[np.ndarray, "T"]
+) -> Scores:
+    joints, true_joints = _given(hand.joints), _given(true.joints)
     own = _n_own(truth.clean)
-    corners = [_box_corners(truth.parts, motion) for motion in (answer.object_motion, truth.motion)]
+    corners = [_box_corners(truth.parts, motion) for motion in (prediction.object_motion, truth.motion)]
     return {
-        "mpjpe": error.mpjpe_mm(mine, right),
-        "mpjpe_missing": error.mpjpe_mm(mine[lost], right[lost]) if lost.any() else np.nan,
-        "mpjpe_root": error.mpjpe_root_mm(mine, right),
-        "mpjpe_object": error.mpjpe_object_mm(mine, right, *(box.mean(axis=1) for box in corners)),
-        "mpjpe_pa": error.mpjpe_pa_mm(mine, right),
-        "mpjpe_pa_scale": error.mpjpe_pa_mm(mine, right, scale=True),
-        "mpvpe": error.mpjpe_mm(_there(hand.vertices)[:, :own], _there(true.vertices)[:, :own]),
+        "mpjpe": error.mpjpe_mm(joints, true_joints),
+        "mpjpe_missing": error.mpjpe_mm(joints[lost], true_joints[lost]) if lost.any() else np.nan,
+        "mpjpe_root": error.mpjpe_root_mm(joints, true_joints),
+        "mpjpe_object": error.mpjpe_object_mm(joints, true_joints, *(box.mean(axis=1) for box in corners)),
+        "mpjpe_pa": error.mpjpe_pa_mm(joints, true_joints),
+        "mpjpe_pa_scale": error.mpjpe_pa_mm(joints, true_joints, scale=True),
+        "mpvpe": error.mpjpe_mm(_given(hand.vertices)[:, :own], _given(true.vertices)[:, :own]),
         "mpcpe": error.mpjpe_mm(*corners),
-        "pck": 100 * error.pck(mine, right, PCK_M),
-        "auc": 100 * error.auc(mine, right, AUC_M),
+        "pck": 100 * error.pck(joints, true_joints, PCK_M),
+        "auc": 100 * error.auc(joints, true_joints, AUC_M),
     }
 
 
-def _motion(truth: Truth, answer: Answer, i: int, hand: PosedHand, true: PosedHand) -> Scores:
-    mine, right, fps = _there(hand.joints), _there(true.joints), truth.clean.fps
-    local = [_skin_in_part(answer.object_motion, part, hand) for part in range(len(truth.parts))]
+def _motion_metrics(truth: GroundTruth, prediction: Prediction, i: int, hand: PosedHand, true: PosedHand) -> Scores:
+    joints, true_joints, fps = _given(hand.joints), _given(true.joints), truth.clean.fps
+    local = [_skin_in_part(prediction.object_motion, part, hand) for part in range(len(truth.parts))]
     own = _n_own(truth.clean)
-    skin, true_skin = (_there(each.vertices)[:, :own] for each in (hand, true))
-    wrist, true_wrist = mine[:, :1], right[:, :1]
+    skin, true_skin = (_given(each.vertices)[:, :own] for each in (hand, true))
+    wrist, true_wrist = joints[:, :1], true_joints[:, :1]
     return {
-        "arctic_cdev": arctic.cdev_mm(skin, truth.pairs[i], truth.parts, answer.object_motion),
-        "arctic_mdev": arctic.mdev_mm(skin, truth.holds[i], truth.parts, answer.object_motion),
+        "arctic_cdev": arctic.cdev_mm(skin, truth.pairs[i], truth.parts, prediction.object_motion),
+        "arctic_mdev": arctic.mdev_mm(skin, truth.holds[i], truth.parts, prediction.object_motion),
         "arctic_acc": acceleration_error_m_s2(skin - wrist, true_skin - true_wrist, fps),
-        "acceleration_error": acceleration_error_m_s2(mine, right, fps),
-        "acceleration_error_root": acceleration_error_m_s2(mine, right, fps, root=0),
-        "acceleration_error_frame": acceleration_error_mm_frame2(mine, right),
-        "jitter": jitter_m_s3(mine, fps),
+        "acceleration_error": acceleration_error_m_s2(joints, true_joints, fps),
+        "acceleration_error_root": acceleration_error_m_s2(joints, true_joints, fps, root=0),
+        "acceleration_error_frame": acceleration_error_mm_frame2(joints, true_joints),
+        "jitter": jitter_m_s3(joints, fps),
         "hand_object_motion": hand_object_motion_mm2(
             np.concatenate(local, axis=1), np.concatenate(truth.touching[i], axis=1)
         ),
     }
 
 
-def _contact(true: Meeting, mine: Meeting) -> Scores:
+def _contact_metrics(true: Contact, found: Contact) -> Scores:
     held = true.touch.contact
-    volumes = mine.volumes_cm3
+    volumes = found.volumes_cm3
     return {
-        "penetration_depth": float(mine.touch.depth_mm[held].mean()) if held.any() else np.nan,
+        "penetration_depth": float(found.touch.depth_mm[held].mean()) if held.any() else np.nan,
         "intersection_volume": float(volumes.mean()) if volumes.size else np.nan,
-        "volume_exact": 100.0 * mine.volumes_are_exact if volumes.size else np.nan,
-        "contact_iou": 100 * contact_iou(mine.field, true.field),
-        "contact_f1": 100 * contact_f1(mine.near, true.near),
-        "contact_ratio": 100 * float(mine.touch.contact.mean()),
-        "contact_ratio_error": 100 * float((mine.touch.contact != held).mean()),
+        "volume_exact": 100.0 * found.volumes_are_exact if volumes.size else np.nan,
+        "contact_iou": 100 * contact_iou(found.field, true.field),
+        "contact_f1": 100 * contact_f1(found.near, true.near),
+        "contact_ratio": 100 * float(found.touch.contact.mean()),
+        "contact_ratio_error": 100 * float((found.touch.contact != held).mean()),
     }
 
 
-def _meet(truth: Truth, motion: ObjectMotion, i: int, hand: PosedHand) -> Meeting:
-    skin, frames, side = _there(hand.vertices), truth.frames, truth.clean.hand_side[i]
-    observed, here = _at(motion, frames), _at_frames(hand, frames)
-    met = hand_contact(observed, truth.parts, here)
-    true_contact = truth.meetings[i].touch.contact if truth.meetings else met.contact
+def _measure_contact(truth: GroundTruth, motion: ObjectMotion, i: int, hand: PosedHand) -> Contact:
+    skin, frames, side = _given(hand.vertices), truth.frames, truth.clean.hand_side[i]
+    motion_then, mesh = _at(motion, frames), _at_frames(hand, frames)
+    touched = hand_contact(motion_then, truth.parts, mesh)
+    true_contact = truth.contacts[i].touch.contact if truth.contacts else touched.contact
     some = spread(np.flatnonzero(true_contact), VOLUME_FRAMES)
-    volumes, touching = np.zeros(len(some)), met.contact[some]
+    volumes, in_contact = np.zeros(len(some)), touched.contact[some]
     # without contact the volume is 0
-    volumes[touching], exact = shared_volumes_cm3(observed, truth.parts, here, some[touching])
+    volumes[in_contact], exact = shared_volumes_cm3(motion_then, truth.parts, mesh, some[in_contact])
     # padded to a fixed length, so that the field is compiled once
     padded = np.pad(frames, (0, CONTACT_FRAMES - len(frames)), mode="edge")
     model = hand_model(truth.clean.hand_model or "open", side)
     canonical, faces = close_surface(model, model.v_template), jnp.asarray(hand.faces)
     field = contact_field(jnp.asarray(skin[padded]), faces, canonical, truth.object, _at(motion, padded))
     samples = np.asarray(_samples_in_world(truth.object.samples, _at(motion, padded))[0])[: len(frames)]
-    near = samples_near_hand(samples, skin[frames], _there(hand.faces))
-    return Meeting(met, volumes, exact, jax.tree.map(lambda leaf: leaf[: len(frames)], field), near)
+    near = samples_near_hand(samples, skin[frames], _given(hand.faces))
+    return Contact(touched, volumes, exact, jax.tree.map(lambda leaf: leaf[: len(frames)], field), near)
 
 
 def _at(motion: ObjectMotion, frames: np.ndarray) -> ObjectMotion:
@@ -268,7 +255,7 @@ _samples_in_world = jax.jit(samples_in_frame)
 
 
 def _skin_in_part(motion: ObjectMotion, part: int, hand: PosedHand) -> Float[np.ndarray, "T V 3"]:
-    return np.asarray(in_part(motion, part, jnp.asarray(_there(hand.vertices))))
+    return np.asarray(in_part(motion, part, jnp.asarray(_given(hand.vertices))))
 
 
 def _box_corners(parts: list[Part], motion: ObjectMotion) -> Float[np.ndarray, "T C 3"]:
@@ -281,6 +268,6 @@ def _box_corners(parts: list[Part], motion: ObjectMotion) -> Float[np.ndarray, "
     return np.concatenate(corners, axis=1)
 
 
-def _there(values: np.ndarray | None) -> np.ndarray:
+def _given(values: np.ndarray | None) -> np.ndarray:
     assert values is not None, "the benchmark's hands have joints and a mesh"
     return values

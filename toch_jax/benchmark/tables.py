@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 
-from toch_jax.benchmark.report import Result, Table
-from toch_jax.benchmark.reported import Reported
+from toch_jax.benchmark.methods.filters import Filter
+from toch_jax.benchmark.methods.method import Method
+from toch_jax.benchmark.methods.registry import Fit, Input, OracleField, Ours, Toch
+from toch_jax.benchmark.results import Reported, Result, Table, best_of
 from toch_jax.metrics import METRICS
 
 HEADLINES = [name for name, metric in METRICS.items() if metric.headline]
 HAND_ERRORS = {"right": "mpjpe_right", "left": "mpjpe_left"}
 """Metric (mm) of each hand of a two-handed clip."""
-OURS = "ours"
-NAMES = {"fit": "ours, no network"}
-"""Names of methods in tables, if other than in the benchmark."""
+BEST_FILTER = "best filter"
 Key = tuple[str, str, str]
 """Noise, method, metric."""
 
@@ -30,101 +30,92 @@ def headline_table(results: Iterable[Result]) -> str:
     )
 
 
-def error_table(results: Iterable[Result]) -> str:
+def error_table(results: Iterable[Result], methods: Iterable[Method]) -> str:
     """Table for one data set: a row for each noise, a column for each method; MPJPE in mm, mean [low, high].
 
     Under noises that lose frames, the MPJPE of the lost frames. The last columns are the penetration depths (mm) of
     the true hand and of ours, means over the frames in contact.
     """
-    found = {(r.noise, r.method, r.metric): r for r in results}
-    methods = list({m: None for _, m, _ in found if m != "truth" and not _is_filter(m)})
-    head = [methods[0], "best filter", *methods[1:]] if any(_is_filter(m) for _, m, _ in found) else methods
+    found, filters, labels = _by_key(results), filter_labels(methods), {m.name: m.label or m.name for m in methods}
+    names = list({m: None for _, m, _ in found if m != "truth" and m not in filters})
+    has_filters = any(m in filters for _, m, _ in found)
     rows = []
     for noise in {n: None for n, _, _ in found}:
         metric = _error_metric(found, noise)
-        best = _best_filter(found, noise, metric)
-        row = [noise + (", lost frames" if metric == "mpjpe_missing" else "")]
-        for method in head:
-            cell = found.get((noise, (best or "") if method == "best filter" else method, metric))
-            row.append(_with_interval(cell))
-        rows.append(row + _truth_and_ours(found, noise, "penetration_depth"))
-    named = [NAMES.get(method, method) for method in head]
-    return _table(["noise", *named, "true depth", "our depth"], rows)
+        cells = [_with_interval(found.get((noise, name, metric))) for name in names]
+        if has_filters:
+            cells.insert(1, _with_interval(best_of(found.values(), filters, noise, metric)))
+        first = noise + (", lost frames" if metric == "mpjpe_missing" else "")
+        rows.append([first, *cells, *_truth_and_ours(found, noise, "penetration_depth")])
+    head = [labels.get(name, name) for name in names]
+    if has_filters:
+        head.insert(1, BEST_FILTER)
+    return _table(["noise", *head, "true depth", "our depth"], rows)
 
 
-def ratio_table(results: Iterable[Result], tables: Mapping[str, Table]) -> str:
+def ratio_table(results: Iterable[Result], tables: Mapping[str, Table], methods: Iterable[Method]) -> str:
     """Table for one data set: the error of `ours` divided by that of other methods, by noise; "-" if one was not run.
 
     Below 1 is better, except for contact IoU. The best filter is chosen on the same test clips, which favours it. The
     last column is the share of our joint errors inside our 90 % intervals.
     """
-    found = {(r.noise, r.method, r.metric): r for r in results}
+    found, filters = _by_key(results), filter_labels(methods)
     rows = []
     for noise, table in tables.items():
         metric = _error_metric(found, noise)
-        best = _best_filter(found, noise, metric)
+        best = best_of(found.values(), filters, noise, metric)
+        rival = best.method if best else None
         clip_ratios = [
-            clip[OURS]["mpjpe"] / clip["input"]["mpjpe"]
+            clip[Ours.name]["mpjpe"] / clip[Input.name]["mpjpe"]
             for clip in table.values()
-            if OURS in clip and clip.get("input", {}).get("mpjpe")
+            if Ours.name in clip and clip.get(Input.name, {}).get("mpjpe")
         ]
 
         def ratio(other: str | None, metric: str, noise: str = noise) -> str:
-            ours, theirs = found.get((noise, OURS, metric)), found.get((noise, other or "", metric))
+            ours, theirs = found.get((noise, Ours.name, metric)), found.get((noise, other or "", metric))
             return "-" if ours is None or theirs is None or not theirs.mean else f"{ours.mean / theirs.mean:.2f}"
 
-        inside = found.get((noise, OURS, "inside_90"))
+        inside = found.get((noise, Ours.name, "inside_90"))
         rows.append(
             [
                 noise,
                 metric,
-                f"{ratio(best, metric)} ({best.removeprefix('filter:')})" if best else "-",
-                ratio("toch", metric),
-                ratio("input", metric),
-                ratio("fit", metric),
+                f"{ratio(rival, metric)} ({filters[rival]})" if rival else "-",
+                ratio(Toch.name, metric),
+                ratio(Input.name, metric),
+                ratio(Fit.name, metric),
                 f"{max(clip_ratios):.2f}" if clip_ratios else "-",
-                ratio("toch", "contact_iou"),
-                ratio("oracle:field", "contact_iou"),
+                ratio(Toch.name, "contact_iou"),
+                ratio(OracleField.name, "contact_iou"),
                 ratio("truth", "intersection_volume"),
-                ratio(best, "acceleration_error"),
+                ratio(rival, "acceleration_error"),
                 "-" if inside is None else f"{inside.mean:.0f} %",
             ]
         )
-    head = ["noise", "error", "/ best filter", "/ toch", "/ input", f"/ {NAMES['fit']}", "worst clip / input"]
-    head += ["contact IoU / toch", "contact IoU / oracle:field", "volume / truth"]
-    head += ["acceleration error / that filter", "inside 90 %"]
+    head = ["noise", "error", f"/ {BEST_FILTER}", f"/ {Toch.name}", f"/ {Input.name}", f"/ {Fit.label}"]
+    head += [f"worst clip / {Input.name}", f"contact IoU / {Toch.name}", f"contact IoU / {OracleField.name}"]
+    head += ["volume / truth", "acceleration error / that filter", "inside 90 %"]
     return _table(head, rows)
 
 
-def hands_table(results: Iterable[Result]) -> str:
+def hands_table(results: Iterable[Result], methods: Iterable[Method]) -> str:
     """Table for one two-handed data set: MPJPE (mm) of each hand for the input, its best filter and ours.
 
     The last columns are the depths (mm) of one hand inside the other, in the ground truth and in ours.
     """
-    found = {(r.noise, r.method, r.metric): r for r in results}
+    found, filters = _by_key(results), filter_labels(methods)
     rows = []
     for noise in {n: None for n, _, metric in found if metric in HAND_ERRORS.values()}:
         row = [noise]
         for metric in HAND_ERRORS.values():
-            best = _best_filter(found, noise, metric) or ""
-            errors = [found.get((noise, method, metric)) for method in ("input", best, OURS)]
-            row += [_with_interval(error) for error in errors]
-            _, rival, ours = errors
-            ratio = "-" if rival is None or ours is None else f"{ours.mean / rival.mean:.2f}"
-            row.append(f"{ratio} ({best.removeprefix('filter:')})" if best else ratio)
+            given, ours = (found.get((noise, name, metric)) for name in (Input.name, Ours.name))
+            best = best_of(found.values(), filters, noise, metric)
+            row += [_with_interval(error) for error in (given, best, ours)]
+            row.append("-" if best is None or ours is None else f"{ours.mean / best.mean:.2f} ({filters[best.method]})")
         rows.append(row + _truth_and_ours(found, noise, "hands_depth"))
-    head = [f"{side}: {column}" for side in HAND_ERRORS for column in ("input", "best filter", "ours", "ours / filter")]
+    columns = (Input.name, BEST_FILTER, "ours", "ours / filter")
+    head = [f"{side}: {column}" for side in HAND_ERRORS for column in columns]
     return _table(["noise", *head, "hand in hand, truth", "ours"], rows)
-
-
-def _truth_and_ours(found: Mapping[Key, Result], noise: str, metric: str) -> list[str]:
-    """Cells with the metric's means of the truth and of ours, in its unit."""
-    cells = [found.get((noise, method, metric)) for method in ("truth", OURS)]
-    return ["-" if cell is None else f"{cell.mean:.2f}" for cell in cells]
-
-
-def _with_interval(cell: Result | None) -> str:
-    return "-" if cell is None else f"{cell.mean:.1f} [{cell.low:.1f}, {cell.high:.1f}]"
 
 
 def reported_table(rows: Iterable[Reported]) -> str:
@@ -147,18 +138,27 @@ def definitions_table() -> str:
     return _table(["metric", "unit", "meaning"], [[name, m.unit, m.meaning] for name, m in METRICS.items()])
 
 
-def _is_filter(method: str) -> bool:
-    return method.startswith("filter:")
+def filter_labels(methods: Iterable[Method]) -> dict[str, str]:
+    """The names of the filters among the methods, with their names in tables."""
+    return {method.name: method.label or method.name for method in methods if isinstance(method, Filter)}
+
+
+def _by_key(results: Iterable[Result]) -> dict[Key, Result]:
+    return {(r.noise, r.method, r.metric): r for r in results}
 
 
 def _error_metric(found: Mapping[Key, Result], noise: str) -> str:
-    return "mpjpe_missing" if (noise, OURS, "mpjpe_missing") in found else "mpjpe"
+    return "mpjpe_missing" if (noise, Ours.name, "mpjpe_missing") in found else "mpjpe"
 
 
-def _best_filter(found: Mapping[Key, Result], noise: str, metric: str) -> str | None:
-    """The filter with the smallest error on the test clips themselves."""
-    errors = {m: r.mean for (n, m, k), r in found.items() if (n, k) == (noise, metric) and _is_filter(m)}
-    return min(errors, key=lambda method: errors[method]) if errors else None
+def _truth_and_ours(found: Mapping[Key, Result], noise: str, metric: str) -> list[str]:
+    """Cells with the metric's means of the truth and of ours, in its unit."""
+    cells = [found.get((noise, method, metric)) for method in ("truth", Ours.name)]
+    return ["-" if cell is None else f"{cell.mean:.2f}" for cell in cells]
+
+
+def _with_interval(cell: Result | None) -> str:
+    return "-" if cell is None else f"{cell.mean:.1f} [{cell.low:.1f}, {cell.high:.1f}]"
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

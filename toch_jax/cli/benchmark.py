@@ -24,7 +24,7 @@ def benchmark(
         reported: Instead, list published figures: those that hold all of these words, such as GRAB mpjpe.
     """
     if reported is not None:
-        from toch_jax.benchmark.reported import load_reported, matching
+        from toch_jax.benchmark.results import load_reported, matching
         from toch_jax.benchmark.tables import reported_table
 
         print(reported_table(matching(load_reported(), reported)), end="")

@@ -12,7 +12,7 @@ from typing import Any
 from toch_jax.base.errors import DISTRIBUTION, extra_with
 from toch_jax.base.files import atomic
 from toch_jax.base.progress import Progress, silent
-from toch_jax.benchmark.methods.filters import FILTERS, Setting, filter_hands
+from toch_jax.benchmark.methods.filters import FILTERS, Filter
 from toch_jax.denoiser.checkpoints import Denoiser, load_denoiser
 from toch_jax.metrics.clip import measure, metrics_table, sequence_parts
 from toch_jax.pipeline import refine
@@ -42,7 +42,7 @@ def run_demo(folder: Path, progress: Progress = silent) -> Demo:
     start = time.perf_counter()
     progress("reading")
     tracked, recipe = load_example()
-    clean, rows = versions(tracked, load_denoiser(), filter_setting(recipe), progress)
+    clean, rows = versions(tracked, load_denoiser(), recipe_filter(recipe), progress)
     progress("metrics")
     parts = sequence_parts(tracked)
     metrics = {name: measure(tracked, hands, rows["ground truth"], parts) for name, hands in rows.items()}
@@ -65,13 +65,13 @@ def load_example() -> tuple[Sequence, dict[str, Any]]:
     return tracked, json.loads((package / "recipe.json").read_text(encoding="utf-8"))
 
 
-def filter_setting(recipe: dict[str, Any]) -> Setting:
+def recipe_filter(recipe: dict[str, Any]) -> Filter:
     """The filter that the recipe names, at the setting that it names."""
-    return next(setting for setting in FILTERS[recipe["filter"]] if str(setting) == recipe["setting"])
+    return next(each for each in FILTERS if each.name == recipe["filter"]).with_setting(recipe["setting"])
 
 
 def versions(
-    tracked: Sequence, denoiser: Denoiser, setting: Setting, progress: Progress = silent
+    tracked: Sequence, denoiser: Denoiser, filter: Filter, progress: Progress = silent
 ) -> tuple[Sequence, Rows]:
     """The repaired sequence, and the hands by method: as tracked ("before"), filtered ("filter"), fitted without the
     network ("without network"), repaired ("with network"), and "ground truth", which the sequence must have."""
@@ -80,7 +80,7 @@ def versions(
     clean = refine(tracked, denoiser, progress=lambda stage: progress(f"with network: {stage}"))
     rows = {
         "before": given["before"],
-        "filter": filter_hands(tracked, given["before"], setting),
+        "filter": filter.filter_hands(tracked, given["before"]),
         "without network": pose_hands(without),
         "with network": pose_hands(clean),
         "ground truth": given["truth"],

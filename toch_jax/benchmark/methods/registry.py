@@ -1,104 +1,115 @@
-"""The methods of a benchmark, by name."""
+"""The methods of a benchmark, beside the filters (filters.py): ours, oracles, our versions of published methods."""
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import ClassVar
 
 from toch_jax.base.errors import bad_input
 from toch_jax.benchmark.methods.contactopt import contactopt
 from toch_jax.benchmark.methods.filters import FILTERS
+from toch_jax.benchmark.methods.method import Learnt, Method, Repair, predict
 from toch_jax.benchmark.methods.oracles import fit_clean_field, fit_true_mask
 from toch_jax.benchmark.methods.refinenet import refinenet
 from toch_jax.benchmark.methods.toch_fit import toch_refine
 from toch_jax.benchmark.methods.train_refinenet import load_refinenet
-from toch_jax.benchmark.run import Method, Oracle, Repair
 from toch_jax.denoiser.checkpoints import load_denoiser
 from toch_jax.denoiser.toch import TochDenoiser
-from toch_jax.object.model import ObjectModel
 from toch_jax.pipeline import refine
-from toch_jax.sequence.types import Sequence
 
-METHODS = ("input", *FILTERS, "fit", "toch", "refinenet", "contactopt", "ours")
-ORACLES = ("oracle:field", "oracle:mask")
-"""The fit to the true contact field, and ours with the true mask: upper bounds for `ours`."""
-SHIPPED = {"ours": Path(str(files("toch_jax.denoiser"))) / "weights" / "default.npz"}
-"""Files of the weights that come with the package."""
+SHIPPED = Path(str(files("toch_jax.denoiser"))) / "weights" / "default.npz"
 
 
-def find_methods(names: Iterable[str], checkpoints: Mapping[str, str]) -> dict[str, Method]:
-    """The methods `names`, in that order, with their networks loaded.
+@dataclass(frozen=True, kw_only=True)
+class Input(Method):
+    """The tracked clip as it is."""
 
-    `ours:NAME` is ours with other weights. Raises InputError for an unknown name and for weights that are missing or
-    belong to another method.
-    """
-    found: dict[str, Method] = {}
-    for name in names:
-        kind = name.partition(":")[0]
-        if name in FILTERS:
-            found[name] = FILTERS[name]
-        elif name in _PLAIN:
-            found[name] = _PLAIN[name]
-        elif name in _LEARNT or kind == "ours":
-            found[name] = _LEARNT[kind](checkpoint_of(name, checkpoints))
-        elif name == "oracle:mask":
-            denoiser = load_denoiser(checkpoint_of("ours", checkpoints))
-            found[name] = Oracle(partial(fit_true_mask, denoiser))
-        else:
-            raise bad_input("benchmark", "method", "one of " + ", ".join((*METHODS, *ORACLES)), repr(name))
-    return found
+    name: str = "input"
+
+    def load(self) -> Repair:
+        return lambda clip, object: predict(clip)
 
 
-def learnt(names: Iterable[str]) -> list[str]:
-    """The methods among `names` that have weights."""
-    return [name for name in names if name.partition(":")[0] in _LEARNT]
+@dataclass(frozen=True, kw_only=True)
+class Fit(Method):
+    """The fit without a network."""
+
+    name: str = "fit"
+    label: str | None = "ours, no network"
+
+    def load(self) -> Repair:
+        return lambda clip, object: predict(refine(clip, None, object=object))
 
 
-def checkpoint_of(name: str, checkpoints: Mapping[str, str]) -> Path:
-    """The file of a learnt method's weights; "default", or no entry, is the shipped one.
+@dataclass(frozen=True, kw_only=True)
+class Ours(Learnt):
+    """The fit with a denoiser."""
 
-    Raises InputError if there is no such file.
-    """
-    given = checkpoints.get(name, "default")
-    path = SHIPPED.get(name) if given == "default" else Path(given)
-    if path is None or not path.is_file():
-        raise bad_input("benchmark", f"weights of {name}", "a file written by training", given if path else "none")
-    return path
+    name: str = "ours"
+    shipped: ClassVar[Path | None] = SHIPPED
 
-
-def _tracked(sequence: Sequence, object: ObjectModel) -> Sequence:
-    return sequence
+    def load(self) -> Repair:
+        denoiser = load_denoiser(self.weights)
+        return lambda clip, object: predict(refine(clip, denoiser, object=object))
 
 
-def _fit(sequence: Sequence, object: ObjectModel) -> Sequence:
-    return refine(sequence, None, object=object)
+@dataclass(frozen=True, kw_only=True)
+class Toch(Learnt):
+    """TOCH's inference (toch_fit.py), with a network that `toch train experiments/toch_open_grasps.py` has trained."""
+
+    name: str = "toch"
+
+    def load(self) -> Repair:
+        denoiser = load_denoiser(self.weights)
+        if not isinstance(denoiser, TochDenoiser):
+            raise bad_input(self.weights, "architecture", "toch", type(denoiser).__name__)
+        return lambda clip, object: predict(toch_refine(clip, denoiser, object))
 
 
-def _contactopt(sequence: Sequence, object: ObjectModel) -> Sequence:
-    return contactopt(sequence, object)
+@dataclass(frozen=True, kw_only=True)
+class RefineNet(Learnt):
+    """GrabNet's RefineNet (refinenet.py), as experiments/refinenet_open_grasps.py has trained it."""
+
+    name: str = "refinenet"
+
+    def load(self) -> Repair:
+        network = load_refinenet(self.weights)
+        return lambda clip, object: predict(refinenet(clip, network, object))
 
 
-def _ours(checkpoint: Path) -> Repair:
-    denoiser = load_denoiser(checkpoint)
-    return lambda sequence, object: refine(sequence, denoiser, object=object)
+@dataclass(frozen=True, kw_only=True)
+class ContactOpt(Method):
+    """A static contact optimiser (contactopt.py)."""
+
+    name: str = "contactopt"
+
+    def load(self) -> Repair:
+        return lambda clip, object: predict(contactopt(clip, object))
 
 
-def _toch(checkpoint: Path) -> Repair:
-    denoiser = load_denoiser(checkpoint)
-    if not isinstance(denoiser, TochDenoiser):
-        raise bad_input(checkpoint, "architecture", "toch", type(denoiser).__name__)
-    return lambda sequence, object: toch_refine(sequence, denoiser, object)
+@dataclass(frozen=True, kw_only=True)
+class OracleField(Method):
+    """The fit to the true contact field: an upper bound for `Ours`."""
+
+    name: str = "oracle:field"
+    reads_truth: ClassVar[bool] = True
+
+    def load(self) -> Repair:
+        return lambda clip, object: predict(fit_clean_field(clip, object))
 
 
-def _refinenet(checkpoint: Path) -> Repair:
-    network = load_refinenet(checkpoint)
-    return lambda sequence, object: refinenet(sequence, network, object)
+@dataclass(frozen=True, kw_only=True)
+class OracleMask(Learnt):
+    """Ours with the true mask: an upper bound for `Ours`."""
+
+    name: str = "oracle:mask"
+    shipped: ClassVar[Path | None] = SHIPPED
+    reads_truth: ClassVar[bool] = True
+
+    def load(self) -> Repair:
+        denoiser = load_denoiser(self.weights)
+        return lambda clip, object: predict(fit_true_mask(denoiser, clip, object))
 
 
-_PLAIN: dict[str, Method] = {
-    "input": _tracked,
-    "fit": _fit,
-    "contactopt": _contactopt,
-    "oracle:field": Oracle(fit_clean_field),
-}
-_LEARNT: dict[str, Callable[[Path], Repair]] = {"toch": _toch, "refinenet": _refinenet, "ours": _ours}
+UNTRAINED = (Input(), *FILTERS, Fit(), Ours())
+"""The methods for which nothing has to be trained first, without the slow ContactOpt."""

@@ -1,14 +1,59 @@
+"""Means over clips with their intervals, and published figures."""
+
 import csv
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.stats import t as student
 
 from toch_jax.base.errors import InputError
-from toch_jax.benchmark.reported import PATH, REPORTED, UNVERIFIED, load_reported, matching
+from toch_jax.benchmark.results import (
+    REPORTED,
+    REPORTED_PATH,
+    UNVERIFIED,
+    best_of,
+    load_reported,
+    matching,
+    means_and_intervals,
+    summarise,
+)
 from toch_jax.perturb.registry import parse_perturbation
 
 ROWS = load_reported()
+
+
+def test_interval_of_the_mean() -> None:
+    """Compared with Student's interval on normal values; the percentile bootstrap is slightly narrower."""
+    values = np.random.default_rng(0).normal(10, 2, size=40)
+    ((mean, low, high),) = means_and_intervals(values[None])
+    expected = student.interval(0.95, 39, loc=values.mean(), scale=values.std(ddof=1) / np.sqrt(40))
+    np.testing.assert_allclose([low, high], expected, atol=0.15)
+    assert mean == values.mean()
+    # the interval depends neither on a random seed nor on other rows
+    beside = means_and_intervals(np.stack([values**2, values]))[1]
+    assert beside == pytest.approx((mean, low, high), rel=1e-12)
+    assert means_and_intervals(values[None, :1]) == [(values[0],) * 3]
+    assert means_and_intervals(np.full((1, 5), 0.1)) == [(pytest.approx(0.1),) * 3]
+
+
+def test_metrics_that_some_clips_lack() -> None:
+    table = {"a": {"ours": {"mpjpe": 4.0, "contact_iou": 50.0}}, "b": {"ours": {"mpjpe": 6.0}}}
+    found = {r.metric: r for r in summarise("toy", "T(0.01)", table)}
+    assert (found["mpjpe"].mean, found["mpjpe"].clips) == (5.0, 2)
+    assert (found["contact_iou"].mean, found["contact_iou"].clips) == (50.0, 1)
+    assert found.keys() == {"mpjpe", "contact_iou"}
+
+
+def test_the_best_of_some_methods() -> None:
+    clip = {"a": {"mpjpe": 4.0}, "b": {"mpjpe": 3.0}, "c": {"mpjpe": 2.0}}
+    found = summarise("toy", "T(0.01)", {"x": clip})
+    best, worst = (best_of(found, {"a", "b"}, "T(0.01)", "mpjpe", which) for which in (min, max))
+    assert best is not None
+    assert worst is not None
+    assert (best.method, worst.method) == ("b", "a")
+    assert best_of(found, {"a", "b"}, "T(0.02)", "mpjpe") is None
 
 
 def test_all_figures_are_there_and_complete() -> None:
@@ -51,7 +96,7 @@ def test_words_narrow_it_down() -> None:
 
 @pytest.mark.parametrize(("column", "value"), [("source", ""), ("value", "many"), ("status", "measured"), ("unit", "")])
 def test_a_row_that_is_not_complete(tmp_path: Path, column: str, value: str) -> None:
-    with PATH.open(encoding="utf-8") as file:
+    with REPORTED_PATH.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))[:3]
     rows[1][column] = value
     with (tmp_path / "broken.csv").open("w", encoding="utf-8") as file:
