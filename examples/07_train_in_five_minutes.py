@@ -10,9 +10,7 @@ from toch_jax.datasets.examples import example_to_sequence
 from toch_jax.datasets.open_grasps.motion.one_hand import Job, make_clips
 from toch_jax.datasets.open_grasps.search.hand_samples import hand_samples
 from toch_jax.datasets.spec import load_spec
-from toch_jax.denoiser.canonical import canonical_scale_offset
 from toch_jax.denoiser.field_net import FieldNetConfig
-from toch_jax.hand.decimate import decimate
 from toch_jax.metrics.clip import measure, metrics_table
 from toch_jax.sequence.derived import pose_hands
 from toch_jax.training.batches import BatchConfig
@@ -24,7 +22,7 @@ from toch_jax.view.rows import rows_of
 hand = toch_jax.load_hand("open")
 experiment = Experiment(
     name="small",
-    denoiser=FieldNetConfig(*canonical_scale_offset(hand), point_width=32, frame_width=64, dilations=(1, 2, 4)),
+    denoiser=FieldNetConfig(point_width=32, frame_width=64, dilations=(1, 2, 4)),
     batch=BatchConfig(batch=4, samples=128),
     optimiser=OptimiserConfig(warmup=20),
     steps=200,
@@ -40,7 +38,7 @@ def clips(name: str, object: str) -> Clips:
     return build_clips([(each["id"], example_to_sequence(spec, each)) for each in made], hand, 32, 1000)
 
 
-result = train(experiment, "run", clips("training", "mug"), clips("validation", "can"), decimate(hand, 1500))
+result = train(experiment, "run", clips("training", "mug"), clips("validation", "can"), hand)
 print("\nErrors of the contact field and the joints on the validation clips, before and after the network:")
 for name in ("distance", "correspondence", "joints"):
     print(f"  {name:15} {result[f'{name}_before_mm']:6.2f} mm, {result[f'{name}_mm']:6.2f} mm")

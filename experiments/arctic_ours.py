@@ -4,7 +4,6 @@ toch prepare arctic --raw DIR
 toch train experiments/arctic_ours.py
 """
 
-from toch_jax.denoiser.canonical import MANO_OFFSET, MANO_SCALE
 from toch_jax.denoiser.field_net import FieldNetConfig
 from toch_jax.perturb.training import NoiseConfig
 from toch_jax.training.batches import BatchConfig
@@ -12,7 +11,7 @@ from toch_jax.training.experiment import DataConfig, Experiment
 
 experiment = Experiment(
     name="arctic_ours",
-    denoiser=FieldNetConfig(canonical_scale=MANO_SCALE, canonical_offset=MANO_OFFSET),
+    denoiser=FieldNetConfig(),
     data=DataConfig(dataset="arctic", hand="dataset", speeds=(1, 2)),
     batch=BatchConfig(batch=32, samples=384),
     # less than elsewhere: with twice as many shape coefficients as MANO's, the error of the shape is the same

@@ -23,7 +23,7 @@ benchmark = Benchmark(
         *FILTERS,
         Fit(),
         Toch("runs/toch_open_grasps/denoiser.npz"),
-        RefineNet("runs/refinenet_open_grasps/refinenet.npz"),
+        RefineNet("runs/refinenet_open_grasps/denoiser.npz"),
         # the slowest
         ContactOpt(noises=("T(0.01)",)),
         Ours(),

@@ -7,7 +7,6 @@ The shape noise is smaller than for other data sets: beyond MANO's ten, each sha
 subject.
 """
 
-from toch_jax.denoiser.canonical import MANO_OFFSET, MANO_SCALE
 from toch_jax.denoiser.field_net import FieldNetConfig
 from toch_jax.perturb.training import NoiseConfig
 from toch_jax.training.batches import BatchConfig
@@ -15,7 +14,7 @@ from toch_jax.training.experiment import DataConfig, Experiment
 
 experiment = Experiment(
     name="grab_ours",
-    denoiser=FieldNetConfig(canonical_scale=MANO_SCALE, canonical_offset=MANO_OFFSET),
+    denoiser=FieldNetConfig(),
     data=DataConfig(dataset="grab", hand="dataset", speeds=(1, 2)),
     batch=BatchConfig(batch=32, samples=384),
     noise=NoiseConfig(shape=0.2),

@@ -22,7 +22,7 @@ EPOCH = 310
 
 experiment = Experiment(
     name="grab_toch",
-    denoiser=TochConfig(),
+    denoiser=TochConfig(window=30, stride=15),
     data=DataConfig(dataset="grab_toch", hand="dataset", object_samples=8000, speeds=(1,)),
     batch=BatchConfig(batch=32, window=30, samples=4000, growth=0.0),
     noise=NoiseConfig(

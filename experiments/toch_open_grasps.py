@@ -9,17 +9,13 @@ The noise is that of experiments/open_grasps.py, not the paper's. Without a grap
 almost no effect: `--batch.batch 4 --steps 1200` takes 45 minutes on two cores.
 """
 
-from toch_jax.denoiser.canonical import canonical_scale_offset
 from toch_jax.denoiser.toch import TochConfig
-from toch_jax.hand.files import load_hand
 from toch_jax.training.batches import BatchConfig
 from toch_jax.training.experiment import DataConfig, Experiment, OptimiserConfig
 
-scale, offset = canonical_scale_offset(load_hand("open"))
-
 experiment = Experiment(
     name="toch_open_grasps",
-    denoiser=TochConfig(canonical_scale=scale, canonical_offset=offset),
+    denoiser=TochConfig(window=30, stride=15),
     data=DataConfig(dataset="open_grasps"),
     batch=BatchConfig(batch=32, window=30, samples=512),
     optimiser=OptimiserConfig(learning_rate=8e-4, lowest_rate=1e-4, warmup=0, weight_decay=1e-6, clip=float("inf")),

@@ -10,6 +10,7 @@ from toch_jax.base.arrays import put
 from toch_jax.base.errors import InputError
 from toch_jax.cli import main
 from toch_jax.denoiser.checkpoints import load_denoiser
+from toch_jax.denoiser.window import DenoiserConfig
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.joint_order import to_openpose
 from toch_jax.hand.model import skin_frames
@@ -125,7 +126,7 @@ def test_far_from_the_origin(tracked, clean, denoiser, case, within):
 def test_a_hand_alone_has_no_other(tracked):
     (hand,) = tracked_hands(tracked)
     assert hand.other is None
-    window, _, _ = read_clip(hand, sequence_object(tracked).without_mesh(), smoothed=True)
+    window, _, _ = read_clip(hand, sequence_object(tracked).without_mesh(), DenoiserConfig())
     assert not window.two_handed.any()
     assert window.left.tolist() == [tracked.hand_side == ("left",)]
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(window.other))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from support.two_hands import two_handed
 
-from toch_jax.denoiser.canonical import canonical_scale_offset
 from toch_jax.denoiser.checkpoints import create_denoiser
 from toch_jax.denoiser.field_net import FieldNet, FieldNetConfig
+from toch_jax.denoiser.window import DenoiserConfig
 from toch_jax.hand.files import load_hand
 from toch_jax.object.model import ObjectModel
 from toch_jax.observe import observe, read_clip
@@ -37,7 +37,7 @@ def box(sequence: Sequence) -> ObjectModel:
 @pytest.fixture(scope="module")
 def denoiser() -> FieldNet:
     """An untrained network whose layers for the additional inputs are not zero."""
-    config = FieldNetConfig(*canonical_scale_offset(load_hand("open")), point_width=8, frame_width=16, dilations=(1, 2))
+    config = FieldNetConfig(point_width=8, frame_width=16, dilations=(1, 2)).for_hand(load_hand("open"))
     model = create_denoiser(config, 0)
     assert isinstance(model, FieldNet)
     for layer in (model.to_joints, model.shape_part, model.frame_hands):
@@ -53,7 +53,7 @@ def swapped(sequence: Sequence) -> Sequence:
 @pytest.mark.parametrize("hand", [pytest.param(LEFT, marks=pytest.mark.slow), RIGHT])
 def test_parts_and_hands_are_where_they_are_in_each_frame(sequence: Sequence, box: ObjectModel, hand: int) -> None:
     tracked = tracked_hands(sequence)[hand]
-    window, points, normals = read_clip(tracked, box, smoothed=True)
+    window, points, normals = read_clip(tracked, box, DenoiserConfig())
     own = np.asarray(window.own[0])
     assert 20 < own.sum() < len(own) - 20
     rotation, translation = (np.asarray(each, np.float64) for each in vars(sequence.object_motion).values())

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toch_jax.base.errors import InputError
-    from toch_jax.denoiser.checkpoints import Denoiser, load_denoiser
+    from toch_jax.denoiser.checkpoints import load_denoiser
+    from toch_jax.denoiser.window import Denoiser
     from toch_jax.hand.files import load_hand
     from toch_jax.hand.model import HandModel, HandParams
     from toch_jax.object.model import ObjectModel, ObjectMotion
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ContactFields": "surface_fields",
     "DenoisedField": "surface_fields",
-    "Denoiser": "denoiser.checkpoints",
+    "Denoiser": "denoiser.window",
     "FitSettings": "solver.settings",
     "HandMeshes": "sequence.derived",
     "HandModel": "hand.model",

@@ -12,9 +12,17 @@ from jaxtyping import Array, Bool, Float, Int
 from toch_jax.base.arrays import pad_last, put, take
 from toch_jax.base.device import full_precision
 from toch_jax.base.progress import Progress, silent
-from toch_jax.denoiser.apply import denoise_clip, frame_step
-from toch_jax.denoiser.checkpoints import Denoiser
-from toch_jax.denoiser.window import Estimate, OtherHand, Window, mirror, mirror_estimate, near_samples, no_other_hand
+from toch_jax.denoiser.apply import denoise_clip, frame_step, near_samples
+from toch_jax.denoiser.window import (
+    Denoiser,
+    DenoiserConfig,
+    Estimate,
+    OtherHand,
+    Window,
+    mirror,
+    mirror_estimate,
+    no_other_hand,
+)
 from toch_jax.field.contact_field import contact_field
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
@@ -23,9 +31,6 @@ from toch_jax.object.motion import samples_from_part, samples_in_frame
 from toch_jax.track.padding import bucket, pad_motion, pad_observed, pad_params
 from toch_jax.track.smoothing import smooth_track
 from toch_jax.track.tracked_hand import TrackedHand
-
-N_DENOISED = 512
-"""Number of samples of the object's surface that the denoiser reads, drawn near the hand (`near_samples`)."""
 
 
 class FieldObservation(NamedTuple):
@@ -47,12 +52,13 @@ def observe(
 ) -> FieldObservation:
     """The denoiser's estimate for a tracked hand; a left hand is mirrored for the network."""
     progress("contact field")
-    clip, points, normals = read_clip(tracked, object, denoiser.config.smoothed)
+    clip, points, normals = read_clip(tracked, object, denoiser.config)
+    step = frame_step(tracked.fps, denoiser.config.frame_rate)
     progress("denoiser")
     if tracked.surface.side == "left":
-        estimate = mirror_estimate(denoise_clip(denoiser, mirror(clip), frame_step(tracked.fps)))
+        estimate = mirror_estimate(denoise_clip(denoiser, mirror(clip), step))
     else:
-        estimate = denoise_clip(denoiser, clip, frame_step(tracked.fps))
+        estimate = denoise_clip(denoiser, clip, step)
     n_frames = len(tracked.observed)
     points, normals = take((points, normals), np.s_[:n_frames])
     return FieldObservation(take(estimate, np.s_[0, :n_frames]), points, normals, from_network=True)
@@ -60,7 +66,7 @@ def observe(
 
 @full_precision
 def read_clip(
-    tracked: TrackedHand, object: ObjectModel, smoothed: bool, there: HandParams | None = None
+    tracked: TrackedHand, object: ObjectModel, config: DenoiserConfig, there: HandParams | None = None
 ) -> tuple[Window, Float[Array, "B N 3"], Float[Array, "B N 3"]]:
     """Denoiser input for a tracked hand, padded to B frames (`bucket`): a window, and its samples' points and normals.
 
@@ -80,7 +86,8 @@ def read_clip(
         pad_motion(tracked.motion, size),
         None if tracked.other is None else _pad_other(tracked.other, size),
         None if there is None else pad_params(there, size),
-        smoothed,
+        config.smoothed,
+        config.samples,
     )
 
 
@@ -88,7 +95,7 @@ def _pad_other(other: OtherHand, size: int) -> OtherHand:
     return OtherHand(joints=pad_last(other.joints, size), observed=pad_observed(other.observed, size))
 
 
-@partial(jax.jit, static_argnames="smoothed")
+@partial(jax.jit, static_argnames=("smoothed", "samples"))
 def _clip(
     surface: HandModel,
     part: int | Int[Array, ""],
@@ -101,6 +108,7 @@ def _clip(
     other: OtherHand | None,
     there: HandParams | None,
     smoothed: bool,
+    samples: int,
 ) -> tuple[Window, Float[Array, "T N 3"], Float[Array, "T N 3"]]:
     size = len(frame_mask)
 
@@ -109,7 +117,7 @@ def _clip(
 
     vertices, joints = posed(smooth_track(surface, params, observed, frame_mask, fps).params if smoothed else params)
     points, _ = samples_from_part(object.samples, motion)
-    chosen = near_samples(jax.random.key(0), points, joints, observed, min(N_DENOISED, points.shape[1]))
+    chosen = near_samples(jax.random.key(0), points, joints, observed, min(samples, points.shape[1]))
     object = object.replace(samples=object.samples.take(chosen))
     points, normals = samples_from_part(object.samples, motion)
     if there is not None:

@@ -12,7 +12,8 @@ from toch_jax.base.compile_cache import keep_compiled
 from toch_jax.base.device import full_precision
 from toch_jax.base.errors import InputError, naming
 from toch_jax.base.progress import Progress, compilation_told, each_clip, reporter, silent
-from toch_jax.denoiser.checkpoints import Denoiser, as_denoiser
+from toch_jax.denoiser.checkpoints import as_denoiser
+from toch_jax.denoiser.window import Denoiser
 from toch_jax.fit.correspondences import field_term, joint_term, weighted
 from toch_jax.fit.fit import Solved, solve_hand
 from toch_jax.fit.hand_forms import Repaired, given_as, in_both_forms

@@ -11,7 +11,8 @@ from toch_jax.base.arrays import short_repr
 from toch_jax.base.compile_cache import keep_compiled
 from toch_jax.base.device import full_precision
 from toch_jax.base.progress import Progress, compilation_told, reporter
-from toch_jax.denoiser.checkpoints import Denoiser, as_denoiser
+from toch_jax.denoiser.checkpoints import as_denoiser
+from toch_jax.denoiser.window import Denoiser, DenoiserConfig
 from toch_jax.fit.hand_forms import given_as
 from toch_jax.object.model import ObjectModel
 from toch_jax.observe import observe, read_clip
@@ -76,8 +77,8 @@ def contact_fields(
     """The contact field of each hand of a sequence, as tracked and, unless `denoiser` is None, denoised.
 
     Sample points and normals are in the world; distances do not depend on the frame of reference; correspondences are
-    on the hand's template. `denoiser` and `progress` as in `refine`. At most 512 samples for each hand, those that the
-    denoiser reads.
+    on the hand's template. `denoiser` and `progress` as in `refine`. The samples of a hand are those that the denoiser
+    reads (`config.samples`; 512 without one).
     """
     keep_compiled()
     network, tell = as_denoiser(denoiser), reporter(progress)
@@ -95,8 +96,8 @@ def _field(
     denoised = None if denoiser is None else _denoised(tracked, object, denoiser, tell)
     tell("contact field as tracked")
     # The field of the hand as tracked, also if the denoiser reads a smoothed one, on the samples that it reads.
-    smoothed = True if denoiser is None else denoiser.config.smoothed
-    window, *samples = read_clip(tracked, object, smoothed, there=tracked.params)
+    config = DenoiserConfig() if denoiser is None else denoiser.config
+    window, *samples = read_clip(tracked, object, config, there=tracked.params)
     points, normals = (np.asarray(each)[:n_frames] for each in samples)
     mask, distance, correspondence = (
         np.asarray(each)[0, :n_frames]

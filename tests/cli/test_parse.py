@@ -75,6 +75,9 @@ def test_help_of_an_experiment_lists_what_can_be_changed(capsys):
         assert option in text
     assert "(default: 3500)" in text
     assert "--run-dir" in text
+    text = shown(capsys, "train", "refinenet_open_grasps")
+    for option in ("--steps", "--batch.batch", "--optimiser.weight-decay", "--refiner.width", "--run-dir"):
+        assert option in text
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])

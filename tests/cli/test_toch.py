@@ -75,10 +75,10 @@ def test_flags_override_the_experiment(tmp_path, monkeypatch, capsys):
     (tmp_path / "one.py").write_text(
         "from toch_jax.denoiser.field_net import FieldNetConfig\n"
         "from toch_jax.training.experiment import Experiment\n"
-        "experiment = Experiment(name='one', denoiser=FieldNetConfig(5.0, (0.0, 0.1, 0.2)), seed=3)\n"
+        "experiment = Experiment(name='one', denoiser=FieldNetConfig(canonical_scale=5.0), seed=3)\n"
     )
     ran = []
-    monkeypatch.setattr("toch_jax.training.run.run_experiment", lambda *given: ran.append(given) or {"error_mm": 1.0})
+    monkeypatch.setattr("toch_jax.training.loop.run_experiment", lambda *given: ran.append(given) or {"error_mm": 1.0})
     options = ["--steps", "7", "--batch.window", "16", "--denoiser.frame-width", "64", "--optimiser.period", "None"]
     assert main(["train", str(tmp_path / "one.py"), *options, "--run-dir", str(tmp_path / "run")]) == 0
     ((experiment, run_dir),) = ran

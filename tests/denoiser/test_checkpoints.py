@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from support.windows import FIELD_NET, TOCH, untrained
 
 from toch_jax.base.errors import InputError
-from toch_jax.denoiser.checkpoints import load_denoiser, save_denoiser, weights
+from toch_jax.denoiser.checkpoints import load_denoiser, save_network, weights
 from toch_jax.denoiser.field_net import FieldNetConfig
 from toch_jax.denoiser.toch import TochConfig
 
@@ -13,7 +14,7 @@ from toch_jax.denoiser.toch import TochConfig
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     path = tmp_path / "denoiser.npz"
-    save_denoiser(untrained(FIELD_NET), path)
+    save_network(untrained(FIELD_NET), path)
     return path
 
 
@@ -37,7 +38,7 @@ def refusal(path: Path) -> str:
 @pytest.mark.parametrize("config", [FIELD_NET, TOCH])
 def test_comes_back_as_it_was(config: FieldNetConfig | TochConfig, tmp_path: Path) -> None:
     model = untrained(config)
-    save_denoiser(model, tmp_path / "one.npz")
+    save_network(model, tmp_path / "one.npz")
     loaded = load_denoiser(tmp_path / "one.npz")
     assert loaded.config == config
     ours, theirs = weights(loaded), weights(model)
@@ -45,6 +46,22 @@ def test_comes_back_as_it_was(config: FieldNetConfig | TochConfig, tmp_path: Pat
     for name, array in ours.items():
         np.testing.assert_array_equal(array, theirs[name])
     assert [path.name for path in tmp_path.iterdir()] == ["one.npz"]
+
+
+def test_a_file_from_before_a_setting_existed_has_its_default(saved: Path) -> None:
+    with np.load(saved) as archive:
+        config = json.loads(str(archive["config"]))
+    newer = ("window", "stride", "frame_rate", "samples", "least_weight", "joint_loss")
+    older = {key: value for key, value in config.items() if key not in newer}
+    loaded = load_denoiser(rewritten(saved, config=np.asarray(json.dumps(older))))
+    assert loaded.config == FIELD_NET
+
+
+def test_the_shipped_file_reads_as_it_was_trained() -> None:
+    """The numbers that the code held before files did: they may not change under this file's weights."""
+    config = load_denoiser().config
+    assert (config.window, config.stride, config.frame_rate, config.samples) == (32, 16, 30.0, 512)
+    assert (config.canonical_scale, config.canonical_offset) == (5.02595, (-0.077543, 0.033131, -0.015715))
 
 
 def test_another_seed_has_other_weights() -> None:
@@ -86,7 +103,7 @@ def test_unknown_architecture(saved: Path) -> None:
 
 def test_weights_of_another_architecture(saved: Path, tmp_path: Path) -> None:
     other = tmp_path / "toch.npz"
-    save_denoiser(untrained(TOCH), other)
+    save_network(untrained(TOCH), other)
     with np.load(saved) as archive:
         config = archive["config"]
     assert "answer_frame/kernel" in refusal(rewritten(other, architecture=np.asarray("light"), config=config))

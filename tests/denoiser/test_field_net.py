@@ -17,7 +17,7 @@ from support.windows import (
 )
 
 from toch_jax.base.arrays import take
-from toch_jax.denoiser.field_net import FieldNet, _doubt
+from toch_jax.denoiser.field_net import FieldNet, _nll
 from toch_jax.denoiser.window import Window, map_frames, no_other_hand, rotate
 
 # tolerance of distances, points and joints: 0.1 mm
@@ -175,9 +175,9 @@ def test_sigma_learns_the_size_of_the_errors_and_moves_nothing_else() -> None:
     """The Laplace likelihood is largest at a standard deviation of sqrt(2) mean |error|."""
     error = jnp.abs(jax.random.normal(jax.random.key(0), (1000,)))  # cm
     sigmas = jnp.linspace(0.5, 2.0, 301) / 100
-    best = sigmas[jnp.argmin(jax.vmap(lambda sigma: _doubt(jnp.full_like(error, sigma), error).mean())(sigmas))]
+    best = sigmas[jnp.argmin(jax.vmap(lambda sigma: _nll(jnp.full_like(error, sigma), error).mean())(sigmas))]
     np.testing.assert_allclose(100 * best, 2**0.5 * error.mean(), atol=0.005)
-    assert not np.any(jax.grad(lambda error: _doubt(jnp.full_like(error, 0.01), error).sum())(error))
+    assert not np.any(jax.grad(lambda error: _nll(jnp.full_like(error, 0.01), error).sum())(error))
 
 
 def test_learns_one_batch() -> None:

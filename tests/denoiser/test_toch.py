@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,9 +17,10 @@ from support.windows import (
     untrained,
 )
 
-from toch_jax.denoiser.canonical import MANO_OFFSET, MANO_SCALE, canonical_scale_offset
-from toch_jax.denoiser.toch import PointBlock, TochConfig, TochDenoiser
-from toch_jax.hand.files import load_hand
+from toch_jax.denoiser.coordinates import MANO_OFFSET, MANO_SCALE
+from toch_jax.denoiser.toch import BidirectionalGRU, PointBlock, TochConfig, TochDenoiser, torch_linear
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "gru.npz"
 
 
 def test_parameter_count_is_the_papers() -> None:
@@ -100,9 +103,19 @@ def test_learns_one_batch() -> None:
     assert losses[-1] < 0.9 * losses[0]
 
 
-def test_canonical_box_of_another_hand() -> None:
-    hand = load_hand("open")
-    scale, offset = canonical_scale_offset(hand)
-    unit = np.asarray(hand.v_template) * scale + np.asarray(offset)
-    np.testing.assert_allclose(np.ptp(unit, axis=0).max(), 1.0, atol=1e-5)
-    np.testing.assert_allclose(unit.max(axis=0) + unit.min(axis=0), 0.0, atol=1e-5)
+def test_gru_equals_onnx_runtime() -> None:
+    golden = np.load(GOLDEN)
+    gru = BidirectionalGRU(3, 4, rngs=nnx.Rngs(0))
+    for index, one in enumerate((gru.forward, gru.backward)):
+        one.of_input.kernel.set_value(jnp.asarray(golden["of_input"][index].T))
+        one.of_input.bias.set_value(jnp.asarray(golden["input_bias"][index]))
+        one.of_state.kernel.set_value(jnp.asarray(golden["of_state"][index].T))
+        one.of_state.bias.set_value(jnp.asarray(golden["state_bias"][index]))
+    np.testing.assert_allclose(gru(jnp.asarray(golden["frames"])), golden["output"], atol=2e-6)
+
+
+def test_linear_is_drawn_within_torchs_bounds() -> None:
+    layer = torch_linear(50, 200, nnx.Rngs(0), beside=50)
+    kernel = np.asarray(layer.kernel.get_value())
+    assert 0.098 < np.abs(kernel).max() <= 0.1
+    np.testing.assert_allclose(kernel.std(), 0.1 / np.sqrt(3), rtol=0.05)

@@ -3,10 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.spatial.transform import Rotation
 from support.plain import plain_jit
-from support.windows import alone_on_rigid, random_window
+from support.windows import random_window
 
-from toch_jax.base.arrays import take
-from toch_jax.denoiser.window import Window, blank_lost, cut_windows, mirror, near_samples, rotate, scale
+from toch_jax.denoiser.window import Window, blank_lost, mirror, rotate, scale
 
 
 def test_mirroring_twice_gives_the_window_back() -> None:
@@ -44,9 +43,9 @@ def test_scaling_keeps_where_lines_end_on_the_hand() -> None:
 
 def test_turning_keeps_what_lies_between_hands_and_samples() -> None:
     window = random_window(0)
-    turn = Rotation.from_rotvec([[0.3, 2.0, -1.0], [1.0, 0.0, 0.5]]).as_matrix().astype(np.float32)
-    turned = plain_jit(rotate, window, jnp.asarray(turn), jnp.asarray([[0.1, 0.2, 0.3], [0.0, -0.5, 0.0]]))
-    assert not np.allclose(turned.points, window.points, atol=0.01)
+    rotation = Rotation.from_rotvec([[0.3, 2.0, -1.0], [1.0, 0.0, 0.5]]).as_matrix().astype(np.float32)
+    rotated = plain_jit(rotate, window, jnp.asarray(rotation), jnp.asarray([[0.1, 0.2, 0.3], [0.0, -0.5, 0.0]]))
+    assert not np.allclose(rotated.points, window.points, atol=0.01)
 
     def between(window: Window) -> np.ndarray:
         """Distances of the other hand's joints to this hand's and to the samples, and components along the normals."""
@@ -56,47 +55,4 @@ def test_turning_keeps_what_lies_between_hands_and_samples() -> None:
         to_joints = np.linalg.norm(np.asarray(window.joints)[:, :, None] - other, axis=-1)
         return np.concatenate([np.linalg.norm(to_samples, axis=-1), along, to_joints], axis=-1)
 
-    np.testing.assert_allclose(between(turned), between(window), atol=1e-5)
-
-
-def test_windows_of_a_clip_take_its_frames_and_what_has_none() -> None:
-    clip = take(random_window(0), np.s_[:1])
-    frames, inside = jnp.asarray([[0, 1, 2], [3, 5, 5]]), jnp.asarray([[True] * 3, [True, True, False]])
-    windows = plain_jit(cut_windows, clip, frames, inside)
-    np.testing.assert_array_equal(windows.points, np.asarray(clip.points)[0, frames])
-    np.testing.assert_array_equal(windows.other.joints, np.asarray(clip.other.joints)[0, frames])
-    np.testing.assert_array_equal(windows.other.observed, [[True] * 3, [False, True, False]])
-    np.testing.assert_array_equal(windows.own, np.repeat(clip.own, 2, axis=0))
-    still = plain_jit(cut_windows, alone_on_rigid(clip), frames, inside)
-    np.testing.assert_array_equal(still.points, np.repeat(clip.points[:, :1], 2, axis=0))
-
-
-def test_near_samples_are_distinct_and_near() -> None:
-    """A tenth of the samples are near the hand; the others have weights of exp(-16) and less."""
-    rng = np.random.default_rng(0)
-    near = rng.permutation(500) < 50
-    points = np.where(near[:, None], 4.0, 5.0) + 0.02 * rng.normal(size=(500, 3))
-    joints = jnp.full((3, 21, 3), 4.0).at[1].set(5.0)
-    observed = jnp.asarray([True, False, True])
-    chosen = np.asarray(near_samples(jax.random.key(1), jnp.asarray(points[None], jnp.float32), joints, observed, 60))
-    assert len(set(chosen.tolist())) == 60
-    assert set(np.flatnonzero(near)) <= set(chosen.tolist())
-
-
-def test_samples_that_the_hand_meets_only_where_they_have_moved_are_near() -> None:
-    """Only the samples' positions in frames with an observed hand count."""
-    rng = np.random.default_rng(0)
-    moved = np.arange(500) % 10 == 0
-    points = 5.0 + 0.02 * rng.normal(size=(2, 500, 3))
-    points[1, moved] -= 1.0
-    points[0, ~moved] -= 1.0
-    joints = jnp.full((2, 21, 3), 4.0)
-    args = jnp.asarray(points, jnp.float32), joints, jnp.asarray([False, True])
-    assert set(np.flatnonzero(moved)) <= set(np.asarray(near_samples(jax.random.key(1), *args, 60)).tolist())
-
-
-def test_without_a_hand_samples_are_drawn_evenly() -> None:
-    points = jax.random.uniform(jax.random.key(0), (1, 200, 3))
-    observed = jnp.zeros(3, bool)
-    chosen = near_samples(jax.random.key(1), points, jnp.full((3, 21, 3), jnp.nan), observed, 150)
-    assert len(set(np.asarray(chosen).tolist())) == 150
+    np.testing.assert_allclose(between(rotated), between(window), atol=1e-5)

@@ -5,7 +5,6 @@ import sys
 import jax
 
 from support.toy import toy_clips
-from toch_jax.denoiser.canonical import canonical_scale_offset
 from toch_jax.denoiser.field_net import FieldNetConfig
 from toch_jax.hand.files import load_hand
 from toch_jax.training.batches import BatchConfig
@@ -15,7 +14,7 @@ from toch_jax.training.loop import train
 HAND = load_hand("open")
 EXPERIMENT = Experiment(
     name="tiny",
-    denoiser=FieldNetConfig(*canonical_scale_offset(HAND), point_width=8, frame_width=16, dilations=(1, 2)),
+    denoiser=FieldNetConfig(point_width=8, frame_width=16, dilations=(1, 2)),
     batch=BatchConfig(batch=2, window=8, samples=32),
     optimiser=OptimiserConfig(warmup=2),
     steps=30,

@@ -9,10 +9,11 @@ from flax import nnx
 from scipy.spatial.transform import Rotation
 
 from support.plain import plain, plain_jit
-from toch_jax.denoiser.checkpoints import DenoiserConfig, create_denoiser
+from toch_jax.denoiser.checkpoints import create_denoiser
+from toch_jax.denoiser.coordinates import MANO_OFFSET, MANO_SCALE
 from toch_jax.denoiser.field_net import FieldNet, FieldNetConfig
 from toch_jax.denoiser.toch import TochConfig, TochDenoiser
-from toch_jax.denoiser.window import Estimate, OtherHand, Target, Window, no_other_hand
+from toch_jax.denoiser.window import DenoiserConfig, Estimate, OtherHand, Target, Window, no_other_hand
 from toch_jax.field.types import ContactField
 from toch_jax.hand.files import load_hand
 
@@ -21,8 +22,18 @@ CORNERS = np.asarray(HAND.v_template)
 JOINTS = np.concatenate([np.asarray(HAND.joint_regressor) @ CORNERS, CORNERS[np.asarray(HAND.tips)]])
 
 
-FIELD_NET = FieldNetConfig(5.0, (0.1, 0.0, 0.0), point_width=8, frame_width=16, dilations=(1, 2))
-TOCH = TochConfig(latent=4, encoder_widths=(4, 4, 4, 4), decoder_widths=(4, 4, 4, 4), encoder_state=4, decoder_state=4)
+FIELD_NET = FieldNetConfig(
+    canonical_scale=5.0, canonical_offset=(0.1, 0.0, 0.0), point_width=8, frame_width=16, dilations=(1, 2)
+)
+TOCH = TochConfig(
+    canonical_scale=MANO_SCALE,
+    canonical_offset=MANO_OFFSET,
+    latent=4,
+    encoder_widths=(4, 4, 4, 4),
+    decoder_widths=(4, 4, 4, 4),
+    encoder_state=4,
+    decoder_state=4,
+)
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from support.tiny_run import EXPERIMENT, HAND
 from support.toy import toy_sequences
 from support.two_hands import two_handed
 
-from toch_jax.denoiser.window import Target, Window
+from toch_jax.denoiser.window import DenoiserConfig, Target, Window
 from toch_jax.field.contact_field import contact_field
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.mesh import close_surface, closed_faces
@@ -34,6 +34,7 @@ SHORT = 6
 """Number of frames of the clip of one hand, less than a window."""
 CONFIG = BatchConfig(batch=6, window=FRAMES, samples=400)
 STILL = NoiseConfig(translation=0.0, rotation=0.0, pose=0.0, shape=0.0, gap=0.0, dropout=0.0, sway=(0.0, 0.0, 0.0))
+TRACKED = DenoiserConfig(smoothed=False)
 LEFT, RIGHT, ALONE = 0, 1, 2
 """Indices of the windows: the left hand on the box, the right one on its lid, one hand on a rigid box."""
 
@@ -69,7 +70,7 @@ def scenes(clips: Clips) -> Scenes:
 @pytest.fixture(scope="module")
 def batch(scenes: Scenes, surface: HandModel) -> tuple[Window, Target]:
     """The batch with windows tracked without error."""
-    return track(jax.random.key(0), scenes, surface, CONFIG, STILL, False)
+    return track(jax.random.key(0), scenes, surface, CONFIG, STILL, TRACKED)
 
 
 def test_without_noise_the_window_is_its_target(batch: tuple[Window, Target]) -> None:
@@ -90,7 +91,7 @@ def test_sway_moves_the_window_and_its_target_alike(
     scenes: Scenes, surface: HandModel, batch: tuple[Window, Target]
 ) -> None:
     noise = replace(STILL, sway=NoiseConfig().sway)
-    window, target = track(jax.random.key(0), scenes, surface, CONFIG, noise, False)
+    window, target = track(jax.random.key(0), scenes, surface, CONFIG, noise, TRACKED)
     np.testing.assert_allclose(window.joints, target.joints, atol=1e-5)
     assert np.abs(np.asarray(target.joints - batch[1].joints)).max() > 1e-3
 
@@ -98,7 +99,7 @@ def test_sway_moves_the_window_and_its_target_alike(
 def test_a_step_is_decided_by_its_key(clips: Clips, surface: HandModel) -> None:
     def drawn(seed: int) -> Window:
         key = jax.random.key(seed)
-        return track(key, draw_scenes(key, clips, CONFIG), surface, CONFIG, STILL, False)[0]
+        return track(key, draw_scenes(key, clips, CONFIG), surface, CONFIG, STILL, TRACKED)[0]
 
     one, again, other = (drawn(seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.field.distance, again.field.distance)
@@ -239,7 +240,7 @@ def test_windows_say_which_hand_they_are_of(batch: tuple[Window, Target]) -> Non
 @pytest.mark.slow
 def test_each_hand_has_noise_of_its_own(scenes: Scenes, surface: HandModel, batch: tuple[Window, Target]) -> None:
     noise = NoiseConfig(absent=0.0, pose=0.0, rotation=0.0, slow=0.0, shape=0.0, sway=(0.0, 0.0, 0.0))
-    window, target = track(jax.random.key(1), scenes, surface, CONFIG, noise, False)
+    window, target = track(jax.random.key(1), scenes, surface, CONFIG, noise, TRACKED)
     hands = jnp.asarray([LEFT, RIGHT, LEFT + 3, RIGHT + 3])
     off = np.asarray(window.tracked - target.joints)[hands].mean(axis=2)
     other_off = np.asarray(window.other.joints - batch[0].other.joints)[hands].mean(axis=2)

@@ -65,7 +65,7 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(tmp_path: Path, caches
     assert {"distance_mm", "distance_before_mm", "joints_mm"} <= lines[-1].keys()
     assert (broken / "loss.png").read_bytes().startswith(b"\x89PNG")
     assert "jax" in json.loads((broken / "versions.json").read_text())
-    assert load_denoiser(broken / WEIGHTS).config == tiny_run.EXPERIMENT.denoiser
+    assert load_denoiser(broken / WEIGHTS).config == tiny_run.EXPERIMENT.denoiser.for_hand(tiny_run.HAND)
 
 
 def test_another_experiments_folder_is_refused(tmp_path: Path) -> None:

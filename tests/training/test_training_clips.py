@@ -46,6 +46,8 @@ def test_quick_clips_are_thinned_and_played_faster() -> None:
     slow = build_clips([(name, sequence)], HAND, WINDOW, 64)
     filmed_at_60 = build_clips([(name, dataclasses.replace(sequence, fps=60.0))], HAND, WINDOW, 64)
     np.testing.assert_array_equal(filmed_at_60.params.transl, slow.params.transl[::2])
+    at_15 = build_clips([(name, sequence)], HAND, WINDOW, 64, frame_rate=15.0)
+    np.testing.assert_array_equal(at_15.params.transl, slow.params.transl[::2])
     both = build_clips([(name, sequence)], HAND, WINDOW, 64, speeds=(1, 2))
     np.testing.assert_array_equal(both.params.transl[FRAMES:], slow.params.transl[::2])
     assert both.start.tolist() == [*slow.start.tolist(), FRAMES, FRAMES + 2]

@@ -13,7 +13,8 @@ from toch_jax.base.errors import DISTRIBUTION, extra_with
 from toch_jax.base.files import atomic
 from toch_jax.base.progress import Progress, silent
 from toch_jax.benchmark.methods.filters import FILTERS, Filter
-from toch_jax.denoiser.checkpoints import Denoiser, load_denoiser
+from toch_jax.denoiser.checkpoints import load_denoiser
+from toch_jax.denoiser.window import Denoiser
 from toch_jax.metrics.clip import measure, metrics_table, sequence_parts
 from toch_jax.pipeline import refine
 from toch_jax.sequence.derived import pose_hands

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from toch_jax.base.errors import InputError, bad_input, naming
 from toch_jax.base.files import atomic
 from toch_jax.base.progress import Progress, each_clip, silent
-from toch_jax.denoiser.checkpoints import Denoiser
+from toch_jax.denoiser.window import Denoiser
 from toch_jax.metrics.clip import measure, metrics_table, sequence_parts, summed_up
 from toch_jax.pipeline import HandForm, repair
 from toch_jax.sequence.file import load_sequence, save_sequence

@@ -22,13 +22,13 @@ def train(words: list[str], prog: str) -> int:
     where, *options = words
     path = experiment_file(where, "experiment")
     set_up_process()
-    from toch_jax.training.experiment import Experiment
-    from toch_jax.training.run import run_experiment
+    from toch_jax.training.experiment import TrainingRun
+    from toch_jax.training.loop import run_experiment
 
-    bound = read_experiment(path, "experiment", Experiment)
+    bound = read_experiment(path, "experiment", TrainingRun)
 
     def run(
-        experiment: Annotated[Experiment, tyro.conf.arg(name="")] = bound,
+        experiment: Annotated[TrainingRun, tyro.conf.arg(name="")] = bound,
         run_dir: Path = Path("runs") / path.stem,
     ) -> int:
         """Train with the values that the experiment binds, or others.

@@ -15,10 +15,8 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from toch_jax.base.arrays import short_repr
-from toch_jax.denoiser.canonical import Centre
-from toch_jax.denoiser.skeleton import nearness, palm_frame, smooth_paths
-from toch_jax.denoiser.window import Estimate, JointEstimate, Target, Window
+from toch_jax.denoiser.coordinates import filter_paths, from_canonical, nearness, palm_frame, to_canonical
+from toch_jax.denoiser.window import DenoiserConfig, Estimate, JointEstimate, Network, Target, Window, weighted_mean
 from toch_jax.field.types import FieldEstimate
 
 _UNIT = 10.0
@@ -29,12 +27,10 @@ _FAR = 3.0
 """Limit of the other hand's distance from the wrist, decimetres."""
 
 
-@dataclass(frozen=True)
-class FieldNetConfig:
-    """Sizes of FieldNet, and the weights of its losses."""
+@dataclass(frozen=True, kw_only=True)
+class FieldNetConfig(DenoiserConfig):
+    """Sizes of FieldNet, and the weights of its losses, which were set by hand."""
 
-    canonical_scale: float
-    canonical_offset: Centre
     point_width: int = 64
     frame_width: int = 192
     dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4)
@@ -48,11 +44,21 @@ class FieldNetConfig:
     sigma_bounds: tuple[float, float] = (0.0003, 0.1)
     """Least and largest standard deviation that is estimated, metres."""
     near: float = 0.02
-    """A sample has the weight exp(-distance / near) in the loss, at least 0.1. Metres."""
+    """A sample has the weight exp(-distance / near) in the loss. Metres."""
+    least_weight: float = 0.1
+    """Least such weight, of samples far from the hand."""
     mask_weight: float = 2.0
     """Weight in the loss of samples whose true mask is true, relative to the others."""
-    smoothed: bool = True
-    """Whether the network reads, and corrects, the hand smoothed by track/smoothing.py; if false, the tracked hand."""
+    mask_loss: float = 2.0
+    """Weight of the mask's cross entropy (nats)."""
+    distance_loss: float = 2.0
+    """Weight of the distances' mean absolute error, per cm."""
+    correspondence_loss: float = 1.0
+    """Weight of the correspondences' mean error, per cm."""
+    joint_loss: float = 2.0
+    """Weight of the joints' mean error, per cm."""
+    sigma_loss: float = 0.1
+    """Weight of the standard deviations' negative log likelihood (nats). Its gradient moves nothing else."""
 
 
 class TemporalBlock(nnx.Module):
@@ -71,8 +77,11 @@ class TemporalBlock(nnx.Module):
         return frames + self.out(jax.nn.silu(self.taps(jnp.concatenate(around, axis=-1))))
 
 
-class FieldNet(nnx.Module):
+class FieldNet(Network):
     """Network from noisy field and joints of a window to clean field and joints, each with its standard deviation."""
+
+    ARCHITECTURE = "light"
+    CONFIG = FieldNetConfig
 
     def __init__(self, config: FieldNetConfig, rngs: nnx.Rngs) -> None:
         self.config = config
@@ -97,18 +106,13 @@ class FieldNet(nnx.Module):
         self.answer_mid = nnx.Linear(point, point, rngs=rngs)
         self.answer_out = nnx.Linear(point, 7, kernel_init=small, rngs=rngs)
 
-    def __repr__(self) -> str:
-        return short_repr(self, "config")
-
-    __str__ = __repr__
-
     def __call__(self, window: Window) -> Estimate:
         """Estimate for a window of any number of frames and samples; lost frames are filled in."""
         config = self.config
         observed = window.observed
 
         # into the palm's mean frame, decimetres
-        mean = smooth_paths(window.joints, observed, (float("inf"),))[0, :, 0]
+        mean = filter_paths(window.joints, observed, (float("inf"),))[0, :, 0]
         rotation, origin = palm_frame(mean)
         points, joints, tracked, other = (
             _UNIT * jnp.einsum("bwjc,bcd->bwjd", each - origin[:, None, None], rotation)
@@ -117,11 +121,12 @@ class FieldNet(nnx.Module):
         normals = jnp.einsum("bwnc,bcd->bwnd", window.normals, rotation)
         mask = window.field.mask[..., None].astype(jnp.float32)
         distance = _UNIT * window.field.distance[..., None]
-        correspondence = self._canonical(window.field.correspondence, window.field.mask)
+        canonical = config.canonical
+        correspondence = to_canonical(window.field.correspondence, window.field.mask, *canonical)
 
         # candidates for the joints (tracked, filtered) relative to those read; and the tracked joints' usual deviation
         rough = jnp.where(observed[..., None, None], tracked - joints, 0.0)
-        paths = smooth_paths(tracked, observed, (*config.smoothing, float("inf"))) - joints
+        paths = filter_paths(tracked, observed, (*config.smoothing, float("inf"))) - joints
         filtered = jnp.moveaxis(jnp.concatenate([rough[None], paths]), 0, -1) * _FINE / _UNIT
         count = jnp.maximum(observed.sum(axis=1), 1)[:, None]
         jitter = jnp.sqrt((rough**2).sum(axis=(1, 3)) / count + 1e-6) * _FINE / _UNIT
@@ -161,8 +166,8 @@ class FieldNet(nnx.Module):
         # the joints: a mixture of filtered paths and a correction in the palm's frame
         by_joint = self.to_joints(frame).reshape(*observed.shape, 21, -1)
         mixed = jnp.einsum("bwjck,bwjk->bwjc", filtered, by_joint[..., :-4])
-        turn, _ = palm_frame(joints)
-        correction = (mixed + jnp.einsum("bwdc,bwjc->bwjd", turn, by_joint[..., -4:-1])) / _FINE * _UNIT
+        palm, _ = palm_frame(joints)
+        correction = (mixed + jnp.einsum("bwdc,bwjc->bwjd", palm, by_joint[..., -4:-1])) / _FINE * _UNIT
         clean = joints + correction
 
         # the field: geometry relative to the corrected joints
@@ -170,7 +175,7 @@ class FieldNet(nnx.Module):
         along = jnp.sum(moved * normals, axis=-1, keepdims=True)
         reached = hits + mask * along * normals
         shown, _ = self._geometry(reached, points, normals, clean)
-        in_palm = jnp.einsum("bwnc,bwcd->bwnd", moved, turn)
+        in_palm = jnp.einsum("bwnc,bwcd->bwnd", moved, palm)
         local = jnp.concatenate([point, noisy, shown, 5.0 * along, 5.0 * in_palm], axis=-1)
         answer = self.answer_in(local) + self.answer_shape(shape)[:, None] + self.answer_frame(frame)[:, :, None]
         answer = jax.nn.silu(answer)
@@ -181,7 +186,7 @@ class FieldNet(nnx.Module):
             field=FieldEstimate(
                 mask_logit=answer[..., 0],
                 distance=((distance + along) * mask)[..., 0] / _UNIT + answer[..., 1] / _FINE,
-                correspondence=self._metres(correspondence + answer[..., 2:5]),
+                correspondence=from_canonical(correspondence + answer[..., 2:5], *canonical),
                 distance_sigma=self._sigma(answer[..., 5]),
                 correspondence_sigma=self._sigma(answer[..., 6]),
             ),
@@ -197,28 +202,31 @@ class FieldNet(nnx.Module):
         Standard deviations have a loss of their own (negative log likelihood of a Laplace distribution, errors held
         fixed): a large standard deviation does not reduce the weight of a sample's error.
         """
+        config = self.config
         estimate = self(window)
         field, truth = estimate.field, target.field
         assert estimate.joints is not None
         frame_mask = jnp.broadcast_to(target.frame_mask[..., None], truth.mask.shape).astype(jnp.float32)
-        weight = truth.mask * frame_mask * jnp.maximum(jnp.exp(-jnp.abs(truth.distance) / self.config.near), 0.1)
+        near = jnp.exp(-jnp.abs(truth.distance) / config.near)
+        weight = truth.mask * frame_mask * jnp.maximum(near, config.least_weight)
         cross_entropy = optax.sigmoid_binary_cross_entropy(field.mask_logit, truth.mask.astype(jnp.float32))
         distance = _FINE * jnp.abs(field.distance - truth.distance)
         correspondence = _FINE * _length(field.correspondence - truth.correspondence)
         joints = _FINE * _length(estimate.joints.joints - target.joints)
         shown = jnp.broadcast_to(target.frame_mask[..., None], joints.shape).astype(jnp.float32)
         terms = {
-            "mask": _mean(cross_entropy * jnp.where(truth.mask, self.config.mask_weight, 1.0), frame_mask),
-            "distance": _mean(distance, weight),
-            "correspondence": _mean(correspondence, weight),
-            "joints": _mean(joints, shown),
+            "mask": weighted_mean(cross_entropy * jnp.where(truth.mask, config.mask_weight, 1.0), frame_mask),
+            "distance": weighted_mean(distance, weight),
+            "correspondence": weighted_mean(correspondence, weight),
+            "joints": weighted_mean(joints, shown),
             # the root mean square of three coordinates is the vector's length over sqrt(3)
-            "sigma": _mean(_doubt(field.distance_sigma, distance), weight)
-            + _mean(_doubt(field.correspondence_sigma, correspondence / 3**0.5), weight)
-            + _mean(_doubt(estimate.joints.sigma, joints / 3**0.5), shown),
+            "sigma": weighted_mean(_nll(field.distance_sigma, distance), weight)
+            + weighted_mean(_nll(field.correspondence_sigma, correspondence / 3**0.5), weight)
+            + weighted_mean(_nll(estimate.joints.sigma, joints / 3**0.5), shown),
         }
-        total = 2.0 * terms["mask"] + 2.0 * terms["distance"] + terms["correspondence"] + 2.0 * terms["joints"]
-        return total + 0.1 * terms["sigma"], terms
+        total = config.mask_loss * terms["mask"] + config.distance_loss * terms["distance"]
+        total = total + config.correspondence_loss * terms["correspondence"] + config.joint_loss * terms["joints"]
+        return total + config.sigma_loss * terms["sigma"], terms
 
     def _geometry(
         self,
@@ -228,21 +236,13 @@ class FieldNet(nnx.Module):
         joints: Float[Array, "B W 21 3"],
     ) -> tuple[Float[Array, "B W N 10"], Float[Array, "B W N 21"]]:
         """Sample, normal, vector and distance from near joints to the hit, in the palm's frame; joint weights."""
-        turn, wrist = palm_frame(joints)
+        palm, wrist = palm_frame(joints)
         near, least = nearness(hits, joints, _UNIT * self.config.joint_width)
         away = hits - jnp.einsum("bwnj,bwjc->bwnc", near, joints)
-        position = jnp.einsum("bwnc,bwcd->bwnd", points, turn) - jnp.einsum("bwc,bwcd->bwd", wrist, turn)[:, :, None]
-        normal = jnp.einsum("bwnc,bwcd->bwnd", normals, turn)
-        away = jnp.einsum("bwnc,bwcd->bwnd", away, turn)
+        position = jnp.einsum("bwnc,bwcd->bwnd", points, palm) - jnp.einsum("bwc,bwcd->bwd", wrist, palm)[:, :, None]
+        normal = jnp.einsum("bwnc,bwcd->bwnd", normals, palm)
+        away = jnp.einsum("bwnc,bwcd->bwnd", away, palm)
         return jnp.concatenate([position, normal, 3.0 * away, 3.0 * least], axis=-1), near
-
-    def _canonical(self, points: Float[Array, "*batch 3"], mask: Bool[Array, "*batch"]) -> Float[Array, "*batch 3"]:
-        """Points (metres) in canonical coordinates; 0 where the mask is false."""
-        scaled = points * self.config.canonical_scale + jnp.asarray(self.config.canonical_offset)
-        return jnp.where(mask[..., None], scaled, 0.0)
-
-    def _metres(self, canonical: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3"]:
-        return (canonical - jnp.asarray(self.config.canonical_offset)) / self.config.canonical_scale
 
     def _sigma(self, raw: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
         """Standard deviation (metres) between the bounds, by a sigmoid on a log scale."""
@@ -273,8 +273,8 @@ def _filter(
 
 
 def _to_palm(points: Float[Array, "B W 21 3"], joints: Float[Array, "B W 21 3"]) -> Float[Array, "B W 21 3"]:
-    turn, wrist = palm_frame(joints)
-    return jnp.einsum("bwjc,bwcd->bwjd", points - wrist[:, :, None], turn)
+    palm, wrist = palm_frame(joints)
+    return jnp.einsum("bwjc,bwcd->bwjd", points - wrist[:, :, None], palm)
 
 
 def _hands(window: Window, other: Float[Array, "B W 21 3"], joints: Float[Array, "B W 21 3"]) -> Float[Array, "B W 66"]:
@@ -296,11 +296,7 @@ def _length(vectors: Float[Array, "*batch 3"]) -> Float[Array, "*batch"]:
     return jnp.sqrt(jnp.sum(vectors**2, axis=-1) + 1e-10)
 
 
-def _doubt(sigma: Float[Array, "*batch"], error: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+def _nll(sigma: Float[Array, "*batch"], error: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     """Negative log likelihood of Laplace-distributed errors (cm, held fixed) with this standard deviation (m)."""
     sigma = _FINE * sigma
     return jnp.log(sigma) + 2**0.5 * jax.lax.stop_gradient(error) / sigma
-
-
-def _mean(values: Float[Array, "*batch"], weights: Float[Array, "*batch"]) -> Float[Array, ""]:
-    return jnp.sum(values * weights) / jnp.maximum(jnp.sum(weights), 1.0)

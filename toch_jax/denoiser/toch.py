@@ -1,7 +1,7 @@
 """TOCH's own network and losses (Zhou et al., ECCV 2022; layer sizes as in the authors' code, kzhou23/toch).
 
 Products with features that are the same for all samples of a frame, or for all frames of a sample, are computed once
-and added: the same function of the same weights with less computation.
+and added: the same function of the same weights with less computation. Layers and their initial weights are PyTorch's.
 """
 
 from dataclasses import dataclass
@@ -10,24 +10,20 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
-from toch_jax.base.arrays import short_repr
-from toch_jax.denoiser.canonical import MANO_OFFSET, MANO_SCALE, Centre
-from toch_jax.denoiser.recurrent import BidirectionalGRU, torch_linear
-from toch_jax.denoiser.window import Estimate, Target, Window, blank_lost
+from toch_jax.denoiser.coordinates import from_canonical, to_canonical
+from toch_jax.denoiser.window import DenoiserConfig, Estimate, Network, Target, Window, blank_lost, weighted_mean
 from toch_jax.field.types import FieldEstimate
 
 _DISTANCE_UNIT = 10.0
 """The network's units of distance (decimetres) per metre."""
 
 
-@dataclass(frozen=True)
-class TochConfig:
-    """Configuration of the paper's network; the defaults are the authors'."""
+@dataclass(frozen=True, kw_only=True)
+class TochConfig(DenoiserConfig):
+    """Configuration of the paper's network; sizes and weights of the losses are the authors'."""
 
-    canonical_scale: float = MANO_SCALE
-    canonical_offset: Centre = MANO_OFFSET
     latent: int = 64
     encoder_widths: tuple[int, int, int, int] = (32, 64, 128, 256)
     decoder_widths: tuple[int, int, int, int] = (128, 64, 32, 16)
@@ -40,8 +36,68 @@ class TochConfig:
     """Standard deviation of each coordinate of all correspondences, metres."""
     mask_weight: float = 6.0
     """Weight in the loss of samples whose true mask is true, relative to the others."""
+    mask_loss: float = 1.0
+    """Weight of the mask's cross entropy (nats)."""
+    correspondence_loss: float = 20.0
+    """Weight of the correspondences' mean squared error, canonical coordinates."""
+    distance_loss: float = 5.0
+    """Weight of the distances' mean squared error, dm2."""
     smoothed: bool = False
-    """Whether the network reads the field of the smoothed hand; if false, of the hand as tracked."""
+    """The paper has no smoothing: the network reads the field of the hand as tracked."""
+
+
+def _uniform(bound: float) -> nnx.Initializer:
+    def draw(key: jax.Array, shape: tuple[int, ...], dtype: type = jnp.float32) -> jax.Array:
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    return draw
+
+
+def torch_linear(inputs: int, outputs: int, rngs: nnx.Rngs, *, beside: int = 0, use_bias: bool = True) -> nnx.Linear:
+    """Linear layer initialised as in PyTorch: weights and biases uniform within +-1/sqrt(fan in).
+
+    `beside` is the number of inputs of another layer whose output is added: both act as one layer on concatenated
+    inputs.
+    """
+    draw = _uniform((inputs + beside) ** -0.5)
+    return nnx.Linear(inputs, outputs, use_bias=use_bias, kernel_init=draw, bias_init=draw, rngs=rngs)
+
+
+class GRU(nnx.Module):
+    """torch.nn.GRU of one layer and one direction; gates in the order reset, update, new."""
+
+    def __init__(self, inputs: int, hidden: int, *, reverse: bool, rngs: nnx.Rngs) -> None:
+        draw = _uniform(hidden**-0.5)
+        self.hidden = hidden
+        self.reverse = reverse
+        self.of_input = nnx.Linear(inputs, 3 * hidden, kernel_init=draw, bias_init=draw, rngs=rngs)
+        self.of_state = nnx.Linear(hidden, 3 * hidden, kernel_init=draw, bias_init=draw, rngs=rngs)
+
+    def __call__(self, frames: Float[Array, "B W C"]) -> Float[Array, "B W hidden"]:
+        gates = jnp.moveaxis(self.of_input(frames), 1, 0)
+
+        def step(state: jax.Array, gate: jax.Array) -> tuple[jax.Array, jax.Array]:
+            reset_in, update_in, new_in = jnp.split(gate, 3, axis=-1)
+            reset_state, update_state, new_state = jnp.split(self.of_state(state), 3, axis=-1)
+            reset = jax.nn.sigmoid(reset_in + reset_state)
+            update = jax.nn.sigmoid(update_in + update_state)
+            new = jnp.tanh(new_in + reset * new_state)
+            state = (1.0 - update) * new + update * state
+            return state, state
+
+        start = jnp.zeros((frames.shape[0], self.hidden), frames.dtype)
+        return jnp.moveaxis(jax.lax.scan(step, start, gates, reverse=self.reverse)[1], 0, 1)
+
+
+class BidirectionalGRU(nnx.Module):
+    """GRUs of both directions, outputs concatenated: (B, W, C) to (B, W, 2 hidden)."""
+
+    def __init__(self, inputs: int, hidden: int, *, rngs: nnx.Rngs) -> None:
+        self.forward = GRU(inputs, hidden, reverse=False, rngs=rngs)
+        self.backward = GRU(inputs, hidden, reverse=True, rngs=rngs)
+
+    def __call__(self, frames: Float[Array, "B W C"]) -> Float[Array, "B W D"]:
+        return jnp.concatenate([self.forward(frames), self.backward(frames)], axis=-1)
 
 
 def _normalise(features: Float[Array, "*batch C"]) -> Float[Array, "*batch C"]:
@@ -82,11 +138,14 @@ class PoolBlock(nnx.Module):
         return jax.nn.relu(_normalise(jnp.max(hidden, axis=2)))
 
 
-class TochDenoiser(nnx.Module):
+class TochDenoiser(Network):
     """Temporal point autoencoder: 1,506,693 parameters with default sizes.
 
     It reads one hand, and samples at rest: of samples that move it uses the positions in the first frame.
     """
+
+    ARCHITECTURE = "toch"
+    CONFIG = TochConfig
 
     def __init__(self, config: TochConfig, rngs: nnx.Rngs) -> None:
         self.config = config
@@ -112,11 +171,6 @@ class TochDenoiser(nnx.Module):
         self.to_correspondence = torch_linear(2 * four, 3, rngs)
         self.to_distance = torch_linear(2 * four, 1, rngs)
 
-    def __repr__(self) -> str:
-        return short_repr(self, "config")
-
-    __str__ = __repr__
-
     def __call__(self, window: Window) -> Estimate:
         """Estimate of the clean field at the window's own samples."""
         points, normals = _unit_points(window.points[:, 0]), window.normals[:, 0]
@@ -125,8 +179,7 @@ class TochDenoiser(nnx.Module):
             FieldEstimate(
                 mask_logit=mask_logit,
                 distance=distance / _DISTANCE_UNIT,
-                correspondence=(correspondence - jnp.asarray(self.config.canonical_offset))
-                / self.config.canonical_scale,
+                correspondence=from_canonical(correspondence, *self.config.canonical),
                 distance_sigma=jnp.full_like(distance, self.config.distance_sigma),
                 correspondence_sigma=jnp.full_like(distance, self.config.correspondence_sigma),
             )
@@ -141,7 +194,7 @@ class TochDenoiser(nnx.Module):
             [
                 jnp.broadcast_to(points[:, None], frames),
                 field.mask[..., None].astype(jnp.float32),
-                self._canonical(field.correspondence, field.mask),
+                to_canonical(field.correspondence, field.mask, *self.config.canonical),
                 _DISTANCE_UNIT * field.distance[..., None],
                 jnp.broadcast_to(window.normals[:, :1], frames),
             ],
@@ -167,6 +220,7 @@ class TochDenoiser(nnx.Module):
 
     def loss(self, window: Window, target: Target) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
         """The authors' loss and its terms: half of the samples are read, the field is estimated at the other half."""
+        config = self.config
         half = window.own.shape[1] // 2
         read = window.replace(
             field=jax.tree.map(lambda leaf: leaf[:, :, :half], window.field),
@@ -183,27 +237,19 @@ class TochDenoiser(nnx.Module):
         frame_mask = jnp.broadcast_to(target.frame_mask[..., None], truth.mask.shape).astype(jnp.float32)
         hit = truth.mask * frame_mask
         cross_entropy = optax.sigmoid_binary_cross_entropy(mask_logit, truth.mask.astype(jnp.float32))
-        mask_loss = _mean(cross_entropy * jnp.where(truth.mask, self.config.mask_weight, 1.0), frame_mask)
-        correspondence_error = correspondence - self._canonical(truth.correspondence, truth.mask)
-        correspondence_loss = _mean(jnp.mean(correspondence_error**2, axis=-1), hit)
+        mask_loss = weighted_mean(cross_entropy * jnp.where(truth.mask, config.mask_weight, 1.0), frame_mask)
+        correspondence_error = correspondence - to_canonical(truth.correspondence, truth.mask, *config.canonical)
+        correspondence_loss = weighted_mean(jnp.mean(correspondence_error**2, axis=-1), hit)
         # nearer samples have larger weights; the weights of a frame sum to its number of hits
         near = jnp.exp(-jnp.abs(_DISTANCE_UNIT * truth.distance)) * hit
         near = near / jnp.maximum(near.sum(-1, keepdims=True), 1e-9) * hit.sum(-1, keepdims=True)
-        distance_loss = _mean(near * (distance - _DISTANCE_UNIT * truth.distance) ** 2, hit)
-        total = mask_loss + 20.0 * correspondence_loss + 5.0 * distance_loss
+        distance_loss = weighted_mean(near * (distance - _DISTANCE_UNIT * truth.distance) ** 2, hit)
+        total = config.mask_loss * mask_loss + config.correspondence_loss * correspondence_loss
+        total = total + config.distance_loss * distance_loss
         return total, {"mask": mask_loss, "correspondence": correspondence_loss, "distance": distance_loss}
-
-    def _canonical(self, points: Float[Array, "*batch 3"], mask: Bool[Array, "*batch"]) -> Float[Array, "*batch 3"]:
-        """Points (metres) in canonical coordinates; 0 where the mask is false."""
-        scaled = points * self.config.canonical_scale + jnp.asarray(self.config.canonical_offset)
-        return jnp.where(mask[..., None], scaled, 0.0)
 
 
 def _unit_points(points: Float[Array, "B N 3"]) -> Float[Array, "B N 3"]:
     """Samples centred at their mean and scaled so that the farthest is at distance 1."""
     centred = points - points.mean(axis=1, keepdims=True)
     return centred / jnp.max(jnp.linalg.norm(centred, axis=-1), axis=-1)[:, None, None]
-
-
-def _mean(values: Float[Array, "*batch"], weights: Float[Array, "*batch"]) -> Float[Array, ""]:
-    return jnp.sum(values * weights) / jnp.maximum(jnp.sum(weights), 1.0)

@@ -1,14 +1,22 @@
-"""Input and output of a denoiser: a window of frames of one hand and an object, in the frame of an object part."""
+"""Interface of denoisers: input (a window of frames in the frame of an object part), output, target, configuration."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-from flax import struct
-from jaxtyping import Array, Bool, Float, Int, Shaped
+from flax import nnx, struct
+from jaxtyping import Array, Bool, Float
 
+from toch_jax.base.arrays import short_repr
+from toch_jax.base.errors import bad_input
+from toch_jax.denoiser.coordinates import Offset, canonical_scale_offset
 from toch_jax.field.types import ContactField, FieldEstimate
+from toch_jax.hand.model import HandModel
 from toch_jax.sequence.mirror import mirror_points
+
+Config = TypeVar("Config", bound="DenoiserConfig")
 
 
 class OtherHand(struct.PyTreeNode):
@@ -75,6 +83,73 @@ class Target(struct.PyTreeNode):
     """False in padding. Lost frames have a target too: the true hand."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class DenoiserConfig:
+    """How a denoiser's input is made, so that inference makes it as training did. Saved with the weights."""
+
+    canonical_scale: float | None = None
+    """Scale (1/m) of canonical coordinates; None: that of the hand model, which training puts here (`for_hand`)."""
+    canonical_offset: Offset | None = None
+    """Offset of canonical coordinates; None: that of the hand model."""
+    smoothed: bool = True
+    """Whether the network reads, and corrects, the hand smoothed by track/smoothing.py; if false, the tracked hand."""
+    frame_rate: float = 30.0
+    """Frame rate of the training clips, Hz. Of faster clips frames further apart are read (`frame_step`)."""
+    window: int = 32
+    """Length of a window at inference, frames; as in training (BatchConfig.window)."""
+    stride: int = 16
+    """Frames from the start of one window to that of the next at inference: half a window, as in training."""
+    samples: int = 512
+    """Number of samples of the object's surface read at inference, near the hand (`near_samples`). The shipped network
+    was trained on 256 (BatchConfig.samples)."""
+
+    @property
+    def canonical(self) -> tuple[float, Offset]:
+        """Scale and offset of canonical coordinates. Raises InputError if they are not set."""
+        if self.canonical_scale is None or self.canonical_offset is None:
+            raise bad_input("denoiser", "canonical_scale, canonical_offset", "numbers, as from `for_hand`", "None")
+        return self.canonical_scale, self.canonical_offset
+
+    def for_hand(self: Config, hand: HandModel) -> Config:
+        """The configuration with canonical coordinates of this hand, unless it has its own; `hand` is not decimated."""
+        if self.canonical_scale is not None and self.canonical_offset is not None:
+            return self
+        scale, offset = canonical_scale_offset(hand)
+        return replace(self, canonical_scale=scale, canonical_offset=offset)
+
+
+class Network(nnx.Module):
+    """A network that has a file (checkpoints.py): `kind(config, rngs)` is an untrained one."""
+
+    ARCHITECTURE: ClassVar[str]
+    """The name that files state."""
+    CONFIG: ClassVar[type]
+    """A frozen dataclass of numbers, tuples and truth values. Fields that an older file lacks have their defaults."""
+    config: Any
+
+    def __init__(self, config: Any, rngs: nnx.Rngs) -> None:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return short_repr(self, "config")
+
+    __str__ = __repr__
+
+
+@runtime_checkable
+class Denoiser(Protocol):
+    """Interface of all denoisers: a pytree (it can be passed through jax.jit) with a call and a training loss."""
+
+    config: Any
+    """A DenoiserConfig."""
+
+    def __call__(self, window: Window) -> Estimate: ...
+
+    def loss(self, window: Window, target: Target) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+        """Training loss, and its terms by name."""
+        ...
+
+
 def map_frames(function: Callable[[Array], Array], window: Window) -> Window:
     """The window with `function` applied to all arrays with an axis of frames (of length 1 for a rigid object)."""
     names = ("field", "points", "normals", "joints", "tracked", "observed", "other")
@@ -124,16 +199,16 @@ def blank_lost(window: Window) -> Window:
 def rotate(window: Window, rotation: Float[Array, "B 3 3"], centre: Float[Array, "B 3"]) -> Window:
     """The scene rotated about `centre` (metres); the field itself does not depend on directions in space."""
 
-    def turned(points: Float[Array, "B *axes 3"], about: Float[Array, "B 3"]) -> Float[Array, "B *axes 3"]:
+    def rotated(points: Float[Array, "B *axes 3"], about: Float[Array, "B 3"]) -> Float[Array, "B *axes 3"]:
         about = about.reshape(about.shape[0], *(1,) * (points.ndim - 2), 3)
         return jnp.einsum("bij,b...j->b...i", rotation, points - about) + about
 
     return window.replace(
-        points=turned(window.points, centre),
-        normals=turned(window.normals, jnp.zeros_like(centre)),
-        joints=turned(window.joints, centre),
-        tracked=turned(window.tracked, centre),
-        other=window.other.replace(joints=turned(window.other.joints, centre)),
+        points=rotated(window.points, centre),
+        normals=rotated(window.normals, jnp.zeros_like(centre)),
+        joints=rotated(window.joints, centre),
+        tracked=rotated(window.tracked, centre),
+        other=window.other.replace(joints=rotated(window.other.joints, centre)),
     )
 
 
@@ -149,53 +224,6 @@ def scale(window: Window, factor: Float[Array, "B"]) -> Window:
     )
 
 
-def cut_windows(clip: Window, frames: Int[Array, "B W"], frame_mask: Bool[Array, "B W"]) -> Window:
-    """Windows of the chosen `frames` of one clip (a Window of B = 1); frames not in `frame_mask` are padding."""
-    batch = len(frames)
-
-    def whole(leaf: Shaped[Array, "1 *axes"]) -> Shaped[Array, "B *axes"]:
-        return jnp.broadcast_to(leaf, (batch, *leaf.shape[1:]))
-
-    def samples(leaf: Float[Array, "1 #T N 3"]) -> Float[Array, "B #W N 3"]:
-        return whole(leaf) if leaf.shape[1] == 1 else leaf[0, frames]
-
-    return Window(
-        field=jax.tree.map(lambda leaf: leaf[0, frames], clip.field),
-        points=samples(clip.points),
-        normals=samples(clip.normals),
-        own=whole(clip.own),
-        joints=clip.joints[0, frames],
-        tracked=clip.tracked[0, frames],
-        observed=clip.observed[0, frames] & frame_mask,
-        left=whole(clip.left),
-        two_handed=whole(clip.two_handed),
-        other=OtherHand(joints=clip.other.joints[0, frames], observed=clip.other.observed[0, frames] & frame_mask),
-    )
-
-
-def near_samples(
-    key: jax.Array,
-    points: Float[Array, "#W N 3"],
-    joints: Float[Array, "W 21 3"],
-    observed: Bool[Array, "W"],
-    count: int,
-    radius: float = 0.06,
-) -> jax.Array:
-    """Indices (count,) of samples near the tracked hand, drawn at random without replacement; `count` is at most N.
-
-    A sample whose least distance from the joints in all observed frames is d (metres) has the weight
-    exp(-max(d - radius, 0) / radius): the network computes mostly near the hand, at the same cost for large and small
-    objects. Indices are in ascending order, so that no part of them is nearer than another.
-    """
-    # relative to the samples' mean, so that the expanded square loses no precision
-    middle = points.mean(axis=(0, 1))
-    points, joints = points - middle, joints - middle
-    squared = (
-        jnp.sum(points**2, axis=-1)[..., None]
-        + jnp.sum(joints**2, axis=-1)[:, None]
-        - 2.0 * jnp.einsum("wnc,wjc->wnj", points, joints)
-    )
-    squared = jnp.where(observed[:, None, None], jnp.maximum(squared, 0.0), jnp.inf)
-    nearest = jnp.where(observed.any(), jnp.sqrt(jnp.min(squared, axis=(0, 2))), 0.0)
-    log_weight = -jnp.maximum(nearest - radius, 0.0) / radius
-    return jnp.sort(jax.lax.top_k(log_weight + jax.random.gumbel(key, log_weight.shape), count)[1])
+def weighted_mean(values: Float[Array, "*batch"], weights: Float[Array, "*batch"]) -> Float[Array, ""]:
+    """Mean of `values`, for losses; their sum where the weights add up to less than 1."""
+    return jnp.sum(values * weights) / jnp.maximum(jnp.sum(weights), 1.0)

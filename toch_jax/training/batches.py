@@ -10,8 +10,8 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.device import batched_map
-from toch_jax.denoiser.apply import FRAME_RATE
-from toch_jax.denoiser.window import OtherHand, Target, Window, map_frames, near_samples, rotate, scale
+from toch_jax.denoiser.apply import near_samples
+from toch_jax.denoiser.window import DenoiserConfig, OtherHand, Target, Window, map_frames, rotate, scale
 from toch_jax.field.contact_field import contact_field
 from toch_jax.field.types import ContactField
 from toch_jax.hand.mesh import close_surface, closed_faces
@@ -85,32 +85,35 @@ def draw_scenes(key: jax.Array, clips: Clips, config: BatchConfig) -> Scenes:
     )
 
 
-@functools.partial(jax.jit, static_argnames=("config", "noise", "smoothed"))
+@functools.partial(jax.jit, static_argnames=("config", "noise", "denoiser"))
 def track(
-    key: jax.Array, scenes: Scenes, surface: HandModel, config: BatchConfig, noise: NoiseConfig, smoothed: bool
+    key: jax.Array,
+    scenes: Scenes,
+    surface: HandModel,
+    config: BatchConfig,
+    noise: NoiseConfig,
+    denoiser: DenoiserConfig,
 ) -> tuple[Window, Target]:
     """Network input from the perturbed scenes, and target from the clean ones.
 
     `surface` is the hand whose skin the rays are cast against. The input field is of the tracked hand, or of the
-    smoothed hand if `smoothed`, as the network expects.
+    smoothed hand, as the denoiser's configuration states.
     """
     noise_key, lose_key, sample_key, sway_key, other_key = jax.random.split(key, 5)
     scenes = scenes.replace(clean=sway(sway_key, noise, surface, scenes.clean))
     noisy = perturb(noise_key, noise, surface, scenes.clean)
     observed = lose_frames(lose_key, noise, scenes.frame_mask)
 
-    given = (
-        jax.vmap(_smoothed, in_axes=(None, 0, 0, 0))(surface, noisy, observed, scenes.frame_mask) if smoothed else noisy
-    )
+    given = noisy
+    if denoiser.smoothed:
+        smooth = functools.partial(_smoothed, surface, denoiser.frame_rate)
+        given = jax.vmap(smooth)(noisy, observed, scenes.frame_mask)
     # frames of the given hand, then of the clean one: axes (B, 2 W, ...)
     both = jax.tree.map(lambda a, b: jnp.concatenate([a, b], axis=1), given, scenes.clean)
     vertices, joints = skin(surface, both)
     before, truth = jnp.split(joints, 2, axis=1)
     tracked = skin(surface, noisy)[1]
-    keys = jax.random.split(sample_key, config.batch)
-    points, _ = jax.vmap(samples_from_part)(scenes.objects.samples, scenes.motion)
-    chosen = jax.vmap(near_samples, in_axes=(0, 0, 0, 0, None))(keys, points, before, observed, config.samples)
-    samples = jax.vmap(ObjectSamples.take)(scenes.objects.samples, chosen)
+    samples = draw_samples(sample_key, scenes, before, observed, config.samples)
     objects = scenes.objects.replace(samples=samples)
     points, normals = jax.vmap(samples_from_part)(samples, scenes.motion)
     twice = jax.tree.map(lambda leaf: jnp.concatenate([leaf, leaf], axis=2), scenes.motion)
@@ -134,6 +137,16 @@ def track(
     return window, Target(clean_field, truth, scenes.frame_mask)
 
 
+def draw_samples(
+    key: jax.Array, scenes: Scenes, joints: Float[Array, "B W 21 3"], observed: Bool[Array, "B W"], count: int
+) -> ObjectSamples:
+    """`count` samples of each scene's object near the hand (`near_samples`), axes (B, count, ...)."""
+    keys = jax.random.split(key, len(joints))
+    points, _ = jax.vmap(samples_from_part)(scenes.objects.samples, scenes.motion)
+    chosen = jax.vmap(near_samples, in_axes=(0, 0, 0, 0, None))(keys, points, joints, observed, count)
+    return jax.vmap(ObjectSamples.take)(scenes.objects.samples, chosen)
+
+
 def _other_hand(key: jax.Array, scenes: Scenes, surface: HandModel, noise: NoiseConfig) -> OtherHand:
     """The other hand, with independent noise of the same distribution, mirrored into the frame of the first hand."""
     noise_key, lose_key, sway_key = jax.random.split(key, 3)
@@ -143,24 +156,24 @@ def _other_hand(key: jax.Array, scenes: Scenes, surface: HandModel, noise: Noise
 
 
 def _smoothed(
-    model: HandModel, tracked: HandParams, observed: Bool[Array, "W"], frame_mask: Bool[Array, "W"]
+    model: HandModel, fps: float, tracked: HandParams, observed: Bool[Array, "W"], frame_mask: Bool[Array, "W"]
 ) -> HandParams:
     """The tracked hand smoothed as in the pipeline before its field is computed; betas (W, S), all the same."""
-    smooth = smooth_track(model, tracked.replace(betas=tracked.betas[0]), observed, frame_mask, FRAME_RATE).params
+    smooth = smooth_track(model, tracked.replace(betas=tracked.betas[0]), observed, frame_mask, fps).params
     return smooth.replace(betas=tracked.betas)
 
 
 def vary(key: jax.Array, window: Window, target: Target, config: BatchConfig) -> tuple[Window, Target]:
     """Scenes with a random rotation and size, half of them reversed in time."""
-    turn_key, grow_key, flip_key = jax.random.split(key, 3)
+    rotation_key, growth_key, reversal_key = jax.random.split(key, 3)
     batch = window.points.shape[0]
-    rotation = jax.vmap(jaxlie.SO3.sample_uniform)(jax.random.split(turn_key, batch)).as_matrix()
-    factor = 1.0 + config.growth * jax.random.uniform(grow_key, (batch,), minval=-1.0)
+    rotation = jax.vmap(jaxlie.SO3.sample_uniform)(jax.random.split(rotation_key, batch)).as_matrix()
+    factor = 1.0 + config.growth * jax.random.uniform(growth_key, (batch,), minval=-1.0)
     centre = window.points[:, 0].mean(axis=1)
     truth = window.replace(field=target.field, joints=target.joints)
     window, truth = (scale(rotate(each, rotation, centre), factor) for each in (window, truth))
     target = target.replace(field=truth.field, joints=truth.joints)
-    backwards = jax.random.bernoulli(flip_key, 0.5, (batch,))
+    backwards = jax.random.bernoulli(reversal_key, 0.5, (batch,))
 
     def played(leaf: Array) -> Array:
         return jnp.where(backwards.reshape(batch, *(1,) * (leaf.ndim - 1)), leaf[:, ::-1], leaf)

@@ -14,18 +14,42 @@ from scipy.spatial import cKDTree
 from toch_jax.base.arrays import pad_last, put, take
 from toch_jax.base.errors import bad_input
 from toch_jax.denoiser.apply import frame_step
+from toch_jax.denoiser.window import DenoiserConfig
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
-from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.object.build import build_object
+from toch_jax.object.model import DistanceGrid, ObjectModel, ObjectMotion, ObjectSamples
 from toch_jax.object.motion import relative_to
 from toch_jax.sequence.mirror import mirror, mirror_motion, mirror_params
 from toch_jax.sequence.part_frame import hand_to_part, nearest_part, other_hand
 from toch_jax.sequence.types import Sequence
-from toch_jax.training.shapes import Shapes, build_shape, stack_shapes
 
 NEAR = 0.15
 """Distance (metres) from the object that some joint must reach in a window for the window to be kept."""
 _LENGTHS = 64
 """Clips are padded to multiples of this many frames while they are converted, so that they share compiled code."""
+GRID_NODES = 64
+"""Nodes per side of a hinged object's grids; half as many as at inference, as hundreds of objects are in memory."""
+_FREE = 1.0
+"""Distance (metres) at all nodes of the grid of a part that occludes nothing."""
+
+
+class Shapes(struct.PyTreeNode):
+    """O objects of up to P parts with N samples each, and Q grids; each array in the frame of its part, metres."""
+
+    samples: ObjectSamples
+    """Axes (O, N, ...)."""
+    grid_of_part: Int[Array, "O P"]
+    """Index of each part's grid; 0, a grid without occlusion, for rigid objects and for parts that do not exist."""
+    grids: DistanceGrid
+    """Axes (Q, ...)."""
+
+    def object(self, index: Int[Array, ""]) -> ObjectModel:
+        """The object of this index, with P parts and without its mesh."""
+        parts = self.grid_of_part[index]
+        samples, grid = (
+            jax.tree.map(lambda leaf, of=of: leaf[of], x) for x, of in ((self.samples, index), (self.grids, parts))
+        )
+        return ObjectModel(mesh=None, samples=samples, grid=grid)
 
 
 class Clips(struct.PyTreeNode):
@@ -64,10 +88,11 @@ def build_clips(
     window: int,
     n_samples: int,
     speeds: tuple[int, ...] = (1,),
+    frame_rate: float = DenoiserConfig.frame_rate,
     where: str = "clips",
     hand_model: str | None = None,
 ) -> Clips:
-    """The windows (half overlapping) of all hands of all sequences, at each of `speeds`.
+    """The windows (half overlapping) of all hands of all sequences, at each of `speeds` and about `frame_rate` Hz.
 
     `model` is the right hand; `hand_model` is its name in the sequences, if it differs from `model.name`. `where` names
     the clips in errors. Raises InputError for sequences without hand parameters of this model, and if no window has a
@@ -85,7 +110,7 @@ def build_clips(
             raise bad_input(name, "hand_model", repr(hand_model or model.name), repr(sequence.hand_model))
         for hand, side in enumerate(sequence.hand_side):
             right = sequence if side == "right" else mirror(sequence)
-            clip, joints, part = _in_part_frame(right, hand, model)
+            clip, joints, part = _in_part_frame(right, hand, model, frame_rate)
             piece = _shape(right, n_samples, cache, objects)
             of_hand = piece, part, side == "left", other_hand(sequence.hand_side, hand) is not None
             near = np.asarray(clip.observed) & (_distance(objects[piece], clip.motion, joints) <= NEAR)
@@ -99,7 +124,7 @@ def build_clips(
         raise bad_input(where, "windows", "a hand within 15 cm of an object", "none")
     columns = (jnp.asarray(each) for each in zip(*windows, strict=True))
     named = dict(zip(("start", "length", "object", "part", "left", "two_handed"), columns, strict=True))
-    shapes = stack_shapes(objects)
+    shapes = _stack(objects)
     n_parts = shapes.grid_of_part.shape[1]
     played = [each._replace(motion=_with_parts(each.motion, n_parts)) for each in played]
     timed = [(each.params, each.observed, each.other, each.other_observed) for each in played]
@@ -133,9 +158,9 @@ class _HandFrames(NamedTuple):
 
 
 def _in_part_frame(
-    sequence: Sequence, hand: int, model: HandModel
+    sequence: Sequence, hand: int, model: HandModel, frame_rate: float
 ) -> tuple[_HandFrames, Float[np.ndarray, "T 21 3"], int]:
-    """A right hand in the frame of its object part, at the training frame rate; its joints (metres), and that part."""
+    """A right hand in the frame of its object part, at about `frame_rate` Hz; its joints (metres), and that part."""
     assert sequence.hands.params is not None
     n_frames = sequence.n_frames
     # lengths are rounded up, so that clips share compiled code
@@ -157,7 +182,7 @@ def _in_part_frame(
         mirrored = sequence.replace(object_motion=mirror_motion(sequence.object_motion))
         other = hand_to_part(model, mirror_params(world), mirrored, part)
     timed = clip, observed, other, other_seen, joints
-    kept = slice(None, n_frames, frame_step(sequence.fps))
+    kept = slice(None, n_frames, frame_step(sequence.fps, frame_rate))
     clip, observed, other, other_seen, joints = take(timed, kept)
     motion = take(relative_to(motion, part), np.s_[:, kept])
     return _HandFrames(clip, observed, motion, other, other_seen), np.asarray(joints), part
@@ -170,8 +195,28 @@ def _shape(sequence: Sequence, n_samples: int, cache: dict[bytes, int], objects:
     key = vertices.tobytes() + faces.tobytes() + vertex_part.tobytes()
     if key not in cache:
         cache[key] = len(objects)
-        objects.append(build_shape(vertices, faces, vertex_part, n_samples))
+        # the grid of a rigid object is never read
+        nodes = GRID_NODES if vertex_part.any() else 8
+        objects.append(build_object(vertices, faces, vertex_part, n_samples, sdf_resolution=nodes).without_mesh())
     return cache[key]
+
+
+def _stack(objects: list[ObjectModel]) -> Shapes:
+    """The objects of `_shape`, stacked."""
+    hinged = [one for one in objects if one.n_parts > 1]
+    nodes = GRID_NODES if hinged else 2
+    free = DistanceGrid(jnp.full((1, nodes, nodes, nodes), _FREE), jnp.zeros((1, 3)), jnp.ones((1, 3)))
+    of_part = np.zeros((len(objects), max(one.n_parts for one in objects)), np.int32)
+    total = 1
+    for row, one in zip(of_part, objects, strict=True):
+        if one.n_parts > 1:
+            row[: one.n_parts] = total + np.arange(one.n_parts)
+            total += one.n_parts
+    return Shapes(
+        samples=jax.tree.map(lambda *each: jnp.stack(each), *(one.samples for one in objects)),
+        grid_of_part=jnp.asarray(of_part),
+        grids=jax.tree.map(lambda *each: jnp.concatenate(each), free, *(one.grid for one in hinged)),
+    )
 
 
 def _distance(object: ObjectModel, motion: ObjectMotion, joints: Float[np.ndarray, "T 21 3"]) -> Float[np.ndarray, "T"]:

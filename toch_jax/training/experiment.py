@@ -1,4 +1,4 @@
-"""Settings of a training run: one frozen record, bound as `experiment` by a file in experiments/."""
+"""Settings of training runs: frozen records, one of which a file in experiments/ binds as `experiment`."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,9 +6,12 @@ from typing import Any
 import jax.numpy as jnp
 import optax
 
-from toch_jax.denoiser.checkpoints import DenoiserConfig
+from toch_jax.denoiser.window import DenoiserConfig
+from toch_jax.hand.decimate import decimate
+from toch_jax.hand.model import HandModel
 from toch_jax.perturb.training import NoiseConfig
 from toch_jax.training.batches import BatchConfig
+from toch_jax.training.learner import Learner, denoiser_learner
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,11 @@ class OptimiserConfig:
     """Largest global norm of the gradient."""
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """All settings of a training run. `toch train FILE --steps 10 --batch.window 16` overrides them."""
+@dataclass(frozen=True, kw_only=True)
+class TrainingRun:
+    """Settings of a training run, of any network. `toch train FILE --steps 10 --batch.window 16` overrides them."""
 
     name: str
-    denoiser: DenoiserConfig
     data: DataConfig = field(default_factory=DataConfig)
     batch: BatchConfig = field(default_factory=BatchConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
@@ -64,6 +66,30 @@ class Experiment:
     validate_every: int = 500
     """Number of steps between validations."""
     validation_batches: int = 16
+
+    @property
+    def frame_rate(self) -> float:
+        """Frame rate of the clips, Hz."""
+        return DenoiserConfig.frame_rate
+
+    def learner(self, hand: HandModel) -> Learner:
+        """The network and how it learns; `hand` is the right hand of the clips, not decimated."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment(TrainingRun):
+    """All settings of the training of a denoiser."""
+
+    denoiser: DenoiserConfig
+
+    @property
+    def frame_rate(self) -> float:
+        return self.denoiser.frame_rate
+
+    def learner(self, hand: HandModel) -> Learner:
+        surface = decimate(hand, self.data.hand_faces)
+        return denoiser_learner(self.denoiser.for_hand(hand), surface, self.batch, self.noise, self.seed)
 
 
 def learning_rate(config: OptimiserConfig, steps: int) -> optax.Schedule:

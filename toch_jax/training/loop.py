@@ -1,4 +1,4 @@
-"""Training loop; one experiment gives the same weights bit for bit, whether or not it is interrupted and resumed."""
+"""Training loop of all networks; the weights are the same bit for bit whether or not it is interrupted and resumed."""
 
 import json
 import platform
@@ -15,16 +15,15 @@ from tqdm import tqdm
 from toch_jax.base.device import full_precision
 from toch_jax.base.errors import bad_input
 from toch_jax.base.files import write_text
-from toch_jax.denoiser.checkpoints import create_denoiser, save_denoiser
-from toch_jax.denoiser.window import Target, Window
+from toch_jax.datasets.read import dataset_hand, read_sequences
+from toch_jax.denoiser.checkpoints import save_network
+from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel
-from toch_jax.training.batches import draw_scenes, track, vary
-from toch_jax.training.clips import Clips
-from toch_jax.training.experiment import Experiment, optimiser
+from toch_jax.training.clips import Clips, build_clips
+from toch_jax.training.experiment import TrainingRun, optimiser
+from toch_jax.training.learner import validate
 from toch_jax.training.metrics import Metrics, plot_losses
-from toch_jax.training.validate import validate
 
-Batch = tuple[Window, Target]
 State = tuple[Any, optax.OptState]
 """Network and optimiser state."""
 WEIGHTS = "denoiser.npz"
@@ -32,39 +31,63 @@ WEIGHTS = "denoiser.npz"
 _PACKAGES = ("toch-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
-def train(
-    experiment: Experiment, run_dir: str | Path, clips: Clips, validation: Clips, surface: HandModel
-) -> dict[str, float]:
-    """Trains or resumes the run in `run_dir`; writes `denoiser.npz` there and returns the last validation.
+def run_experiment(experiment: TrainingRun, run_dir: str | Path) -> dict[str, float]:
+    """Train or resume the run in `run_dir` on the experiment's data set; returns the last validation.
 
-    `surface` is the right hand whose skin the fields are computed from. Raises InputError if `run_dir` holds the run of
-    another experiment.
+    Raises InputError if the data set is not prepared or `run_dir` holds the run of another experiment.
+    """
+    claim_run_dir(Path(run_dir).absolute(), experiment)
+    data = experiment.data
+    name = dataset_hand(data.dataset, data.data_dir) if data.hand == "dataset" else data.hand
+    hand = load_hand(name)
+
+    def clips(split: str) -> Clips:
+        sequences = read_sequences(data.dataset, split, data.data_dir)
+        return build_clips(
+            sequences,
+            hand,
+            window=experiment.batch.window,
+            n_samples=data.object_samples,
+            speeds=data.speeds,
+            frame_rate=experiment.frame_rate,
+            where=split,
+            hand_model=name,
+        )
+
+    return train(experiment, run_dir, clips("train"), clips("val"), hand)
+
+
+def train(
+    experiment: TrainingRun, run_dir: str | Path, clips: Clips, validation: Clips, hand: HandModel
+) -> dict[str, float]:
+    """Train or resume the run in `run_dir`; writes `denoiser.npz` there and returns the last validation.
+
+    `hand` is the right hand of the clips. Raises InputError if `run_dir` holds the run of another experiment.
     """
     run_dir = Path(run_dir).absolute()
     claim_run_dir(run_dir, experiment)
     rule = optimiser(experiment.optimiser, experiment.steps)
-    model = create_denoiser(experiment.denoiser, experiment.seed)
-    state = (model, rule.init(model))
+    learner = experiment.learner(hand)
+    state = (learner.network, rule.init(learner.network))
     # independent of the key that initialised the weights
     root = jax.random.fold_in(jax.random.key(experiment.seed), 1)
 
     @full_precision
-    def batch_at(step: int) -> tuple[jax.Array, Batch]:
-        draw_key, track_key, vary_key = jax.random.split(jax.random.fold_in(root, step), 3)
-        scenes = draw_scenes(draw_key, clips, experiment.batch)
-        return vary_key, track(
-            track_key, scenes, surface, experiment.batch, experiment.noise, experiment.denoiser.smoothed
-        )
+    def batch_at(step: int) -> tuple[Any, jax.Array]:
+        key = jax.random.fold_in(root, step)
+        return learner.draw(key, clips), key
+
+    def validated(network: Any) -> dict[str, float]:
+        return validate(learner, network, validation, experiment.seed, experiment.validation_batches)
 
     # the device's default matmul precision, many times as fast: enough for gradients, not for geometry
     @jax.jit
     @jax.default_matmul_precision("default")
-    def update(state: State, key: jax.Array, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
-        model, memory = state
-        window, target = vary(key, *batch, experiment.batch)
-        (loss, terms), gradient = jax.value_and_grad(lambda m: m.loss(window, target), has_aux=True)(model)
-        change, memory = rule.update(gradient, memory, model)
-        return (optax.apply_updates(model, change), memory), {"loss": loss, **terms}
+    def update(state: State, batch: Any, key: jax.Array) -> tuple[State, dict[str, jax.Array]]:
+        network, memory = state
+        (loss, terms), gradient = jax.value_and_grad(learner.loss, has_aux=True)(network, batch, key)
+        change, memory = rule.update(gradient, memory, network)
+        return (optax.apply_updates(network, change), memory), {"loss": loss, **terms}
 
     with ocp.training.Checkpointer(
         run_dir / "checkpoints",
@@ -89,18 +112,18 @@ def train(
                 line = metrics.write(done, terms)
                 progress.set_postfix(loss=f"{line['loss']:.3f}")
             if done % experiment.validate_every == 0 and done < experiment.steps:
-                metrics.write(done, validate(state[0], validation, surface, experiment))
+                metrics.write(done, validated(state[0]))
             saver.save_async(done, dict(enumerate(jax.tree.leaves(state))), force=done == experiment.steps)
 
-    result = validate(state[0], validation, surface, experiment)
+    result = validated(state[0])
     metrics.write(experiment.steps, result)
-    save_denoiser(state[0], run_dir / WEIGHTS)
+    save_network(state[0], run_dir / WEIGHTS)
     plot_losses(run_dir / "metrics.jsonl", run_dir / "loss.png")
     return result
 
 
-def claim_run_dir(run_dir: Path, experiment: Experiment) -> None:
-    """Writes the experiment and package versions to a new run; raises InputError if it is another experiment's."""
+def claim_run_dir(run_dir: Path, experiment: TrainingRun) -> None:
+    """Write the experiment and package versions to a new run; raises InputError if it is another experiment's."""
     record = run_dir / "experiment.json"
     mine = json.loads(json.dumps(asdict(experiment)))
     if record.is_file():

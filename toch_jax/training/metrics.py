@@ -48,7 +48,7 @@ def plot_losses(path: Path, picture: Path) -> None:
     for name in trained[0].keys() - {"step", "sigma"}:
         left.plot([line["step"] for line in trained], [line[name] for line in trained], label=name)
     left.set(title="training", xlabel="step", yscale="log")
-    validated = [line for line in lines if "distance_mm" in line]
+    validated = [line for line in lines if "loss" not in line]
     for name in sorted(key for key in validated[0] if key.endswith("_mm")):
         right.plot([line["step"] for line in validated], [line[name] for line in validated], label=name)
     right.set(title="validation", xlabel="step", ylabel="mm", ylim=(0, None))

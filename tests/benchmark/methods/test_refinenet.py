@@ -6,26 +6,23 @@ from flax import nnx
 from support.scenes import after_move, joints_of, mirrored, moved
 
 from toch_jax.base.errors import InputError
-from toch_jax.benchmark.methods.refinenet import RefineConfig, RefineNet, distances, refinenet
-from toch_jax.benchmark.methods.train_refinenet import (
-    RefineTraining,
-    draw_pairs,
-    edges_of,
-    load_refinenet,
-    refine_loss,
-    save_refinenet,
-    train_refinenet,
-)
+from toch_jax.benchmark.methods.refinenet import RefineConfig, RefineNet, distances, load_refinenet, refinenet
+from toch_jax.benchmark.methods.train_refinenet import RefineTraining, draw_frames, edges_of, refine_loss
+from toch_jax.denoiser.checkpoints import load_denoiser, save_network
 from toch_jax.hand.files import load_hand
 from toch_jax.sequence.mirror import mirror
 from toch_jax.track.tracked_hand import field_hand
+from toch_jax.training.batches import BatchConfig
 from toch_jax.training.clips import build_clips
+from toch_jax.training.experiment import OptimiserConfig
+from toch_jax.training.loop import WEIGHTS, train
+from toch_jax.training.metrics import read_metrics
 
 
 def network(strength: float) -> RefineNet:
     """An untrained network whose last layers have random weights of scale `strength`."""
     made = RefineNet(RefineConfig(vertices=752, width=32), nnx.Rngs(0))
-    for index, layer in enumerate((made.to_turns, made.to_place)):
+    for index, layer in enumerate((made.to_rotations, made.to_position)):
         kernel = layer.kernel.get_value()
         layer.kernel.set_value(strength * jax.random.normal(jax.random.key(index), kernel.shape))
     return made
@@ -53,10 +50,10 @@ def test_a_left_hand_is_a_mirrored_right_one(held, held_object):
 
 def test_distances_to_a_ball_of_samples():
     rng = np.random.default_rng(0)
-    way = rng.normal(size=(1, 4000, 3))
-    way /= np.linalg.norm(way, axis=-1, keepdims=True)
+    direction = rng.normal(size=(1, 4000, 3))
+    direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
     vertices = rng.normal(size=(1, 50, 3)) * 0.03
-    found = np.asarray(distances(*(jnp.asarray(x, jnp.float32) for x in (vertices, 0.05 * way, way))))
+    found = np.asarray(distances(*(jnp.asarray(x, jnp.float32) for x in (vertices, 0.05 * direction, direction))))
     np.testing.assert_allclose(found, np.linalg.norm(vertices, axis=-1) - 0.05, atol=2e-3)
 
 
@@ -65,24 +62,44 @@ def clips(held):
     return build_clips([("held", held)], load_hand("open"), window=2, n_samples=600)
 
 
-TINY = RefineTraining(steps=25, batch=8, width=32, learning_rate=3e-3)
+TINY = RefineTraining(
+    name="tiny",
+    refiner=RefineConfig(width=32),
+    batch=BatchConfig(batch=8, window=2),
+    optimiser=OptimiserConfig(learning_rate=3e-3, lowest_rate=0.0, warmup=0, weight_decay=5e-4),
+    steps=25,
+    log_every=1,
+    validation_batches=2,
+)
 
 
 @pytest.mark.slow
 def test_training_makes_the_loss_smaller_and_weights_come_back(clips, tmp_path):
-    surface = field_hand("open", "right")
-    pairs = draw_pairs(jax.random.key(9), clips, surface, TINY)
+    hand, surface = load_hand("open"), field_hand("open", "right")
+    result = train(TINY, tmp_path, clips, clips, hand)
+    trained = load_refinenet(tmp_path / WEIGHTS)
+    assert trained.config == RefineConfig(width=32, vertices=len(surface.v_template))
+    frames = draw_frames(jax.random.key(9), clips, surface, TINY)
     loss = jax.jit(refine_loss, compiler_options={"xla_backend_optimization_level": "0"})
-    trained = train_refinenet(TINY, clips, surface)
-    fresh = RefineNet(trained.config, nnx.Rngs(0))
-    before, after = (float(loss(each, surface, edges_of(surface), pairs)[0]) for each in (fresh, trained))
+    before, after = (
+        float(loss(each, surface, edges_of(surface), frames)[0]) for each in (TINY.learner(hand).network, trained)
+    )
     assert after < 0.95 * before
+    assert result["vertices_mm"] < result["vertices_before_mm"]
+    lines = read_metrics(tmp_path / "metrics.jsonl")
+    assert [line["step"] for line in lines if "loss" in line] == list(range(1, 26))
+    assert {"distances", "vertices", "edges"} <= lines[0].keys()
 
-    save_refinenet(trained, tmp_path / "net.npz")
+
+def test_a_refiner_comes_back_as_it_was(tmp_path):
+    saved = network(0.01)
+    save_network(saved, tmp_path / "net.npz")
     loaded = load_refinenet(tmp_path / "net.npz")
-    assert loaded.config == trained.config
-    for mine, theirs in zip(jax.tree.leaves(loaded), jax.tree.leaves(trained), strict=True):
+    assert loaded.config == saved.config
+    for mine, theirs in zip(jax.tree.leaves(loaded), jax.tree.leaves(saved), strict=True):
         np.testing.assert_array_equal(np.asarray(mine), np.asarray(theirs))
+    with pytest.raises(InputError, match="architecture: expected light or toch, found refinenet"):
+        load_denoiser(tmp_path / "net.npz")
 
 
 def test_other_files_are_refused(tmp_path):

@@ -5,8 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from toch_jax.base.arrays import take
-from toch_jax.denoiser.checkpoints import Denoiser
-from toch_jax.denoiser.window import Estimate
+from toch_jax.denoiser.window import Denoiser, DenoiserConfig, Estimate
 from toch_jax.field.types import ContactField, FieldEstimate
 from toch_jax.hand.model import HandParams
 from toch_jax.object.model import ObjectModel
@@ -30,7 +29,7 @@ def fit_clean_field(sequence: Sequence, object: ObjectModel | None = None) -> Se
     """
 
     def true_field(tracked: TrackedHand, object: ObjectModel) -> FieldObservation:
-        field, points, normals = _true_field(sequence, tracked, object)
+        field, points, normals = _true_field(sequence, tracked, object, DenoiserConfig())
         doubt = jnp.full_like(field.distance, CLEAN_SIGMA)
         logit = jnp.where(field.mask, SURE, -SURE)
         return FieldObservation(
@@ -45,7 +44,7 @@ def fit_true_mask(denoiser: Denoiser, sequence: Sequence, object: ObjectModel | 
 
     def observe_again(tracked: TrackedHand, object: ObjectModel) -> FieldObservation:
         observed = observe(tracked, object, denoiser)
-        mask = _true_field(sequence, tracked, object, denoiser.config.smoothed)[0].mask
+        mask = _true_field(sequence, tracked, object, denoiser.config)[0].mask
         field = observed.estimate.field.replace(mask_logit=jnp.where(mask, SURE, -SURE))
         return observed._replace(estimate=observed.estimate.replace(field=field))
 
@@ -53,14 +52,14 @@ def fit_true_mask(denoiser: Denoiser, sequence: Sequence, object: ObjectModel | 
 
 
 def _true_field(
-    sequence: Sequence, tracked: TrackedHand, object: ObjectModel, smoothed: bool = True
+    sequence: Sequence, tracked: TrackedHand, object: ObjectModel, config: DenoiserConfig
 ) -> tuple[ContactField, Float[Array, "T N 3"], Float[Array, "T N 3"]]:
     """The contact field of the true hand in the frame of `tracked.part`; points and normals of its samples."""
     assert sequence.truth is not None
     assert sequence.truth.params is not None
     world: HandParams = take(sequence.truth.params, tracked.hand)
     there = hand_to_part(tracked.model, world, sequence, tracked.part)
-    clip, points, normals = read_clip(tracked, object, smoothed, there.replace(betas=world.betas[0]))
+    clip, points, normals = read_clip(tracked, object, config, there.replace(betas=world.betas[0]))
     n_frames = sequence.n_frames
     field = jax.tree.map(lambda leaf: leaf[0, :n_frames], clip.field)
     return field, points[:n_frames], normals[:n_frames]

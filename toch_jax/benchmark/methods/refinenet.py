@@ -2,8 +2,7 @@
 
 Each frame by itself, in three iterations. The input is each vertex's distance to the nearest object sample, the
 rotations of the 16 joints (two columns of each matrix) and the wrist's position; three residual blocks of width 512,
-each of which also reads this input, give a change of rotations and position. The loss is the authors': 35 times the
-error of the distances, 20 times that of the vertices, 10 times that of the edges, all absolute. Differences:
+each of which also reads this input, give a change of rotations and position. The loss is the authors'. Differences:
 
 - It works in the frame of the tracked wrist, so that its output moves with the scene and it need not learn directions
   in space. RefineNet works in the object's frame.
@@ -13,7 +12,8 @@ error of the distances, 20 times that of the vertices, 10 times that of the edge
 - The hand has about 750 vertices (MANO: 778), the object 500 samples near the hand (RefineNet: 2,048 of the whole).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -21,25 +21,39 @@ import jaxlie
 from flax import nnx
 from jaxtyping import Array, Float
 
+from toch_jax.base.errors import bad_input
 from toch_jax.benchmark.methods.capsule import nearest, pick
 from toch_jax.benchmark.methods.scene import Scene, near_points, repair_hands
+from toch_jax.denoiser.checkpoints import load_network
+from toch_jax.denoiser.window import Network
 from toch_jax.hand.model import HandModel, HandParams, rest_joints, skin_frames, skin_rotations
 from toch_jax.object.model import ObjectModel
 from toch_jax.sequence.types import Sequence
 
-N_SAMPLES = 500
 _UNIT = 10.0
 """Lengths inside the network are in decimetres."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RefineConfig:
-    """Sizes of the network."""
+    """Sizes of the network and weights of its losses; the defaults are GrabNet's, but for `samples`."""
 
-    vertices: int
-    """Number of vertices of the hand."""
+    vertices: int | None = None
+    """Number of vertices of the hand; None: of the decimated hand model, which training puts here (`for_hand`)."""
     width: int = 512
     iterations: int = 3
+    samples: int = 500
+    """Number of the object's samples that are read, near the hand, in training and at inference."""
+    distance_loss: float = 35.0
+    """Weight of the distances' mean absolute error, per metre, as are the next two."""
+    vertex_loss: float = 20.0
+    """Weight of the vertices' mean absolute error in each coordinate."""
+    edge_loss: float = 10.0
+    """Weight of the edge vectors' mean absolute error in each coordinate."""
+
+    def for_hand(self, surface: HandModel) -> "RefineConfig":
+        """The configuration with the number of vertices of this decimated hand, unless it has its own."""
+        return self if self.vertices is not None else replace(self, vertices=len(surface.v_template))
 
 
 class ResidualBlock(nnx.Module):
@@ -57,18 +71,23 @@ class ResidualBlock(nnx.Module):
         return _leaky(_leaky(self.beside(features)) + self.second_norm(self.second(hidden)))
 
 
-class RefineNet(nnx.Module):
+class RefineNet(Network):
     """The refiner of single frames (see the module)."""
 
+    ARCHITECTURE = "refinenet"
+    CONFIG = RefineConfig
+
     def __init__(self, config: RefineConfig, rngs: nnx.Rngs) -> None:
+        if config.vertices is None:
+            raise bad_input("refinenet", "vertices", "a number, as from `for_hand`", "None")
         self.config = config
         inputs = config.vertices + 16 * 6 + 3
         small = nnx.initializers.normal(1e-3)
         self.blocks = nnx.List(
             [ResidualBlock(inputs if i == 0 else inputs + config.width, config.width, rngs=rngs) for i in range(3)]
         )
-        self.to_turns = nnx.Linear(config.width, 16 * 6, kernel_init=small, rngs=rngs)
-        self.to_place = nnx.Linear(config.width, 3, kernel_init=small, rngs=rngs)
+        self.to_rotations = nnx.Linear(config.width, 16 * 6, kernel_init=small, rngs=rngs)
+        self.to_position = nnx.Linear(config.width, 3, kernel_init=small, rngs=rngs)
 
     def __call__(
         self,
@@ -86,28 +105,29 @@ class RefineNet(nnx.Module):
 
         frames = len(points)
         fingers = jaxlie.SO3.exp(tracked.pose.reshape(frames, 15, 3)).as_matrix()
-        turns = jnp.concatenate([jnp.broadcast_to(jnp.eye(3), (frames, 1, 3, 3)), fingers], axis=1)
+        rotations = jnp.concatenate([jnp.broadcast_to(jnp.eye(3), (frames, 1, 3, 3)), fingers], axis=1)
 
         def refined(
             state: tuple[Float[Array, "T 16 3 2"], Float[Array, "T 3"]], _: None
         ) -> tuple[tuple[Float[Array, "T 16 3 2"], Float[Array, "T 3"]], None]:
-            columns, place = state
-            vertices = skin_rotations(model, _rotations(columns), tracked.betas, place / _UNIT - rest)[0]
+            columns, position = state
+            vertices = skin_rotations(model, _rotations(columns), tracked.betas, position / _UNIT - rest)[0]
             given = jnp.concatenate(
-                [_UNIT * distances(vertices, points, normals), columns.reshape(frames, -1), place], axis=1
+                [_UNIT * distances(vertices, points, normals), columns.reshape(frames, -1), position], axis=1
             )
             features = self.blocks[0](given)
             for block in self.blocks[1:]:
                 features = block(jnp.concatenate([features, given], axis=1))
-            return (columns + self.to_turns(features).reshape(columns.shape), place + self.to_place(features)), None
+            columns = columns + self.to_rotations(features).reshape(columns.shape)
+            return (columns, position + self.to_position(features)), None
 
-        start = (turns[..., :2], jnp.zeros((frames, 3)))
-        (columns, place), _ = jax.lax.scan(refined, start, length=self.config.iterations)
-        turns = _rotations(columns)
-        moved = jnp.einsum("tab,tb->ta", orient, place / _UNIT)
+        start = (rotations[..., :2], jnp.zeros((frames, 3)))
+        (columns, position), _ = jax.lax.scan(refined, start, length=self.config.iterations)
+        rotations = _rotations(columns)
+        moved = jnp.einsum("tab,tb->ta", orient, position / _UNIT)
         return HandParams(
-            global_orient=jaxlie.SO3.from_matrix(orient @ turns[:, 0]).log(),
-            pose=jaxlie.SO3.from_matrix(turns[:, 1:]).log().reshape(frames, 45),
+            global_orient=jaxlie.SO3.from_matrix(orient @ rotations[:, 0]).log(),
+            pose=jaxlie.SO3.from_matrix(rotations[:, 1:]).log().reshape(frames, 45),
             betas=tracked.betas,
             transl=tracked.transl + moved,
         )
@@ -117,10 +137,15 @@ def refinenet(sequence: Sequence, network: RefineNet, object: ObjectModel | None
     """The sequence with the hand of each frame refined."""
 
     def repair(scene: Scene) -> HandParams:
-        _, points, normals = near_points(scene, skin_frames(scene.surface, scene.tracked)[1], N_SAMPLES)
+        _, points, normals = near_points(scene, skin_frames(scene.surface, scene.tracked)[1], network.config.samples)
         return _refine(network, scene.surface, scene.tracked, points, normals)
 
     return repair_hands(sequence, repair, object)
+
+
+def load_refinenet(path: str | Path) -> RefineNet:
+    """The network in a file of `toch train refinenet_open_grasps`. Raises InputError."""
+    return load_network(path, (RefineNet,))
 
 
 @jax.jit

@@ -10,9 +10,8 @@ from toch_jax.benchmark.methods.contactopt import contactopt
 from toch_jax.benchmark.methods.filters import FILTERS
 from toch_jax.benchmark.methods.method import Learnt, Method, Repair, predict
 from toch_jax.benchmark.methods.oracles import fit_clean_field, fit_true_mask
-from toch_jax.benchmark.methods.refinenet import refinenet
+from toch_jax.benchmark.methods.refinenet import load_refinenet, refinenet
 from toch_jax.benchmark.methods.toch_fit import toch_refine
-from toch_jax.benchmark.methods.train_refinenet import load_refinenet
 from toch_jax.denoiser.checkpoints import load_denoiser
 from toch_jax.denoiser.toch import TochDenoiser
 from toch_jax.pipeline import refine

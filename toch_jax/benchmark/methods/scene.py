@@ -13,7 +13,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.arrays import pad_last, put, stack, take
-from toch_jax.denoiser.window import near_samples
+from toch_jax.denoiser.apply import near_samples
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.joint_order import to_openpose
 from toch_jax.hand.model import HandModel, HandParams, skin_frames

@@ -2,10 +2,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from toch_jax.denoiser.checkpoints import Denoiser
-from toch_jax.denoiser.window import Estimate, JointEstimate, Target, Window, no_other_hand
+from toch_jax.denoiser.window import Denoiser, Estimate, JointEstimate, Target, Window, no_other_hand
 from toch_jax.field.types import ContactField, FieldEstimate
-from toch_jax.training.validate import errors
+from toch_jax.training.learner import errors
 
 FRAMES, SAMPLES = 2, 3
 

@@ -1,15 +1,19 @@
-"""Errors of the contact field and joints before and after denoising, always on the same noisy windows."""
+"""What the training loop needs of a network: its batches, its loss, its errors in validation; those of denoisers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from toch_jax.denoiser.checkpoints import Denoiser
-from toch_jax.denoiser.window import Target, Window
+from toch_jax.denoiser.checkpoints import create_denoiser
+from toch_jax.denoiser.window import Denoiser, DenoiserConfig, Network, Target, Window
 from toch_jax.hand.model import HandModel
-from toch_jax.training.batches import draw_scenes, track
+from toch_jax.perturb.training import NoiseConfig
+from toch_jax.training.batches import BatchConfig, draw_scenes, track, vary
 from toch_jax.training.clips import Clips
-from toch_jax.training.experiment import Experiment
 
 CONTACT = 0.005
 """Absolute clean distance (metres) below which a sample is in contact."""
@@ -19,15 +23,46 @@ Sums = dict[str, tuple[Float[Array, ""], Float[Array, ""]]]
 """For each error its weighted sum and the sum of the weights."""
 
 
-def validate(model: Denoiser, clips: Clips, surface: HandModel, experiment: Experiment) -> dict[str, float]:
-    """Mean errors over the validation batches, by name as in `errors`; units in the names, shares without unit."""
-    key = jax.random.fold_in(jax.random.key(experiment.seed), 2)
+@dataclass(frozen=True)
+class Learner:
+    """A network and how it learns. Batches are pytrees of any kind; networks are passed through jax.jit."""
+
+    network: Network
+    """Untrained."""
+    draw: Callable[[jax.Array, Clips], Any]
+    """A batch from a random key and clean clips."""
+    loss: Callable[[Any, Any, jax.Array], tuple[Float[Array, ""], dict[str, Float[Array, ""]]]]
+    """The loss of (network, batch, the batch's key), and its terms by name. Traced, without full precision."""
+    errors: Callable[[Any, Any], Sums]
+    """Errors of (network, batch), by name, with the unit in the name."""
+
+
+def denoiser_learner(
+    config: DenoiserConfig, surface: HandModel, batch: BatchConfig, noise: NoiseConfig, seed: int
+) -> Learner:
+    """How a denoiser learns: perturbed windows; in training also rotated, scaled and reversed.
+
+    `surface` is the right hand whose skin the fields are computed from.
+    """
+
+    def draw(key: jax.Array, clips: Clips) -> tuple[Window, Target]:
+        draw_key, track_key, _ = jax.random.split(key, 3)
+        return track(track_key, draw_scenes(draw_key, clips, batch), surface, batch, noise, config)
+
+    def loss(
+        model: Denoiser, drawn: tuple[Window, Target], key: jax.Array
+    ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+        return model.loss(*vary(jax.random.split(key, 3)[2], *drawn, batch))
+
+    return Learner(create_denoiser(config, seed), draw, loss, lambda model, drawn: errors(model, *drawn))
+
+
+def validate(learner: Learner, network: Network, clips: Clips, seed: int, batches: int) -> dict[str, float]:
+    """Mean errors over a number of batches, always the same ones."""
+    key = jax.random.fold_in(jax.random.key(seed), 2)
     total: Sums = {}
-    for index in range(experiment.validation_batches):
-        draw_key, track_key = jax.random.split(jax.random.fold_in(key, index))
-        scenes = draw_scenes(draw_key, clips, experiment.batch)
-        smoothed = experiment.denoiser.smoothed
-        sums = errors(model, *track(track_key, scenes, surface, experiment.batch, experiment.noise, smoothed))
+    for index in range(batches):
+        sums = learner.errors(network, learner.draw(jax.random.fold_in(key, index), clips))
         total = jax.tree.map(jnp.add, total, sums) if total else sums
     return {name: float(value / jnp.maximum(weight, 1.0)) for name, (value, weight) in total.items()}
 

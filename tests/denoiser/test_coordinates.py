@@ -6,7 +6,16 @@ from scipy.spatial.distance import cdist
 from scipy.special import softmax
 from support.plain import plain_jit
 
-from toch_jax.denoiser.skeleton import nearness, palm_frame, smooth_paths
+from toch_jax.denoiser.coordinates import (
+    MANO_OFFSET,
+    MANO_SCALE,
+    canonical_scale_offset,
+    filter_paths,
+    from_canonical,
+    nearness,
+    palm_frame,
+    to_canonical,
+)
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandParams, skin_frames
 
@@ -16,7 +25,7 @@ def normal(*shape: int, seed: int = 0) -> jax.Array:
 
 
 def smoothed(joints: jax.Array, observed: jax.Array, widths: tuple[float, ...]) -> list[np.ndarray]:
-    found = plain_jit(lambda joints, observed: smooth_paths(joints, observed, widths), joints, observed)
+    found = plain_jit(lambda joints, observed: filter_paths(joints, observed, widths), joints, observed)
     return [np.asarray(each) for each in found]
 
 
@@ -60,3 +69,19 @@ def test_nearness_is_a_softmax_of_squared_distances() -> None:
     expected = softmax(-squared / (2 * 0.5**2), axis=-1)
     np.testing.assert_allclose(weights[0, 0], expected, atol=1e-5)
     np.testing.assert_allclose(least[0, 0, :, 0], np.sqrt((expected * squared).sum(-1)), atol=1e-5)
+
+
+def test_canonical_box_of_another_hand() -> None:
+    hand = load_hand("open")
+    scale, offset = canonical_scale_offset(hand)
+    unit = np.asarray(hand.v_template) * scale + np.asarray(offset)
+    np.testing.assert_allclose(np.ptp(unit, axis=0).max(), 1.0, atol=1e-5)
+    np.testing.assert_allclose(unit.max(axis=0) + unit.min(axis=0), 0.0, atol=1e-5)
+
+
+def test_canonical_coordinates_of_manos_template_are_tochs() -> None:
+    points, mask = normal(4, 3), jnp.asarray([True, True, False, True])
+    found = to_canonical(points, mask, MANO_SCALE, MANO_OFFSET)
+    expected = np.asarray(points) * 5.1807 + [-0.0908, -0.0202, -0.0584]
+    np.testing.assert_allclose(found, np.where(np.asarray(mask)[:, None], expected, 0), rtol=1e-6)
+    np.testing.assert_allclose(from_canonical(found, MANO_SCALE, MANO_OFFSET)[mask], points[mask], atol=1e-6)

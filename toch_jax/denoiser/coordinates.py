@@ -1,10 +1,45 @@
-"""Geometry of joints for networks: palm frame, joint paths smoothed over gaps, joints near a point."""
+"""Geometry for networks: canonical coordinates, the palm's frame, joints filtered in time, joints near a point."""
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from toch_jax.hand.model import HandModel
+
+Offset = tuple[float, float, float]
+
+MANO_SCALE = 5.1807
+MANO_OFFSET = (-0.0908, -0.0202, -0.0584)
+"""TOCH's own constants for MANO's right template: canonical = template * scale + offset."""
 _WRIST, _INDEX, _MIDDLE, _PINKY = 0, 1, 4, 7
+
+
+def canonical_scale_offset(model: HandModel) -> tuple[float, Offset]:
+    """Scale (1/m) and offset of canonical coordinates: template * scale + offset.
+
+    For MANO they are TOCH's constants. For another hand they centre its template's bounding box at the origin, with a
+    longest side of 1, as TOCH's constants do for MANO to within a few per cent.
+    """
+    if model.name == "mano":
+        return MANO_SCALE, MANO_OFFSET
+    template: Float[np.ndarray, "V 3"] = np.asarray(model.v_template, np.float64)
+    low, high = template.min(axis=0), template.max(axis=0)
+    scale = 1.0 / float((high - low).max())
+    x, y, z = (-scale * (low + high) / 2).round(6).tolist()
+    return round(scale, 6), (x, y, z)
+
+
+def to_canonical(
+    points: Float[Array, "*batch 3"], mask: Bool[Array, "*batch"], scale: float, offset: Offset
+) -> Float[Array, "*batch 3"]:
+    """Points of the template (metres) in canonical coordinates; 0 where the mask is false."""
+    return jnp.where(mask[..., None], points * scale + jnp.asarray(offset), 0.0)
+
+
+def from_canonical(canonical: Float[Array, "*batch 3"], scale: float, offset: Offset) -> Float[Array, "*batch 3"]:
+    """Points of the template (metres) from canonical coordinates."""
+    return (canonical - jnp.asarray(offset)) / scale
 
 
 def palm_frame(
@@ -27,7 +62,7 @@ def palm_frame(
     return jnp.stack([x, y, jnp.cross(x, y)], axis=-1), wrist
 
 
-def smooth_paths(
+def filter_paths(
     joints: Float[Array, "B W 21 3"], observed: Bool[Array, "B W"], widths: tuple[float, ...]
 ) -> Float[Array, "K B W 21 3"]:
     """Joint paths smoothed by Gaussians of K widths (frames; inf: mean over the window) over observed frames only.
