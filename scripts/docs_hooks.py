@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
+import itertools
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,16 +36,18 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def settings_table() -> str:
-    """Table of name, default and meaning of each field of FitSettings, from its source."""
-    tree = ast.parse((ROOT / "toch_jax" / "solver" / "settings.py").read_text(encoding="utf-8"))
-    record = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "FitSettings")
-    lines = ["| setting | default | meaning |", "| --- | --- | --- |"]
-    for node, after in zip(record.body, [*record.body[1:], None], strict=True):
-        if isinstance(node, ast.AnnAssign) and node.value is not None:
-            meaning = ""
-            if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-                meaning = " ".join(str(after.value.value).split())
-            lines.append(f"| `{ast.unparse(node.target)}` | `{_default(node.value)}` | {meaning} |")
+    """Table of name, default, unit, meaning and provenance of each field of FitSettings."""
+    from toch_jax.solver.settings import DEFAULT, FitSettings
+
+    meanings = _docstrings_of_fields(ROOT / "toch_jax" / "solver" / "settings.py", "FitSettings")
+    lines = ["| setting | default | unit | meaning | value from |", "| --- | --- | --- | --- | --- |"]
+    for field in dataclasses.fields(FitSettings):
+        default, unit, source = (
+            _value_text(getattr(DEFAULT, field.name)),
+            field.metadata["unit"],
+            field.metadata["source"],
+        )
+        lines.append(f"| `{field.name}` | `{default}` | {unit} | {meanings[field.name]} | {source} |")
     return "\n".join(lines)
 
 
@@ -55,9 +59,19 @@ def metrics_table() -> str:
     return "\n".join(lines + [f"| `{name}` | {each.unit} | {each.meaning} |" for name, each in METRICS.items()])
 
 
-def _default(value: ast.expr) -> str:
-    """Default of a field as text: `struct.field(default=10)` gives 10, `Levels(wrist=1.0, ...)` its arguments."""
-    if isinstance(value, ast.Call):
-        given = {each.arg: ast.unparse(each.value) for each in value.keywords}
-        return given["default"] if "default" in given else ", ".join(f"{name} {each}" for name, each in given.items())
-    return ast.unparse(value)
+def _docstrings_of_fields(path: Path, record: str) -> dict[str, str]:
+    """Text below each field of a class, in one line."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    body = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == record).body
+    return {
+        ast.unparse(node.target): " ".join(str(after.value.value).split())
+        for node, after in itertools.pairwise(body)
+        if isinstance(node, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+    }
+
+
+def _value_text(value: Any) -> str:
+    """A default as text: a record's numbers with their names, several numbers with commas."""
+    if dataclasses.is_dataclass(value):
+        return ", ".join(f"{field.name} {getattr(value, field.name):g}" for field in dataclasses.fields(value))
+    return ", ".join(f"{each:g}" for each in (value if isinstance(value, tuple) else (value,)))
