@@ -67,14 +67,15 @@ def run_benchmark(experiment: Benchmark, folder: Path, quick: bool = False) -> l
     method is none, or if the folder holds a run with other weights, another seed or clips of another length.
     """
     settings = _settings(experiment, quick)
-    datasets, validation_clips = experiment.datasets, experiment.validation_clips
+    datasets, validation_clips, frames = experiment.datasets, experiment.validation_clips, None
     if quick:
-        datasets, validation_clips = (replace(datasets[0], noises=experiment.quick_noises, clips=2),), 2
-    clips = {each.name: _clips(each, experiment.split, each.clips, quick) for each in datasets}
-    _claim(folder, settings)
+        datasets = (replace(datasets[0], noises=experiment.quick_noises, clips=2),)
+        validation_clips, frames = 2, QUICK_FRAMES
+    clips = {each.name: read_clips(each, experiment.split, each.clips, frames) for each in datasets}
+    claim(folder, settings)
     tables: dict[str, dict[str, Table]] = {}
     for each in datasets:
-        validation = _clips(each, experiment.validation, validation_clips, quick)
+        validation = read_clips(each, experiment.validation, validation_clips, frames)
         given = clips[each.name], validation, each.noises, experiment.methods
         tables[each.name] = run_methods(each.name, *given, folder, experiment.seed)
     results = [
@@ -125,7 +126,11 @@ def results_text(
     return "\n".join([*text, "## Metrics\n", definitions_table()])
 
 
-def _clips(dataset: Dataset, split: str, count: int | None, short: bool) -> list[Clip]:
+def read_clips(dataset: Dataset, split: str, count: int | None, frames: int | None) -> list[Clip]:
+    """Clean clips, at most `count`, evenly spread over the split, cut to their middle `frames`; None: all, uncut.
+
+    Raises InputError if there is none.
+    """
     every = [
         (clip_id, clean)
         for clip_id, clean in read_sequences(dataset.name, split)
@@ -135,13 +140,13 @@ def _clips(dataset: Dataset, split: str, count: int | None, short: bool) -> list
         raise bad_input(dataset.name, f"{split} clips", f"some of {dataset.hands} hands", "none")
     n_clips = min(len(every), count or len(every))
     chosen = [every[(2 * i + 1) * len(every) // (2 * n_clips)] for i in range(n_clips)]
-    return [(clip_id, _middle(clean)) for clip_id, clean in chosen] if short else chosen
+    return chosen if frames is None else [(clip_id, _middle(clean, frames)) for clip_id, clean in chosen]
 
 
-def _middle(clean: Sequence) -> Sequence:
-    """The clip's middle QUICK_FRAMES frames; all if it has fewer."""
-    start = max(0, (clean.n_frames - QUICK_FRAMES) // 2)
-    return clean.frames(start, start + QUICK_FRAMES)
+def _middle(clean: Sequence, frames: int) -> Sequence:
+    """The clip's middle `frames` frames; all if it has fewer."""
+    start = max(0, (clean.n_frames - frames) // 2)
+    return clean.frames(start, start + frames)
 
 
 def _settings(experiment: Benchmark, quick: bool) -> dict[str, str]:
@@ -156,7 +161,7 @@ def _settings(experiment: Benchmark, quick: bool) -> dict[str, str]:
     return settings
 
 
-def _claim(folder: Path, settings: dict[str, str]) -> None:
+def claim(folder: Path, settings: dict[str, str]) -> None:
     """Writes the settings to run.json; raises InputError if the file has other ones.
 
     Without it, a resumed run would mix scores of different settings.

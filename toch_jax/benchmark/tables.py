@@ -25,7 +25,7 @@ def headline_table(results: Iterable[Result]) -> str:
         [noise, method, *(cells.get((noise, method, metric), "-") for metric in shown)]
         for noise, method in {(r.noise, r.method): None for r in results}
     ]
-    return _table(
+    return markdown_table(
         ["noise", "method", *(f"{metric.replace('_', ' ')} ({METRICS[metric].unit})" for metric in shown)], rows
     )
 
@@ -50,7 +50,7 @@ def error_table(results: Iterable[Result], methods: Iterable[Method]) -> str:
     head = [labels.get(name, name) for name in names]
     if has_filters:
         head.insert(1, BEST_FILTER)
-    return _table(["noise", *head, "true depth", "our depth"], rows)
+    return markdown_table(["noise", *head, "true depth", "our depth"], rows)
 
 
 def ratio_table(results: Iterable[Result], tables: Mapping[str, Table], methods: Iterable[Method]) -> str:
@@ -95,7 +95,7 @@ def ratio_table(results: Iterable[Result], tables: Mapping[str, Table], methods:
     head = ["noise", "error", f"/ {BEST_FILTER}", f"/ {Toch.name}", f"/ {Input.name}", f"/ {Fit.label}"]
     head += [f"worst clip / {Input.name}", f"contact IoU / {Toch.name}", f"contact IoU / {OracleField.name}"]
     head += ["volume / truth", "acceleration error / that filter", "inside 90 %"]
-    return _table(head, rows)
+    return markdown_table(head, rows)
 
 
 def hands_table(results: Iterable[Result], methods: Iterable[Method]) -> str:
@@ -115,7 +115,7 @@ def hands_table(results: Iterable[Result], methods: Iterable[Method]) -> str:
         rows.append(row + _truth_and_ours(found, noise, "hands_depth"))
     columns = (Input.name, BEST_FILTER, "ours", "ours / filter")
     head = [f"{side}: {column}" for side in HAND_ERRORS for column in columns]
-    return _table(["noise", *head, "hand in hand, truth", "ours"], rows)
+    return markdown_table(["noise", *head, "hand in hand, truth", "ours"], rows)
 
 
 def reported_table(rows: Iterable[Reported]) -> str:
@@ -130,12 +130,12 @@ def reported_table(rows: Iterable[Reported]) -> str:
         body.append(
             [name, data, row.metric, row.alignment, f"{row.value:g}", row.unit, row.status, row.source, row.fault]
         )
-    return _table(head, body)
+    return markdown_table(head, body)
 
 
 def definitions_table() -> str:
     """Table of the metrics with unit and meaning."""
-    return _table(["metric", "unit", "meaning"], [[name, m.unit, m.meaning] for name, m in METRICS.items()])
+    return markdown_table(["metric", "unit", "meaning"], [[name, m.unit, m.meaning] for name, m in METRICS.items()])
 
 
 def filter_labels(methods: Iterable[Method]) -> dict[str, str]:
@@ -161,6 +161,7 @@ def _with_interval(cell: Result | None) -> str:
     return "-" if cell is None else f"{cell.mean:.1f} [{cell.low:.1f}, {cell.high:.1f}]"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def markdown_table(head: list[str], rows: list[list[str]]) -> str:
+    """Rows of cells as a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
