@@ -11,8 +11,10 @@ Offset = tuple[float, float, float]
 
 MANO_SCALE = 5.1807
 MANO_OFFSET = (-0.0908, -0.0202, -0.0584)
-"""TOCH's own constants for MANO's right template: canonical = template * scale + offset."""
+"""TOCH's own constants (Zhou et al. 2022, released code) for MANO's right template, 1/m and 1:
+canonical = template * scale + offset."""
 _WRIST, _INDEX, _MIDDLE, _PINKY = 0, 1, 4, 7
+"""Indices of the wrist and of three fingers' first joints in MANO's order."""
 
 
 def canonical_scale_offset(model: HandModel) -> tuple[float, Offset]:

@@ -24,7 +24,7 @@ _UNIT = 10.0
 _FINE = 100.0
 """Units of corrections and of errors in the loss (centimetres) per metre."""
 _FAR = 3.0
-"""Limit of the other hand's distance from the wrist, decimetres."""
+"""Limit of the other hand's distance from the wrist, decimetres; chosen by hand."""
 
 
 @dataclass(frozen=True, kw_only=True)

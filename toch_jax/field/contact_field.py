@@ -12,7 +12,8 @@ from toch_jax.object.model import ObjectModel, ObjectMotion, ObjectSamples
 from toch_jax.object.motion import to_part, to_world
 
 _THICKNESS = 0.03
-"""Thickness of a hand (m): each line is searched at least this far, to find the hand's far side."""
+"""Thickness of a hand (m): each line is searched at least this far, to find the hand's far side. Chosen by
+hand, more than an adult's."""
 
 
 @full_precision

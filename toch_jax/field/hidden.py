@@ -10,7 +10,7 @@ from toch_jax.object.motion import samples_in_frame, to_part
 from toch_jax.object.sdf import signed_distance
 
 LEAST_STEP = 0.0005
-"""Minimum step of the sphere tracing, metres; walls thinner than this may be missed."""
+"""Minimum step of the sphere tracing, metres; walls thinner than this may be missed. Chosen by hand."""
 
 
 @jax.jit

@@ -15,11 +15,11 @@ from jaxtyping import Array, Bool, Float, Int, UInt32
 from toch_jax.base.device import batched_map
 
 _LINES, _TRIANGLES = 8, 16
-"""Lines and triangles in a block; eight lines fill a vector register of a CPU."""
+"""Lines and triangles in a block; eight lines fill a vector register of a CPU (AVX)."""
 _BATCH = 512
-"""Pairs of blocks tested at once: few enough for the cache of a CPU."""
+"""Pairs of blocks tested at once: few enough for the cache of a CPU. Chosen by hand."""
 _FRAMES = 256
-"""Frames computed at once on a GPU or TPU."""
+"""Frames computed at once on a GPU or TPU; chosen by hand, for memory."""
 _MISS = np.uint32(2**31)
 """Key of a line that hits nothing (see `_search`)."""
 

@@ -20,7 +20,8 @@ from toch_jax.track.residual import add_residual, framewise
 from toch_jax.track.tracked_hand import TrackedHand
 
 AGREEMENT = 0.001
-"""Mean distance (metres) up to which the model's parameters are returned with the tracker's joints or points."""
+"""Mean distance (metres) up to which the model's parameters are returned with the tracker's joints or points.
+Chosen by hand: other hand models leave 2.6 mm and more (WRONG_JOINTS in track/inverse_kinematics.py)."""
 
 
 class Repaired(NamedTuple):

@@ -24,9 +24,9 @@ from toch_jax.solver.settings import DEFAULT, FitSettings
 from toch_jax.solver.state import N_UNKNOWNS, HandState, step_state
 
 ROUNDS = 4
-"""Maximum number of rounds: recompute facing weights (`faced`), then solve."""
+"""Maximum number of rounds: recompute facing weights (`faced`), then solve. Chosen by hand."""
 LEAST_GAIN = 0.01
-"""Smallest relative decrease of the cost in a round after which another round is made."""
+"""Smallest relative decrease of the cost in a round after which another round is made; chosen by hand."""
 
 
 def fit_together(

@@ -15,9 +15,11 @@ from toch_jax.hand.model import N_SKELETON_JOINTS, HandModel, Side
 from toch_jax.hand.prior import pose_prior
 
 _MANO_VERTICES = 778
+"""Vertices of MANO's mesh (Romero et al. 2017)."""
 _MANO_TIPS = (744, 320, 443, 554, 671)
 """Vertices at the tips of thumb, index, middle, ring, pinky: `VERTEX_IDS["mano"]` of smplx."""
 _LAST_JOINTS = (15, 3, 6, 12, 9)
+"""Joints that bear those tips, in the same order."""
 _SHAPES: dict[str, tuple[int | str, ...]] = {
     "v_template": ("V", 3),
     "shapedirs": ("V", 3, "S"),

@@ -33,7 +33,7 @@ RANGES = (
     Range((-15, 80)),
 )
 CLOSURE = 0.6
-"""Share of each joint's flexion that is common to the whole hand in `sample_poses`."""
+"""Share of each joint's flexion that is common to the whole hand in `sample_poses`; chosen by hand."""
 
 
 def bend_axes(bones: np.ndarray, thumb_flexion: np.ndarray) -> np.ndarray:

@@ -17,7 +17,8 @@ from toch_jax.base.arrays import put
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 
 MOST_FRAMES = 32
-"""Maximum number of frames over which `bind` takes the median of the nearest positions on the skin."""
+"""Maximum number of frames over which `bind` takes the median of the nearest positions on the skin; chosen by hand,
+for speed."""
 
 AnyArray = np.ndarray | Array
 

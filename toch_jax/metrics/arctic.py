@@ -22,6 +22,7 @@ WINDOW = 15
 SUCCESS = 0.05
 """Largest error of a correctly placed object vertex, as a share of the object's diameter."""
 _MM = 1e3
+"""Millimetres per metre."""
 _PAIR = f"{CONTACT_M * 1e3:g} mm"
 
 METRICS: dict[str, Metric] = {}

@@ -25,7 +25,8 @@ from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Sequence
 
 MAX_VOLUME_FRAMES = 64
-"""Maximum number of frames in contact, evenly spread, whose volume is measured: each takes some 10 ms."""
+"""Maximum number of frames in contact, evenly spread, whose volume is measured: each takes some 10 ms.
+Chosen by hand."""
 
 
 in_part = jax.jit(to_part)

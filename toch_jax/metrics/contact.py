@@ -24,9 +24,10 @@ CONTACT_SAMPLE_M = 0.002
 INSIDE = 0.5
 """Winding number above which a point is inside (Barill et al. 2018)."""
 GRID = 24
-"""Cells along the longest side of the grid that bounds distances; affects the speed, not the results."""
+"""Cells along the longest side of the grid that bounds distances; affects the speed, not the results. By hand."""
 VOXEL_PITCH_M = 0.002
-"""Side (metres) of the voxels, which are solid as in CHOIR; a surface voxelisation (GraspTTA) misses the inside."""
+"""Side (metres) of the voxels, which are solid as in CHOIR; a surface voxelisation (GraspTTA) misses the inside.
+The side is chosen by hand."""
 _NEAR = f"{CONTACT_DISTANCE_M * 1e3:g} mm"
 _TOUCH = f"{CONTACT_SAMPLE_M * 1e3:g} mm"
 _HELD = "mean over the frames in which the true hand is in contact"

@@ -9,10 +9,11 @@ from toch_jax.metrics.metric import Metric
 Points = Float[np.ndarray, "*batch K 3"]
 
 MM = 1e3
+"""Millimetres per metre."""
 PCK_M = 0.02
-"""Threshold of the PCK metric, metres."""
+"""Threshold of the PCK metric, metres; chosen by hand."""
 AUC_M = 0.05
-"""Largest threshold of the AUC metric, metres."""
+"""Largest threshold of the AUC metric, metres: that of HO-3D's evaluation (Hampali et al. 2020)."""
 LEVELS = (10, 20, 30, 40, 50, 60, 70, 80, 90)
 """Nominal levels of the intervals, per cent."""
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 CONTACT_FRAMES = 20
-"""Maximum number of frames, evenly spread, for depth, contact and field; joints and skin are measured in all."""
+"""Maximum number of frames, evenly spread, for depth, contact and field; joints and skin are measured in all.
+A limit of compute time, chosen by hand."""
 VOLUME_FRAMES = 8
-"""Maximum number of those frames, with the true hand in contact, for the volume."""
+"""Maximum number of those frames, with the true hand in contact, for the volume. A limit of compute time."""
 ON_FRAMES = f"on at most {CONTACT_FRAMES} frames, evenly spread"
 
 

@@ -14,11 +14,11 @@ from toch_jax.object.mesh import check_mesh
 from toch_jax.object.model import DistanceGrid, ObjectMesh, ObjectModel, ObjectSamples
 from toch_jax.object.orient import RAY_OFFSET, first_hits, orient_outward
 
-# Margin of the distance grid around the part, metres: more than the thickness of a finger.
+# Margin of the distance grid around the part, metres: more than the thickness of a finger. Chosen by hand.
 GRID_MARGIN = 0.03
-# Random candidates for each surface sample.
+# Random candidates for each surface sample; chosen by hand.
 OVERSAMPLING = 4
-# Strides of the distance grid's nodes in the two passes that compute it.
+# Strides of the distance grid's nodes in the two passes that compute it; chosen by hand, for speed.
 COARSE_TO_FINE = (2, 1)
 
 

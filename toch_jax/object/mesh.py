@@ -13,9 +13,9 @@ from toch_jax.base.errors import bad_input
 
 logger = logging.getLogger(__name__)
 
-# Limits on the longest side of the bounding box of an object that a hand can hold and move, metres.
+# Limits on the longest side of the bounding box of an object that a hand can hold and move, metres; chosen by hand.
 SMALLEST, LARGEST = 0.005, 3.0
-# Limits on the usual size, metres, from which the unit of a mesh is guessed.
+# Limits on the usual size, metres, from which the unit of a mesh is guessed; chosen by hand.
 LIKELY = (0.01, 1.0)
 # Metres per unit.
 HAND_UNITS = {"millimetres": 0.001, "centimetres": 0.01, "metres divided by 1000": 1000.0}

@@ -6,9 +6,9 @@ from embreex import rtcore_scene
 from embreex.mesh_construction import TriangleMesh
 from jaxtyping import Bool, Float, Int
 
-# Distance of a ray's start from the surface, metres (the offset of TOCH).
+# Distance of a ray's start from the surface, metres (Zhou et al. 2022, released code).
 RAY_OFFSET = 1e-4
-# Approximate number of rays on each side of the surface that are tested for escape.
+# Approximate number of rays on each side of the surface that are tested for escape; chosen by hand.
 N_RAYS = 50_000
 
 

@@ -19,9 +19,9 @@ N_POSE_DIRECTIONS = 24
 BETA = (8.0, 2.0)
 """Beta distribution of GRAB (Beta) in GeneOH Diffusion (Liu and Yi 2024, released code): positive, mean 0.8."""
 DRIFT_MEMORY = 0.95
-"""Correlation of `slow_drift` between neighbouring frames."""
+"""Correlation of `slow_drift` between neighbouring frames: it is forgotten in 20 frames. Chosen by hand."""
 MEAN_RUN = 5.0
-"""Mean length of a gap or a burst of outliers, frames."""
+"""Mean length of a gap or a burst of outliers, frames; chosen by hand."""
 
 Perturbed = tuple[HandParams, Bool[Array, "T"]]
 """The perturbed hand, axes (T, ...), and the frames in which it is still tracked."""

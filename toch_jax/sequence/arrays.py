@@ -23,7 +23,7 @@ PER_HAND = (
 PER_PART = ("object_rotation", "object_translation")
 """Keys whose arrays have the axis P."""
 ORTHOGONAL = 1e-3
-"""Largest difference allowed between R R^T of a rotation matrix and the identity, in any entry."""
+"""Largest difference allowed between R R^T of a rotation matrix and the identity, in any entry; chosen by hand."""
 
 
 class _Axes(NamedTuple):

@@ -23,7 +23,7 @@ JOINT_HINTS = {
     26: ": of OpenXR's 26 leave out 0 (the palm), 6, 11, 16, 21 (the metacarpals)",
 }
 # Joints from the wrist along the middle finger to its tip (OpenPose order), and the limits on the length of this chain,
-# metres, which does not depend on the pose.
+# metres, which does not depend on the pose. Limits in this file are wide, chosen by hand.
 MIDDLE_CHAIN = (0, 9, 10, 11, 12)
 HAND_LENGTH = (0.1, 0.3)
 # Limits on the longest side of the bounding box of a hand, from a fist to a flat hand, metres.
@@ -32,6 +32,7 @@ HAND_EXTENT = (0.05, 0.5)
 FARTHEST_MEETING = 0.3
 # Largest distance of a point of the hand from `transl`, metres: the wrist's offset in the template plus the hand.
 REACH = 0.3
+# Largest rotation, radians: degrees are mostly beyond it.
 LARGEST_ANGLE = 4 * np.pi
 # Largest numbers of frames, and of points of each hand, that `check_meeting` measures.
 MOST_FRAMES, MOST_POINTS = 2000, 32

@@ -21,9 +21,10 @@ from toch_jax.sequence.hand_faults import bridge_joints
 from toch_jax.sequence.types import Hands, Sequence
 
 N_SAMPLES = 2000
-"""Samples of the object's surface; the denoiser reads those nearest to the hand."""
+"""Samples of the object's surface; the denoiser reads those nearest to the hand. As many as in TOCH."""
 N_KEPT = 4
-"""Object models kept in memory; each takes 1.5 s to build, and 8 MB per part in addition to its mesh."""
+"""Object models kept in memory; each takes 1.5 s to build, and 8 MB per part in addition to its mesh.
+Chosen by hand."""
 _kept: dict[bytes, ObjectModel] = {}
 """Object models by SHA-256 of the mesh, the oldest first."""
 

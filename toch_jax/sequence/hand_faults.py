@@ -14,27 +14,30 @@ from scipy.spatial.transform import Rotation
 from toch_jax.hand.model import Side
 
 LONGEST_JUMP = 0.25
-"""Maximum duration of an outlier, seconds. If it is longer, the data do not show which side of the jump is right."""
+"""Maximum duration of an outlier, seconds. If it is longer, the data do not show which side of the jump is right.
+Chosen by hand."""
 SHORTEST_STEP, FASTEST, TYPICAL_STEPS = 0.03, 1.5, 4.0
 """Limits for a jump between two frames, which exceeds all three: metres; metres per second; a multiple of the local
 median. The quantity is the smaller of two differences: of the change from the median change around it, and of the
 change from the mean of its two neighbours. A fast hand is far from the median (MyoDM: 74 mm at 30 fps) but nearer to
 its neighbours (36 mm), because its speed changes over several frames. White noise is at most 3.4 times its median."""
 WINDOW = 5
-"""Entries before and after one in a local median."""
+"""Entries before and after one in a local median; chosen by hand."""
 AT_REST = 0.6
 """Largest ratio of the step next to a rest to the step one frame farther, for a hand that really stops or starts: a
-third with constant acceleration. After a tracker has held its last pose the step next to it is longer."""
+third with constant acceleration. After a tracker has held its last pose the step next to it is longer.
+Chosen by hand between the two."""
 ANGLE_REACH, BEND_REACH = 0.1, 0.05
-"""Approximate movement of the joints, metres per radian of the wrist and of a finger joint."""
+"""Approximate movement of the joints, metres per radian of the wrist and of a finger joint: of the order of an
+adult's palm and of a finger."""
 MANY_REPEATED = 0.4
-"""Share of repeated frames above which they probably come from upsampling to a higher frame rate."""
+"""Share of repeated frames above which they probably come from upsampling to a higher frame rate; chosen by hand."""
 MOST_RANGES = 5
-"""Ranges of frames listed in one line of text."""
+"""Ranges of frames listed in one line of text; chosen by hand."""
 LEAST_JOINTS = 8
 KNUCKLES, LEAST_KNUCKLES = (5, 9, 13, 17), 2
 """First joints of index, middle, ring and pinky. The wrist and two of these fix the pose of the palm. A frame without
-them, or with fewer than LEAST_JOINTS joints in all, is lost."""
+them, or with fewer than LEAST_JOINTS joints in all, is lost. LEAST_JOINTS is chosen by hand."""
 ENOUGH = f"the wrist, {LEAST_KNUCKLES} fingers' first joints and {LEAST_JOINTS} joints in all"
 PREVIOUS = (0, 0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19)
 """Parent of each joint, towards the wrist; the wrist is its own."""

@@ -10,7 +10,7 @@ from toch_jax.sequence.hand_faults import FASTEST, SHORTEST_STEP, TYPICAL_STEPS,
 
 SMALLEST_ROTATION, FASTEST_ROTATION = 0.8, 45.0
 """Limits on the rotation between two frames, as SHORTEST_STEP and FASTEST are on positions: radians; radians per second
-(objects in MyoDM reach 36)."""
+(objects in MyoDM reach 36). Chosen by hand above that."""
 
 
 def mend_object(

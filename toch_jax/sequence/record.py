@@ -24,6 +24,7 @@ from toch_jax.sequence.object_faults import mend_object
 from toch_jax.sequence.types import Hands, Sequence
 
 FORMAT, VERSION = "toch-sequence", 1
+# Vertices of MANO's mesh.
 N_MANO = 778
 VERTEX_ORDERS = ("mano", "open", "unordered")
 # Keys without their prefix, which is "hand_" for tracked data and "truth_" for ground truth.
@@ -37,9 +38,10 @@ KEYS = (
     *(prefix + name for prefix in ("hand_", "truth_") for name in (*HAND_DATA, "vertex_order")),
 )
 
-# Limits on fps.
+# Limits on fps, Hz; chosen by hand.
 SLOWEST, FASTEST = 0.01, 10_000
-# Similarity (difflib's ratio) from which an unknown key counts as misspelled, and limits on the characters compared.
+# Similarity (difflib's ratio) from which an unknown key counts as misspelled, and limits on the characters compared;
+# chosen by hand.
 NEAR = 0.75
 SHORTEST_KEY, LONGEST_KEY = 4, 50
 

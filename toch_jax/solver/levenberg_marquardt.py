@@ -18,8 +18,11 @@ from toch_jax.solver.state import HandState, step_state
 
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-4, 0.1, 10.0
 DAMPING_FLOOR = 1e-7
+"""Damping at the start, its factors after a step that lowers the cost and after one that does not (Marquardt 1963), and
+its least value, relative to the diagonal of the normal equations; chosen by hand."""
 ENOUGH = 1e-4
-"""The solver stops when the next step is predicted to lower the cost by less than this fraction of it."""
+"""The solver stops when the next step is predicted to lower the cost by less than this fraction of it. Chosen by
+hand: twice as fast as without."""
 
 
 State = TypeVar("State")

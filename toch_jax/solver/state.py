@@ -9,7 +9,8 @@ from jaxtyping import Array, Float
 from toch_jax.hand.model import HandModel, HandParams, rest_joints
 
 WRIST_SCALE = 0.05
-"""Metres per unit of the wrist's unknowns: about what a finger moves per radian, so that one damping suits all."""
+"""Metres per unit of the wrist's unknowns: about what a finger moves per radian, so that one damping suits all.
+Chosen by hand."""
 N_UNKNOWNS = 51
 """Unknowns of a frame: 16 rotations of 3, then the wrist position."""
 

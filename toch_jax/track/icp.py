@@ -22,24 +22,27 @@ from toch_jax.solver.settings import DEFAULT, Levels
 from toch_jax.solver.state import params_from_state, state_from_params
 
 PIECE = 32
-"""Frames solved at once, so that one compilation serves clips of any length."""
+"""Frames solved at once, so that one compilation serves clips of any length; chosen by hand."""
 STEPS = 3
-"""Gauss-Newton steps of a round."""
+"""Gauss-Newton steps of a round; chosen by hand."""
 JOINT_ROUNDS, PIN_ROUNDS = 4, 1
-"""Rounds of `draw_to_joints` and `pin_to_skin`."""
+"""Rounds of `draw_to_joints` and `pin_to_skin`; chosen by hand."""
 POINT_ERROR = 0.003
-"""Standard deviation of a tracker's joints or skin points from those of another hand model, metres."""
+"""Standard deviation of a tracker's joints or skin points from those of another hand model, metres; a real tracker's
+MANO hand is 2.6 to 3.1 mm off on the mean (WRONG_JOINTS in inverse_kinematics.py)."""
 BRIDGED_ERROR = 0.01
-"""Standard deviation of a joint that is missing in this frame and interpolated from others, metres."""
+"""Standard deviation of a joint that is missing in this frame and interpolated from others, metres; chosen by hand."""
 OWN_ERROR = 0.0003
-"""Standard deviation of the model's own vertices, metres."""
+"""Standard deviation of the model's own vertices, metres; chosen by hand."""
 GROSS = 0.02
-"""Metres: a tracker's points farther than this from the skin are ignored (a forearm, the other hand)."""
+"""Metres: a tracker's points farther than this from the skin are ignored (a forearm, the other hand).
+Chosen by hand."""
 N_SKIN = 64
 """Number of skin positions that are drawn to their nearest points. Without them a hand may stay too long: no point acts
-on the skin beyond the points."""
+on the skin beyond the points. Chosen by hand."""
 BARE = 0.015
-"""Metres: skin positions farther than this from all points are ignored (points may cover one side of a hand)."""
+"""Metres: skin positions farther than this from all points are ignored (points may cover one side of a hand).
+Chosen by hand."""
 
 
 @jax.jit

@@ -46,12 +46,12 @@ from toch_jax.track.residual import (
 from toch_jax.track.unordered_points import hand_from_cloud
 
 N_POINTS = 128
-"""Number of a tracker's skin points, spread evenly, that are fitted."""
+"""Number of a tracker's skin points, spread evenly, that are fitted; chosen by hand, for speed."""
 ROUNDS, LAST_ROUNDS = 5, 1
-"""Rounds of ICP in the frames that determine the shape, and in all frames after that."""
+"""Rounds of ICP in the frames that determine the shape, and in all frames after that; chosen by hand."""
 POOR_JOINTS, POOR_POINTS, CLEARLY = 0.002, 0.0014, 0.6
 """Mean errors (metres) above which the mirror image is tried. The side is refused if the mirror image's error is less
-than CLEARLY times the other."""
+than CLEARLY times the other. Chosen by hand, below what other hand models leave (WRONG_JOINTS)."""
 WRONG_JOINTS, WRONG_POINTS = 0.01, 0.008
 """Mean errors (metres) above which joints or points are refused. Measured on joints: the open hand's own 0.1 mm, a real
 tracker's MANO hand 3.1 (2.7 to 4.1 with up to 20 mm of noise, or 0.7 to 1.2 times as large), joints in other orders 12

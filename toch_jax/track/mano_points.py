@@ -11,13 +11,14 @@ from toch_jax.hand.model import HandModel, HandParams
 from toch_jax.track.initial_pose import mean_hand
 
 N_VERTICES = 778
+"""Vertices of MANO's mesh (Romero et al. 2017)."""
 # Vertices of the wrist ring at the back of the hand, the palm, the thumb and the little finger.
 RING_BACK, RING_PALM = (279, 239), (117, 119)
 RING_THUMB, RING_PINKY = (92, 38), (78, 121)
 RING = (108, 79, 78, 121, 214, 215, 279, 239, 234, 92, 38, 122, 118, 117, 119, 120)
-"""Vertices of the wrist ring, in order around the wrist."""
+"""Vertices of the wrist ring, in order around the wrist: the open boundary of MANO's mesh."""
 TIPS = (744, 320, 443, 554, 671)
-"""Vertices of the tips, thumb to pinky."""
+"""Vertices of the tips, thumb to pinky: `VERTEX_IDS["mano"]` of smplx."""
 LONGEST_RING = 9.0
 """Largest length of the ring over the hand's size (root mean square distance of all points from their mean), median
 over frames. A real tracker's is 3.7 (2.7 to 3.8 as the hand bends), with 5 mm of noise on each coordinate 5.1, with 10

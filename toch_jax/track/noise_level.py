@@ -14,7 +14,7 @@ from toch_jax.solver.settings import Levels, Scalar
 from toch_jax.solver.state import HandState
 
 N_LEAST = 6
-"""Fewest fourth differences for an estimate; with fewer the assumed values are used."""
+"""Fewest fourth differences for an estimate; with fewer the assumed values are used. Chosen by hand."""
 
 
 def _spread(values: Float[Array, "T K"], valid: Bool[Array, "T"]) -> Float[Array, ""]:
@@ -37,7 +37,8 @@ def _level(
 
 
 TURN_REACH, BEND_REACH = 0.1, 0.05
-"""Approximate distance (metres) that a joint moves per radian of the wrist's and of the finger joints' rotations."""
+"""Approximate distance (metres) that a joint moves per radian of the wrist's and of the finger joints' rotations:
+of the order of an adult's palm and of a finger."""
 
 
 @jax.jit

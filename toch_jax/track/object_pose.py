@@ -19,21 +19,21 @@ from toch_jax.sequence.types import Sequence
 EXACT = 0.0003, 0.003
 """Noise (metres and radians per coordinate) up to which poses are not changed: float16 rounds as much."""
 FLOOR = 0.0002, 0.002
-"""Smallest error, metres and radians per coordinate, that is assumed of a tracked pose."""
+"""Smallest error, metres and radians per coordinate, that is assumed of a tracked pose; chosen by hand."""
 QUICKNESS = 26.0
 """Acceleration over speed (1/s), as for the hands that move the object (FitSettings.quickness)."""
 LEAST_SPEED = 0.004, 0.02
-"""Smallest speed that accelerations are derived from, metres and radians per second and coordinate."""
+"""Smallest speed that accelerations are derived from, metres and radians per second and coordinate; chosen by hand."""
 FIRST_ACCELERATION = 4.0, 8.0
 """Standard deviations of acceleration before a speed is known, m/s2 and rad/s2 (FitSettings.acceleration)."""
 SPEED_TIME = 0.1
-"""Standard deviation of the Gaussian that the speed is averaged with, seconds."""
+"""Standard deviation of the Gaussian that the speed is averaged with, seconds; chosen by hand."""
 ROUNDS = 8
 """Rounds of smoothing and estimating the speed: in each, that of an object at rest falls by about a third."""
 FREEDOM = 4.0
-"""Degrees of freedom of Student's t for a pose's errors: trackers misplace an object in single frames."""
+"""Degrees of freedom of Student's t for a pose's errors: trackers misplace an object in single frames. By hand."""
 LEAST_FRAMES = 7
-"""Fewest frames for a noise estimate; with fewer the noise is taken to be 0."""
+"""Fewest frames for a noise estimate; with fewer the noise is taken to be 0. Chosen by hand."""
 
 
 class TrackedObject(struct.PyTreeNode):

@@ -21,9 +21,9 @@ from toch_jax.track.tracked_hand import TrackedHand
 
 NEAR, FAR = 0.05, 0.1
 """Distance (metres) of the nearest joint from the surface up to which the frame is the object's, and from which it is
-the world's. Joints of hands that hold something are 10 to 20 mm from it."""
+the world's. Joints of hands that hold something are 10 to 20 mm from it; chosen by hand beyond that."""
 SOFTEN_TIME = 0.1
-"""Standard deviation of the Gaussian that smooths the change from one frame to the other, seconds."""
+"""Standard deviation of the Gaussian that smooths the change from one frame to the other, seconds; chosen by hand."""
 
 
 def reference_frame(

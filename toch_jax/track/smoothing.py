@@ -23,9 +23,9 @@ GROUP = np.asarray([0] * 4 + [1] * 45 + [16] * 3)
 UNIT = np.asarray([4.0] * 4 + [1.0] * 48, np.float32)
 """(rad or m per unit)^2 of each value; 4 for quaternions, whose components change by half the angle."""
 PACE_ROUNDS = 2
-"""Rounds of estimating the speed and smoothing with it."""
+"""Rounds of estimating the speed and smoothing with it; chosen by hand."""
 PACE_REACH = 24
-"""Most frames on either side that the speed is averaged over."""
+"""Most frames on either side that the speed is averaged over: three times the settings' `pace_time` at 120 Hz."""
 
 
 class Smoothed(struct.PyTreeNode):

@@ -21,7 +21,8 @@ from toch_jax.sequence.types import Sequence
 from toch_jax.track.inverse_kinematics import Registered, params_from_joints, params_from_vertices
 
 N_FIELD_FACES = 1500
-"""Faces of the decimated hand for ray casting; its field differs from the full hand's by less than tracking errors."""
+"""Faces of the decimated hand for ray casting; its field differs from the full hand's by less than tracking errors
+(0.6 mm at the 99th percentile, hand/decimate.py)."""
 
 
 @dataclass(frozen=True)

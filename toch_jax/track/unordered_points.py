@@ -19,11 +19,11 @@ from toch_jax.track.icp import BARE, draw_to_skin, take
 SIZES = (-2.0, 0.0, 2.0)
 """First shape coefficients that are tried: 0.87, 1 and 1.13 times the size of the mean hand."""
 N_TRIES = 8
-"""Rough poses of each size that are refined."""
+"""Rough poses of each size that are refined; chosen by hand."""
 ROUNDS = 6
-"""Rounds of ICP that refine a pose."""
+"""Rounds of ICP that refine a pose; chosen by hand."""
 SPARSE = 6
-"""One in this many vertices of the skin is used in rigid fits."""
+"""One in this many vertices of the skin is used in rigid fits; chosen by hand, for speed."""
 
 
 def hand_from_cloud(model: HandModel, cloud: Float[np.ndarray, "K 3"], some: Int[np.ndarray, "M"]) -> HandParams:

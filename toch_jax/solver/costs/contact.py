@@ -22,7 +22,8 @@ from toch_jax.solver.linear import Rows
 from toch_jax.solver.state import HandState
 
 WAY_BACK_STEP, WAY_BACK_STEPS = 0.002, 6
-"""Step (metres) and number of steps of the search for the surface in the push-back: less than a finger's thickness."""
+"""Step (metres) and number of steps of the search for the surface in the push-back: less than a finger's thickness.
+Chosen by hand."""
 
 
 class ContactTerm(struct.PyTreeNode):
@@ -41,7 +42,7 @@ class ContactTerm(struct.PyTreeNode):
     """Weight, 0 to 1, of points that are beyond the medial surface of a thin part, where the SDF gradient points to the
     far side. They are pushed along the inward skin normal instead. At 0 they are ignored."""
     watched: int = struct.field(pytree_node=False, default=128)
-    """Number of points in each frame that are pushed out: the deepest."""
+    """Number of points in each frame that are pushed out: the deepest. A limit of compute time, chosen by hand."""
 
 
 def contact_rows(model: HandModel, bones: Bones, term: ContactTerm) -> Rows:

@@ -19,7 +19,8 @@ from toch_jax.solver.linear import Linear, Rows, add_rows
 from toch_jax.solver.state import N_UNKNOWNS, HandState
 
 REACH = 0.03
-"""Metres: points farther than this from all vertices count as outside; no point in a hand is deeper."""
+"""Metres: points farther than this from all vertices count as outside; no point in a hand is deeper.
+Chosen by hand."""
 
 
 SMOOTHING = 0.003
@@ -27,7 +28,7 @@ SMOOTHING = 0.003
 
 
 _FRAMES = 32
-"""Frames at once on a GPU or TPU (`batched_map`)."""
+"""Frames at once on a GPU or TPU (`batched_map`); chosen by hand, for memory."""
 
 
 class HandsTerm(struct.PyTreeNode):
@@ -44,7 +45,7 @@ class HandsTerm(struct.PyTreeNode):
     margin: Float[Array, ""]
     """Depth without cost, metres."""
     watched: int = struct.field(pytree_node=False, default=128)
-    """Number of points of a hand that are pushed out of another in each frame: the deepest."""
+    """Number of points of a hand that are pushed out of another in each frame: the deepest. Chosen by hand."""
 
 
 class Skin(struct.PyTreeNode):
