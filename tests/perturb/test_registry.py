@@ -26,11 +26,11 @@ def _offsets(text: str, model: HandModel, params: HandParams) -> dict[str, np.nd
     found, valid = plain_jit(parse_perturbation(text), KEY, model, params)
     assert valid.all()
     np.testing.assert_array_equal(found.betas, params.betas)
-    turn = Rotation.from_rotvec(params.global_orient).inv() * Rotation.from_rotvec(found.global_orient)
+    rotation = Rotation.from_rotvec(params.global_orient).inv() * Rotation.from_rotvec(found.global_orient)
     return {
         "transl": np.asarray(found.transl - params.transl),
         "pose": np.asarray(found.pose - params.pose),
-        "turn": turn.as_rotvec(),
+        "rotation": rotation.as_rotvec(),
     }
 
 
@@ -57,12 +57,12 @@ def test_pose_noise_fills_24_directions(text: str, random_hand: HandModel, param
     along = offset["pose"] @ np.asarray(random_hand.pose_components).T
     np.testing.assert_allclose(along[:, :24].std(axis=0), 0.3, rtol=0.06)
     assert np.abs(along[:, 24:]).max() < 1e-5
-    assert np.abs(offset["turn"]).max() < 2e-6
+    assert np.abs(offset["rotation"]).max() < 2e-6
 
 
 def test_the_wrist_turns_where_asked(random_hand: HandModel, params: HandParams) -> None:
     for text in ("R(0.3,0.05)", "B(0.01,0.3,0.05)"):
-        np.testing.assert_allclose(_offsets(text, random_hand, params)["turn"].std(axis=0), 0.05, rtol=0.05)
+        np.testing.assert_allclose(_offsets(text, random_hand, params)["rotation"].std(axis=0), 0.05, rtol=0.05)
 
 
 def test_angle_noise(random_hand: HandModel, params: HandParams) -> None:
@@ -108,7 +108,7 @@ def test_noise_on_the_frames_that_are_not_missing(random_hand: HandModel, params
 
 def test_global_rotation_turns_the_wrist_alone(random_hand: HandModel, params: HandParams) -> None:
     offset = _offsets("G(0.2)", random_hand, params)
-    np.testing.assert_allclose(offset["turn"].std(axis=0), 0.2, rtol=0.06)
+    np.testing.assert_allclose(offset["rotation"].std(axis=0), 0.2, rtol=0.06)
     assert (offset["transl"] == 0).all()
     assert (offset["pose"] == 0).all()
 
@@ -117,7 +117,7 @@ def test_beta_bias_has_betas_moments(random_hand: HandModel, params: HandParams)
     offset = _offsets("beta(0.01,0.3,0.05)", random_hand, params)
     along = offset["pose"] @ np.asarray(random_hand.pose_components).T
     expected = beta(8, 2)
-    for found, size in ((along[:, :24], 0.3), (offset["turn"], 0.05)):
+    for found, size in ((along[:, :24], 0.3), (offset["rotation"], 0.05)):
         np.testing.assert_allclose(found.mean(axis=0), expected.mean() * size, rtol=0.02)
         np.testing.assert_allclose(found.std(axis=0), expected.std() * size, rtol=0.06)
         assert kstest(found[:, 0] / size, expected.cdf).pvalue > 1e-3

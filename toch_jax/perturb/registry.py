@@ -67,56 +67,58 @@ def _size_names(kind: str) -> list[str]:
 
 def translation_noise(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float) -> Perturbed:
     """T: normal noise on the translation, independent in each frame, with standard deviation `metres` on each axis."""
-    return _moved(params, metres * jax.random.normal(key, params.transl.shape))
+    return _translated(params, metres * jax.random.normal(key, params.transl.shape))
 
 
-def pose_noise(key: PRNGKeyArray, model: HandModel, params: HandParams, pose: float, turn: float = 0.0) -> Perturbed:
+def pose_noise(
+    key: PRNGKeyArray, model: HandModel, params: HandParams, pose: float, rotation: float = 0.0
+) -> Perturbed:
     """R: normal noise on the pose, independent in each frame.
 
-    Standard deviation `pose` on each of the 24 principal pose coefficients, and `turn` (radians) on each axis of the
-    wrist's rotation.
+    Standard deviation `pose` on each of the 24 principal pose coefficients, and `rotation` (radians) on each axis of
+    the wrist's rotation.
     """
-    pose_key, turn_key = jax.random.split(key)
-    bent = _bent(model, params, pose * jax.random.normal(pose_key, (params.pose.shape[0], N_POSE_DIRECTIONS)))
-    return _seen(_turned(bent, turn * jax.random.normal(turn_key, params.global_orient.shape)))
+    pose_key, rotation_key = jax.random.split(key)
+    bent = _add_pose(model, params, pose * jax.random.normal(pose_key, (params.pose.shape[0], N_POSE_DIRECTIONS)))
+    return _all_tracked(_rotated(bent, rotation * jax.random.normal(rotation_key, params.global_orient.shape)))
 
 
 def angle_noise(key: PRNGKeyArray, model: HandModel, params: HandParams, radians: float) -> Perturbed:
     """A: normal noise on each coordinate of each finger joint's axis-angle, independent in each frame."""
-    return _seen(params.replace(pose=params.pose + radians * jax.random.normal(key, params.pose.shape)))
+    return _all_tracked(params.replace(pose=params.pose + radians * jax.random.normal(key, params.pose.shape)))
 
 
-def turn_noise(key: PRNGKeyArray, model: HandModel, params: HandParams, radians: float) -> Perturbed:
+def rotation_noise(key: PRNGKeyArray, model: HandModel, params: HandParams, radians: float) -> Perturbed:
     """G: rotation of the hand about its wrist, independent in each frame, normal on each axis of the wrist's frame."""
-    return _seen(_turned(params, radians * jax.random.normal(key, params.global_orient.shape)))
+    return _all_tracked(_rotated(params, radians * jax.random.normal(key, params.global_orient.shape)))
 
 
 def both_noises(
-    key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float, pose: float, turn: float = 0.0
+    key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float, pose: float, rotation: float = 0.0
 ) -> Perturbed:
     """B: T and R together."""
     translation_key, pose_key = jax.random.split(key)
     moved, _ = translation_noise(translation_key, model, params, metres)
-    return pose_noise(pose_key, model, moved, pose, turn)
+    return pose_noise(pose_key, model, moved, pose, rotation)
 
 
 def beta_bias(
-    key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float, pose: float, turn: float
+    key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float, pose: float, rotation: float
 ) -> Perturbed:
     """Biased noise of GeneOH Diffusion, independent in each frame.
 
-    Beta(8, 2) times `pose` on each of the 24 principal pose coefficients, and times `turn` (radians) on each axis of
-    the wrist's rotation; T(`metres`) on the translation.
+    Beta(8, 2) times `pose` on each of the 24 principal pose coefficients, and times `rotation` (radians) on each axis
+    of the wrist's rotation; T(`metres`) on the translation.
     """
-    translation_key, pose_key, turn_key = jax.random.split(key, 3)
+    translation_key, pose_key, rotation_key = jax.random.split(key, 3)
     moved, _ = translation_noise(translation_key, model, params, metres)
-    bent = _bent(model, moved, pose * jax.random.beta(pose_key, *BETA, (params.pose.shape[0], N_POSE_DIRECTIONS)))
-    return _seen(_turned(bent, turn * jax.random.beta(turn_key, *BETA, params.global_orient.shape)))
+    bent = _add_pose(model, moved, pose * jax.random.beta(pose_key, *BETA, (params.pose.shape[0], N_POSE_DIRECTIONS)))
+    return _all_tracked(_rotated(bent, rotation * jax.random.beta(rotation_key, *BETA, params.global_orient.shape)))
 
 
 def constant_bias(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float) -> Perturbed:
     """One translation for the clip, as from camera calibration; normal, standard deviation `metres` on each axis."""
-    return _moved(params, metres * jax.random.normal(key, (3,)))
+    return _translated(params, metres * jax.random.normal(key, (3,)))
 
 
 def slow_drift(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float) -> Perturbed:
@@ -128,7 +130,7 @@ def slow_drift(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: 
         return offset, offset
 
     _, offsets = jax.lax.scan(step, noise[0], noise[1:])
-    return _moved(params, metres * jnp.concatenate([noise[:1], offsets]))
+    return _translated(params, metres * jnp.concatenate([noise[:1], offsets]))
 
 
 def missing_frames(
@@ -144,8 +146,8 @@ def missing_frames(
     lost = _runs(gap_key, n_frames, share)
     valid = (~lost).at[0].set(~lost[0] | lost.all())
     frames = jnp.arange(n_frames)
-    last_seen = jax.lax.cummax(jnp.where(valid, frames, -1))
-    source = jnp.where(last_seen < 0, jnp.argmax(valid), last_seen)
+    last_tracked = jax.lax.cummax(jnp.where(valid, frames, -1))
+    source = jnp.where(last_tracked < 0, jnp.argmax(valid), last_tracked)
     return jax.tree.map(lambda leaf: leaf[source], params), valid
 
 
@@ -161,21 +163,21 @@ def lost_finger(key: PRNGKeyArray, model: HandModel, params: HandParams, share: 
     length = max(1, round(share * n_frames))
     start = jax.random.randint(start_key, (), 0, n_frames - length + 1)
     then = (jnp.arange(n_frames) >= start) & (jnp.arange(n_frames) < start + length)
-    return _seen(params.replace(pose=jnp.where(then[:, None] & hidden, model.pose_mean, params.pose)))
+    return _all_tracked(params.replace(pose=jnp.where(then[:, None] & hidden, model.pose_mean, params.pose)))
 
 
 def outlier_bursts(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float, share: float) -> Perturbed:
     """Outliers in a `share` of the frames, in bursts of 5 on average: T(`metres`), not marked as lost."""
     burst_key, translation_key = jax.random.split(key)
     off = _runs(burst_key, params.transl.shape[0], share)
-    return _moved(params, metres * off[:, None] * jax.random.normal(translation_key, params.transl.shape))
+    return _translated(params, metres * off[:, None] * jax.random.normal(translation_key, params.transl.shape))
 
 
 REGISTRY: dict[str, Callable[..., Perturbed]] = {
     "T": translation_noise,
     "R": pose_noise,
     "A": angle_noise,
-    "G": turn_noise,
+    "G": rotation_noise,
     "B": both_noises,
     "beta": beta_bias,
     "bias": constant_bias,
@@ -186,19 +188,19 @@ REGISTRY: dict[str, Callable[..., Perturbed]] = {
 }
 
 
-def _seen(params: HandParams) -> Perturbed:
+def _all_tracked(params: HandParams) -> Perturbed:
     return params, jnp.ones(params.transl.shape[0], bool)
 
 
-def _moved(params: HandParams, offset: Float[Array, "*#T 3"]) -> Perturbed:
-    return _seen(params.replace(transl=params.transl + offset))
+def _translated(params: HandParams, offset: Float[Array, "*#T 3"]) -> Perturbed:
+    return _all_tracked(params.replace(transl=params.transl + offset))
 
 
-def _bent(model: HandModel, params: HandParams, coefficients: Float[Array, "T 24"]) -> HandParams:
+def _add_pose(model: HandModel, params: HandParams, coefficients: Float[Array, "T 24"]) -> HandParams:
     return params.replace(pose=params.pose + coefficients @ model.pose_components[:N_POSE_DIRECTIONS])
 
 
-def _turned(params: HandParams, offset: Float[Array, "T 3"]) -> HandParams:
+def _rotated(params: HandParams, offset: Float[Array, "T 3"]) -> HandParams:
     """The hand rotated about its wrist by `offset` (axis-angle in the wrist's frame, radians)."""
     orient = jaxlie.SO3.exp(params.global_orient) @ jaxlie.SO3.exp(offset)
     return params.replace(global_orient=orient.log())

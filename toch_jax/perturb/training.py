@@ -62,9 +62,9 @@ def perturb(key: jax.Array, config: NoiseConfig, model: HandModel, clean: HandPa
     betas = clean.betas + _wrong_shape(shape_key, config, clean.betas[:, :1])
     # a wrong shape moves the wrist in the template; undone, because trackers locate the wrist correctly
     moved = rest_joints(model, clean.betas)[..., 0, :] - rest_joints(model, betas)[..., 0, :]
-    turned = jaxlie.SO3.exp(rotation) @ jaxlie.SO3.exp(clean.global_orient)
+    rotated = jaxlie.SO3.exp(rotation) @ jaxlie.SO3.exp(clean.global_orient)
     return HandParams(
-        global_orient=turned.log(),
+        global_orient=rotated.log(),
         pose=clean.pose + pose,
         betas=betas,
         transl=clean.transl + translation + moved,
@@ -81,10 +81,10 @@ def sway(key: jax.Array, config: NoiseConfig, model: HandModel, clean: HandParam
     factor = jnp.linalg.cholesky(jnp.exp(-0.5 * (apart / length) ** 2) + 1e-4 * jnp.eye(frames))
     levels = jnp.asarray(config.sway) * jax.random.uniform(keys[1], (batch, 3))
     smooth = jnp.einsum("bij,bjk->bik", factor, jax.random.normal(keys[2], (batch, frames, 6 + config.pose_components)))
-    turned = jaxlie.SO3.exp(levels[:, 1, None, None] * smooth[..., 3:6]) @ jaxlie.SO3.exp(clean.global_orient)
+    rotated = jaxlie.SO3.exp(levels[:, 1, None, None] * smooth[..., 3:6]) @ jaxlie.SO3.exp(clean.global_orient)
     bent = levels[:, 2, None, None] * smooth[..., 6:] @ model.pose_components[: config.pose_components]
     return clean.replace(
-        global_orient=turned.log(),
+        global_orient=rotated.log(),
         pose=clean.pose + bent,
         transl=clean.transl + levels[:, 0, None, None] * smooth[..., :3],
     )
