@@ -63,3 +63,8 @@ def pushed(sequence: Sequence, by: Float[Array, "T 3"]) -> Sequence:
     """The sequence with the hand translated by `by` in the world, metres."""
     params = sequence.hands.params
     return sequence.replace(hands=sequence.hands.replace(params=params.replace(transl=params.transl + by)))
+
+
+def draw(*shape: int, scale: float = 0.1, seed: int = 0) -> np.ndarray:
+    """Normal random numbers, float32."""
+    return (scale * np.random.default_rng(seed).normal(size=shape)).astype(np.float32)

@@ -44,7 +44,7 @@ Scores = dict[str, float]
 class Contact:
     """Contact of one hand with the object on the frames `GroundTruth.frames`."""
 
-    touch: HandContact
+    hand: HandContact
     volumes_cm3: Float[np.ndarray, "S"]
     """Intersection volumes on at most VOLUME_FRAMES of the frames in which the true hand is in contact."""
     volumes_are_exact: bool
@@ -68,7 +68,7 @@ class GroundTruth:
     """For each hand, whether a vertex is within 5 mm of a part or inside it, in all frames."""
     pairs: list[arctic.Pairs]
     """For each hand, its contact pairs with the object (ARCTIC)."""
-    holds: list[list[arctic.StaticContact]]
+    static_contacts: list[list[arctic.StaticContact]]
     """For each hand, its static contacts (ARCTIC)."""
 
     @property
@@ -104,7 +104,7 @@ def prepare(clean: Sequence) -> GroundTruth:
             for hand in hands
         ],
         pairs=pairs,
-        holds=[arctic.static_contacts(each, parts, clean.object_motion) for each in pairs],
+        static_contacts=[arctic.static_contacts(each, parts, clean.object_motion) for each in pairs],
     )
 
 
@@ -196,7 +196,7 @@ def _motion_metrics(truth: GroundTruth, prediction: Prediction, i: int, hand: Po
     wrist, true_wrist = joints[:, :1], true_joints[:, :1]
     return {
         "arctic_cdev": arctic.cdev_mm(skin, truth.pairs[i], truth.parts, prediction.object_motion),
-        "arctic_mdev": arctic.mdev_mm(skin, truth.holds[i], truth.parts, prediction.object_motion),
+        "arctic_mdev": arctic.mdev_mm(skin, truth.static_contacts[i], truth.parts, prediction.object_motion),
         "arctic_acc": acceleration_error_m_s2(skin - wrist, true_skin - true_wrist, fps),
         "acceleration_error": acceleration_error_m_s2(joints, true_joints, fps),
         "acceleration_error_root": acceleration_error_m_s2(joints, true_joints, fps, root=0),
@@ -209,28 +209,28 @@ def _motion_metrics(truth: GroundTruth, prediction: Prediction, i: int, hand: Po
 
 
 def _contact_metrics(true: Contact, found: Contact) -> Scores:
-    held = true.touch.contact
+    held = true.hand.contact
     volumes = found.volumes_cm3
     return {
-        "penetration_depth": float(found.touch.depth_mm[held].mean()) if held.any() else np.nan,
+        "penetration_depth": float(found.hand.depth_mm[held].mean()) if held.any() else np.nan,
         "intersection_volume": float(volumes.mean()) if volumes.size else np.nan,
         "volume_exact": 100.0 * found.volumes_are_exact if volumes.size else np.nan,
         "contact_iou": 100 * contact_iou(found.field, true.field),
         "contact_f1": 100 * contact_f1(found.near, true.near),
-        "contact_ratio": 100 * float(found.touch.contact.mean()),
-        "contact_ratio_error": 100 * float((found.touch.contact != held).mean()),
+        "contact_ratio": 100 * float(found.hand.contact.mean()),
+        "contact_ratio_error": 100 * float((found.hand.contact != held).mean()),
     }
 
 
 def _measure_contact(truth: GroundTruth, motion: ObjectMotion, i: int, hand: PosedHand) -> Contact:
     skin, frames, side = _given(hand.vertices), truth.frames, truth.clean.hand_side[i]
-    motion_then, mesh = _at(motion, frames), _at_frames(hand, frames)
-    touched = hand_contact(motion_then, truth.parts, mesh)
-    true_contact = truth.contacts[i].touch.contact if truth.contacts else touched.contact
+    motion_at_frames, mesh = _at(motion, frames), _at_frames(hand, frames)
+    touched = hand_contact(motion_at_frames, truth.parts, mesh)
+    true_contact = truth.contacts[i].hand.contact if truth.contacts else touched.contact
     some = spread(np.flatnonzero(true_contact), VOLUME_FRAMES)
     volumes, in_contact = np.zeros(len(some)), touched.contact[some]
     # without contact the volume is 0
-    volumes[in_contact], exact = shared_volumes_cm3(motion_then, truth.parts, mesh, some[in_contact])
+    volumes[in_contact], exact = shared_volumes_cm3(motion_at_frames, truth.parts, mesh, some[in_contact])
     # padded to a fixed length, so that the field is compiled once
     padded = np.pad(frames, (0, CONTACT_FRAMES - len(frames)), mode="edge")
     model = hand_model(truth.clean.hand_model or "open", side)

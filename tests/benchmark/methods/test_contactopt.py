@@ -2,18 +2,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from support.plain import plain
-from support.scenes import mirrored, moved, pushed, scene_of
+from support.scenes import draw, mirrored, moved, pushed, scene_of
 
-from toch_jax.benchmark.methods.capsule import depth, nearest
 from toch_jax.benchmark.methods.contactopt import (
     N_SAMPLES,
+    capsule_contact,
     contact_target,
     contactopt,
+    contacts,
+    depth,
     energy,
     optimise,
     vertex_normals,
 )
-from toch_jax.benchmark.methods.scene import near_points
+from toch_jax.benchmark.methods.scene import Nearest, near_points, nearest
 from toch_jax.hand.model import skin_frames
 from toch_jax.sequence.mirror import mirror
 
@@ -28,10 +30,10 @@ def problem(request, held):
     offset = np.take_along_axis(np.asarray(points), np.asarray(near.sample)[..., None], axis=1) - np.asarray(vertices)
     normal = np.take_along_axis(np.asarray(normals), np.asarray(near.sample)[..., None], axis=1)
     touching = np.linalg.norm(offset, axis=-1) < 0.004
-    way = (normal * touching[..., None]).sum(axis=1)
-    way /= np.linalg.norm(way, axis=-1, keepdims=True)
+    direction = (normal * touching[..., None]).sum(axis=1)
+    direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
     by = 0.006 if request.param == "floating" else -0.006
-    tracked = scene.tracked.replace(transl=jnp.asarray(scene.tracked.transl + by * way, jnp.float32))
+    tracked = scene.tracked.replace(transl=jnp.asarray(scene.tracked.transl + by * direction, jnp.float32))
     vertices = skin_frames(scene.surface, tracked)[0]
     targets = contact_target(scene.surface, vertices, points, normals)
     return request.param, scene.surface, tracked, points, normals, targets
@@ -49,9 +51,9 @@ def test_energy_falls_and_the_hand_comes_to_touch(problem):
         return vertices, near.sample, cost, depth(vertices, points, normals, near)
 
     def state(params):
-        vertices, sample, cost, buried = map(np.asarray, measured(params))
+        vertices, sample, cost, penetration = map(np.asarray, measured(params))
         far = np.linalg.norm(vertices - np.take_along_axis(np.asarray(points), sample[..., None], axis=1), axis=-1)
-        return cost, np.sort(far, axis=1)[:, :30].mean(axis=1), buried.max(axis=1)
+        return cost, np.sort(far, axis=1)[:, :30].mean(axis=1), penetration.max(axis=1)
 
     (cost, far, deep), (cost_after, far_after, deep_after) = state(tracked), state(after)
     assert np.all(cost_after < cost)
@@ -98,3 +100,28 @@ def test_normals_point_out_of_the_hand(held):
     mean_normal = normals[0][np.asarray(scene.surface.faces)].mean(axis=1)
     assert np.sum(area * mean_normal) > 0.8 * np.linalg.norm(area, axis=-1).sum()
     assert np.sum(area * corners.mean(axis=1)) / 3 > 0
+
+
+def test_contact_is_that_of_a_capsule_sampled_along_its_axis():
+    normals = draw(200, 3)
+    normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
+    points, queries = draw(200, 3, seed=1), draw(200, 3, scale=0.001, seed=2)
+    queries = queries + points
+    axis = points + np.linspace(-0.001, 0.0005, 3001)[:, None, None] * normals
+    distance = np.linalg.norm(axis - queries, axis=-1).min(axis=0)
+    wanted = np.clip(0.001 / np.maximum(distance, 1e-9), 0, 1)
+    assert 0.05 < (wanted == 1).mean() < 0.95
+    found = np.asarray(capsule_contact(jnp.asarray(queries), jnp.asarray(points), jnp.asarray(normals)))
+    np.testing.assert_allclose(found, wanted, atol=2e-3)
+
+
+def test_contact_and_depth_on_a_plane():
+    # hand points above and below a floor; each has one object sample
+    points = jnp.asarray([[[0.0, 0, 0], [1, 0, 0], [2, 0, 0]]])
+    normals = jnp.broadcast_to(jnp.asarray([0.0, 0, 1]), points.shape)
+    vertices = points + jnp.asarray([[[0, 0, 0.0005], [0, 0, 0.0105], [0, 0, -0.007]]])
+    near = Nearest(sample=jnp.arange(3)[None], vertex=jnp.arange(3)[None])
+    hand, surface = contacts(vertices, points, normals, near)
+    np.testing.assert_allclose(hand[0], [1.0, 0.1, 1 / 6], rtol=1e-3)
+    np.testing.assert_allclose(surface, hand, rtol=1e-6)
+    np.testing.assert_allclose(depth(vertices, points, normals, near)[0], [0, 0, 0.005], atol=1e-6)

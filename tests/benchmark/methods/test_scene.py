@@ -1,7 +1,9 @@
+import jax.numpy as jnp
 import numpy as np
-from support.scenes import after_move, joints_of, mirrored, moved
+from scipy.spatial import cKDTree
+from support.scenes import after_move, draw, joints_of, mirrored, moved
 
-from toch_jax.benchmark.methods.scene import repair_hands
+from toch_jax.benchmark.methods.scene import nearest, repair_hands
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.joint_order import to_openpose
 from toch_jax.hand.model import skin_frames
@@ -46,3 +48,17 @@ def test_a_left_hand_comes_mirrored_and_so_does_its_object(held, held_object):
     np.testing.assert_allclose(left.object.samples.points, right.object.samples.points, atol=1e-7)
     np.testing.assert_allclose(np.asarray(left.tracked.pose), np.asarray(right.tracked.pose), atol=1e-6)
     np.testing.assert_allclose(np.asarray(left.tracked.transl), np.asarray(right.tracked.transl), atol=2e-6)
+
+
+def test_nearest_is_a_tree_search():
+    vertices, points = draw(2, 300, 3) + 5.0, draw(2, 500, 3, seed=1) + 5.0
+    near = nearest(jnp.asarray(vertices), jnp.asarray(points))
+    for frame in range(2):
+        for found, many, few in (
+            (near.sample[frame], points[frame], vertices[frame]),
+            (near.vertex[frame], vertices[frame], points[frame]),
+        ):
+            least = cKDTree(many).query(few)[0]
+            mine = np.linalg.norm(many[np.asarray(found)] - few, axis=-1)
+            # the index is stored in the last bits of the squared distance, which limits its precision
+            np.testing.assert_allclose(mine, least, rtol=2e-4, atol=1e-5)

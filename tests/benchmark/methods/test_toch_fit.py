@@ -88,9 +88,9 @@ def problem(request):
         return jnp.asarray(np.einsum("tmc,tmc...->t...m", weights, np.asarray(values)[corners]), jnp.float32)
 
     unknowns = Unknowns(
-        turn=jnp.asarray(rng.normal(size=(3, 3)), jnp.float32),
+        global_orient=jnp.asarray(rng.normal(size=(3, 3)), jnp.float32),
         pose=jnp.asarray(0.3 * rng.normal(size=(3, 24)), jnp.float32),
-        place=jnp.asarray(rng.normal(size=(3, 3)), jnp.float32),
+        transl=jnp.asarray(rng.normal(size=(3, 3)), jnp.float32),
         betas=jnp.asarray(rng.normal(size=10), jnp.float32),
     )
     targets = Targets(
@@ -98,7 +98,7 @@ def problem(request):
         template=blend(surface.v_template),
         shapedirs=jnp.moveaxis(blend(surface.shapedirs), 2, 0),
         posedirs=jnp.moveaxis(blend(surface.posedirs), 2, 1) if corrected else None,
-        place=jnp.asarray(rng.normal(size=(3, 3, 40)), jnp.float32),
+        position=jnp.asarray(rng.normal(size=(3, 3, 40)), jnp.float32),
         weight=jnp.asarray(rng.dirichlet(np.ones(120)).reshape(3, 40), jnp.float32),
     )
     return surface, targets, unknowns, corners, weights
@@ -120,7 +120,7 @@ def test_loss_is_the_scripts(problem):
     surface, targets, unknowns, _, _ = problem
     points, joints = (np.asarray(each, np.float64) for each in plain_jit(pose_points, surface, targets, unknowns))
     pose, betas = np.asarray(unknowns.pose, np.float64), np.asarray(unknowns.betas, np.float64)
-    off = np.sum(np.asarray(targets.weight)[:, None] * (points - np.asarray(targets.place)) ** 2) / 3
+    off = np.sum(np.asarray(targets.weight)[:, None] * (points - np.asarray(targets.position)) ** 2) / 3
     bend = joints[2] - 2 * joints[1] + joints[0]
     wanted = (
         20 * off
@@ -145,9 +145,9 @@ def test_few_correspondences_stand_for_all(held):
         np.asarray(skin_frames(scene.surface, scene.tracked)[0], np.float64),
         np.asarray(scene.surface.faces),
     )
-    places = np.asarray(targets.place, np.float64).swapaxes(1, 2)
+    positions = np.asarray(targets.position, np.float64).swapaxes(1, 2)
     for frame, weight in enumerate(np.asarray(targets.weight)):
-        own = np.ascontiguousarray(places[frame][weight > 0])
+        own = np.ascontiguousarray(positions[frame][weight > 0])
         squared = igl.point_mesh_squared_distance(own, vertices[frame], faces.astype(np.int64))[0]
         assert np.sqrt(squared).max() < 0.003
 

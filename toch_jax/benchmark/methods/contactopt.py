@@ -23,18 +23,21 @@ import optax
 from flax import struct
 from jaxtyping import Array, Float, Int
 
-from toch_jax.benchmark.methods.capsule import Nearest, contacts, depth, nearest, pick
-from toch_jax.benchmark.methods.scene import Scene, near_points, repair_hands
+from toch_jax.benchmark.methods.scene import Nearest, Scene, near_points, nearest, pick, repair_hands
 from toch_jax.hand.model import HandModel, HandParams, skin, skin_frames
 from toch_jax.object.model import ObjectModel
 from toch_jax.sequence.types import Sequence
 
+TOP, BOTTOM, RADIUS = 0.0005, -0.001, 0.001
+"""Ends of a capsule's axis along the sample's outward normal, and its radius; metres (DiffContact)."""
+ALLOWED_DEPTH = 0.002
+"""Penetration depth (metres) without penalty, since soft tissue deforms."""
 N_SAMPLES = 1000
 N_CLASSES = 10
 N_POSE = 15
 STEPS, REFRESH = 250, 5
 RATE = 0.01
-PLACE_SCALE = 0.3
+TRANSLATION_SCALE = 0.3
 MISSING = 2.0
 """Additional weight of missing contact, relative to excess contact."""
 HAND_WEIGHT, DEPTH_WEIGHT = 2.5, 320.0
@@ -51,11 +54,11 @@ class Targets(struct.PyTreeNode):
 
 
 class Step(struct.PyTreeNode):
-    """Change of the tracked hand: rotation vector, pose coefficients and translation before PLACE_SCALE."""
+    """Change of the tracked hand: rotation vector, pose coefficients and translation before TRANSLATION_SCALE."""
 
-    turn: Float[Array, "T 3"]
+    rotation: Float[Array, "T 3"]
     pose: Float[Array, "T 15"]
-    place: Float[Array, "T 3"]
+    translation: Float[Array, "T 3"]
 
 
 def contactopt(sequence: Sequence, object: ObjectModel | None = None) -> Sequence:
@@ -81,16 +84,16 @@ def contact_target(
     near = nearest(vertices, points)
     facing = vertex_normals(model, vertices)
 
-    def meant(offset: Float[Array, "T K 3"], skin: Float[Array, "T K 3"], surface: Float[Array, "T K 3"]) -> Array:
+    def target(offset: Float[Array, "T K 3"], skin: Float[Array, "T K 3"], surface: Float[Array, "T K 3"]) -> Array:
         outside = jnp.sum(offset * surface, axis=-1) > 0
         distance = jnp.where(outside, jnp.linalg.norm(offset, axis=-1), 0.0)
-        sure = jnp.clip((FAR - distance) / (FAR - NEAR), 0.0, 1.0) * (jnp.sum(skin * surface, axis=-1) < -0.5)
-        return (jnp.clip(jnp.floor(sure * N_CLASSES), 0, N_CLASSES - 1) + 0.5) / N_CLASSES
+        share = jnp.clip((FAR - distance) / (FAR - NEAR), 0.0, 1.0) * (jnp.sum(skin * surface, axis=-1) < -0.5)
+        return (jnp.clip(jnp.floor(share * N_CLASSES), 0, N_CLASSES - 1) + 0.5) / N_CLASSES
 
-    at = pick(points, near.sample)
+    sample = pick(points, near.sample)
     return Targets(
-        hand=meant(vertices - at, facing, pick(normals, near.sample)),
-        object=meant(pick(vertices, near.vertex) - points, pick(facing, near.vertex), normals),
+        hand=target(vertices - sample, facing, pick(normals, near.sample)),
+        object=target(pick(vertices, near.vertex) - points, pick(facing, near.vertex), normals),
     )
 
 
@@ -106,12 +109,14 @@ def energy(
     vertices = skin(model, params)[0]
     hand, object = contacts(vertices, points, normals, near)
 
-    def off(wanted: Float[Array, "T K"], found: Float[Array, "T K"]) -> Float[Array, "T"]:
-        missing = wanted - found
+    def difference(target: Float[Array, "T K"], found: Float[Array, "T K"]) -> Float[Array, "T"]:
+        missing = target - found
         return jnp.mean(jnp.abs(missing + MISSING * jnp.maximum(missing, 0.0)), axis=1)
 
-    buried = depth(vertices, points, normals, near).mean(axis=1)
-    return HAND_WEIGHT * off(targets.hand, hand) + off(targets.object, object) + DEPTH_WEIGHT * buried
+    penetration = depth(vertices, points, normals, near).mean(axis=1)
+    return (
+        HAND_WEIGHT * difference(targets.hand, hand) + difference(targets.object, object) + DEPTH_WEIGHT * penetration
+    )
 
 
 @jax.jit
@@ -125,7 +130,7 @@ def optimise(
     """The hand after all STEPS; frames without target contact do not change."""
     rule = optax.amsgrad(RATE)
     frames = len(points)
-    start = Step(turn=jnp.zeros((frames, 3)), pose=jnp.zeros((frames, N_POSE)), place=jnp.zeros((frames, 3)))
+    start = Step(rotation=jnp.zeros((frames, 3)), pose=jnp.zeros((frames, N_POSE)), translation=jnp.zeros((frames, 3)))
     free = (targets.hand > 0.5).any(axis=1, keepdims=True)
 
     def round_of_steps(state: tuple[Step, optax.OptState], _: None) -> tuple[tuple[Step, optax.OptState], None]:
@@ -147,11 +152,11 @@ def optimise(
 
 
 def _moved(model: HandModel, tracked: HandParams, step: Step) -> HandParams:
-    turned = jaxlie.SO3.exp(tracked.global_orient) @ jaxlie.SO3.exp(step.turn)
+    orient = jaxlie.SO3.exp(tracked.global_orient) @ jaxlie.SO3.exp(step.rotation)
     return tracked.replace(
-        global_orient=turned.log(),
+        global_orient=orient.log(),
         pose=tracked.pose + step.pose @ model.pose_components[:N_POSE],
-        transl=tracked.transl + PLACE_SCALE * step.place,
+        transl=tracked.transl + TRANSLATION_SCALE * step.translation,
     )
 
 
@@ -161,3 +166,30 @@ def vertex_normals(model: HandModel, vertices: Float[Array, "T V 3"]) -> Float[A
     cross = jnp.cross(corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0])
     summed = jnp.zeros_like(vertices).at[:, model.faces].add(cross[:, :, None])
     return summed / (jnp.linalg.norm(summed, axis=-1, keepdims=True) + 1e-12)
+
+
+def capsule_contact(
+    queries: Float[Array, "*batch 3"], points: Float[Array, "*batch 3"], normals: Float[Array, "*batch 3"]
+) -> Float[Array, "*batch"]:
+    """Contact of each query with the capsule at its point: 1 inside, outside RADIUS / distance to the axis."""
+    from_bottom = queries - points - BOTTOM * normals
+    along = jnp.clip(jnp.sum(from_bottom * normals, axis=-1, keepdims=True), 0.0, TOP - BOTTOM)
+    # without the offset the gradient of the root at 0 is NaN
+    away = jnp.sqrt(jnp.sum((from_bottom - along * normals) ** 2, axis=-1) + 1e-14)
+    return jnp.minimum(1.0 / (away / RADIUS + 1e-4), 1.0)
+
+
+def contacts(
+    vertices: Float[Array, "T V 3"], points: Float[Array, "T N 3"], normals: Float[Array, "T N 3"], near: Nearest
+) -> tuple[Float[Array, "T V"], Float[Array, "T N"]]:
+    """Contact (0 to 1) of each hand vertex and of each object sample with its nearest neighbour."""
+    hand = capsule_contact(vertices, pick(points, near.sample), pick(normals, near.sample))
+    return hand, capsule_contact(pick(vertices, near.vertex), points, normals)
+
+
+def depth(
+    vertices: Float[Array, "T V 3"], points: Float[Array, "T N 3"], normals: Float[Array, "T N 3"], near: Nearest
+) -> Float[Array, "T V"]:
+    """Depth (metres) of each vertex below the tangent plane of its nearest sample, less ALLOWED_DEPTH; at least 0."""
+    along = jnp.sum((vertices - pick(points, near.sample)) * pick(normals, near.sample), axis=-1)
+    return jnp.maximum(-along - ALLOWED_DEPTH, 0.0)

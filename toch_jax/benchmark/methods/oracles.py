@@ -30,10 +30,10 @@ def fit_clean_field(sequence: Sequence, object: ObjectModel | None = None) -> Se
 
     def true_field(tracked: TrackedHand, object: ObjectModel) -> FieldObservation:
         field, points, normals = _true_field(sequence, tracked, object, DenoiserConfig())
-        doubt = jnp.full_like(field.distance, CLEAN_SIGMA)
+        sigma = jnp.full_like(field.distance, CLEAN_SIGMA)
         logit = jnp.where(field.mask, SURE, -SURE)
         return FieldObservation(
-            Estimate(FieldEstimate(logit, field.distance, field.correspondence, doubt, doubt)), points, normals
+            Estimate(FieldEstimate(logit, field.distance, field.correspondence, sigma, sigma)), points, normals
         )
 
     return repair_by(sequence, true_field, DEFAULT.replace(field_strength=1.0), object).model
@@ -58,8 +58,8 @@ def _true_field(
     assert sequence.truth is not None
     assert sequence.truth.params is not None
     world: HandParams = take(sequence.truth.params, tracked.hand)
-    there = hand_to_part(tracked.model, world, sequence, tracked.part)
-    clip, points, normals = read_clip(tracked, object, config, there.replace(betas=world.betas[0]))
+    true_hand = hand_to_part(tracked.model, world, sequence, tracked.part)
+    clip, points, normals = read_clip(tracked, object, config, true_hand.replace(betas=world.betas[0]))
     n_frames = sequence.n_frames
     field = jax.tree.map(lambda leaf: leaf[0, :n_frames], clip.field)
     return field, points[:n_frames], normals[:n_frames]

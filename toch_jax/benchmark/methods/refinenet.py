@@ -22,8 +22,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from toch_jax.base.errors import bad_input
-from toch_jax.benchmark.methods.capsule import nearest, pick
-from toch_jax.benchmark.methods.scene import Scene, near_points, repair_hands
+from toch_jax.benchmark.methods.scene import Scene, near_points, nearest, pick, repair_hands
 from toch_jax.denoiser.checkpoints import load_network
 from toch_jax.denoiser.window import Network
 from toch_jax.hand.model import HandModel, HandParams, rest_joints, skin_frames, skin_rotations

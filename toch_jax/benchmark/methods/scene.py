@@ -1,4 +1,4 @@
-"""Input of our versions of published methods: a right hand in the frame of its object part.
+"""Input of our versions of published methods: a right hand in the frame of its object part, and nearest neighbours.
 
 For a left hand the whole scene is mirrored, as TOCH's authors do.
 """
@@ -13,6 +13,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.arrays import pad_last, put, stack, take
+from toch_jax.base.device import batched_map
 from toch_jax.denoiser.apply import near_samples
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.joint_order import to_openpose
@@ -25,6 +26,9 @@ from toch_jax.sequence.part_frame import hand_to_world
 from toch_jax.sequence.types import Hands, Sequence
 from toch_jax.track.padding import bucket, pad_motion, pad_observed
 from toch_jax.track.tracked_hand import tracked_hand
+
+_NEAREST_FRAMES = 32
+"""Number of frames for which neighbours are found at once, except on a CPU."""
 
 
 class Scene(struct.PyTreeNode):
@@ -82,6 +86,45 @@ def near_points(
     chosen = near_samples(jax.random.key(0), points, joints, scene.observed, min(count, points.shape[1]))
     near = scene.object.replace(samples=scene.object.samples.take(chosen))
     return near, *samples_in_frame(near.samples, scene.motion)
+
+
+class Nearest(struct.PyTreeNode):
+    """Nearest neighbours between hand vertices and object samples."""
+
+    sample: Int[Array, "*frames V"]
+    """Index of the sample nearest to each hand vertex."""
+    vertex: Int[Array, "*frames N"]
+    """Index of the hand vertex nearest to each object sample."""
+
+
+def nearest(vertices: Float[Array, "T V 3"], points: Float[Array, "T N 3"]) -> Nearest:
+    """Nearest neighbours in each frame; on a CPU one frame at a time, so that the distances fit in its cache."""
+
+    def frame(both: tuple[Float[Array, "V 3"], Float[Array, "N 3"]]) -> Nearest:
+        vertices, points = both
+        middle = points.mean(axis=0)
+        vertices, points = vertices - middle, points - middle
+        squared = jnp.sum(vertices**2, axis=1)[:, None] - 2.0 * vertices @ points.T + jnp.sum(points**2, axis=1)
+        return Nearest(_argmin(squared, axis=1), _argmin(squared, axis=0))
+
+    return batched_map(frame, (vertices, points), _NEAREST_FRAMES)
+
+
+def _argmin(squared: Float[Array, "V N"], axis: int) -> Int[Array, "K"]:
+    """Index along `axis` of the smallest value, or of one larger by a relative difference of about 1e-4 or less.
+
+    The index replaces the lowest bits of each value's bit pattern, so that an integer minimum finds it: the minimum is
+    vectorised, an argmin is not.
+    """
+    low = np.int32(2 ** (squared.shape[axis] - 1).bit_length() - 1)
+    bits = jax.lax.bitcast_convert_type(jnp.maximum(squared, 0.0), jnp.int32)
+    index = jax.lax.broadcasted_iota(jnp.int32, squared.shape, axis)
+    return jnp.min((bits & ~low) | index, axis=axis) & low
+
+
+def pick(values: Float[Array, "T N 3"], index: Int[Array, "T M"]) -> Float[Array, "T M 3"]:
+    """The values at the indices of each frame."""
+    return jnp.take_along_axis(values, index[..., None], axis=1)
 
 
 def _repair_hand(sequence: Sequence, hand: int, object: ObjectModel, repair: Repair) -> HandParams:

@@ -60,7 +60,7 @@ class Targets(struct.PyTreeNode):
     shapedirs: Float[Array, "S T 3 M"]
     posedirs: Float[Array, "T 135 3 M"] | None
     """None where the model has none."""
-    place: Float[Array, "T 3 M"]
+    position: Float[Array, "T 3 M"]
     """Target positions, metres."""
     weight: Float[Array, "T M"]
     """Weights of the points; their sum over all frames is 1."""
@@ -69,9 +69,9 @@ class Targets(struct.PyTreeNode):
 class Unknowns(struct.PyTreeNode):
     """Unknowns of the fit: rotation vectors, pose coefficients, translations (metres) and shape."""
 
-    turn: Float[Array, "T 3"]
+    global_orient: Float[Array, "T 3"]
     pose: Float[Array, "T 24"]
-    place: Float[Array, "T 3"]
+    transl: Float[Array, "T 3"]
     betas: Float[Array, "S"]
 
 
@@ -120,9 +120,9 @@ def _denoise(denoiser: Denoiser, clip: Window, n_frames: Int[Array, ""]) -> Fiel
     last = jnp.maximum(n_frames - WINDOW, 0)
     starts = jnp.minimum(STRIDE * jnp.arange(max(1, -(-(padded - WINDOW) // STRIDE) + 1)), last)
     frames = starts[:, None] + jnp.arange(WINDOW)
-    inside = frames < n_frames
+    frame_mask = frames < n_frames
     frames = jnp.minimum(frames, padded - 1)
-    estimate = _by_groups(denoiser, cut_windows(clip, frames, inside))
+    estimate = _by_groups(denoiser, cut_windows(clip, frames, frame_mask))
     frame = jnp.arange(padded)
     window = jnp.clip((frame - STRIDE) // STRIDE, 0, -(-last // STRIDE))
     within = jnp.clip(frame - starts[window], 0, WINDOW - 1)
@@ -201,7 +201,7 @@ def _targets(
         template=blend(surface.v_template),
         shapedirs=jnp.moveaxis(blend(surface.shapedirs), 2, 0),
         posedirs=jnp.moveaxis(blend(surface.posedirs), 2, 1),
-        place=jnp.swapaxes(pick(points) + pick(field.distance)[..., None] * pick(normals), 1, 2),
+        position=jnp.swapaxes(pick(points) + pick(field.distance)[..., None] * pick(normals), 1, 2),
         weight=weight,
     )
 
@@ -216,11 +216,11 @@ def fit(key: jax.Array, model: HandModel, targets: Targets, n_frames: Int[Array,
 @jax.jit
 def _fit(key: jax.Array, model: HandModel, targets: Targets, n_frames: Int[Array, ""]) -> HandParams:
     padded, n_shape = len(targets.weight), model.shapedirs.shape[-1]
-    turn, pose, place, shape = jax.random.split(key, 4)
+    orient, pose, transl, shape = jax.random.split(key, 4)
     unknowns = Unknowns(
-        turn=jax.random.normal(turn, (padded, 3)),
+        global_orient=jax.random.normal(orient, (padded, 3)),
         pose=jax.random.normal(pose, (padded, N_POSE)),
-        place=jax.random.normal(place, (padded, 3)),
+        transl=jax.random.normal(transl, (padded, 3)),
         betas=jax.random.normal(shape, (n_shape,)),
     )
 
@@ -238,7 +238,7 @@ def _fit(key: jax.Array, model: HandModel, targets: Targets, n_frames: Int[Array
 
     def coarse(free: Unknowns) -> Float[Array, ""]:
         held = free.replace(pose=unknowns.pose, betas=unknowns.betas)
-        return _off(targets, pose_points(model, targets, held)[0])
+        return _squared_error(targets, pose_points(model, targets, held)[0])
 
     def fine(free: Unknowns) -> Float[Array, ""]:
         return script_loss(model, targets, free, n_frames)
@@ -251,25 +251,25 @@ def _fit(key: jax.Array, model: HandModel, targets: Targets, n_frames: Int[Array
 def as_params(model: HandModel, unknowns: Unknowns) -> HandParams:
     """Hand parameters of the unknowns; axes (T, ...), betas (T, S)."""
     return HandParams(
-        global_orient=unknowns.turn,
+        global_orient=unknowns.global_orient,
         pose=unknowns.pose @ model.pose_components[:N_POSE],
-        betas=jnp.broadcast_to(unknowns.betas, (len(unknowns.turn), *unknowns.betas.shape)),
-        transl=unknowns.place,
+        betas=jnp.broadcast_to(unknowns.betas, (len(unknowns.global_orient), *unknowns.betas.shape)),
+        transl=unknowns.transl,
     )
 
 
 def script_loss(model: HandModel, targets: Targets, unknowns: Unknowns, n_frames: Int[Array, ""]) -> Float[Array, ""]:
     """The loss of the fine steps; frames from `n_frames` on are padding."""
     points, joints = pose_points(model, targets, unknowns)
-    there = jnp.arange(len(joints)) < n_frames
-    apart = jnp.mean((unknowns.pose[1:] - unknowns.pose[:-1]) ** 2, axis=1)
+    frame_mask = jnp.arange(len(joints)) < n_frames
+    pose_change = jnp.mean((unknowns.pose[1:] - unknowns.pose[:-1]) ** 2, axis=1)
     acceleration = jnp.sum((joints[2:] - 2 * joints[1:-1] + joints[:-2]) ** 2, axis=-1).mean(axis=1)
     return (
-        20.0 * _off(targets, points)
-        + 0.05 * _mean(apart, there[1:])
-        + _mean(acceleration, there[2:])
+        20.0 * _squared_error(targets, points)
+        + 0.05 * _mean(pose_change, frame_mask[1:])
+        + _mean(acceleration, frame_mask[2:])
         + 0.001 * jnp.mean(unknowns.betas**2)
-        + 0.0001 * _mean(jnp.mean(unknowns.pose**2, axis=1), there)
+        + 0.0001 * _mean(jnp.mean(unknowns.pose**2, axis=1), frame_mask)
     )
 
 
@@ -278,9 +278,9 @@ def pose_points(
 ) -> tuple[Float[Array, "T 3 M"], Float[Array, "T 16 3"]]:
     """Posed skin points of the targets, and the skeleton's joints; metres."""
     pose = (unknowns.pose @ model.pose_components[:N_POSE]).reshape(-1, 15, 3)
-    turns = jnp.concatenate([unknowns.turn[:, None], pose], axis=1)
-    rotations = jaxlie.SO3.exp(turns).as_matrix()
-    rest = jnp.broadcast_to(rest_joints(model, unknowns.betas), turns.shape)
+    vectors = jnp.concatenate([unknowns.global_orient[:, None], pose], axis=1)
+    rotations = jaxlie.SO3.exp(vectors).as_matrix()
+    rest = jnp.broadcast_to(rest_joints(model, unknowns.betas), vectors.shape)
     rotation, position = forward_kinematics(model.parents, rotations, rest)
     offset = position - jnp.einsum("tjab,tjb->tja", rotation, rest)
     shaped = targets.template + jnp.tensordot(unknowns.betas, targets.shapedirs, axes=1)
@@ -289,15 +289,15 @@ def pose_points(
         shaped = shaped + jnp.einsum("tqcm,tq->tcm", targets.posedirs, bend)
     motion = jnp.concatenate([rotation, offset[..., None]], axis=-1)
     blended = jnp.einsum("tjab,tjm->tabm", motion, targets.weights)
-    turned = jnp.sum(blended[:, :, :3] * shaped[:, None], axis=2) + blended[:, :, 3]
-    return turned + unknowns.place[..., None], position + unknowns.place[:, None]
+    posed = jnp.sum(blended[:, :, :3] * shaped[:, None], axis=2) + blended[:, :, 3]
+    return posed + unknowns.transl[..., None], position + unknowns.transl[:, None]
 
 
-def _off(targets: Targets, points: Float[Array, "T 3 M"]) -> Float[Array, ""]:
+def _squared_error(targets: Targets, points: Float[Array, "T 3 M"]) -> Float[Array, ""]:
     """Weighted mean over the correspondences of the squared error of a coordinate, m^2."""
-    return jnp.sum(targets.weight * jnp.mean((points - targets.place) ** 2, axis=1))
+    return jnp.sum(targets.weight * jnp.mean((points - targets.position) ** 2, axis=1))
 
 
-def _mean(values: Float[Array, "T"], there: Bool[Array, "T"]) -> Float[Array, ""]:
+def _mean(values: Float[Array, "T"], frame_mask: Bool[Array, "T"]) -> Float[Array, ""]:
     """Mean over the frames that are not padding."""
-    return jnp.sum(jnp.where(there, values, 0.0)) / jnp.maximum(there.sum(), 1)
+    return jnp.sum(jnp.where(frame_mask, values, 0.0)) / jnp.maximum(frame_mask.sum(), 1)
