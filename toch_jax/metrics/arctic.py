@@ -78,12 +78,12 @@ def static_contacts(pairs: Pairs, parts: list[Part], motion: ObjectMotion) -> li
         for start, stop in edges.reshape(-1, 2).tolist():
             if stop - start < WINDOW:
                 continue
-            met = list(
+            touched = list(
                 zip(*(each[start:stop, hand_vertex].tolist() for each in (pairs.part, pairs.vertex)), strict=True)
             )
-            if pdist(np.stack([first[part][vertex] for part, vertex in met])).mean() > CONTACT_M:
+            if pdist(np.stack([first[part][vertex] for part, vertex in touched])).mean() > CONTACT_M:
                 continue
-            part, vertex = max(sorted(set(met)), key=met.count)
+            part, vertex = max(sorted(set(touched)), key=touched.count)
             found.append(StaticContact(start, stop, hand_vertex, part, vertex))
     return found
 
@@ -107,9 +107,9 @@ def cdev_mm(skin: Float[np.ndarray, "T V 3"], pairs: Pairs, parts: list[Part], m
     part, vertex = pairs.part[touching], pairs.vertex[touching]
     rotation, translation = (np.asarray(leaf, np.float64) for leaf in (motion.rotation, motion.translation))
     for number, piece in enumerate(parts):
-        mine = part == number
-        at = frame[mine], hand_vertex[mine]
-        point = np.einsum("nab,nb->na", rotation[number, at[0]], piece.vertices[vertex[mine]])
+        own = part == number
+        at = frame[own], hand_vertex[own]
+        point = np.einsum("nab,nb->na", rotation[number, at[0]], piece.vertices[vertex[own]])
         apart[at] = np.linalg.norm(skin[at] - point - translation[number, at[0]], axis=-1)
     count = touching.sum(axis=1)
     return float((apart.sum(axis=1)[count > 0] / count[count > 0]).mean() * _MM)
@@ -169,14 +169,14 @@ def object_root(parts: list[Part], motion: ObjectMotion) -> Float[np.ndarray, "T
 
 def aae_deg(motion: ObjectMotion, truth: ObjectMotion) -> float:
     """AAE (degrees): mean error of the other parts' rotations relative to the first part; nan for a rigid object."""
-    mine, true = (
+    predicted, true = (
         np.einsum("tba,ptbc->ptac", rotation[0], rotation[1:])
         for rotation in (np.asarray(each.rotation, np.float64) for each in (motion, truth))
     )
-    if not mine.size:
+    if not predicted.size:
         return float("nan")
     # |A - B| = 2 sqrt(2) sin(angle / 2): accurate for small angles too
-    chord = np.linalg.norm(mine - true, axis=(-2, -1)) / np.sqrt(8)
+    chord = np.linalg.norm(predicted - true, axis=(-2, -1)) / np.sqrt(8)
     return float(np.degrees(2 * np.arcsin(np.clip(chord, 0, 1))).mean())
 
 

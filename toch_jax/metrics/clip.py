@@ -51,7 +51,7 @@ def sequence_parts(sequence: Sequence) -> list[Part]:
 
 def hand_contact(motion: ObjectMotion, parts: list[Part], hand: PosedHand) -> HandContact:
     """Contact and penetration depth over all parts of the object, of the skin, or of the joints if there is no skin."""
-    each = [nearest(here, part) for here, part in zip(_by_part(motion, parts, hand), parts, strict=True)]
+    each = [nearest(points, part) for points, part in zip(_by_part(motion, parts, hand), parts, strict=True)]
     closest = np.min(each, axis=0)
     return HandContact(contact_frames(closest) & hand.observed, penetration_depths_mm(closest) * hand.observed)
 
@@ -65,8 +65,8 @@ def shared_volumes_cm3(
     """
     assert hand.faces is not None
     each = [
-        intersection_volumes_cm3(here[frames], hand.faces, part)
-        for here, part in zip(_by_part(motion, parts, hand), parts, strict=True)
+        intersection_volumes_cm3(points[frames], hand.faces, part)
+        for points, part in zip(_by_part(motion, parts, hand), parts, strict=True)
     ]
     return np.sum([volume for volume, _ in each], axis=0), all(exact for _, exact in each)
 
@@ -98,14 +98,14 @@ def measure(
     contacts = [hand_contact(hand.motion_in(sequence), parts, hand) for hand in hands]
     volumes = [
         shared_volumes_cm3(
-            hand.motion_in(sequence), parts, hand, spread(np.flatnonzero(met.contact), MAX_VOLUME_FRAMES)
+            hand.motion_in(sequence), parts, hand, spread(np.flatnonzero(touching.contact), MAX_VOLUME_FRAMES)
         )
-        for hand, met in zip(hands, contacts, strict=True)
+        for hand, touching in zip(hands, contacts, strict=True)
         if hand.faces is not None
     ]
     between = hands_depth_mm(hands)
-    contact = np.concatenate([t.contact for t in contacts])
-    depth = np.concatenate([t.depth_mm for t in contacts])
+    contact = np.concatenate([each.contact for each in contacts])
+    depth = np.concatenate([each.depth_mm for each in contacts])
     metrics = {
         "penetration_depth_mean": _mean(depth[contact]),
         "penetration_depth_max": float(depth.max(initial=0.0)),
@@ -128,10 +128,10 @@ def measure(
         for h, t in pairs
         if h.vertices is not None and t.vertices is not None and h.vertices.shape == t.vertices.shape
     ]
-    metrics["mpjpe"] = _mean([mpjpe_mm(mine[ok], true[ok]) for mine, true, ok in joints if ok.any()])
-    metrics["mpvpe"] = _mean([mpjpe_mm(mine[ok], true[ok]) for mine, true, ok in skins if ok.any()])
+    metrics["mpjpe"] = _mean([mpjpe_mm(predicted[both], true[both]) for predicted, true, both in joints if both.any()])
+    metrics["mpvpe"] = _mean([mpjpe_mm(predicted[both], true[both]) for predicted, true, both in skins if both.any()])
     metrics["acceleration_error"] = _mean(
-        [acceleration_error_m_s2(mine, true, sequence.fps, ok) for mine, true, ok in joints]
+        [acceleration_error_m_s2(predicted, true, sequence.fps, both) for predicted, true, both in joints]
     )
     return metrics
 

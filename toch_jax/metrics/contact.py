@@ -67,8 +67,8 @@ def object_parts(
     """The object's parts; a face belongs to a part if all three of its corners do."""
     parts = []
     for part in range(int(vertex_part.max()) + 1):
-        mine = faces[(vertex_part[faces] == part).all(axis=-1)]
-        kept, renumbered = np.unique(mine, return_inverse=True)
+        own = faces[(vertex_part[faces] == part).all(axis=-1)]
+        kept, renumbered = np.unique(own, return_inverse=True)
         parts.append(object_part(vertices[kept], renumbered.reshape(-1, 3)))
     return parts
 
@@ -201,12 +201,12 @@ def hands_depth_mm(hands: list[PosedHand]) -> Float[np.ndarray, "T"]:
     nan where fewer than two hands are observed, or no hand has a closed mesh to be inside of.
     """
     deepest = np.full(len(hands[0].observed), np.nan)
-    for mine, other in itertools.permutations(hands, 2):
+    for hand, other in itertools.permutations(hands, 2):
         if other.faces is None:
             continue
-        for frame in np.flatnonzero(mine.observed & other.observed):
+        for frame in np.flatnonzero(hand.observed & other.observed):
             skin = Part(other.points[frame].astype(np.float64), other.faces.astype(np.int64), None, None)
-            depth = -1e3 * signed_distances(mine.points[frame], skin).min()
+            depth = -1e3 * signed_distances(hand.points[frame], skin).min()
             deepest[frame] = np.fmax(deepest[frame], max(depth, 0.0))
     return deepest
 
@@ -228,9 +228,9 @@ def contact_iou(field: ContactField, truth: ContactField, within: float = CONTAC
 
     With `within` = 2 mm this is TOCH's C-IoU. Frames without contact add to neither count.
     """
-    mine, true = samples_in_contact(field, within), samples_in_contact(truth, within)
-    union = (mine | true).sum()
-    return float((mine & true).sum() / union) if union else float("nan")
+    predicted, true = samples_in_contact(field, within), samples_in_contact(truth, within)
+    union = (predicted | true).sum()
+    return float((predicted & true).sum() / union) if union else float("nan")
 
 
 METRICS["contact_iou"] = Metric(
@@ -258,14 +258,14 @@ def samples_near_hand(
     return found
 
 
-def contact_f1(mine: Bool[np.ndarray, "T N"], truth: Bool[np.ndarray, "T N"]) -> float:
+def contact_f1(predicted: Bool[np.ndarray, "T N"], truth: Bool[np.ndarray, "T N"]) -> float:
     """F1 score of binary contact over samples and frames together; nan if neither has any contact.
 
     CHOIR's F1 takes `samples_near_hand` at 2 mm. Its true contact is from thermal maps; ours is from the true hand, by
     the same rule.
     """
-    total = mine.sum() + truth.sum()
-    return float(2 * (mine & truth).sum() / total) if total else float("nan")
+    total = predicted.sum() + truth.sum()
+    return float(2 * (predicted & truth).sum() / total) if total else float("nan")
 
 
 METRICS["contact_f1"] = Metric(

@@ -172,5 +172,5 @@ def _cropped(
 
 def _range(drawn: Bool[np.ndarray, "n"], margin: int) -> tuple[int, int]:
     """Start and stop of the drawn pixels with their margin."""
-    places = np.flatnonzero(drawn)
-    return max(0, int(places[0]) - margin), min(len(drawn), int(places[-1]) + margin + 1)
+    drawn_at = np.flatnonzero(drawn)
+    return max(0, int(drawn_at[0]) - margin), min(len(drawn), int(drawn_at[-1]) + margin + 1)

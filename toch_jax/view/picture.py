@@ -45,7 +45,7 @@ def draw_picture(
         name: [hand_contact(hand.motion_in(sequence), parts, hand) for hand in hands] for name, hands in rows.items()
     }
     last = list(contacts.values())[-1]
-    frames = _frames_to_show(np.any([met.contact for met in last], axis=0), n_frames)
+    frames = _frames_to_show(np.any([each.contact for each in last], axis=0), n_frames)
     images = film(sequence, parts, rows, frames, TILE)
     height, width = next(iter(images.values()))[0].shape[:2]
     colors = _row_colors(rows)

@@ -43,7 +43,7 @@ def distances_at(sequence: Sequence, parts: list[Part], hand: PosedHand, frames:
     """
     then, points = take(hand.motion_in(sequence), np.s_[:, frames]), put(hand.points[frames])
     local = [np.asarray(in_part(then, part, points)) for part in range(len(parts))]
-    return np.min([signed_distances(here, part) for here, part in zip(local, parts, strict=True)], axis=0)
+    return np.min([signed_distances(each, part) for each, part in zip(local, parts, strict=True)], axis=0)
 
 
 def skin_colors(

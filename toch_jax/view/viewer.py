@@ -86,8 +86,8 @@ def open_viewer(sequence: Sequence, rows: Rows, host: str = "localhost", port: i
         now = min(int(frame.value), last)
         with server.atomic():
             for name, hands in rows.items():
-                thing = object_surface(sequence, now, beside=hands[0])
-                put(f"/{name}/object", thing.vertices, thing.faces, OBJECT_COLOR, thing.opacity)
+                held = object_surface(sequence, now, beside=hands[0])
+                put(f"/{name}/object", held.vertices, held.faces, OBJECT_COLOR, held.opacity)
                 for index, hand in enumerate(hands):
                     color = np.array(ROW_COLORS.get(name, OTHER_COLOR))
                     surface = hand_surface(hand, now, color=color)
