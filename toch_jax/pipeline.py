@@ -14,24 +14,20 @@ from toch_jax.base.errors import InputError, naming
 from toch_jax.base.progress import Progress, compilation_told, each_clip, reporter, silent
 from toch_jax.denoiser.checkpoints import as_denoiser
 from toch_jax.denoiser.window import Denoiser
-from toch_jax.fit.correspondences import field_term, joint_term, weighted
+from toch_jax.fit.correspondences import denoiser_terms
 from toch_jax.fit.fit import Solved, solve_hand
 from toch_jax.fit.hand_forms import Repaired, given_as, in_both_forms
 from toch_jax.fit.two_hands import fit_together
 from toch_jax.hand.model import HandParams
 from toch_jax.hand.skin_binding import Binding, bind
-from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.object.model import ObjectModel
 from toch_jax.observe import FieldObservation, Observer, observe
 from toch_jax.sequence.derived import sequence_object
 from toch_jax.sequence.part_frame import move_hand
 from toch_jax.sequence.types import Sequence
 from toch_jax.solver.settings import DEFAULT, FitSettings
-from toch_jax.solver.state import state_from_params
 from toch_jax.track.contact_check import check_contact, check_result
-from toch_jax.track.noise_level import denoiser_share
 from toch_jax.track.object_pose import with_tracked_object
-from toch_jax.track.padding import bucket, pad_observed, pad_params
-from toch_jax.track.reference_frame import Pose, between, fit_frame, move_terms, part_pose, parts_in_frame
 from toch_jax.track.tracked_hand import TrackedHand, tracked_hands
 
 HandForm = Literal["given", "model"]
@@ -125,20 +121,14 @@ def repair_by(
     object = (sequence_object(sequence) if object is None else object).without_mesh()
     progress(f"hand from {given_as(sequence.hands)}")
     sequence = with_tracked_object(sequence)
-    hands = tracked_hands(sequence)
+    hands = tracked_hands(sequence, settings)
     sequence = sequence.replace(notes=(*sequence.notes, *check_contact(sequence, hands, object)))
-    frames = [fit_frame(sequence, hand) for hand in hands]
     observations = [None if observer is None else observer(each, object) for each in hands]
     progress("fit")
     bindings = [_bound(sequence, hand) for hand in hands]
-    solved = [
-        _solve(sequence, hand, frame, object, observation, binding, settings)
-        for hand, frame, observation, binding in zip(hands, frames, observations, bindings, strict=True)
-    ]
-    # poses of the hands' fit frames in that of the first hand
-    places = ObjectMotion(*(put(np.stack(each)) for each in zip(*(between(f, frames[0]) for f in frames), strict=True)))
-    fitted = fit_together(solved, [hand.surface for hand in hands], places, settings)
-    params = [_in_world(*each) for each in zip(hands, frames, (one.params for one in fitted), strict=True)]
+    solved = [_solve(*each, object, settings) for each in zip(hands, observations, bindings, strict=True)]
+    fitted = fit_together(solved, [hand.coarse for hand in hands], [hand.frame for hand in hands], settings)
+    params = [_in_world(hand, one.params) for hand, one in zip(hands, fitted, strict=True)]
     repaired = in_both_forms(sequence, hands, params, [each.joint_sigma for each in fitted], bindings)
     notes = check_result(repaired.model, hands, object)
     return Repaired(*(each.replace(notes=(*each.notes, *notes)) for each in repaired))
@@ -149,42 +139,22 @@ def _bound(sequence: Sequence, tracked: TrackedHand) -> Binding | None:
     if given_as(sequence.hands) != "points":
         return None
     assert sequence.hands.vertices is not None
-    return bind(tracked.model, tracked.world, take(sequence.hands.vertices, tracked.hand), tracked.observed)
+    return bind(tracked.model, tracked.world, take(sequence.hands.vertices, tracked.hand), put(tracked.observed))
 
 
 def _solve(
-    sequence: Sequence,
     tracked: TrackedHand,
-    frame: Pose,
-    object: ObjectModel,
     observation: FieldObservation | None,
     binding: Binding | None,
+    object: ObjectModel,
     settings: FitSettings,
 ) -> Solved:
-    """Fit one hand by itself, in its fit frame."""
-    part = between(part_pose(sequence, tracked.part), frame)
-    surface, joints = None, None
-    if observation is not None:
-        field, points, normals = observation.estimate.field, observation.points, observation.normals
-        surface = field_term(tracked.model, field, points, normals, settings.field_strength, settings.correspondences)
-        if observation.estimate.joints is not None:
-            joints = joint_term(observation.estimate.joints, settings.joint_strength)
-        if observation.from_network:
-            n_frames = len(tracked.observed)
-            size = bucket(n_frames)
-            state = state_from_params(tracked.model, pad_params(tracked.params, size))
-            observed = pad_observed(tracked.observed, size)
-            share = denoiser_share(state, observed, settings.tracked_assumed, settings.steady_noise)
-            surface, joints = weighted(surface, joints, take(share, np.s_[:n_frames]))
-        surface, joints = move_terms(surface, joints, part)
-    params = move_hand(tracked.model, tracked.params, *map(put, part))
-    motion = parts_in_frame(sequence, frame)
-    return solve_hand(
-        tracked.model, params, tracked.observed, tracked.fps, object, motion, surface, joints, settings, binding
-    )
+    """Fit one hand by itself, in its frame of reference."""
+    surface, joints = (None, None) if observation is None else denoiser_terms(tracked, observation, settings)
+    return solve_hand(tracked.model, tracked.track, object.grid, surface, joints, settings, binding)
 
 
-def _in_world(tracked: TrackedHand, frame: Pose, params: HandParams) -> HandParams:
-    """Parameters in the world, betas (T, S), from parameters in the fit frame, betas (S,)."""
-    world = move_hand(tracked.model, params, *(put(each, np.float32) for each in frame))
-    return world.replace(betas=repeat(world.betas, len(tracked.observed)))
+def _in_world(tracked: TrackedHand, params: HandParams) -> HandParams:
+    """Parameters in the world, betas (T, S), from parameters in the hand's frame of reference, betas (S,)."""
+    world = move_hand(tracked.model, params, *(put(each, np.float32) for each in tracked.frame))
+    return world.replace(betas=repeat(world.betas, tracked.n_frames))

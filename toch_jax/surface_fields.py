@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import expit
 
-from toch_jax.base.arrays import short_repr
+from toch_jax.base.arrays import short_repr, take
 from toch_jax.base.compile_cache import keep_compiled
 from toch_jax.base.device import full_precision
 from toch_jax.base.progress import Progress, compilation_told, reporter
@@ -18,7 +18,7 @@ from toch_jax.object.model import ObjectModel
 from toch_jax.observe import observe, read_clip
 from toch_jax.sequence.derived import sequence_object
 from toch_jax.sequence.types import Sequence
-from toch_jax.track.tracked_hand import TrackedHand, tracked_hands
+from toch_jax.track.tracked_hand import TrackedHand, in_part_frame, tracked_hands
 
 
 @dataclass(frozen=True, repr=False)
@@ -97,18 +97,19 @@ def _field(
     tell("contact field as tracked")
     # The field of the hand as tracked, also if the denoiser reads a smoothed one, on the samples that it reads.
     config = DenoiserConfig() if denoiser is None else denoiser.config
-    window, *samples = read_clip(tracked, object, config, there=tracked.params)
+    local = in_part_frame(tracked.model, tracked.track, tracked.part)
+    window, *samples = read_clip(tracked, object, config, field_hand=local.params)
     points, normals = (np.asarray(each)[:n_frames] for each in samples)
     mask, distance, correspondence = (
         np.asarray(each)[0, :n_frames]
         for each in (window.field.mask, window.field.distance, window.field.correspondence)
     )
-    mask = mask & np.asarray(tracked.observed)[:, None]
+    mask = mask & tracked.observed[:, None]
     motion = sequence.object_motion
     turned = np.swapaxes(np.asarray(motion.rotation)[tracked.part], 1, 2)
     translation = np.asarray(motion.translation)[tracked.part]
     return ContactFields(
-        hand_side=tracked.surface.side,
+        hand_side=tracked.model.side,
         points=points @ turned + translation[:, None],
         normals=normals @ turned,
         part=tracked.part,
@@ -121,7 +122,7 @@ def _field(
 
 
 def _denoised(tracked: TrackedHand, object: ObjectModel, denoiser: Denoiser, tell: Progress) -> DenoisedField:
-    field = observe(tracked, object, denoiser, tell).estimate.field
+    field = take(observe(tracked, object, denoiser, tell).estimate.field, np.s_[: tracked.n_frames])
     return DenoisedField(
         probability=expit(np.asarray(field.mask_logit)),
         distance=np.asarray(field.distance),

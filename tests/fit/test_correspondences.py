@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.grasps import N_FRAMES, grasp, joints_of, per_frame, still
+from support.grasps import N_FRAMES, grasp, joints_of, per_frame, silent_joints, still
 from support.plain import plain_jit
 
 from toch_jax.field.types import FieldEstimate
@@ -14,6 +14,7 @@ from toch_jax.solver.costs.points import SurfaceTerm
 from toch_jax.solver.kinematics import pose_bones, surface_points
 from toch_jax.solver.settings import DEFAULT
 from toch_jax.solver.state import state_from_params
+from toch_jax.track.tracked_hand import make_track
 
 N_SAMPLES = 150
 SETTINGS = DEFAULT.replace(field_strength=20.0)
@@ -73,8 +74,8 @@ def test_a_true_field_undoes_a_bias(hand: HandModel, ball: ObjectModel, truth: H
     )
     far = still(N_FRAMES)
     far = far.replace(translation=far.translation + 1.0)
-    observed = jnp.ones(N_FRAMES, bool)
-    solved = solve_hand(hand, biased, observed, 30.0, ball, far, term, settings=SETTINGS)
+    track = make_track(hand, biased, np.ones(N_FRAMES, bool), far, 30.0)
+    solved = solve_hand(hand, track, ball.grid, term, silent_joints(N_FRAMES), SETTINGS)
     found = fitted_alone(solved, SETTINGS).params
     wanted = joints_of(hand, truth)
     before = np.linalg.norm(joints_of(hand, biased) - wanted, axis=-1).mean()

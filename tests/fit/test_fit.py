@@ -4,8 +4,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.grasps import BALL_RADIUS, N_FRAMES, grasp, joints_of, per_frame, shaken, silent_surface, still
+from support.grasps import (
+    BALL_RADIUS,
+    N_FRAMES,
+    grasp,
+    joints_of,
+    per_frame,
+    shaken,
+    silent_joints,
+    silent_surface,
+    still,
+)
 
+from toch_jax.base.arrays import pad_last
 from toch_jax.denoiser.window import JointEstimate
 from toch_jax.fit import fit
 from toch_jax.fit.correspondences import joint_term
@@ -18,6 +29,7 @@ from toch_jax.solver.problem import Problem
 from toch_jax.solver.settings import DEFAULT
 from toch_jax.solver.state import params_from_state, state_from_params, step_state
 from toch_jax.track.padding import bucket
+from toch_jax.track.tracked_hand import make_track
 
 FPS = 30.0
 
@@ -31,8 +43,10 @@ def fitted(
 ) -> Fitted:
     n_frames = len(tracked.pose)
     observed = np.ones(n_frames, bool) if observed is None else observed
-    surface = silent_surface(n_frames)
-    solved = solve_hand(hand, tracked, jnp.asarray(observed), FPS, ball, still(n_frames), surface, joints)
+    track = make_track(hand, tracked, observed, still(n_frames), FPS)
+    joints = silent_joints(n_frames) if joints is None else joints
+    joints = jax.tree.map(lambda leaf: pad_last(leaf, bucket(n_frames)), joints)
+    solved = solve_hand(hand, track, ball.grid, silent_surface(bucket(n_frames)), joints)
     return fitted_alone(solved, DEFAULT)
 
 

@@ -75,7 +75,7 @@ def problem(random_hand: HandModel, ball: ObjectModel, state: HandState) -> Prob
             limit_weight=jnp.asarray(3.0),
             shape_weight=jnp.asarray(0.5),
         ),
-        contact=ContactTerm(ball, still(T), skin, jnp.full(T, 1000.0), jnp.asarray(0.001), jnp.zeros(T)),
+        contact=ContactTerm(ball.grid, still(T), skin, jnp.full(T, 1000.0), jnp.asarray(0.001), jnp.zeros(T)),
         # The last frame is padding: no term connects it to the others.
         frame_mask=jnp.arange(T) < T - 1,
     )
@@ -136,7 +136,7 @@ def test_the_way_back_out_of_a_ball(ball: ObjectModel) -> None:
     place = rng.normal(size=(2, 40, 3))
     place *= rng.uniform(0.03, 0.039, (2, 40, 1)) / np.linalg.norm(place, axis=-1, keepdims=True)
     skin = Binding(jnp.zeros(1, jnp.int32), jnp.ones((1, 3)) / 3, jnp.zeros((1, 3)))
-    term = ContactTerm(ball, still(2), skin, jnp.ones(2), jnp.asarray(0.0), jnp.ones(2))
+    term = ContactTerm(ball.grid, still(2), skin, jnp.ones(2), jnp.asarray(0.0), jnp.ones(2))
     back, is_near = map(
         np.asarray, plain_jit(_way_back, term, *(jnp.asarray(each, jnp.float32) for each in (place, way)))
     )

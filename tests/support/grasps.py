@@ -8,7 +8,7 @@ from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.hand.prior import pose_prior
 from toch_jax.object.model import ObjectMotion
-from toch_jax.solver.costs.points import SurfaceTerm
+from toch_jax.solver.costs.points import JointTerm, SurfaceTerm
 from toch_jax.solver.settings import DEFAULT
 
 N_FRAMES = 16
@@ -66,3 +66,8 @@ def silent_surface(n_frames: int) -> SurfaceTerm:
     """A surface term of weight zero with a field term's shapes, so that all fits here share one compilation."""
     vector, zero = jnp.zeros((n_frames, DEFAULT.correspondences, 3)), jnp.zeros((n_frames, DEFAULT.correspondences))
     return SurfaceTerm(zero.astype(jnp.int32), vector, vector, vector, zero, zero)
+
+
+def silent_joints(n_frames: int) -> JointTerm:
+    """A joint term of weight zero, as `silent_surface`."""
+    return JointTerm(jnp.zeros((n_frames, 21, 3)), jnp.zeros((n_frames, 21)))

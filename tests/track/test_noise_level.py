@@ -61,7 +61,8 @@ def test_a_steady_track_is_believed_and_a_noisy_one_is_not() -> None:
 
     def share(noise: float) -> np.ndarray:
         state = moving_hand(Levels(wrist=noise, orient=noise / 0.1, fingers=noise / 0.05))
-        return np.asarray(denoiser_share(state, jnp.asarray(observed), DEFAULT.tracked_assumed, steady))
+        found = estimate_noise(state, jnp.asarray(observed), DEFAULT.tracked_assumed)
+        return np.asarray(denoiser_share(found, jnp.asarray(observed), steady))
 
     for noise, low, high in ((0.0, 0.0, 0.1), (steady / np.sqrt(3), 0.4, 0.6), (0.01, 0.95, 1.0)):
         found = share(noise)

@@ -23,7 +23,7 @@ from toch_jax.object.model import ObjectModel
 from toch_jax.perturb.training import NoiseConfig
 from toch_jax.sequence.mirror import mirror, mirror_points
 from toch_jax.sequence.types import Sequence
-from toch_jax.track.tracked_hand import field_hand
+from toch_jax.track.tracked_hand import coarse_hand
 from toch_jax.training.batches import BatchConfig, Scenes, draw_scenes, track, vary
 from toch_jax.training.clips import Clips, build_clips
 from toch_jax.training.loop import train
@@ -52,7 +52,7 @@ def clips(sequence: Sequence) -> Clips:
 
 @pytest.fixture(scope="module")
 def surface() -> HandModel:
-    return field_hand("open", "right")
+    return coarse_hand("open", "right")
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,31 @@ from toch_jax.denoiser.window import JointEstimate
 from toch_jax.field.types import FieldEstimate
 from toch_jax.hand.mesh import closest_on_canonical
 from toch_jax.hand.model import HandModel
+from toch_jax.observe import FieldObservation
 from toch_jax.solver.costs.points import JointTerm, SurfaceTerm
+from toch_jax.solver.settings import FitSettings
+from toch_jax.track.noise_level import denoiser_share
+from toch_jax.track.tracked_hand import TrackedHand
+
+
+def denoiser_terms(
+    tracked: TrackedHand, observation: FieldObservation, settings: FitSettings
+) -> tuple[SurfaceTerm, JointTerm | None]:
+    """Terms of a denoiser's estimate, in the hand's frame of reference, over the padded frames.
+
+    The less the tracked hand shakes in a frame where it was observed, the less the estimate counts.
+    """
+    field, points, normals = observation.estimate.field, observation.points, observation.normals
+    surface = field_term(tracked.model, field, points, normals, settings.field_strength, settings.correspondences)
+    joints = None
+    if observation.estimate.joints is not None:
+        joints = joint_term(observation.estimate.joints, settings.joint_strength)
+    track = tracked.track
+    if observation.from_network:
+        share = denoiser_share(track.smoothed.noise, track.observed, settings.steady_noise)
+        surface, joints = weighted(surface, joints, share)
+    pose = track.motion.rotation[tracked.part], track.motion.translation[tracked.part]
+    return moved_terms(surface, joints, *map(np.asarray, pose))
 
 
 def field_term(
@@ -74,3 +98,21 @@ def weighted(
 def joint_term(estimate: JointEstimate, strength: float | Float[Array, ""]) -> JointTerm:
     """Joint term from denoised joints; a frame's errors are correlated, so its 21 joints count as `strength` joints."""
     return JointTerm(target=estimate.joints, weight=strength / 21 / estimate.sigma**2)
+
+
+def moved_terms(
+    surface: SurfaceTerm,
+    joints: JointTerm | None,
+    rotation: Float[np.ndarray, "T 3 3"],
+    translation: Float[np.ndarray, "T 3"],
+) -> tuple[SurfaceTerm, JointTerm | None]:
+    """The terms with targets and normals in another frame of reference: x -> rotation x + translation (metres)."""
+
+    def rotated(vectors: Float[Array, "T M 3"]) -> Float[np.ndarray, "T M 3"]:
+        return np.einsum("tab,tmb->tma", rotation, np.asarray(vectors))
+
+    def moved(points: Float[Array, "T M 3"]) -> Float[Array, "T M 3"]:
+        return put(rotated(points) + translation[:, None], np.float32)
+
+    surface = surface.replace(target=moved(surface.target), normal=put(rotated(surface.normal), np.float32))
+    return surface, None if joints is None else joints.replace(target=moved(joints.target))

@@ -4,31 +4,28 @@ TOCH fits by 2,100 steps of Adam from random values, and uses the tracked hand o
 hand is the start and an observation like any other: where the field has no information, the hand stays near it.
 """
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 from scipy.ndimage import gaussian_filter1d
 
-from toch_jax.base.arrays import pad_last, put
+from toch_jax.base.arrays import put
 from toch_jax.hand.model import HandModel, HandParams
 from toch_jax.hand.skin_binding import Binding, own_skin
-from toch_jax.object.model import DistanceGrid, ObjectModel, ObjectMotion
+from toch_jax.object.model import DistanceGrid
 from toch_jax.solver.costs.contact import ContactTerm, penetration_depth
 from toch_jax.solver.costs.points import JointTerm, SurfaceTerm
 from toch_jax.solver.costs.prior import prior_term
-from toch_jax.solver.costs.smooth import smooth_term
-from toch_jax.solver.costs.tracked import GAUSSIAN, tracked_term
+from toch_jax.solver.costs.smooth import SmoothTerm, smooth_term
+from toch_jax.solver.costs.tracked import GAUSSIAN, TrackedTerm, tracked_term
 from toch_jax.solver.levenberg_marquardt import Solution, joint_sigma, solve_trajectory
 from toch_jax.solver.problem import Problem
 from toch_jax.solver.settings import DEFAULT, FitSettings, Levels, Scalar
 from toch_jax.solver.state import HandState, params_from_state, state_from_params
-from toch_jax.track.noise_level import estimate_noise
-from toch_jax.track.padding import bucket, cut_frames, pad_motion, pad_observed, pad_params
-from toch_jax.track.smoothing import smooth_track
+from toch_jax.track.padding import cut_frames
+from toch_jax.track.tracked_hand import Track
 
 
 class Fitted(struct.PyTreeNode):
@@ -58,49 +55,30 @@ class Solved(struct.PyTreeNode):
 
 def solve_hand(
     model: HandModel,
-    tracked: HandParams,
-    observed: Bool[Array, "T"],
-    fps: float,
-    object: ObjectModel,
-    motion: ObjectMotion,
+    track: Track,
+    grid: DistanceGrid,
     surface: SurfaceTerm | None = None,
     joints: JointTerm | None = None,
     settings: FitSettings = DEFAULT,
     skin: Binding | None = None,
 ) -> Solved:
-    """Fit one hand over T frames, T >= 1.
+    """Fit one hand to its track, in the track's frame of reference.
 
-    `tracked` ((T, ...) axes, betas (S,)) and the parts' `motion` are in the fit's frame; `observed` is false where the
-    tracker lost the hand: the values there are only the start. `surface` and `joints` are a denoiser's estimate
-    over the same frames, in the fit's frame. `skin`: the points that must not penetrate the object, the model's
-    vertices if None.
+    `grid` is the object's. `surface` and `joints` are a denoiser's estimate over the track's padded frames. `skin`: the
+    points that must not penetrate the object, the model's vertices if None.
     """
-    n_frames = tracked.pose.shape[0]
-    size = bucket(n_frames)
-    surface, joints = jax.tree.map(partial(pad_last, size=size), (surface, joints))
-    start, noise, smooth, robust = _problems(
-        model,
-        pad_params(tracked, size),
-        pad_observed(observed, size),
-        put(np.arange(size) < n_frames),
-        fps,
-        object.grid,
-        pad_motion(motion, size),
-        surface,
-        joints,
-        settings,
-        own_skin(model) if skin is None else skin,
-    )
+    skin = own_skin(model) if skin is None else skin
+    start, smooth, robust = _problems(model, track, grid, surface, joints, settings, skin)
     smoothed = solve_trajectory(model, smooth, start, settings.steps)
     last, solution = robust, solve_trajectory(model, robust, smoothed.state, settings.steps)
-    share = push_back_share(
-        np.asarray(penetration_depth(model, robust.contact, solution.state))[:n_frames], fps, settings
-    )
+    n_frames = int(np.count_nonzero(track.frame_mask))
+    depth = np.asarray(penetration_depth(model, robust.contact, solution.state))[:n_frames]
+    share = push_back_share(depth, float(track.fps), settings)
     if share.max() > 0:
-        for depth in settings.last_depths:
-            last = _pushed_back(robust, share, depth, settings)
+        for depth_sigma in settings.last_depths:
+            last = _pushed_back(robust, share, depth_sigma, settings)
             solution = solve_trajectory(model, last, solution.state, settings.last_steps)
-    return Solved(model, last, solution, noise, n_frames)
+    return Solved(model, last, solution, track.smoothed.noise, n_frames)
 
 
 def push_back_share(depth: Float[np.ndarray, "T"], fps: float, settings: FitSettings) -> Float[np.ndarray, "T"]:
@@ -136,52 +114,49 @@ def as_fitted(
 @jax.jit
 def _problems(
     model: HandModel,
-    tracked: HandParams,
-    observed: Bool[Array, "T"],
-    frame_mask: Bool[Array, "T"],
-    fps: float | Float[Array, ""],
+    track: Track,
     grid: DistanceGrid,
-    motion: ObjectMotion,
     surface: SurfaceTerm | None,
     joints: JointTerm | None,
     settings: FitSettings,
     skin: Binding,
-) -> tuple[HandState, Levels, Problem, Problem]:
-    """Start, noise of the track, and problems of the first and second pass, over padded frames."""
-    size = len(frame_mask)
-    start = state_from_params(model, tracked)
-    pace = smooth_track(model, tracked, observed, frame_mask, fps, settings).pace
-    noise = estimate_noise(start, observed, settings.tracked_assumed)
+) -> tuple[HandState, Problem, Problem]:
+    """Start, and problems of the first and second pass."""
+    size, mask = len(track.frame_mask), track.frame_mask
+    start = state_from_params(model, track.params)
     contact = ContactTerm(
         grid=grid,
-        motion=motion,
+        motion=track.motion,
         skin=skin,
         # float32 as in the first pass: a weakly typed array would be compiled again.
-        weight=jnp.asarray(frame_mask / settings.depth**2, jnp.float32),
+        weight=jnp.asarray(mask / settings.depth**2, jnp.float32),
         margin=jnp.asarray(settings.margin, jnp.float32),
         push_back=jnp.zeros(size),
     )
     # padding repeats the last frame, which must not count again for the shape
     if surface is not None:
-        along, across = (frame_mask[:, None] * each for each in (surface.weight_along, surface.weight_across))
+        along, across = (mask[:, None] * each for each in (surface.weight_along, surface.weight_across))
         surface = surface.replace(weight_along=along, weight_across=across)
     if joints is not None:
-        joints = joints.replace(weight=frame_mask[:, None] * joints.weight)
+        joints = joints.replace(weight=mask[:, None] * joints.weight)
+
+    def tracked(robust: bool) -> TrackedTerm:
+        return tracked_term(start, track.observed, track.smoothed.noise, settings, robust)
+
+    def motion(dof: Scalar) -> SmoothTerm:
+        return smooth_term(settings, track.fps, track.smoothed.speed, jnp.full(size, dof, jnp.float32))
+
     smooth = Problem(
         surface=surface,
         joints=joints,
-        tracked=tracked_term(start, observed, noise, settings, robust=False),
-        smooth=smooth_term(settings, fps, pace, jnp.full(size, GAUSSIAN)),
+        tracked=tracked(robust=False),
+        smooth=motion(GAUSSIAN),
         prior=prior_term(model, settings),
         contact=contact.replace(weight=jnp.zeros(size)),
-        frame_mask=frame_mask,
+        frame_mask=mask,
     )
-    robust = smooth.replace(
-        contact=contact,
-        tracked=tracked_term(start, observed, noise, settings, robust=True),
-        smooth=smooth_term(settings, fps, pace, jnp.full(size, settings.motion_freedom, jnp.float32)),
-    )
-    return start, noise, smooth, robust
+    robust = smooth.replace(contact=contact, tracked=tracked(robust=True), smooth=motion(settings.motion_freedom))
+    return start, smooth, robust
 
 
 def _pushed_back(problem: Problem, share: Float[np.ndarray, "T"], depth: Scalar, settings: FitSettings) -> Problem:

@@ -108,7 +108,7 @@ def _between(hand: TrackedHand) -> float:
 def _own_joints(sequence: Sequence, hand: TrackedHand, params: HandParams) -> Float[Array, "T 21 3"]:
     """The tracker's joints (16 + tips), moved with the bones of the repaired hand."""
     given = put(from_openpose(np.asarray(take(sequence.hands.joints, hand.hand))))
-    offset = bind_joints(hand.model, framewise(hand.world), given, hand.observed)
+    offset = bind_joints(hand.model, framewise(hand.world), given, put(hand.observed))
     return carry_joints(hand.model, params, offset)
 
 

@@ -15,13 +15,13 @@ from jaxtyping import Array, Float
 from toch_jax.base.arrays import pad_last, put
 from toch_jax.fit.fit import Fitted, Solved, as_fitted, fitted_alone
 from toch_jax.hand.model import HandModel
-from toch_jax.object.model import ObjectMotion
 from toch_jax.solver.costs.hands import HandsTerm, faced
 from toch_jax.solver.levenberg_marquardt import Solution, covariance, descend, joint_spread
 from toch_jax.solver.linear import no_terms
 from toch_jax.solver.problem import Problem, linearize_hands
 from toch_jax.solver.settings import DEFAULT, FitSettings
 from toch_jax.solver.state import N_UNKNOWNS, HandState, step_state
+from toch_jax.track.reference_frame import Pose, relative_pose
 
 ROUNDS = 4
 """Maximum number of rounds: recompute facing weights (`faced`), then solve. Chosen by hand."""
@@ -32,22 +32,25 @@ LEAST_GAIN = 0.01
 def fit_together(
     alone: Sequence[Solved],
     skins: Sequence[HandModel],
-    places: ObjectMotion,
+    frames: Sequence[Pose],
     settings: FitSettings = DEFAULT,
 ) -> list[Fitted]:
     """Joint fit of H hands over the same frames; each result is in the hand's own reference frame.
 
-    `alone` are the separate solutions, `skins` the hands' closed, coarse models; `places` ((H, T, ...)) are the poses
-    of the hands' reference frames in a shared frame.
+    `alone` are the separate solutions, `skins` the hands' closed, coarse models, `frames` the poses of the hands'
+    reference frames in the world.
     """
     if len(alone) == 1:
         return [fitted_alone(each, settings) for each in alone]
     valid = alone[0].problem.frame_mask
+    # relative to the first, so that coordinates are small
+    poses = [relative_pose(frame, frames[0]) for frame in frames]
+    rotation, translation = (put(np.stack(each)) for each in zip(*poses, strict=True))
     weight = put(np.asarray(valid)[:, None] / settings.depth**2, np.float32)
     term = HandsTerm(
         skins=tuple(skins),
-        rotation=pad_last(places.rotation, len(valid), axis=1),
-        translation=pad_last(places.translation, len(valid), axis=1),
+        rotation=pad_last(rotation, len(valid), axis=1),
+        translation=pad_last(translation, len(valid), axis=1),
         weights=(weight,) * (len(alone) * (len(alone) - 1)),
         margin=put(np.asarray(settings.margin), np.float32),
     )

@@ -1,7 +1,5 @@
 """Object motion: transforms between the world and the frames of an object's parts; conversion to axis-angle."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -61,8 +59,8 @@ def part_middles(vertices: Float[np.ndarray, "Vo 3"], vertex_part: Int[np.ndarra
     return np.stack([(box.min(axis=0) + box.max(axis=0)) / 2 for box in boxes]).astype(np.float64)
 
 
-@partial(jax.jit, static_argnames="part")
-def relative_to(motion: ObjectMotion, part: int) -> ObjectMotion:
+@jax.jit
+def relative_to(motion: ObjectMotion, part: int | Int[Array, ""]) -> ObjectMotion:
     """Each part's motion relative to one part, whose own pose is then the identity."""
     back = jnp.swapaxes(motion.rotation[part], 1, 2)
     return ObjectMotion(

@@ -14,7 +14,7 @@ from toch_jax.sequence.record import nearest_observed
 from toch_jax.sequence.types import Sequence
 
 
-def nearest_part(sequence: Sequence, joints: Float[Array, "T 21 3"], observed: Bool[Array, "T"]) -> int:
+def nearest_part(sequence: Sequence, joints: Float[Array, "T 21 3"], observed: Bool[Array | np.ndarray, "T"]) -> int:
     """The part whose vertices are nearest to the joints (world frame), on average over the observed frames."""
     n_parts = sequence.object_motion.translation.shape[0]
     if n_parts == 1:
@@ -51,7 +51,7 @@ def move_hand(
 
 def hand_to_part(model: HandModel, params: HandParams, sequence: Sequence, part: int) -> HandParams:
     """World parameters expressed in the frame of the part."""
-    return _move_back(model, params, *_pose(sequence, part))
+    return move_hand_back(model, params, *_pose(sequence, part))
 
 
 def hand_to_world(model: HandModel, params: HandParams, sequence: Sequence, part: int) -> HandParams:
@@ -60,9 +60,10 @@ def hand_to_world(model: HandModel, params: HandParams, sequence: Sequence, part
 
 
 @jax.jit
-def _move_back(
+def move_hand_back(
     model: HandModel, params: HandParams, rotation: Float[Array, "T 3 3"], translation: Float[Array, "T 3"]
 ) -> HandParams:
+    """The inverse of `move_hand`."""
     inverse = jnp.swapaxes(rotation, 1, 2)
     return move_hand(model, params, inverse, -jnp.einsum("tab,tb->ta", inverse, translation))
 
@@ -71,7 +72,7 @@ def _pose(sequence: Sequence, part: int) -> tuple[Float[Array, "T 3 3"], Float[A
     return take((sequence.object_motion.rotation, sequence.object_motion.translation), part)
 
 
-def hold_lost(params: HandParams, observed: Bool[Array, "T"]) -> HandParams:
+def hold_lost(params: HandParams, observed: Bool[Array | np.ndarray, "T"]) -> HandParams:
     """The parameters, with each lost frame replaced by the nearest observed one; axes (T, ...).
 
     At least one frame must be observed. In a part's frame the result is the pose of a hand that holds the part.

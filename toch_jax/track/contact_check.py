@@ -30,9 +30,9 @@ def check_contact(sequence: Sequence, hands: list[TrackedHand], object: ObjectMo
 
     Raises InputError for a hand that is deep inside in nearly all frames.
     """
-    notes, nearest = [], np.full(len(hands[0].observed), np.inf)
+    notes, nearest = [], np.full(hands[0].n_frames, np.inf)
     for hand in hands:
-        observed = np.asarray(hand.observed)
+        observed = hand.observed
         distance = joint_distance(object, sequence.object_motion, np.asarray(hand.joints))[observed]
         nearest[observed] = np.minimum(nearest[observed], distance.min(axis=1))
         middle = np.median(distance, axis=1)
@@ -57,7 +57,7 @@ def check_result(repaired: Sequence, hands: list[TrackedHand], object: ObjectMod
     """Notes: a line for each hand that moved far or is still inside the object. `repaired` has the model's joints."""
     notes = []
     for hand, joints in zip(hands, np.asarray(repaired.hands.joints), strict=True):
-        observed, name = np.asarray(hand.observed), f"hand {hand.hand} ({hand.model.side})"
+        observed, name = hand.observed, f"hand {hand.hand} ({hand.model.side})"
         tracked = to_openpose(np.asarray(hand.joints), -2)
         moved = float(np.linalg.norm(joints - tracked, axis=-1)[observed].mean())
         if moved > LARGEST_MOVE:

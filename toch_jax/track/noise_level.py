@@ -42,14 +42,11 @@ of the order of an adult's palm and of a finger."""
 
 
 @jax.jit
-def denoiser_share(
-    tracked: HandState, observed: Bool[Array, "T"], assumed: Levels, steady: Scalar
-) -> Float[Array, "T"]:
+def denoiser_share(noise: Levels, observed: Bool[Array, "T"], steady: Scalar) -> Float[Array, "T"]:
     """Weight of a denoiser's estimate in each frame, 0 to 1; 1 where the hand was not observed.
 
     It is n^2 / (n^2 + steady^2), n being the noise of the track's joints (metres per coordinate).
     """
-    noise = estimate_noise(tracked, observed, assumed)
     square = noise.wrist**2 + (TURN_REACH * noise.orient) ** 2 + (BEND_REACH * noise.fingers) ** 2
     return jnp.where(observed, square / (square + steady**2), 1.0)
 

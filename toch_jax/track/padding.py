@@ -27,7 +27,7 @@ def pad_motion(motion: ObjectMotion, size: int) -> ObjectMotion:
     return jax.tree.map(partial(pad_last, size=size, axis=1), motion)
 
 
-def pad_observed(observed: Bool[Array, "T"], size: int) -> Bool[Array, "T2"]:
+def pad_observed(observed: Bool[Array | np.ndarray, "T"], size: int) -> Bool[Array, "T2"]:
     """`observed` padded to `size` frames with false."""
     return put(np.pad(np.asarray(observed), (0, size - len(observed))))
 

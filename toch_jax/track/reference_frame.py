@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import igl
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation, Slerp
 
@@ -16,43 +16,12 @@ from toch_jax.base.arrays import put
 from toch_jax.object.model import ObjectMotion
 from toch_jax.sequence.record import nearest_observed
 from toch_jax.sequence.types import Sequence
-from toch_jax.solver.costs.points import JointTerm, SurfaceTerm
-from toch_jax.track.tracked_hand import TrackedHand
 
 NEAR, FAR = 0.05, 0.1
 """Distance (metres) of the nearest joint from the surface up to which the frame is the object's, and from which it is
 the world's. Joints of hands that hold something are 10 to 20 mm from it; chosen by hand beyond that."""
 SOFTEN_TIME = 0.1
 """Standard deviation of the Gaussian that smooths the change from one frame to the other, seconds; chosen by hand."""
-
-
-def reference_frame(
-    rotation: Float[np.ndarray, "T 3 3"],
-    translation: Float[np.ndarray, "T 3"],
-    distance: Float[np.ndarray, "T"],
-    fps: float,
-) -> tuple[Float[np.ndarray, "T 3 3"], Float[np.ndarray, "T 3"]]:
-    """Pose of the frame in the world, from the object's pose and the hand's distance from the object (metres).
-
-    While the hand is far, the frame is at rest, or moves evenly from the object's pose when the hand left it to its
-    pose when the hand returned. For a hand that never comes near, the frame rests at the object's first pose.
-    """
-    rise = np.clip((FAR - distance) / (FAR - NEAR), 0, 1)
-    share = rise**2 * (3 - 2 * rise)
-    if share.min() == 1:
-        return rotation, translation
-    share = np.minimum(1, np.maximum(share, gaussian_filter1d(share, SOFTEN_TIME * fps, mode="nearest")))
-    near = np.flatnonzero(share > 0.5)
-    if not len(near):
-        near = np.array([0])
-    frames = np.clip(np.arange(len(distance)), near[0], near[-1])
-    held = Rotation.from_matrix(rotation[near])
-    still = held if len(near) == 1 else Slerp(near, held)(frames)
-    still_rotation = np.broadcast_to(still.as_matrix(), rotation.shape)
-    still_translation = np.stack([np.interp(frames, near, translation[near, axis]) for axis in range(3)], axis=1)
-    turn = Rotation.from_matrix(np.swapaxes(still_rotation, 1, 2) @ rotation).as_rotvec()
-    blended = still_rotation @ Rotation.from_rotvec(share[:, None] * turn).as_matrix()
-    return blended, still_translation + share[:, None] * (translation - still_translation)
 
 
 class Pose(NamedTuple):
@@ -62,27 +31,53 @@ class Pose(NamedTuple):
     translation: Float[np.ndarray, "T 3"]
 
 
-def between(here: Pose, there: Pose) -> Pose:
-    """The pose of `here` relative to `there`; both are given in the same third frame of reference."""
-    back = np.swapaxes(there.rotation, 1, 2)
-    moved = np.einsum("tab,tb->ta", back, here.translation - there.translation)
-    return Pose((back @ here.rotation).astype(np.float32), moved.astype(np.float32))
+def relative_pose(pose: Pose, origin: Pose) -> Pose:
+    """`pose` as seen from `origin`; both are given in the same third frame of reference."""
+    back = np.swapaxes(origin.rotation, 1, 2)
+    moved = np.einsum("tab,tb->ta", back, pose.translation - origin.translation)
+    return Pose((back @ pose.rotation).astype(np.float32), moved.astype(np.float32))
 
 
-def fit_frame(sequence: Sequence, tracked: TrackedHand) -> Pose:
-    """Pose in the world of the frame of reference in which a hand's motion is smooth."""
-    part = part_pose(sequence, tracked.part)
+def fit_frame(sequence: Sequence, part: int, joints: Float[Array, "T 21 3"], observed: Bool[np.ndarray, "T"]) -> Pose:
+    """Pose in the world of the frame of reference in which a hand's motion is smooth.
+
+    The hand handles the object's part `part`; its `joints` are in the world.
+    """
+    pose = part_pose(sequence, part)
     faces, of_vertex = np.asarray(sequence.object_faces, np.int64), np.asarray(sequence.object_vertex_part)
-    own = faces[(of_vertex[faces] == tracked.part).all(axis=1)]
-    local = np.einsum("tba,tjb->tja", part.rotation, np.asarray(tracked.joints) - part.translation[:, None])
+    own = faces[(of_vertex[faces] == part).all(axis=1)]
+    local = np.einsum("tba,tjb->tja", pose.rotation, np.asarray(joints) - pose.translation[:, None])
     n_frames, n_joints = local.shape[:2]
     vertices = np.asarray(sequence.object_vertices, np.float64)
     query = np.ascontiguousarray(local.reshape(-1, 3), np.float64)
     squared = igl.point_mesh_squared_distance(query, vertices, own)[0]
     distance = np.sqrt(squared.reshape(n_frames, n_joints).min(axis=1))
     # lost frames do not show where the hand is: they take the distance of the nearest observed frame
-    distance = distance[nearest_observed(np.asarray(tracked.observed))]
-    return Pose(*reference_frame(*part, distance, sequence.fps))
+    return reference_frame(pose, distance[nearest_observed(observed)], sequence.fps)
+
+
+def reference_frame(pose: Pose, distance: Float[np.ndarray, "T"], fps: float) -> Pose:
+    """Pose of the frame in the world, from the object's pose and the hand's distance from the object (metres).
+
+    While the hand is far, the frame is at rest, or moves evenly from the object's pose when the hand left it to its
+    pose when the hand returned. For a hand that never comes near, the frame rests at the object's first pose.
+    """
+    rise = np.clip((FAR - distance) / (FAR - NEAR), 0, 1)
+    share = rise**2 * (3 - 2 * rise)
+    if share.min() == 1:
+        return pose
+    share = np.minimum(1, np.maximum(share, gaussian_filter1d(share, SOFTEN_TIME * fps, mode="nearest")))
+    near = np.flatnonzero(share > 0.5)
+    if not len(near):
+        near = np.array([0])
+    frames = np.clip(np.arange(len(distance)), near[0], near[-1])
+    held = Rotation.from_matrix(pose.rotation[near])
+    resting = held if len(near) == 1 else Slerp(near, held)(frames)
+    rotation = np.broadcast_to(resting.as_matrix(), pose.rotation.shape)
+    translation = np.stack([np.interp(frames, near, pose.translation[near, axis]) for axis in range(3)], axis=1)
+    onward = Rotation.from_matrix(np.swapaxes(rotation, 1, 2) @ pose.rotation).as_rotvec()
+    blended = rotation @ Rotation.from_rotvec(share[:, None] * onward).as_matrix()
+    return Pose(blended, translation + share[:, None] * (pose.translation - translation))
 
 
 def part_pose(sequence: Sequence, part: int) -> Pose:
@@ -93,18 +88,5 @@ def part_pose(sequence: Sequence, part: int) -> Pose:
 
 def parts_in_frame(sequence: Sequence, frame: Pose) -> ObjectMotion:
     """Motion of all parts relative to a frame of reference."""
-    poses = [between(part_pose(sequence, part), frame) for part in range(len(sequence.object_motion.translation))]
+    poses = [relative_pose(part_pose(sequence, part), frame) for part in range(len(sequence.object_motion.translation))]
     return ObjectMotion(*(put(np.stack(each), np.float32) for each in zip(*poses, strict=True)))
-
-
-def move_terms(surface: SurfaceTerm, joints: JointTerm | None, pose: Pose) -> tuple[SurfaceTerm, JointTerm | None]:
-    """The terms with targets and normals in another frame of reference, in which `pose` is the pose of theirs."""
-
-    def turned(vectors: Float[Array, "T M 3"]) -> Float[np.ndarray, "T M 3"]:
-        return np.einsum("tab,tmb->tma", pose.rotation, np.asarray(vectors))
-
-    def moved(points: Float[Array, "T M 3"]) -> Float[Array, "T M 3"]:
-        return put(turned(points) + pose.translation[:, None], np.float32)
-
-    surface = surface.replace(target=moved(surface.target), normal=put(turned(surface.normal), np.float32))
-    return surface, None if joints is None else joints.replace(target=moved(joints.target))

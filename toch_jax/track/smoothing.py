@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float
 from toch_jax.hand.model import HandModel, HandParams
 from toch_jax.solver.costs.smooth import SmoothTerm, smooth_term
 from toch_jax.solver.costs.tracked import GAUSSIAN
-from toch_jax.solver.settings import DEFAULT, FitSettings
+from toch_jax.solver.settings import DEFAULT, FitSettings, Levels
 from toch_jax.solver.state import state_from_params
 from toch_jax.track.noise_level import estimate_noise
 
@@ -22,19 +22,21 @@ GROUP = np.asarray([0] * 4 + [1] * 45 + [16] * 3)
 """Index of the group, of the fit's 17, that each smoothed value belongs to."""
 UNIT = np.asarray([4.0] * 4 + [1.0] * 48, np.float32)
 """(rad or m per unit)^2 of each value; 4 for quaternions, whose components change by half the angle."""
-PACE_ROUNDS = 2
+SPEED_ROUNDS = 2
 """Rounds of estimating the speed and smoothing with it; chosen by hand."""
-PACE_REACH = 24
+SPEED_REACH = 24
 """Most frames on either side that the speed is averaged over: three times the settings' `pace_time` at 120 Hz."""
 
 
 class Smoothed(struct.PyTreeNode):
-    """Smooth trajectory and its speed."""
+    """Smooth trajectory, its speed, and the noise that was smoothed away."""
 
     params: HandParams
-    pace: Float[Array, "T 17"]
+    speed: Float[Array, "T 17"]
     """Speed of 16 rotations and the wrist position, rad/s and m/s per coordinate, averaged over the frames around each;
     at least the settings' `least_pace`."""
+    noise: Levels
+    """Estimated noise of the tracked trajectory."""
 
 
 @jax.jit
@@ -53,10 +55,10 @@ def smooth_track(
     accelerates little.
     """
     noise = estimate_noise(state_from_params(model, tracked), observed, settings.tracked_assumed)
-    turn = _same_side(jaxlie.SO3.exp(tracked.global_orient).wxyz)
-    values = jnp.concatenate([turn, tracked.pose, tracked.transl], axis=1)
-    sureness = 1 / (noise.by_group() ** 2 + settings.tracked_floor.by_group() ** 2)
-    weight = observed[:, None] * (UNIT * sureness[GROUP])
+    orient = _same_side(jaxlie.SO3.exp(tracked.global_orient).wxyz)
+    values = jnp.concatenate([orient, tracked.pose, tracked.transl], axis=1)
+    precision = 1 / (noise.by_group() ** 2 + settings.tracked_floor.by_group() ** 2)
+    weight = observed[:, None] * (UNIT * precision[GROUP])
 
     def smoothed(motion: SmoothTerm) -> Float[Array, "T 52"]:
         velocity, acceleration = (
@@ -66,18 +68,18 @@ def smooth_track(
 
     gaussian = jnp.full(len(observed), GAUSSIAN)
     smooth = smoothed(smooth_term(settings, fps, None, gaussian))
-    for _ in range(PACE_ROUNDS):
-        pace = _pace(smooth, frame_mask, fps, settings)
-        smooth = smoothed(smooth_term(settings, fps, pace, gaussian))
+    for _ in range(SPEED_ROUNDS):
+        speed = _speed(smooth, frame_mask, fps, settings)
+        smooth = smoothed(smooth_term(settings, fps, speed, gaussian))
     params = tracked.replace(
         global_orient=jaxlie.SO3(smooth[:, :4] / jnp.linalg.norm(smooth[:, :4], axis=1, keepdims=True)).log(),
         pose=smooth[:, 4:49],
         transl=smooth[:, 49:],
     )
-    return Smoothed(params, pace)
+    return Smoothed(params, speed, noise)
 
 
-def _pace(
+def _speed(
     values: Float[Array, "T 52"], frame_mask: Bool[Array, "T"], fps: float | Float[Array, ""], settings: FitSettings
 ) -> Float[Array, "T 17"]:
     """Root mean square speed of the wrist's rotation, of all finger joints and of the wrist's position, over the frames
@@ -86,21 +88,21 @@ def _pace(
     square = jnp.where(linked[:, None], jnp.diff(values, axis=0) ** 2, 0.0) * fps**2
     kinds = jnp.stack([4 * square[:, :4].sum(axis=1) / 3, square[:, 4:49].mean(axis=1), square[:, 49:].mean(axis=1)])
     # a difference belongs to the time midway between its frames
-    near = jnp.exp(-0.5 * ((jnp.arange(-PACE_REACH, PACE_REACH) + 0.5) / (settings.pace_time * fps)) ** 2)
+    near = jnp.exp(-0.5 * ((jnp.arange(-SPEED_REACH, SPEED_REACH) + 0.5) / (settings.pace_time * fps)) ** 2)
 
     def around(steps: Float[Array, "T1"]) -> Float[Array, "T2"]:
-        return jnp.convolve(steps, near)[PACE_REACH - 1 :][: len(values)]
+        return jnp.convolve(steps, near)[SPEED_REACH - 1 :][: len(values)]
 
     mean = jax.vmap(around)(kinds) / jnp.maximum(around(linked.astype(near.dtype)), 1e-6)
-    turn, fingers, wrist = jnp.sqrt(mean)
-    pace = jnp.stack([turn, *[fingers] * 15, wrist], axis=1)
-    return jnp.maximum(pace, settings.least_pace.by_group())
+    orient, fingers, wrist = jnp.sqrt(mean)
+    speed = jnp.stack([orient, *[fingers] * 15, wrist], axis=1)
+    return jnp.maximum(speed, settings.least_pace.by_group())
 
 
-def _same_side(turns: Float[Array, "T 4"]) -> Float[Array, "T 4"]:
+def _same_side(quaternions: Float[Array, "T 4"]) -> Float[Array, "T 4"]:
     """The quaternions with signs such that each is nearest to the one before (q and -q are the same rotation)."""
-    flip = jnp.where(jnp.sum(turns[1:] * turns[:-1], axis=1) < 0, -1.0, 1.0)
-    return turns.at[1:].multiply(jnp.cumprod(flip)[:, None])
+    flip = jnp.where(jnp.sum(quaternions[1:] * quaternions[:-1], axis=1) < 0, -1.0, 1.0)
+    return quaternions.at[1:].multiply(jnp.cumprod(flip)[:, None])
 
 
 def smooth_paths(

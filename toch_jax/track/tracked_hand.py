@@ -1,13 +1,14 @@
-"""One hand of a tracked sequence as parameters, in the frame of the object's part that it handles."""
+"""The hands of a tracked sequence as parameters, each padded, smoothed and in its own frame of reference."""
 
 from dataclasses import dataclass, replace
 from functools import cache
 
 import jax
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from flax import struct
+from jaxtyping import Array, Bool, Float, Int
 
-from toch_jax.base.arrays import put, repeat, take
+from toch_jax.base.arrays import pad_last, put, repeat, take
 from toch_jax.denoiser.window import OtherHand
 from toch_jax.hand.decimate import decimate
 from toch_jax.hand.files import load_hand
@@ -16,22 +17,53 @@ from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
 from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import relative_to, to_part
 from toch_jax.sequence.checks import check_betas
-from toch_jax.sequence.part_frame import hand_to_part, hold_lost, nearest_part, other_hand
+from toch_jax.sequence.part_frame import hand_to_part, hold_lost, move_hand, move_hand_back, nearest_part, other_hand
 from toch_jax.sequence.types import Sequence
+from toch_jax.solver.settings import DEFAULT, FitSettings
 from toch_jax.track.inverse_kinematics import Registered, params_from_joints, params_from_vertices
+from toch_jax.track.padding import bucket, pad_motion, pad_observed, pad_params
+from toch_jax.track.reference_frame import Pose, fit_frame, parts_in_frame
+from toch_jax.track.smoothing import Smoothed, smooth_track
 
 N_FIELD_FACES = 1500
-"""Faces of the decimated hand for ray casting; its field differs from the full hand's by less than tracking errors
+"""Faces of the coarse hand for ray casting; its field differs from the full hand's by less than tracking errors
 (0.6 mm at the 99th percentile, hand/decimate.py)."""
+
+
+class Track(struct.PyTreeNode):
+    """A hand's trajectory, the object's motion, and what is estimated from them.
+
+    All in one frame of reference, padded to B frames so that clips of similar length share compiled code.
+    """
+
+    params: HandParams
+    """Axes (B, ...), betas (S,). Lost frames have the values of the nearest observed frame, as seen from the part."""
+    observed: Bool[Array, "B"]
+    """False where the tracker lost the hand, and in padding."""
+    frame_mask: Bool[Array, "B"]
+    """False in padding."""
+    motion: ObjectMotion
+    """Poses of all parts, (P, B, ...)."""
+    fps: float | Float[Array, ""]
+    smoothed: Smoothed
+
+
+@jax.jit
+def in_part_frame(model: HandModel, track: Track, part: int | Int[Array, ""]) -> Track:
+    """The track as seen from a part of the object, which is then at rest."""
+    pose = track.motion.rotation[part], track.motion.translation[part]
+    smoothed = track.smoothed.replace(params=move_hand_back(model, track.smoothed.params, *pose))
+    params = move_hand_back(model, track.params, *pose)
+    return track.replace(params=params, motion=relative_to(track.motion, part), smoothed=smoothed)
 
 
 @dataclass(frozen=True)
 class TrackedHand:
-    """Input of the fit and of the denoiser for one hand over T frames."""
+    """One hand of a sequence of T frames: the input of the denoiser and of the fit."""
 
     model: HandModel
-    surface: HandModel
-    """The same hand model, closed, and decimated for ray casting."""
+    coarse: HandModel
+    """The same hand with a closed, decimated mesh, for ray casting."""
     hand: int
     """Index of the hand in the sequence."""
     part: int
@@ -40,12 +72,11 @@ class TrackedHand:
     """Tracked parameters in the world; axes (T, ...), betas (S,)."""
     joints: Float[Array, "T 21 3"]
     """Joints of `world`, in the hand model's order (16 + tips), metres."""
-    params: HandParams
-    """Parameters in the part's frame; lost frames have the values of the nearest observed frame."""
-    observed: Bool[Array, "T"]
-    fps: float
-    motion: ObjectMotion
-    """Motion of all parts relative to that part."""
+    observed: Bool[np.ndarray, "T"]
+    frame: Pose
+    """Pose in the world of the frame of reference in which the hand's motion is smooth (track/reference_frame.py)."""
+    track: Track
+    """The hand in that frame of reference."""
     residual: Float[np.ndarray, "21"]
     """Distance of each joint of the fitted hand from the tracker's that remains in all frames, metres; 0 if the tracker
     gave parameters.
@@ -55,55 +86,78 @@ class TrackedHand:
     notes: tuple[str, ...]
     """Lines on what the hand was fitted to and how well."""
     other: OtherHand | None = None
-    """The hand of the other side in the part's frame, axes (T, ...); None if there is none. Set by `tracked_hands`."""
+    """The hand of the other side in the part's frame, axes (B, ...); None if there is none. Set by `tracked_hands`."""
+
+    @property
+    def n_frames(self) -> int:
+        return len(self.observed)
 
 
-def tracked_hands(sequence: Sequence) -> list[TrackedHand]:
+def tracked_hands(sequence: Sequence, settings: FitSettings = DEFAULT) -> list[TrackedHand]:
     """All hands of the sequence, each with the hand of the other side."""
-    hands = [tracked_hand(sequence, hand) for hand in range(len(sequence.hand_side))]
-
-    def beside(hand: TrackedHand) -> OtherHand | None:
-        index = other_hand(sequence.hand_side, hand.hand)
-        if index is None:
-            return None
-        joints = _in_part(sequence.object_motion, hand.part, hands[index].joints)
-        return OtherHand(joints=joints, observed=hands[index].observed)
-
-    return [replace(hand, other=beside(hand)) for hand in hands]
+    hands = [tracked_hand(sequence, hand, settings) for hand in range(len(sequence.hand_side))]
+    return [replace(hand, other=_beside(sequence, hand, hands)) for hand in hands]
 
 
-def tracked_hand(sequence: Sequence, hand: int) -> TrackedHand:
+def tracked_hand(sequence: Sequence, hand: int, settings: FitSettings = DEFAULT) -> TrackedHand:
     """One hand of the sequence, given as parameters, joints or points. Ground truth is not read."""
     model, registered = _registered(sequence, hand)
     world = registered.params
-    observed = take(sequence.hand_valid, hand)
     framewise = world.replace(betas=repeat(world.betas, sequence.n_frames))
     joints = skin_frames(model, framewise)[1]
+    observed = np.asarray(take(sequence.hand_valid, hand))
     part = nearest_part(sequence, joints, observed)
+    frame = fit_frame(sequence, part, joints, observed)
+    motion = parts_in_frame(sequence, frame)
     held = hold_lost(hand_to_part(model, framewise, sequence, part), observed)
+    params = move_hand(model, held, motion.rotation[part], motion.translation[part])
     return TrackedHand(
         model=model,
-        surface=field_hand(sequence.hand_model or "open", model.side),
+        coarse=coarse_hand(sequence.hand_model or "open", model.side),
         hand=hand,
         part=part,
         world=world,
         joints=joints,
-        params=held.replace(betas=world.betas),
         observed=observed,
-        fps=sequence.fps,
-        motion=relative_to(sequence.object_motion, part),
+        frame=frame,
+        track=make_track(model, params.replace(betas=world.betas), observed, motion, sequence.fps, settings),
         residual=registered.residual,
         skin_gap=registered.skin_gap,
         notes=tuple(f"hand {hand} ({model.side}): {note}" for note in registered.notes),
     )
 
 
+def make_track(
+    model: HandModel,
+    params: HandParams,
+    observed: Bool[Array | np.ndarray, "T"],
+    motion: ObjectMotion,
+    fps: float,
+    settings: FitSettings = DEFAULT,
+) -> Track:
+    """Pad a trajectory (axes (T, ...), betas (S,)) and the parts' motion (P, T, ...), smooth it, estimate its noise."""
+    n_frames = len(params.pose)
+    size = bucket(n_frames)
+    padded, seen, mask = pad_params(params, size), pad_observed(observed, size), put(np.arange(size) < n_frames)
+    smoothed = smooth_track(model, padded, seen, mask, fps, settings)
+    return Track(padded, seen, mask, pad_motion(motion, size), fps, smoothed)
+
+
+def _beside(sequence: Sequence, hand: TrackedHand, hands: list[TrackedHand]) -> OtherHand | None:
+    """The hand of the other side, padded, in the frame of the part that `hand` handles."""
+    index = other_hand(sequence.hand_side, hand.hand)
+    if index is None:
+        return None
+    joints = _in_part(sequence.object_motion, hand.part, hands[index].joints)
+    return OtherHand(pad_last(joints, bucket(sequence.n_frames)), hands[index].track.observed)
+
+
 _in_part = jax.jit(to_part)
 
 
 @cache
-def field_hand(hand_model: str, side: Side) -> HandModel:
-    """Decimated hand model for ray casting."""
+def coarse_hand(hand_model: str, side: Side) -> HandModel:
+    """Closed and decimated hand model for ray casting."""
     return decimate(load_hand(hand_model, side), N_FIELD_FACES)
 
 

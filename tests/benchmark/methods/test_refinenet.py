@@ -11,7 +11,7 @@ from toch_jax.benchmark.methods.train_refinenet import RefineTraining, draw_fram
 from toch_jax.denoiser.checkpoints import load_denoiser, save_network
 from toch_jax.hand.files import load_hand
 from toch_jax.sequence.mirror import mirror
-from toch_jax.track.tracked_hand import field_hand
+from toch_jax.track.tracked_hand import coarse_hand
 from toch_jax.training.batches import BatchConfig
 from toch_jax.training.clips import build_clips
 from toch_jax.training.experiment import OptimiserConfig
@@ -75,7 +75,7 @@ TINY = RefineTraining(
 
 @pytest.mark.slow
 def test_training_makes_the_loss_smaller_and_weights_come_back(clips, tmp_path):
-    hand, surface = load_hand("open"), field_hand("open", "right")
+    hand, surface = load_hand("open"), coarse_hand("open", "right")
     result = train(TINY, tmp_path, clips, clips, hand)
     trained = load_refinenet(tmp_path / WEIGHTS)
     assert trained.config == RefineConfig(width=32, vertices=len(surface.v_template))

@@ -13,7 +13,7 @@ from toch_jax.denoiser.window import Estimate, Window, no_other_hand
 from toch_jax.field.types import ContactField, FieldEstimate
 from toch_jax.hand.model import skin_frames
 from toch_jax.sequence.mirror import mirror
-from toch_jax.track.tracked_hand import field_hand
+from toch_jax.track.tracked_hand import coarse_hand
 
 
 class Fake(struct.PyTreeNode):
@@ -75,7 +75,7 @@ def test_frames_come_from_the_windows_of_the_paper(n_frames, padded):
 def problem(request):
     """Surface points of three random hands, and their positions."""
     rng = np.random.default_rng(0)
-    surface = field_hand("open", "right")
+    surface = coarse_hand("open", "right")
     corrected = request.param != "plain"
     if corrected:
         directions = rng.normal(scale=0.001, size=surface.posedirs.shape)

@@ -18,7 +18,7 @@ from toch_jax.solver.costs.hands import HandsTerm, Skin, _distances, _skin, add_
 from toch_jax.solver.kinematics import pose_bones
 from toch_jax.solver.linear import Linear, no_terms
 from toch_jax.solver.state import N_UNKNOWNS, HandState, state_from_params
-from toch_jax.track.tracked_hand import field_hand
+from toch_jax.track.tracked_hand import coarse_hand
 
 T = 4
 
@@ -80,7 +80,7 @@ def states_at(beside: float, models: list[HandModel]) -> tuple[HandState, ...]:
 
 def hands_at(beside: float) -> tuple[list[HandModel], list[Skin], list[np.ndarray]]:
     """Coarse models of the two hands, their skins as computed by the term, and their vertices by skinning."""
-    models = [field_hand("open", side) for side in ("right", "left")]
+    models = [coarse_hand("open", side) for side in ("right", "left")]
     terms = [term_of((model,), T) for model in models]
 
     def posed(models: list[HandModel], terms: list[HandsTerm], states: tuple[HandState, ...]) -> list[Skin]:

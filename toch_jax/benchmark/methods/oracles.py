@@ -60,6 +60,4 @@ def _true_field(
     world: HandParams = take(sequence.truth.params, tracked.hand)
     true_hand = hand_to_part(tracked.model, world, sequence, tracked.part)
     clip, points, normals = read_clip(tracked, object, config, true_hand.replace(betas=world.betas[0]))
-    n_frames = sequence.n_frames
-    field = jax.tree.map(lambda leaf: leaf[0, :n_frames], clip.field)
-    return field, points[:n_frames], normals[:n_frames]
+    return jax.tree.map(lambda leaf: leaf[0], clip.field), points, normals

@@ -4,7 +4,6 @@ For a left hand the whole scene is mirrored, as TOCH's authors do.
 """
 
 from collections.abc import Callable
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +11,7 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
-from toch_jax.base.arrays import pad_last, put, stack, take
+from toch_jax.base.arrays import put, repeat, stack, take
 from toch_jax.base.device import batched_map
 from toch_jax.denoiser.apply import near_samples
 from toch_jax.hand.files import load_hand
@@ -24,8 +23,7 @@ from toch_jax.sequence.derived import sequence_object
 from toch_jax.sequence.mirror import mirror, mirror_object, mirror_params
 from toch_jax.sequence.part_frame import hand_to_world
 from toch_jax.sequence.types import Hands, Sequence
-from toch_jax.track.padding import bucket, pad_motion, pad_observed
-from toch_jax.track.tracked_hand import tracked_hand
+from toch_jax.track.tracked_hand import in_part_frame, tracked_hand
 
 _NEAREST_FRAMES = 32
 """Number of frames for which neighbours are found at once, except on a CPU."""
@@ -133,17 +131,15 @@ def _repair_hand(sequence: Sequence, hand: int, object: ObjectModel, repair: Rep
         return mirror_params(_repair_hand(mirror(sequence), hand, mirror_object(object), repair))
     tracked = tracked_hand(sequence, hand)
     n_frames = sequence.n_frames
-    size = bucket(n_frames)
-    params = tracked.params
-    params = params.replace(betas=jnp.broadcast_to(params.betas, (n_frames, *params.betas.shape)))
+    track = in_part_frame(tracked.model, tracked.track, tracked.part)
     scene = Scene(
-        surface=tracked.surface,
-        tracked=jax.tree.map(partial(pad_last, size=size), params),
-        observed=pad_observed(tracked.observed, size),
+        surface=tracked.coarse,
+        tracked=track.params.replace(betas=repeat(track.params.betas, len(track.observed))),
+        observed=track.observed,
         n_frames=jnp.asarray(n_frames),
         object=object,
         part=jnp.asarray(tracked.part),
-        motion=pad_motion(tracked.motion, size),
+        motion=track.motion,
     )
     repaired = take(repair(scene), np.s_[:n_frames])
     return hand_to_world(tracked.model, repaired, sequence, tracked.part)

@@ -31,16 +31,16 @@ class SmoothTerm(struct.PyTreeNode):
 def smooth_term(
     settings: FitSettings,
     fps: float | Float[Array, ""],
-    pace: Float[Array, "T 17"] | None,
+    speed: Float[Array, "T 17"] | None,
     freedom: Float[Array, "T"],
 ) -> SmoothTerm:
     """Motion term at this frame rate (1/s).
 
-    `pace` is the speed of each group (rad/s and m/s per coordinate): the standard deviation of its acceleration is in
+    `speed` is that of each group (rad/s and m/s per coordinate): the standard deviation of its acceleration is in
     proportion to it, and that of `settings.acceleration` if it is None.
     """
     usual = settings.acceleration.by_group()
-    acceleration = usual if pace is None else settings.quickness.by_group() * pace
+    acceleration = usual if speed is None else settings.quickness.by_group() * speed
     return SmoothTerm(
         velocity_weight=(fps / settings.velocity.by_group()) ** 2,
         acceleration_weight=(fps**2 / acceleration) ** 2,
