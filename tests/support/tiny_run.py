@@ -1,4 +1,4 @@
-"""A small training run in a process of its own: `python tiny_run.py RUN_DIR`."""
+"""A small training run in a process of its own: `python -m support.tiny_run RUN_DIR`, in tests/."""
 
 import sys
 

@@ -16,6 +16,8 @@ from toch_jax.denoiser.checkpoints import load_denoiser
 from toch_jax.training.loop import WEIGHTS, claim_run_dir
 from toch_jax.training.metrics import read_metrics
 
+TESTS = Path(__file__).parents[1]
+
 
 @pytest.fixture(scope="module")
 def caches(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
@@ -29,7 +31,7 @@ def caches(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def start(run_dir: Path, caches: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, tiny_run.__file__, str(run_dir)], env=caches)
+    return subprocess.Popen([sys.executable, "-m", tiny_run.__name__, str(run_dir)], env=caches, cwd=TESTS)
 
 
 def weights_of(run_dir: Path) -> dict[str, np.ndarray]:
