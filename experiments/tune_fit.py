@@ -1,6 +1,6 @@
 """The fit's settings, each varied around its present value on validation clips, the others held.
 
-    python experiments/tune_fit.py                     # a day of two cores; resumes when interrupted
+    python experiments/tune_fit.py                     # many hours; resumes when interrupted
     python experiments/tune_fit.py --clips 3 --factors 0.5 2 --frames 32 --settings depth quickness.wrist
 
 A setting is multiplied by each of the factors. The middle frames of each clip are perturbed by each noise and repaired
@@ -34,14 +34,12 @@ from toch_jax.metrics.clip import hand_contact, sequence_parts
 from toch_jax.metrics.contact import Part
 from toch_jax.metrics.joints import LEVELS, inside_interval, mpjpe_mm
 from toch_jax.metrics.motion import acceleration_error_m_s2
-from toch_jax.object.model import ObjectModel
-from toch_jax.observe import FieldObservation, Observer, observe
+from toch_jax.observe import observe
 from toch_jax.perturb.registry import parse_perturbation
 from toch_jax.pipeline import repair_by
 from toch_jax.sequence.derived import PosedHand, sequence_object
 from toch_jax.sequence.types import Sequence
 from toch_jax.solver.settings import DEFAULT, FitSettings, Levels
-from toch_jax.track.tracked_hand import TrackedHand
 
 CLEAN = "T(0)"
 NOISES = ("T(0.01)", "R(0.3)", "B(0.01,0.3)", CLEAN)
@@ -158,7 +156,7 @@ def run_clip(
         noisy = perturb_clip(clip_id, clean, parse_perturbation(noise), seed).replace(truth=None)
         for method, network in METHODS.items():
             denoiser = as_denoiser(network)
-            observer = None if denoiser is None else remembered(partial(observe, denoiser=denoiser))
+            observer = None if denoiser is None else partial(observe, denoiser=denoiser)
             found = scores.setdefault(noise, {}).setdefault(method, {})
             for key, settings in variants(names, factors, method):
                 bar.set_postfix_str(f"{clip_id} {noise} {method} {key}")
@@ -168,18 +166,6 @@ def run_clip(
                     write_text(path, json.dumps(scores))
                 bar.update()
     return {noise: scores[noise] for noise in noises}
-
-
-def remembered(observer: Observer) -> Observer:
-    """`observer`, called once for each hand: what it returns does not depend on the fit's settings."""
-    found: dict[int, FieldObservation] = {}
-
-    def observe_once(tracked: TrackedHand, obj: ObjectModel) -> FieldObservation:
-        if tracked.hand not in found:
-            found[tracked.hand] = observer(tracked, obj)
-        return found[tracked.hand]
-
-    return observe_once
 
 
 def measure(clean: Sequence, parts: list[Part], truth: list[PosedHand], hands: list[PosedHand]) -> Scores:
@@ -298,11 +284,8 @@ def report(
     ]
     for metric, meaning in METRICS.items():
         cells = [[f"`{r.setting}`", *(f"{r.scores[c][metric]:.2f}" for c in columns)] for r in rows]
-        text += [
-            "",
-            meaning[0].upper() + meaning[1:] + ":\n",
-            markdown_table(["setting", *(f"x{c}" for c in columns)], cells),
-        ]
+        head = ["setting", *(f"x{c}" for c in columns)]
+        text += [f"{meaning[0].upper()}{meaning[1:]}:\n", markdown_table(head, cells)]
     return "\n".join(text)
 
 

@@ -87,7 +87,7 @@ class FitSettings(struct.PyTreeNode):
     """`depth` in the third pass, one value a continuation step: starting stiff overshoots."""
     margin: Scalar = setting(0.0005, "m", TUNED)
     """Depth that costs nothing."""
-    sigma_scale: Scalar = setting(1.4, "1", "measured: makes the intervals on validation clips contain their share")
+    sigma_scale: Scalar = setting(1.4, "1", TUNED + ", by the share of errors in the intervals")
     """What the normal equations leave out of the joints' spread."""
     pose_prior: Scalar = setting(0.02, "1", BY_HAND)
     """Weight of the anatomical prior against one full observation."""
