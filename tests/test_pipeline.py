@@ -11,8 +11,8 @@ from toch_jax.base.errors import InputError
 from toch_jax.cli import main
 from toch_jax.denoiser.checkpoints import load_denoiser
 from toch_jax.denoiser.window import DenoiserConfig
+from toch_jax.hand.conventions import to_openpose
 from toch_jax.hand.files import load_hand
-from toch_jax.hand.joint_order import to_openpose
 from toch_jax.hand.model import skin_frames
 from toch_jax.metrics.joints import mpjpe_mm
 from toch_jax.observe import read_clip

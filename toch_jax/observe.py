@@ -26,8 +26,7 @@ from toch_jax.field.contact_field import contact_field
 from toch_jax.hand.model import HandModel, HandParams, skin
 from toch_jax.object.model import ObjectModel
 from toch_jax.object.motion import samples_from_part, samples_in_frame
-from toch_jax.track.padding import pad_params
-from toch_jax.track.tracked_hand import Track, TrackedHand, in_part_frame
+from toch_jax.track.tracked_hand import Track, TrackedHand, in_part_frame, pad_params
 
 
 class FieldObservation(NamedTuple):

@@ -18,8 +18,8 @@ from toch_jax.fit.correspondences import denoiser_terms
 from toch_jax.fit.fit import Solved, solve_hand
 from toch_jax.fit.hand_forms import Repaired, given_as, in_both_forms
 from toch_jax.fit.two_hands import fit_together
+from toch_jax.hand.binding import Binding, bind
 from toch_jax.hand.model import HandParams
-from toch_jax.hand.skin_binding import Binding, bind
 from toch_jax.object.model import ObjectModel
 from toch_jax.observe import FieldObservation, Observer, observe
 from toch_jax.sequence.derived import sequence_object

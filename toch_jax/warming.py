@@ -9,8 +9,8 @@ import numpy as np
 from toch_jax.base.arrays import put, repeat, take
 from toch_jax.base.errors import bad_input
 from toch_jax.base.progress import Progress, reporter
+from toch_jax.hand.conventions import to_openpose
 from toch_jax.hand.files import load_hand
-from toch_jax.hand.joint_order import to_openpose
 from toch_jax.hand.model import skin_frames
 from toch_jax.pipeline import refine
 from toch_jax.sequence.file import load_sequence

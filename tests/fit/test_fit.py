@@ -28,8 +28,7 @@ from toch_jax.solver.levenberg_marquardt import joint_sigma, solve_trajectory
 from toch_jax.solver.problem import Problem
 from toch_jax.solver.settings import DEFAULT
 from toch_jax.solver.state import params_from_state, state_from_params, step_state
-from toch_jax.track.padding import bucket
-from toch_jax.track.tracked_hand import make_track
+from toch_jax.track.tracked_hand import bucket, make_track
 
 FPS = 30.0
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from toch_jax.base.arrays import take
+from toch_jax.hand.binding import carry_joints
+from toch_jax.hand.conventions import to_openpose
 from toch_jax.hand.files import load_hand
-from toch_jax.hand.joint_binding import carry_joints
-from toch_jax.hand.joint_order import to_openpose
 from toch_jax.hand.model import skin_frames
 from toch_jax.pipeline import refine, refine_many
 from toch_jax.sequence.file import load_sequence

@@ -8,8 +8,8 @@ from scipy.spatial import cKDTree
 from toch_jax.base.arrays import put
 from toch_jax.base.errors import InputError
 from toch_jax.object.build import build_object
+from toch_jax.object.distance import signed_distance
 from toch_jax.object.orient import orient_outward
-from toch_jax.object.sdf import signed_distance
 
 RING, TUBE = 0.06, 0.02
 

@@ -8,8 +8,8 @@ import trimesh
 
 import toch_jax
 from toch_jax.base.errors import InputError
+from toch_jax.hand.conventions import to_openpose
 from toch_jax.hand.files import load_hand
-from toch_jax.hand.joint_order import to_openpose
 from toch_jax.hand.model import skin_frames
 from toch_jax.metrics.clip import measure
 from toch_jax.sequence.derived import hand_meshes, pose_hands, pose_truth

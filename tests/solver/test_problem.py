@@ -8,8 +8,8 @@ from support.dense import dense
 from support.grasps import BALL_RADIUS, still
 from support.plain import plain, plain_jit
 
+from toch_jax.hand.binding import Binding
 from toch_jax.hand.model import HandModel
-from toch_jax.hand.skin_binding import Binding
 from toch_jax.object.model import ObjectModel
 from toch_jax.solver.costs.contact import WAY_BACK_STEP, WAY_BACK_STEPS, ContactTerm, _way_back
 from toch_jax.solver.costs.points import JointTerm, SurfaceTerm

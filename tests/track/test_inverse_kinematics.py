@@ -7,15 +7,15 @@ from scipy.spatial.transform import Rotation
 from support.grasps import N_FRAMES, grasp, joints_of, per_frame
 
 from toch_jax.base.errors import InputError
+from toch_jax.hand.binding import nearest_on_skin, posed_skin
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
 from toch_jax.hand.prior import pose_prior
-from toch_jax.hand.skin_binding import nearest_on_skin, posed_skin
 from toch_jax.sequence.mirror import mirror_params
 from toch_jax.track.icp import PIECE
 from toch_jax.track.initial_pose import PALM
 from toch_jax.track.inverse_kinematics import params_from_joints, params_from_vertices
-from toch_jax.track.mano_points import RING, RING_BACK, RING_PALM, RING_PINKY, RING_THUMB, TIPS
+from toch_jax.track.pose_from_points import RING, RING_BACK, RING_PALM, RING_PINKY, RING_THUMB, TIPS
 
 TURN = Rotation.from_rotvec([2.0, -1.0, 0.5])
 """Rotation of the world, as hands may have any orientation."""

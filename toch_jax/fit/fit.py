@@ -12,8 +12,8 @@ from jaxtyping import Array, Float
 from scipy.ndimage import gaussian_filter1d
 
 from toch_jax.base.arrays import put
+from toch_jax.hand.binding import Binding, own_skin
 from toch_jax.hand.model import HandModel, HandParams
-from toch_jax.hand.skin_binding import Binding, own_skin
 from toch_jax.object.model import DistanceGrid
 from toch_jax.solver.costs.contact import ContactTerm, penetration_depth
 from toch_jax.solver.costs.points import JointTerm, SurfaceTerm
@@ -24,8 +24,7 @@ from toch_jax.solver.levenberg_marquardt import Solution, joint_sigma, solve_tra
 from toch_jax.solver.problem import Problem
 from toch_jax.solver.settings import DEFAULT, FitSettings, Levels, Scalar
 from toch_jax.solver.state import HandState, params_from_state, state_from_params
-from toch_jax.track.padding import cut_frames
-from toch_jax.track.tracked_hand import Track
+from toch_jax.track.tracked_hand import Track, cut_frames
 
 
 class Fitted(struct.PyTreeNode):

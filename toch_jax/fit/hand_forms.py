@@ -11,12 +11,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from toch_jax.base.arrays import put, stack, take
-from toch_jax.hand.joint_binding import bind_joints, carry_joints
-from toch_jax.hand.joint_order import from_openpose, to_openpose
+from toch_jax.hand.binding import Binding, bind_joints, carry, carry_joints
+from toch_jax.hand.conventions import from_openpose, to_openpose
 from toch_jax.hand.model import HandParams, skin_frames
-from toch_jax.hand.skin_binding import Binding, carry
 from toch_jax.sequence.types import Hands, Sequence
-from toch_jax.track.residual import add_residual, framewise
+from toch_jax.track.registration_checks import add_residual, framewise
 from toch_jax.track.tracked_hand import TrackedHand
 
 AGREEMENT = 0.001

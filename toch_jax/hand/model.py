@@ -12,7 +12,7 @@ from toch_jax.base.arrays import short_repr
 
 Side = Literal["right", "left"]
 
-# MANO's skeleton. In hand models the tips follow the 16 skeleton joints; see hand/joint_order.py for OpenPose's order.
+# MANO's skeleton. In hand models the tips follow the 16 skeleton joints; see hand/conventions.py for OpenPose's order.
 N_SKELETON_JOINTS = 16
 N_JOINTS = 21
 

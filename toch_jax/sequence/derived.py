@@ -10,8 +10,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.arrays import put, short_repr, take
 from toch_jax.base.errors import bad_input
+from toch_jax.hand.conventions import to_openpose
 from toch_jax.hand.files import load_hand
-from toch_jax.hand.joint_order import to_openpose
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, Side, skin_frames
 from toch_jax.object.build import build_object

@@ -21,7 +21,7 @@ class Hands(struct.PyTreeNode):
     params: HandParams | None
     """global_orient (H,T,3), pose (H,T,45), betas (H,T,S), transl (H,T,3)."""
     joints: Float[Array, "H T 21 3"] | None
-    """OpenPose order: wrist, then thumb, index, middle, ring, pinky from root to tip (`hand/joint_order.py`).
+    """OpenPose order: wrist, then thumb, index, middle, ring, pinky from root to tip (`hand/conventions.py`).
     NaN where the tracker missed a single joint (`sequence/hand_faults.py`)."""
     vertices: Float[Array, "H T K 3"] | None
     """Points of the skin."""

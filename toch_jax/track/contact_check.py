@@ -7,7 +7,7 @@ from jaxtyping import Float
 from scipy.ndimage import map_coordinates
 
 from toch_jax.base.errors import bad_input
-from toch_jax.hand.joint_order import to_openpose
+from toch_jax.hand.conventions import to_openpose
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.sequence.types import Sequence
 from toch_jax.track.tracked_hand import TrackedHand
@@ -71,7 +71,7 @@ def check_result(repaired: Sequence, hands: list[TrackedHand], object: ObjectMod
 def joint_distance(
     object: ObjectModel, motion: ObjectMotion, joints: Float[np.ndarray, "T J 3"]
 ) -> Float[np.ndarray, "T J"]:
-    """Signed distance of world points to the nearest part, metres, negative inside; as `object/sdf.py`, without JAX."""
+    """Signed distance (metres, negative inside) of world points to the nearest part: object/distance.py without JAX."""
     distances = []
     for part in range(object.n_parts):
         rotation, translation = (np.asarray(each[part], np.float64) for each in (motion.rotation, motion.translation))

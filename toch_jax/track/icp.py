@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 from scipy.spatial import cKDTree
 
+from toch_jax.hand.binding import nearest_on_skin, posed_places, posed_skin
 from toch_jax.hand.mesh import farthest_points
 from toch_jax.hand.model import HandModel, HandParams
-from toch_jax.hand.skin_binding import nearest_on_skin, posed_places, posed_skin
 from toch_jax.solver.costs.points import JointTerm, SurfaceTerm
 from toch_jax.solver.costs.prior import prior_term
 from toch_jax.solver.costs.smooth import SmoothTerm

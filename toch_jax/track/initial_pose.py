@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
-from toch_jax.hand.joint_order import OPENPOSE, from_openpose, to_openpose
+from toch_jax.hand.conventions import OPENPOSE, from_openpose, to_openpose
 from toch_jax.hand.model import HandModel, HandParams, rest_joints
 from toch_jax.sequence.hand_faults import bridge_joints
 

@@ -15,9 +15,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.errors import bad_input
+from toch_jax.hand.binding import nearest_on_skin, posed_skin, settled_places
 from toch_jax.hand.mesh import farthest_points, mirror
 from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
-from toch_jax.hand.skin_binding import nearest_on_skin, posed_skin, settled_places
 from toch_jax.sequence.mirror import OTHER_SIDE, mirror_params
 from toch_jax.sequence.record import nearest_observed
 from toch_jax.track.icp import (
@@ -31,9 +31,10 @@ from toch_jax.track.icp import (
     take,
 )
 from toch_jax.track.initial_pose import bridge_by_palm, follow, pose_from_joints
-from toch_jax.track.joint_checks import bone_change, check_order
-from toch_jax.track.mano_points import check_mano_order, pose_from_mano
-from toch_jax.track.residual import (
+from toch_jax.track.pose_from_points import check_mano_order, hand_from_cloud, pose_from_mano
+from toch_jax.track.registration_checks import (
+    bone_change,
+    check_order,
     framewise,
     is_within_people,
     joint_residual,
@@ -43,7 +44,6 @@ from toch_jax.track.residual import (
     steady,
     within_people,
 )
-from toch_jax.track.unordered_points import hand_from_cloud
 
 N_POINTS = 128
 """Number of a tracker's skin points, spread evenly, that are fitted; chosen by hand, for speed."""
@@ -67,7 +67,7 @@ class Registered(NamedTuple):
     params: HandParams
     """Axes (T, ...), betas (S,)."""
     residual: Float[np.ndarray, "21"]
-    """Distance of each joint from the tracker's that remains in all frames, metres: see track/residual.py."""
+    """Distance of each joint from the tracker's that remains in all frames, metres (track/registration_checks.py)."""
     skin_gap: float | None
     """Mean distance of the given points from the hand's skin, metres; None where joints were given."""
     notes: tuple[str, ...]

@@ -1,7 +1,7 @@
 """The hands of a tracked sequence as parameters, each padded, smoothed and in its own frame of reference."""
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 import jax
 import numpy as np
@@ -10,9 +10,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.arrays import pad_last, put, repeat, take
 from toch_jax.denoiser.window import OtherHand
+from toch_jax.hand.conventions import from_openpose
 from toch_jax.hand.decimate import decimate
 from toch_jax.hand.files import load_hand
-from toch_jax.hand.joint_order import from_openpose
 from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
 from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import relative_to, to_part
@@ -21,9 +21,36 @@ from toch_jax.sequence.part_frame import hand_to_part, hold_lost, move_hand, mov
 from toch_jax.sequence.types import Sequence
 from toch_jax.solver.settings import DEFAULT, FitSettings
 from toch_jax.track.inverse_kinematics import Registered, params_from_joints, params_from_vertices
-from toch_jax.track.padding import bucket, pad_motion, pad_observed, pad_params
 from toch_jax.track.reference_frame import Pose, fit_frame, parts_in_frame
 from toch_jax.track.smoothing import Smoothed, smooth_track
+
+
+def bucket(n_frames: int) -> int:
+    """Padded number of frames, so that clips of many lengths share compiled code: 16, 32, 64, then multiples of 64."""
+    return next((size for size in (16, 32, 64) if n_frames <= size), -(-n_frames // 64) * 64)
+
+
+def pad_params(params: HandParams, size: int) -> HandParams:
+    """Parameters padded to `size` frames by repeating the last; betas (S,) are shared by all frames."""
+    frames = params.replace(betas=params.transl)
+    return jax.tree.map(partial(pad_last, size=size), frames).replace(betas=params.betas)
+
+
+def pad_motion(motion: ObjectMotion, size: int) -> ObjectMotion:
+    """Motion padded to `size` frames by repeating the last."""
+    return jax.tree.map(partial(pad_last, size=size, axis=1), motion)
+
+
+def pad_observed(observed: Bool[Array | np.ndarray, "T"], size: int) -> Bool[Array, "T2"]:
+    """`observed` padded to `size` frames with false."""
+    return put(np.pad(np.asarray(observed), (0, size - len(observed))))
+
+
+def cut_frames(params: HandParams, n_frames: int) -> HandParams:
+    """The first `n_frames` frames; betas (S,) are shared by all frames."""
+    frames = params.replace(betas=params.transl)
+    return take(frames, np.s_[:n_frames]).replace(betas=params.betas)
+
 
 N_FIELD_FACES = 1500
 """Faces of the coarse hand for ray casting; its field differs from the full hand's by less than tracking errors

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from toch_jax.base.arrays import put
 from toch_jax.metrics.contact import CONTACT_DISTANCE_M, Part
-from toch_jax.object.coarse import coarsened
+from toch_jax.object.mesh import coarsened
 from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.render import Camera, Image, Surface, first_hits, render

@@ -7,8 +7,8 @@ import pytest
 from toch_jax.benchmark.methods.oracles import fit_clean_field, fit_true_mask
 from toch_jax.denoiser.checkpoints import load_denoiser
 from toch_jax.denoiser.window import Denoiser
+from toch_jax.hand.conventions import to_openpose
 from toch_jax.hand.files import load_hand
-from toch_jax.hand.joint_order import to_openpose
 from toch_jax.hand.model import skin_frames
 from toch_jax.metrics.joints import mpjpe_mm
 from toch_jax.pipeline import refine

@@ -4,8 +4,8 @@ from scipy.spatial import cKDTree
 from support.scenes import after_move, draw, joints_of, mirrored, moved
 
 from toch_jax.benchmark.methods.scene import nearest, repair_hands
+from toch_jax.hand.conventions import to_openpose
 from toch_jax.hand.files import load_hand
-from toch_jax.hand.joint_order import to_openpose
 from toch_jax.hand.model import skin_frames
 from toch_jax.sequence.mirror import mirror
 

@@ -13,10 +13,10 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Bool, Float
 
+from toch_jax.hand.binding import Binding, bound_points
 from toch_jax.hand.model import HandModel
-from toch_jax.hand.skin_binding import Binding, bound_points
+from toch_jax.object.distance import distance_to_object
 from toch_jax.object.model import DistanceGrid, ObjectMotion
-from toch_jax.object.sdf import distance_to_object
 from toch_jax.solver.kinematics import Bones, all_vertices, pose_bones, project, surface_points
 from toch_jax.solver.linear import Rows
 from toch_jax.solver.state import HandState

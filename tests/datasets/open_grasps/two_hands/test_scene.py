@@ -13,7 +13,7 @@ from toch_jax.datasets.open_grasps.search.hands import Hand
 from toch_jax.datasets.open_grasps.two_hands.scene import FLIP, Grip, HandTrack, TwoHandScene, hands_depth, make_scene
 from toch_jax.hand.model import HandModel, Side, rest_joints
 from toch_jax.object.build import build_object
-from toch_jax.object.sdf import signed_distance
+from toch_jax.object.distance import signed_distance
 from toch_jax.sequence.mirror import mirror_object
 
 

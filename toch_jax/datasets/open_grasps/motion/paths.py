@@ -12,8 +12,8 @@ from scipy.spatial.transform import Rotation, RotationSpline
 
 from toch_jax.datasets.open_grasps.search.hand_samples import N_SKIN, HandSamples
 from toch_jax.datasets.open_grasps.search.hands import Grasp, Hand, ball_centres, join, pose_hand, to_grasp
+from toch_jax.object.distance import signed_distance
 from toch_jax.object.model import DistanceGrid
-from toch_jax.object.sdf import signed_distance
 
 N_PATHS = 24
 """Number of random departure paths that are tried for each grasp."""

@@ -15,8 +15,8 @@ from toch_jax.datasets.examples import MAX_DEPTH_M, MIN_DIGITS, TOUCH_M
 from toch_jax.datasets.open_grasps.search.hand_samples import HandSamples, digit_chains, finger_rotations
 from toch_jax.datasets.open_grasps.search.hands import Grasp, Hand, to_grasp
 from toch_jax.hand.model import HandModel, rest_joints, skin_rotations
+from toch_jax.object.distance import signed_distance
 from toch_jax.object.model import DistanceGrid
-from toch_jax.object.sdf import signed_distance
 
 MIN_BONE_M = 0.003
 """Least distance of a bone: the depth of vertices alone misses a wall thinner than twice MAX_DEPTH_M in a finger."""

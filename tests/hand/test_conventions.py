@@ -1,6 +1,6 @@
 import numpy as np
 
-from toch_jax.hand.joint_order import from_openpose, to_openpose
+from toch_jax.hand.conventions import from_openpose, to_openpose
 
 # Parents in MANO's order (Romero et al. 2017): wrist; index, middle, pinky, ring, thumb; then the tips, thumb to pinky.
 PARENTS = [-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14, 15, 3, 6, 12, 9]

@@ -7,8 +7,8 @@ import numpy as np
 import trimesh
 
 from toch_jax.object.build import build_object
+from toch_jax.object.distance import signed_distance, signed_distance_gradient
 from toch_jax.object.model import ObjectModel
-from toch_jax.object.sdf import signed_distance, signed_distance_gradient
 
 _distance = jax.jit(signed_distance, static_argnums=1)
 _distance_gradient = jax.jit(signed_distance_gradient, static_argnums=1)
