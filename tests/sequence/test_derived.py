@@ -65,7 +65,7 @@ def test_hands_are_posed_by_parameters_first(clean: Sequence) -> None:
     truth = pose_truth(given)
     assert truth is not None
     assert truth[0].observed.all()
-    assert measure(given, [hand], truth)["mpvpe_mm"] < 1e-3
+    assert measure(given, [hand], truth)["mpvpe"] < 1e-3
     cloud = given.replace(hands=Hands(None, None, jnp.asarray(vertices[:, :, :50]), "unordered"))
     assert pose_hands(cloud)[0].faces is None
     assert pose_truth(clean) is None
