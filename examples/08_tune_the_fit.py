@@ -26,13 +26,15 @@ def times(factor: float, levels: object) -> object:
 
 variants = {
     "as shipped": usual,
-    "motion less smooth": usual.replace(acceleration=times(5, usual.acceleration), quickness=times(5, usual.quickness)),
+    "motion less smooth": usual.replace(
+        acceleration=times(5, usual.acceleration), acceleration_per_speed=times(5, usual.acceleration_per_speed)
+    ),
     "motion smoother": usual.replace(
-        acceleration=times(0.2, usual.acceleration), quickness=times(0.2, usual.quickness)
+        acceleration=times(0.2, usual.acceleration), acceleration_per_speed=times(0.2, usual.acceleration_per_speed)
     ),
     "object softer": usual.replace(depth=10 * usual.depth, last_depths=(0.01,) * 4),
-    "contact field ignored": usual.replace(field_strength=0.0),
-    "network ignored": usual.replace(field_strength=0.0, joint_strength=0.0),
+    "contact field ignored": usual.replace(field_effective_samples=0.0),
+    "network ignored": usual.replace(field_effective_samples=0.0, joint_effective_samples=0.0),
 }
 print(f"{'':25} {'joint error':>12} {'acceleration':>13} {'depth, mean':>12} {'worst':>9}")
 for name, settings in variants.items():

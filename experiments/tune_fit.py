@@ -1,7 +1,7 @@
 """The fit's settings, each varied around its present value on validation clips, the others held.
 
     python experiments/tune_fit.py                     # many hours; resumes when interrupted
-    python experiments/tune_fit.py --clips 3 --factors 0.5 2 --frames 32 --settings depth quickness.wrist
+    python experiments/tune_fit.py --clips 3 --factors 0.5 2 --frames 32 --settings depth acceleration_per_speed.wrist
 
 A setting is multiplied by each of the factors. The middle frames of each clip are perturbed by each noise and repaired
 without and with the shipped network. Written to the output folder: the scores of each clip, results.json, results.md.
@@ -46,7 +46,7 @@ NOISES = ("T(0.01)", "R(0.3)", "B(0.01,0.3)", CLEAN)
 FACTORS = (0.25, 0.5, 2.0, 4.0)
 METHODS = {"fit": None, "ours": "default"}
 """The denoiser of each method, as `refine` takes it."""
-NETWORK_ONLY = ("field_strength", "joint_strength", "steady_noise")
+NETWORK_ONLY = ("field_effective_samples", "joint_effective_samples", "steady_noise")
 """Settings without effect where there is no network."""
 HELD = ("tracked_assumed", "shape", "correspondences", "steps", "last_steps")
 """Settings that are not varied: for clips of a few frames; a definition; limits on the time, which compile anew."""
@@ -90,7 +90,7 @@ def main(
 
     Args:
         output: Folder of the results; an interrupted run is resumed there.
-        settings: Their names; `quickness.wrist` is one number of a setting.
+        settings: Their names; `acceleration_per_speed.wrist` is one number of a setting.
         datasets: Prepared data sets.
         clips: Most clips of each data set, evenly spread over it; all if not given.
         noises: Perturbations of the clean clips, T(0) for none.

@@ -22,7 +22,7 @@ def test_every_setting_and_metric_has_its_row() -> None:
         field.name for field in dataclasses.fields(FitSettings)
     ]
     assert [line.split("`")[1] for line in metrics.splitlines()[2:]] == list(METRICS)
-    assert "| `pace_time` | `0.067` | s | Standard deviation of the Gaussian" in settings
+    assert "| `speed_time` | `0.067` | s | Standard deviation of the Gaussian" in settings
     assert "| `steps` | `10` | 1 |" in settings
     assert "| `last_depths` | `0.004, 0.002, 0.001, 0.0007` | m |" in settings
     assert "| `velocity` | `wrist 1, orient 10, fingers 10` | m/s, rad/s, rad/s |" in settings

@@ -22,8 +22,8 @@ TUNE = runpy.run_path(str(Path(__file__).parents[1] / "experiments" / "tune_fit.
 def test_a_setting_is_scaled_and_no_other() -> None:
     changed = TUNE["scaled"](DEFAULT, "depth", 2.0)
     assert changed == DEFAULT.replace(depth=0.002)
-    changed = TUNE["scaled"](DEFAULT, "quickness.wrist", 0.5)
-    assert changed == DEFAULT.replace(quickness=DEFAULT.quickness.replace(wrist=13.0))
+    changed = TUNE["scaled"](DEFAULT, "acceleration_per_speed.wrist", 0.5)
+    assert changed == DEFAULT.replace(acceleration_per_speed=DEFAULT.acceleration_per_speed.replace(wrist=13.0))
     assert TUNE["scaled"](DEFAULT, "finger_bias.1", 2.0).finger_bias == (4.0, 0.2)
     assert TUNE["scaled"](DEFAULT, "push_back_from", 2.0).push_back_from == (0.003, 0.006)
     with pytest.raises(InputError, match=r"expected one of velocity, .*found"):
@@ -35,7 +35,7 @@ def test_units_of_settings_and_of_their_numbers() -> None:
     assert TUNE["unit_of"]("finger_bias.1") == "rad"
     assert TUNE["unit_of"]("velocity.wrist") == "m/s"
     assert TUNE["unit_of"]("velocity.fingers") == "rad/s"
-    assert TUNE["unit_of"]("quickness.orient") == "1/s"
+    assert TUNE["unit_of"]("acceleration_per_speed.orient") == "1/s"
 
 
 def test_every_traced_setting_is_varied_or_held() -> None:
@@ -104,17 +104,17 @@ def test_a_run_resumes_and_compiles_nothing_for_another_value(
     path.write_text(json.dumps({"T(0.01)": {"ours": first}}))
 
     jax.monitoring.register_event_duration_secs_listener(listen)
-    main(tmp_path, ("depth", "quickness", "motion_freedom", "tracked_floor"), factors=(0.5,), **few)
+    main(tmp_path, ("depth", "acceleration_per_speed", "motion_dof", "tracked_floor"), factors=(0.5,), **few)
     jax.monitoring.unregister_event_duration_listener(listen)
     assert not any(compiled)
     again = json.loads(path.read_text())["T(0.01)"]
     assert again["ours"]["depth x0.5"]["mpjpe"] == 1e-3
     assert set(again["fit"]) == {
         "present",
-        *(f"{s} x0.5" for s in ("depth", "quickness", "motion_freedom", "tracked_floor")),
+        *(f"{s} x0.5" for s in ("depth", "acceleration_per_speed", "motion_dof", "tracked_floor")),
     }
     rows = {row["setting"]: row for row in json.loads((tmp_path / "results.json").read_text())}
-    assert rows["quickness"]["value"] == "26, 26, 24"
+    assert rows["acceleration_per_speed"]["value"] == "26, 26, 24"
     text = (tmp_path / "results.md").read_text()
     assert "| `depth` | m | 0.001 |" in text
     with pytest.raises(InputError, match="clips: expected cut to 16 frames, as the run"):

@@ -17,7 +17,7 @@ from toch_jax.solver.state import state_from_params
 from toch_jax.track.tracked_hand import make_track
 
 N_SAMPLES = 150
-SETTINGS = DEFAULT.replace(field_strength=20.0)
+SETTINGS = DEFAULT.replace(field_effective_samples=20.0)
 """Settings with a field strength suited to an exact field."""
 
 
@@ -49,7 +49,7 @@ def term(hand: HandModel, truth: HandParams) -> SurfaceTerm:
         correspondence_sigma=jnp.full(distance.shape, 0.002),
     )
     points = jnp.asarray(skin - distance[..., None] * normal, jnp.float32)
-    return field_term(hand, estimate, points, jnp.asarray(normal, jnp.float32), SETTINGS.field_strength, 128)
+    return field_term(hand, estimate, points, jnp.asarray(normal, jnp.float32), SETTINGS.field_effective_samples, 128)
 
 
 def test_places_of_the_true_hand_are_at_their_targets(hand: HandModel, truth: HandParams, term: SurfaceTerm) -> None:
@@ -63,7 +63,9 @@ def test_places_of_the_true_hand_are_at_their_targets(hand: HandModel, truth: Ha
 
 def test_a_frame_counts_for_so_many_samples(term: SurfaceTerm) -> None:
     assert term.face.shape == (N_FRAMES, DEFAULT.correspondences)
-    np.testing.assert_allclose(np.asarray(term.weight_along).sum(axis=1) * 0.001**2, SETTINGS.field_strength, rtol=1e-3)
+    np.testing.assert_allclose(
+        np.asarray(term.weight_along).sum(axis=1) * 0.001**2, SETTINGS.field_effective_samples, rtol=1e-3
+    )
     np.testing.assert_allclose(np.asarray(term.weight_along / term.weight_across), 4.0, rtol=1e-3)
 
 

@@ -217,7 +217,7 @@ def test_sigma_is_the_spread_of_what_is_found(hand: HandModel, problem: Problem)
             wrist_weight=jnp.zeros(N_FRAMES),
             shape_weight=jnp.ones(()),
         ),
-        smooth=jax.tree.map(jnp.zeros_like, problem.smooth).replace(freedom=problem.smooth.freedom),
+        smooth=jax.tree.map(jnp.zeros_like, problem.smooth).replace(dof=problem.smooth.dof),
         prior=jax.tree.map(jnp.zeros_like, problem.prior),
         contact=problem.contact.replace(weight=jnp.zeros(N_FRAMES)),
     )

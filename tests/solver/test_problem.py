@@ -11,7 +11,7 @@ from support.plain import plain, plain_jit
 from toch_jax.hand.binding import Binding
 from toch_jax.hand.model import HandModel
 from toch_jax.object.model import ObjectModel
-from toch_jax.solver.costs.contact import WAY_BACK_STEP, WAY_BACK_STEPS, ContactTerm, _way_back
+from toch_jax.solver.costs.contact import PUSH_BACK_STEP, PUSH_BACK_STEPS, ContactTerm, _push_back
 from toch_jax.solver.costs.points import JointTerm, SurfaceTerm
 from toch_jax.solver.costs.prior import PriorTerm
 from toch_jax.solver.costs.smooth import SmoothTerm
@@ -64,7 +64,7 @@ def problem(random_hand: HandModel, ball: ObjectModel, state: HandState) -> Prob
             rotation_weight=_positive(rng, 10, T, 16),
             wrist_weight=_positive(rng, 1000, T),
             shape_weight=jnp.asarray(0.3),
-            freedom=jnp.asarray(2.0),
+            dof=jnp.asarray(2.0),
         ),
         smooth=SmoothTerm(_positive(rng, 3, 17), _positive(rng, 3, 17), jnp.full(T, 2.0)),
         prior=PriorTerm(
@@ -128,7 +128,7 @@ def test_normal_matrix(random_hand: HandModel, problem: Problem) -> None:
     np.testing.assert_allclose(dense(linear.system), wanted, atol=1e-4 * np.abs(wanted).max())
 
 
-def test_the_way_back_out_of_a_ball(ball: ObjectModel) -> None:
+def test_the_way_out_of_a_ball(ball: ObjectModel) -> None:
     """Distance from a point inside a sphere to its surface along any direction, up to the reach of the steps."""
     rng = np.random.default_rng(3)
     way = rng.normal(size=(2, 40, 3))
@@ -138,11 +138,11 @@ def test_the_way_back_out_of_a_ball(ball: ObjectModel) -> None:
     skin = Binding(jnp.zeros(1, jnp.int32), jnp.ones((1, 3)) / 3, jnp.zeros((1, 3)))
     term = ContactTerm(ball.grid, still(2), skin, jnp.ones(2), jnp.asarray(0.0), jnp.ones(2))
     back, is_near = map(
-        np.asarray, plain_jit(_way_back, term, *(jnp.asarray(each, jnp.float32) for each in (place, way)))
+        np.asarray, plain_jit(_push_back, term, *(jnp.asarray(each, jnp.float32) for each in (place, way)))
     )
     along = -(place * way).sum(axis=-1)
     chord = -along + np.sqrt(along**2 - (place**2).sum(axis=-1) + BALL_RADIUS**2)
-    reach = WAY_BACK_STEP * WAY_BACK_STEPS
+    reach = PUSH_BACK_STEP * PUSH_BACK_STEPS
     assert is_near[chord < 0.95 * reach].all()
     assert not is_near[chord > 1.05 * reach].any()
     assert 10 < is_near.sum() < 70

@@ -117,7 +117,7 @@ def info() -> int:
     from toch_jax.base.errors import extra_with
     from toch_jax.datasets.read import dataset_dir
     from toch_jax.datasets.spec import load_spec, spec_names
-    from toch_jax.hand.files import load_hand, mano_place
+    from toch_jax.hand.files import load_hand, mano_folder
 
     for package in PACKAGES:
         try:
@@ -131,7 +131,7 @@ def info() -> int:
             try:
                 hand = load_hand(model, side)
             except InputError:
-                print(f"hand {model} {side:9} not here (looked in {mano_place()})")
+                print(f"hand {model} {side:9} not here (looked in {mano_folder()})")
             else:
                 print(f"hand {model} {side:9} {hand.v_template.shape[0]} vertices, {hand.faces.shape[0]} faces")
     for dataset in spec_names():

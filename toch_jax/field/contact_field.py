@@ -27,7 +27,7 @@ def behind_other_parts(
     points, normals = samples_in_frame(samples, motion)
     parts, still = jnp.arange(grid.n_parts), motion.replace(translation=jnp.zeros_like(motion.translation))
     origins = jax.vmap(lambda part: to_part(motion, part, points))(parts)
-    ways = jax.vmap(lambda part: to_part(still, part, jnp.sign(distance)[..., None] * normals))(parts)
+    directions = jax.vmap(lambda part: to_part(still, part, jnp.sign(distance)[..., None] * normals))(parts)
     own = parts[:, None, None] == samples.part
     length = jnp.abs(distance)
 
@@ -37,7 +37,7 @@ def behind_other_parts(
 
     def walk(state: tuple[Float[Array, "T N"], Bool[Array, "T N"]]) -> tuple[Float[Array, "T N"], Bool[Array, "T N"]]:
         walked, met = state
-        free = signed_distance(grid, parts[:, None, None], origins + walked[..., None] * ways)
+        free = signed_distance(grid, parts[:, None, None], origins + walked[..., None] * directions)
         free = jnp.where(own, jnp.inf, free).min(axis=0)
         # Outside a part's grid the value is an upper bound; the part itself is at least GRID_MARGIN away.
         return walked + jnp.clip(free, LEAST_STEP, GRID_MARGIN), met | ((free < 0) & (walked < length))
@@ -93,9 +93,9 @@ def _field_of_samples(
     vertices = to_part(motion, 0, vertices)
     origins, directions = samples.points[None], samples.normals[None]
     if len(motion.rotation) > 1:
-        turn = motion.replace(translation=jnp.zeros_like(motion.translation))
+        rotation_only = motion.replace(translation=jnp.zeros_like(motion.translation))
         origins = to_part(motion, 0, to_world(motion, samples.part, origins))
-        directions = to_part(turn, 0, to_world(turn, samples.part, directions))
+        directions = to_part(rotation_only, 0, to_world(rotation_only, samples.part, directions))
     clearance = samples.clearance_out, samples.clearance_in
     return field_of_lines(origins, directions, *clearance, vertices, faces, canonical, reach)
 

@@ -63,38 +63,40 @@ def nearest_hits(
 
     def frame(t: Int[Array, ""]) -> Hits:
         o, d, block_o, block_d, block_frames = (each[t if len(each) > 1 else 0] for each in lines)
-        found, place = _search(block_o, block_d, limits[line_blocks], block_frames, vertices[t][blocks])
+        found, position = _search(block_o, block_d, limits[line_blocks], block_frames, vertices[t][blocks])
         nothing = jnp.zeros((2, len(o)), jnp.int32)
-        triangle = nothing.at[:, line_blocks].set(jnp.where(found, face_blocks.reshape(-1)[place], -1))
+        triangle = nothing.at[:, line_blocks].set(jnp.where(found, face_blocks.reshape(-1)[position], -1))
         return _intersect(o, d, limits, vertices[t], faces, triangle)
 
     return batched_map(frame, jnp.arange(len(vertices)), _FRAMES)
 
 
-def _blocks_of_neighbours(places: Float[Array, "n k"], size: int) -> Int[Array, "blocks size"]:
+def _blocks_of_neighbours(positions: Float[Array, "n k"], size: int) -> Int[Array, "blocks size"]:
     """Indices of n points in blocks of `size`, made by repeated halving across the longest side of each part.
 
     If n does not fill the blocks, some points appear twice.
     """
-    n_blocks = math.ceil(len(places) / size)
+    n_blocks = math.ceil(len(positions) / size)
     position = jnp.arange(n_blocks * size, dtype=jnp.uint32)
     n_halvings = (n_blocks - 1).bit_length()
-    index_bits = max(1, (len(places) - 1).bit_length())
-    place_bits = 32 - n_halvings - index_bits
+    index_bits = max(1, (len(positions) - 1).bit_length())
+    position_bits = 32 - n_halvings - index_bits
 
     def halve(i: Array, index: UInt32[Array, "n"]) -> UInt32[Array, "n"]:
         part = ((position // size) << i) // n_blocks
-        here = places[index]
-        low = jax.ops.segment_min(here, part, n_blocks, indices_are_sorted=True)
-        side = jax.ops.segment_max(here, part, n_blocks, indices_are_sorted=True) - low
+        sorted_positions = positions[index]
+        low = jax.ops.segment_min(sorted_positions, part, n_blocks, indices_are_sorted=True)
+        side = jax.ops.segment_max(sorted_positions, part, n_blocks, indices_are_sorted=True) - low
         longest = jnp.argmax(side, axis=1)[part]
-        along = jnp.take_along_axis((here - low[part]) / (side[part] + 1e-9), longest[:, None], axis=1)[:, 0]
-        # Part, position and index in one integer, which is many times faster to sort than three.
-        place = (along * (2**place_bits - 1)).astype(jnp.uint32)
-        key = (((part << place_bits) | place) << index_bits) | index
+        along = jnp.take_along_axis((sorted_positions - low[part]) / (side[part] + 1e-9), longest[:, None], axis=1)[
+            :, 0
+        ]
+        # Part, coordinate and index in one integer, which is many times faster to sort than three.
+        coordinate = (along * (2**position_bits - 1)).astype(jnp.uint32)
+        key = (((part << position_bits) | coordinate) << index_bits) | index
         return jnp.sort(key) & np.uint32(2**index_bits - 1)
 
-    index = jax.lax.fori_loop(0, n_halvings, halve, position % len(places))
+    index = jax.lax.fori_loop(0, n_halvings, halve, position % len(positions))
     return index.astype(jnp.int32).reshape(n_blocks, size)
 
 
@@ -112,8 +114,8 @@ def _search(
     against it the largest.
     """
     n_blocks, face_size = corners.shape[:2]
-    place_bits = max(1, (n_blocks * face_size - 1).bit_length())
-    scale = (2 ** (31 - place_bits) - 1) / jnp.max(limits)
+    position_bits = max(1, (n_blocks * face_size - 1).bit_length())
+    scale = (2 ** (31 - position_bits) - 1) / jnp.max(limits)
     triangles = corners.reshape(n_blocks, face_size, 9)
     pairs = _meeting_pairs(origins, directions, limits, corners.reshape(n_blocks, -1, 3))
     counts = jnp.cumsum(jax.lax.population_count(pairs).reshape(-1).astype(jnp.int32))
@@ -124,7 +126,7 @@ def _search(
     def batch(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         i, ahead, behind = state
         line_block, face_block = _nth_pairs(pairs, counts, i * _BATCH + jnp.arange(_BATCH))
-        keys = _keys(lines[line_block], triangles[face_block], face_block * face_size, scale, place_bits)
+        keys = _keys(lines[line_block], triangles[face_block], face_block * face_size, scale, position_bits)
         nothing = jnp.full(keys.shape[1:], _MISS, jnp.uint32)
         # A scan: separate calls of min and max would each compute the keys.
         (low, high), _ = jax.lax.scan(nearer, (nothing, nothing), keys)
@@ -134,7 +136,7 @@ def _search(
     start = (jnp.int32(0), nothing, nothing)
     _, *nearest = jax.lax.while_loop(lambda state: state[0] * _BATCH < counts[-1], batch, start)
     key = jnp.stack(nearest)
-    return key != _MISS, (key & np.uint32(2**place_bits - 1)).astype(jnp.int32)
+    return key != _MISS, (key & np.uint32(2**position_bits - 1)).astype(jnp.int32)
 
 
 def _line_frames(
@@ -168,10 +170,10 @@ def _meeting_pairs(
     half = limits.sum(-1) / 2
     meets = jnp.zeros((len(origins), len(block)), bool)
     for j in range(origins.shape[1]):  # a loop, so that vector instructions run over the spheres
-        way = [centre[:, k] - middle[:, j, k, None] for k in range(3)]
-        along = sum(way[k] * directions[:, j, k, None] for k in range(3))
+        to_middle = [centre[:, k] - middle[:, j, k, None] for k in range(3)]
+        along = sum(to_middle[k] * directions[:, j, k, None] for k in range(3))
         beyond = jnp.maximum(jnp.abs(along) - half[:, j, None], 0.0)
-        meets |= sum(w * w for w in way) - along * along + beyond * beyond <= squared
+        meets |= sum(w * w for w in to_middle) - along * along + beyond * beyond <= squared
     bits = meets.reshape(len(origins), -1, 32).astype(jnp.uint32)
     return jnp.sum(bits << jnp.arange(32, dtype=jnp.uint32), axis=-1, dtype=jnp.uint32)
 
@@ -200,7 +202,7 @@ def _keys(
     triangle: Float[Array, "M c 9"],
     first: Int[Array, "M"],
     scale: Float[Array, ""],
-    place_bits: int,
+    position_bits: int,
 ) -> UInt32[Array, "c M l"]:
     """The key (see `_search`) of each line and triangle in each pair of blocks; _MISS where they do not intersect."""
     row = [line[:, k] for k in range(12)]
@@ -218,9 +220,9 @@ def _keys(
     inside = ((ab >= 0) & (bc >= 0) & (ac <= 0)) | ((ab <= 0) & (bc <= 0) & (ac >= 0))
     t = (bc * observed(0, 2) - ac * observed(1, 2) + ab * observed(2, 2)) / (bc - ac + ab) * scale
     # False for NaN, which a triangle without area gives.
-    hit = inside & (jnp.abs(t) < 2 ** (31 - place_bits) - 1)
-    place = first[:, None] + jnp.arange(triangle.shape[1])[:, None, None]
-    key = (jnp.floor(jnp.where(hit, t, 0.0)).astype(jnp.int32) << place_bits) | place
+    hit = inside & (jnp.abs(t) < 2 ** (31 - position_bits) - 1)
+    position = first[:, None] + jnp.arange(triangle.shape[1])[:, None, None]
+    key = (jnp.floor(jnp.where(hit, t, 0.0)).astype(jnp.int32) << position_bits) | position
     return jnp.where(hit, jax.lax.bitcast_convert_type(key, jnp.uint32), _MISS)
 
 

@@ -27,10 +27,12 @@ def denoiser_terms(
     The less the tracked hand shakes in a frame where it was observed, the less the estimate counts.
     """
     field, points, normals = observation.estimate.field, observation.points, observation.normals
-    surface = field_term(tracked.model, field, points, normals, settings.field_strength, settings.correspondences)
+    surface = field_term(
+        tracked.model, field, points, normals, settings.field_effective_samples, settings.correspondences
+    )
     joints = None
     if observation.estimate.joints is not None:
-        joints = joint_term(observation.estimate.joints, settings.joint_strength)
+        joints = joint_term(observation.estimate.joints, settings.joint_effective_samples)
     track = tracked.track
     if observation.from_network:
         share = denoiser_share(track.smoothed.noise, track.observed, settings.steady_noise)
@@ -44,17 +46,19 @@ def field_term(
     estimate: FieldEstimate,
     points: Float[Array, "T N 3"],
     normals: Float[Array, "T N 3"],
-    strength: float | Float[Array, ""],
+    effective_samples: float | Float[Array, ""],
     count: int,
 ) -> SurfaceTerm:
     """Surface term from a denoised field: the skin point at a correspondence should be at point + distance * normal.
 
     `points` and `normals` are the object's samples, in the frame of the targets (metres). Each frame uses the `count`
     samples of largest mask probability over variance. The errors of a frame's samples are correlated (they come from
-    the same network output), so together they count as at most `strength` independent ones. Correspondences on the cap
-    that closes an open wrist have weight 0: no skin is there.
+    the same network output), so together they count as at most `effective_samples` independent ones. Correspondences on
+    the cap that closes an open wrist have weight 0: no skin is there.
     """
-    correspondence, target, normal, weight_along, weight_across = _surest(estimate, points, normals, strength, count)
+    correspondence, target, normal, weight_along, weight_across = _surest(
+        estimate, points, normals, effective_samples, count
+    )
     face, barycentric, on_skin = closest_on_canonical(model, correspondence)
     return SurfaceTerm(face, barycentric, target, normal, on_skin * weight_along, on_skin * weight_across)
 
@@ -64,7 +68,7 @@ def _surest(
     estimate: FieldEstimate,
     points: Float[Array, "T N 3"],
     normals: Float[Array, "T N 3"],
-    strength: float | Float[Array, ""],
+    effective_samples: float | Float[Array, ""],
     count: int,
 ) -> tuple[
     Float[Array, "T M 3"], Float[Array, "T M 3"], Float[Array, "T M 3"], Float[Array, "T M"], Float[Array, "T M"]
@@ -78,7 +82,7 @@ def _surest(
         return jnp.take_along_axis(values, chosen.reshape(chosen.shape + (1,) * (values.ndim - 2)), axis=1)
 
     sure, normal = pick(sure), pick(normals)
-    share = sure * jnp.minimum(1.0, strength / jnp.maximum(sure.sum(axis=1, keepdims=True), 1e-6))
+    share = sure * jnp.minimum(1.0, effective_samples / jnp.maximum(sure.sum(axis=1, keepdims=True), 1e-6))
     target = pick(points) + pick(estimate.distance)[..., None] * normal
     along, across = share / pick(estimate.distance_sigma) ** 2, share / pick(estimate.correspondence_sigma) ** 2
     return pick(estimate.correspondence), target, normal, along, across
@@ -95,9 +99,9 @@ def weighted(
 
 
 @jax.jit
-def joint_term(estimate: JointEstimate, strength: float | Float[Array, ""]) -> JointTerm:
-    """Joint term from denoised joints; a frame's errors are correlated, so its 21 joints count as `strength` joints."""
-    return JointTerm(target=estimate.joints, weight=strength / 21 / estimate.sigma**2)
+def joint_term(estimate: JointEstimate, effective_samples: float | Float[Array, ""]) -> JointTerm:
+    """Joint term from denoised joints, which are correlated: the 21 of a frame count as `effective_samples`."""
+    return JointTerm(target=estimate.joints, weight=effective_samples / 21 / estimate.sigma**2)
 
 
 def moved_terms(

@@ -154,7 +154,7 @@ def _problems(
         contact=contact.replace(weight=jnp.zeros(size)),
         frame_mask=mask,
     )
-    robust = smooth.replace(contact=contact, tracked=tracked(robust=True), smooth=motion(settings.motion_freedom))
+    robust = smooth.replace(contact=contact, tracked=tracked(robust=True), smooth=motion(settings.motion_dof))
     return start, smooth, robust
 
 
@@ -171,5 +171,5 @@ def _pushed_back(problem: Problem, share: Float[np.ndarray, "T"], depth: Scalar,
     weight = np.asarray(problem.frame_mask) / between(settings.depth, depth) ** 2
     assert problem.contact is not None
     contact = problem.contact.replace(weight=put(weight, np.float32), push_back=put(share, np.float32))
-    freedom = put(between(settings.motion_freedom, GAUSSIAN), np.float32)
-    return problem.replace(contact=contact, smooth=problem.smooth.replace(freedom=freedom))
+    dof = put(between(settings.motion_dof, GAUSSIAN), np.float32)
+    return problem.replace(contact=contact, smooth=problem.smooth.replace(dof=dof))

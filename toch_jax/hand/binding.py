@@ -161,8 +161,8 @@ def bind_joints(
     `params` (axes (T, ...), betas (T, S)) is the hand that was fitted to `joints`. NaN and frames that are not
     observed are ignored; a joint without any value has the offset 0.
     """
-    there, turn = (np.asarray(each) for each in _posed_joints(model, params))
-    off = np.einsum("tjab,tja->tjb", turn, np.asarray(joints) - there)[np.asarray(observed)]
+    model_joints, bone_rotation = (np.asarray(each) for each in _posed_joints(model, params))
+    off = np.einsum("tjab,tja->tjb", bone_rotation, np.asarray(joints) - model_joints)[np.asarray(observed)]
     known = np.isfinite(off).all(axis=2).any(axis=0)
     offset = np.zeros(off.shape[1:], np.float32)
     offset[known] = np.nanmedian(off[:, known], axis=0)
@@ -171,8 +171,8 @@ def bind_joints(
 
 def carry_joints(model: HandModel, params: HandParams, offset: Float[np.ndarray, "21 3"]) -> Float[Array, "T 21 3"]:
     """The model's joints plus `offset`, in the frame of `params`, which has the axes of `bind_joints`. Metres."""
-    there, turn = (np.asarray(each) for each in _posed_joints(model, params))
-    return put(there + np.einsum("tjab,jb->tja", turn, offset), np.float32)
+    model_joints, bone_rotation = (np.asarray(each) for each in _posed_joints(model, params))
+    return put(model_joints + np.einsum("tjab,jb->tja", bone_rotation, offset), np.float32)
 
 
 @jax.jit

@@ -26,22 +26,22 @@ def load_hand(model: str | Path = "open", side: Side = "right") -> HandModel:
     if model == "open":
         hand = _open_hand()
         return hand if side == "right" else mirror(hand)
-    place = mano_place() if model == "mano" else Path(os.path.expanduser(model))
-    if not _is_there(place):
+    path = mano_folder() if model == "mano" else Path(os.path.expanduser(model))
+    if not _exists(path):
         hint = "; set $TOCH_MANO to the folder of MANO_RIGHT.pkl (mano.is.tue.mpg.de)" if model == "mano" else ""
-        raise bad_input(place, "hand model", '"open", "mano" or the path of a MANO file', f"nothing there{hint}")
-    return read_mano(find_mano(place, side) if place.is_dir() else place, side)
+        raise bad_input(path, "hand model", '"open", "mano" or the path of a MANO file', f"nothing there{hint}")
+    return read_mano(find_mano(path, side) if path.is_dir() else path, side)
 
 
-def _is_there(place: Path) -> bool:
+def _exists(path: Path) -> bool:
     """Whether the path is a file or a folder: false for devices and for names that the system does not allow."""
     try:
-        return place.is_file() or place.is_dir()
+        return path.is_file() or path.is_dir()
     except OSError:
         return False
 
 
-def mano_place() -> Path:
+def mano_folder() -> Path:
     """The folder of the MANO files: $TOCH_MANO, else `mano` in the user's data folder."""
     return Path(os.environ.get("TOCH_MANO") or platformdirs.user_data_path("toch_jax") / "mano").expanduser()
 

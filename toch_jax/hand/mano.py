@@ -33,7 +33,7 @@ _SHAPES: dict[str, tuple[int | str, ...]] = {
 }
 
 
-def find_mano(place: Path, side: Side) -> Path:
+def find_mano(folder: Path, side: Side) -> Path:
     """The MANO file of `side` in a folder or its subfolders `models`, `mano` and `mano_v*/models`.
 
     If only the other hand's file exists, that one: `read_mano` mirrors it. Raises InputError if there is none.
@@ -42,9 +42,9 @@ def find_mano(place: Path, side: Side) -> Path:
     for wanted in (side, other):
         for pattern in ("", "models/", "mano/", "mano_v*/models/"):
             for ending in (".pkl", ".npz"):
-                if found := sorted(place.glob(f"{pattern}MANO_{wanted.upper()}{ending}")):
+                if found := sorted(folder.glob(f"{pattern}MANO_{wanted.upper()}{ending}")):
                     return found[-1]
-    raise bad_input(place, "MANO", "MANO_RIGHT.pkl or .npz there, or in models/", "none")
+    raise bad_input(folder, "MANO", "MANO_RIGHT.pkl or .npz there, or in models/", "none")
 
 
 def read_mano(path: Path, side: Side) -> HandModel:

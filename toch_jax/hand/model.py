@@ -92,11 +92,11 @@ def forward_kinematics(
     rotation, position = rotations, rest
     for depth in range(1, max(_depths(parents)) + 1):
         of_parent, at_parent = rotation[..., parent, :, :], position[..., parent, :]
-        here = depths == depth
-        turned = of_parent @ rotations
+        at_depth = depths == depth
+        chained = of_parent @ rotations
         moved = at_parent + jnp.einsum("...jab,...jb->...ja", of_parent, rest - rest[..., parent, :])
-        rotation = jnp.where(here[:, None, None], turned, rotation)
-        position = jnp.where(here[:, None], moved, position)
+        rotation = jnp.where(at_depth[:, None, None], chained, rotation)
+        position = jnp.where(at_depth[:, None], moved, position)
     return rotation, position
 
 

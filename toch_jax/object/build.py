@@ -181,9 +181,9 @@ def _is_closed(triangles: Float[np.ndarray, "F 3 3"]) -> bool:
     """Whether the faces use each edge equally often in both directions, which makes the winding number an integer."""
     corner = np.unique(triangles.reshape(-1, 3), axis=0, return_inverse=True)[1].reshape(-1, 3)
     edges = np.concatenate([corner[:, [0, 1]], corner[:, [1, 2]], corner[:, [2, 0]]])
-    way = np.sign(edges[:, 1] - edges[:, 0])
+    sign = np.sign(edges[:, 1] - edges[:, 0])
     edge = np.unique(np.sort(edges, axis=1), axis=0, return_inverse=True)[1].ravel()
-    return not np.bincount(edge, weights=way).any()
+    return not np.bincount(edge, weights=sign).any()
 
 
 def _interpolated(

@@ -41,10 +41,10 @@ def signed_distance_gradient(
     size = grid.distance.shape[-1]
     part = jnp.broadcast_to(jnp.asarray(part), points.shape[:-1])
     spacing = grid.spacing[part]
-    place = (points - grid.origin[part]) / spacing
-    held = jnp.clip(place, 0.0, size - 1.0)
-    cell = jnp.clip(jnp.floor(held).astype(jnp.int32), 0, size - 2)
-    fraction = held - cell
+    node = (points - grid.origin[part]) / spacing
+    clamped = jnp.clip(node, 0.0, size - 1.0)
+    cell = jnp.clip(jnp.floor(clamped).astype(jnp.int32), 0, size - 2)
+    fraction = clamped - cell
 
     values = grid.distance.reshape(-1)
     first = ((part * size + cell[..., 0]) * size + cell[..., 1]) * size + cell[..., 2]
@@ -59,10 +59,10 @@ def signed_distance_gradient(
             [sign[0] * weight[1] * weight[2], sign[1] * weight[0] * weight[2], sign[2] * weight[0] * weight[1]], axis=-1
         )
 
-    beyond = (place - held) * spacing
+    beyond = (node - clamped) * spacing
     squared = jnp.sum(beyond**2, axis=-1)
     is_outside = squared > 0
     # `where` twice, because the gradient of the square root at 0 is not finite.
-    way = jnp.where(is_outside, jnp.sqrt(jnp.where(is_outside, squared, 1.0)), 0.0)
-    away = beyond / jnp.where(is_outside, way, 1.0)[..., None]
-    return distance + way, jnp.where(beyond == 0, slope / spacing, 0.0) + away
+    outside = jnp.where(is_outside, jnp.sqrt(jnp.where(is_outside, squared, 1.0)), 0.0)
+    away = beyond / jnp.where(is_outside, outside, 1.0)[..., None]
+    return distance + outside, jnp.where(beyond == 0, slope / spacing, 0.0) + away

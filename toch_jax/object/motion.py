@@ -74,8 +74,8 @@ def samples_in_frame(
 ) -> tuple[Float[Array, "T N 3"], Float[Array, "T N 3"]]:
     """The samples' points (metres) and normals in the motion's target frame (mostly the world), frame by frame."""
     points = to_world(motion, samples.part, samples.points[None])
-    turn = motion.replace(translation=jnp.zeros_like(motion.translation))
-    return points, to_world(turn, samples.part, samples.normals[None])
+    rotation_only = motion.replace(translation=jnp.zeros_like(motion.translation))
+    return points, to_world(rotation_only, samples.part, samples.normals[None])
 
 
 def samples_from_part(

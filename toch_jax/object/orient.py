@@ -59,9 +59,11 @@ def orient_outward(
     return np.where((flipped ^ inward)[:, None], faces[:, ::-1], faces)
 
 
-def _is_flipped(faces: Int[np.ndarray, "F 3"], turned: Int[np.ndarray, "F 3"]) -> Bool[np.ndarray, "F"]:
-    """Whether each face of `turned` has the opposite winding of the same face of `faces`."""
-    successor = np.take_along_axis(turned, (np.argmax(turned == faces[:, :1], axis=1)[:, None] + 1) % 3, axis=1)[:, 0]
+def _is_flipped(faces: Int[np.ndarray, "F 3"], reoriented: Int[np.ndarray, "F 3"]) -> Bool[np.ndarray, "F"]:
+    """Whether each face of `reoriented` has the opposite winding of the same face of `faces`."""
+    successor = np.take_along_axis(
+        reoriented, (np.argmax(reoriented == faces[:, :1], axis=1)[:, None] + 1) % 3, axis=1
+    )[:, 0]
     return successor != faces[:, 1]
 
 

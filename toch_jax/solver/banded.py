@@ -70,16 +70,16 @@ def _substitute(
     """Solve A x = value with the factors of A."""
 
     def forward(above: Array, row: tuple[Array, Array, Array]) -> tuple[Array, Array]:
-        lower, link, here = row
-        here = here - above
-        return link.T @ here, lower.T @ (lower @ here)
+        lower, link, value = row
+        value = value - above
+        return link.T @ value, lower.T @ (lower @ value)
 
     _, reduced = jax.lax.scan(forward, jnp.zeros_like(value[0]), (inverse, coupling, value))
 
     def backward(after: Array, row: tuple[Array, Array]) -> tuple[Array, Array]:
-        link, here = row
-        here = here - link @ after
-        return here, here
+        link, value = row
+        value = value - link @ after
+        return value, value
 
     _, solution = jax.lax.scan(backward, jnp.zeros_like(value[0]), (coupling, reduced), reverse=True)
     return solution
@@ -90,8 +90,8 @@ def factor(system: BandedSystem) -> Factor:
     diagonal, right = _pairs(system)
 
     def eliminate(carried: Array, row: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
-        here, link = row
-        inverse = _inverse_lower(jnp.linalg.cholesky(here - carried))
+        value, link = row
+        inverse = _inverse_lower(jnp.linalg.cholesky(value - carried))
         half = inverse @ link
         return half.T @ half, (inverse, inverse.T @ half)
 
@@ -117,8 +117,8 @@ def frame_covariance(factors: Factor) -> Float[Array, "T n n"]:
 
     def backward(after: Array, row: tuple[Array, Array]) -> tuple[Array, Array]:
         lower, link = row
-        here = lower.T @ lower + link @ after @ link.T
-        return here, here
+        value = lower.T @ lower + link @ after @ link.T
+        return value, value
 
     start = jnp.zeros_like(factors.inverse[0])
     _, pairs = jax.lax.scan(backward, start, (factors.inverse, factors.coupling), reverse=True)

@@ -133,9 +133,9 @@ def project(
 ) -> tuple[Float[Array, "T MR 51"], Float[Array, "T MR S"]]:
     """Derivatives of each point's coordinates along R directions with respect to the frame's unknowns and the shape."""
     n_frames, n_points, n_rows, _ = directions.shape
-    turn = jnp.cross(points.lever[:, :, None], directions[:, :, :, None])
-    turn = jnp.einsum("tkab,tmrka->tmrkb", bones.rotation, turn)
-    by_frame = jnp.concatenate([turn.reshape(n_frames, n_points, n_rows, 48), WRIST_SCALE * directions], axis=-1)
+    by_rotation = jnp.cross(points.lever[:, :, None], directions[:, :, :, None])
+    by_rotation = jnp.einsum("tkab,tmrka->tmrkb", bones.rotation, by_rotation)
+    by_frame = jnp.concatenate([by_rotation.reshape(n_frames, n_points, n_rows, 48), WRIST_SCALE * directions], axis=-1)
     by_shape = jnp.einsum("tmra,tmas->tmrs", directions, points.shape_motion)
     rows = n_points * n_rows
     return by_frame.reshape(n_frames, rows, 51), by_shape.reshape(n_frames, rows, -1)

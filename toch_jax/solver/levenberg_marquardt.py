@@ -62,7 +62,7 @@ def solve_trajectory(model: HandModel, problem: Problem, start: HandState, itera
 
 
 def descend(
-    around: Callable[[State], Linear],
+    linearize_at: Callable[[State], Linear],
     step_by: Callable[[State, Array, Array], State],
     start: State,
     nothing: Linear,
@@ -82,10 +82,10 @@ def descend(
         carry: tuple[State, Linear, State, Array, Array, Array, Array],
     ) -> tuple[State, Linear, State, Array, Array, Array, Array]:
         state, linear, proposed, damping, _, costs, tried = carry
-        there = around(proposed)
-        better = there.cost < linear.cost  # False for NaN, which float32 gives if the damping is too small
+        proposed_linear = linearize_at(proposed)
+        better = proposed_linear.cost < linear.cost  # False for NaN, which float32 gives if the damping is too small
         keep = partial(jax.tree.map, partial(jnp.where, better))
-        state, linear = keep(proposed, state), keep(there, linear)
+        state, linear = keep(proposed, state), keep(proposed_linear, linear)
         damping = jnp.where(better, jnp.maximum(damping * DAMPING_DOWN, DAMPING_FLOOR), damping * DAMPING_UP)
         raised = damped(linear, damping)
         frames, shape = solve(raised.system, factor(raised.system), raised.frames, raised.shape)

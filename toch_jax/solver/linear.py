@@ -86,9 +86,9 @@ def inverse_right_jacobian(e: Float[Array, "*batch 3"]) -> Float[Array, "*batch 
     return jnp.eye(3) + 0.5 * cross + factor[..., None, None] * (cross @ cross)
 
 
-def student(square: Float[Array, "*batch"], freedom: Float[Array, "*#batch"]) -> tuple[Array, Array]:
+def student(square: Float[Array, "*batch"], dof: Float[Array, "*#batch"]) -> tuple[Array, Array]:
     """Student's t cost of a whitened error of squared length `square`, and its weight in reweighted least squares.
 
-    Scaled so that small errors have weight 1: `freedom` sets only the squared length from which errors count less.
+    Scaled so that small errors have weight 1: `dof` sets only the squared length from which errors count less.
     """
-    return 0.5 * freedom * jnp.log1p(square / freedom), 1 / (1 + square / freedom)
+    return 0.5 * dof * jnp.log1p(square / dof), 1 / (1 + square / dof)

@@ -39,17 +39,17 @@ class FitSettings(struct.PyTreeNode):
     """In the object's frame."""
     acceleration: Levels = setting(Levels(wrist=4.0, orient=8.0, fingers=15.0), "m/s², rad/s², rad/s²", TUNED)
     """Of a hand whose speed is not known."""
-    quickness: Levels = setting(
+    acceleration_per_speed: Levels = setting(
         Levels(wrist=26.0, orient=26.0, fingers=24.0),
         "1/s",
         "chosen by hand near what is measured on real hands: about 20 at every speed",
     )
     """Acceleration over speed: a slow hand accelerates little."""
-    least_pace: Levels = setting(Levels(wrist=0.1, orient=0.6, fingers=0.6), "m/s, rad/s, rad/s", BY_HAND)
-    """Least speed that `quickness` is multiplied with."""
-    pace_time: Scalar = setting(0.067, "s", "chosen: two frames at 30 Hz")
+    least_speed: Levels = setting(Levels(wrist=0.1, orient=0.6, fingers=0.6), "m/s, rad/s, rad/s", BY_HAND)
+    """Least speed that `acceleration_per_speed` is multiplied with."""
+    speed_time: Scalar = setting(0.067, "s", "chosen: two frames at 30 Hz")
     """Standard deviation of the Gaussian that the speed is averaged with."""
-    motion_freedom: Scalar = setting(5.0, "1", TUNED)
+    motion_dof: Scalar = setting(5.0, "1", TUNED)
     """Degrees of freedom of Student's t for velocity and acceleration: fast frames are rare, not impossible."""
     tracked_floor: Levels = setting(Levels(wrist=0.001, orient=0.01, fingers=0.02), "m, rad, rad", BY_HAND)
     """Least standard deviation of the tracked hand, however steady it is."""
@@ -58,13 +58,13 @@ class FitSettings(struct.PyTreeNode):
     finger_bias: tuple[Scalar, Scalar] = setting((4.0, 0.1), "1, rad", BY_HAND)
     """Fingers that shake also have slow errors. Their standard deviation is this many times the estimated noise, but
     at most this angle unless the noise itself is larger."""
-    tracked_freedom: Scalar = setting(8.0, "1", BY_HAND)
+    tracked_dof: Scalar = setting(8.0, "1", BY_HAND)
     """Degrees of freedom of Student's t for the tracked hand in the second pass: a gross error counts little."""
     tracked_shape: Scalar = setting(0.1, "1", BY_HAND)
     """Of the tracked shape coefficients (betas, which have standard deviation 1 over people)."""
-    field_strength: Scalar = setting(0.02, "1", TUNED)
+    field_effective_samples: Scalar = setting(0.02, "1", TUNED)
     """How many independent observations all correspondences of a frame count as."""
-    joint_strength: Scalar = setting(
+    joint_effective_samples: Scalar = setting(
         0.3, "1", TUNED + "; 0.15 is 1 to 5 % worse under T, 0.3 leaves intervals too narrow under T(0.02)"
     )
     """How many independent observations the denoiser's 21 joints of a frame count as."""

@@ -52,9 +52,9 @@ def step_state(state: HandState, frame_step: Float[Array, "T 51"], shape_step: F
 
     `frame_step` has 16 rotation vectors d (rad), each in the joint's own frame, then the wrist in WRIST_SCALE metres.
     """
-    turns = jaxlie.SO3.exp(frame_step[:, :48].reshape(-1, 16, 3)).as_matrix()
+    rotation_steps = jaxlie.SO3.exp(frame_step[:, :48].reshape(-1, 16, 3)).as_matrix()
     return HandState(
-        rotations=state.rotations @ turns,
+        rotations=state.rotations @ rotation_steps,
         wrist=state.wrist + WRIST_SCALE * frame_step[:, 48:],
         betas=state.betas + shape_step,
     )

@@ -21,7 +21,7 @@ EXACT = 0.0003, 0.003
 FLOOR = 0.0002, 0.002
 """Smallest error, metres and radians per coordinate, that is assumed of a tracked pose; chosen by hand."""
 QUICKNESS = 26.0
-"""Acceleration over speed (1/s), as for the hands that move the object (FitSettings.quickness)."""
+"""Acceleration over speed (1/s), as for the hands that move the object (FitSettings.acceleration_per_speed)."""
 LEAST_SPEED = 0.004, 0.02
 """Smallest speed that accelerations are derived from, metres and radians per second and coordinate; chosen by hand."""
 FIRST_ACCELERATION = 4.0, 8.0

@@ -25,7 +25,7 @@ UNIT = np.asarray([4.0] * 4 + [1.0] * 48, np.float32)
 SPEED_ROUNDS = 2
 """Rounds of estimating the speed and smoothing with it; chosen by hand."""
 SPEED_REACH = 24
-"""Most frames on either side that the speed is averaged over: three times the settings' `pace_time` at 120 Hz."""
+"""Most frames on either side that the speed is averaged over: three times the settings' `speed_time` at 120 Hz."""
 
 
 class Smoothed(struct.PyTreeNode):
@@ -34,7 +34,7 @@ class Smoothed(struct.PyTreeNode):
     params: HandParams
     speed: Float[Array, "T 17"]
     """Speed of 16 rotations and the wrist position, rad/s and m/s per coordinate, averaged over the frames around each;
-    at least the settings' `least_pace`."""
+    at least the settings' `least_speed`."""
     noise: Levels
     """Estimated noise of the tracked trajectory."""
 
@@ -88,7 +88,7 @@ def _speed(
     square = jnp.where(linked[:, None], jnp.diff(values, axis=0) ** 2, 0.0) * fps**2
     kinds = jnp.stack([4 * square[:, :4].sum(axis=1) / 3, square[:, 4:49].mean(axis=1), square[:, 49:].mean(axis=1)])
     # a difference belongs to the time midway between its frames
-    near = jnp.exp(-0.5 * ((jnp.arange(-SPEED_REACH, SPEED_REACH) + 0.5) / (settings.pace_time * fps)) ** 2)
+    near = jnp.exp(-0.5 * ((jnp.arange(-SPEED_REACH, SPEED_REACH) + 0.5) / (settings.speed_time * fps)) ** 2)
 
     def around(steps: Float[Array, "T1"]) -> Float[Array, "T2"]:
         return jnp.convolve(steps, near)[SPEED_REACH - 1 :][: len(values)]
@@ -96,7 +96,7 @@ def _speed(
     mean = jax.vmap(around)(kinds) / jnp.maximum(around(linked.astype(near.dtype)), 1e-6)
     orient, fingers, wrist = jnp.sqrt(mean)
     speed = jnp.stack([orient, *[fingers] * 15, wrist], axis=1)
-    return jnp.maximum(speed, settings.least_pace.by_group())
+    return jnp.maximum(speed, settings.least_speed.by_group())
 
 
 def _same_side(quaternions: Float[Array, "T 4"]) -> Float[Array, "T 4"]:

@@ -36,7 +36,7 @@ def fit_clean_field(sequence: Sequence, object: ObjectModel | None = None) -> Se
             Estimate(FieldEstimate(logit, field.distance, field.correspondence, sigma, sigma)), points, normals
         )
 
-    return repair_by(sequence, true_field, DEFAULT.replace(field_strength=1.0), object).model
+    return repair_by(sequence, true_field, DEFAULT.replace(field_effective_samples=1.0), object).model
 
 
 def fit_true_mask(denoiser: Denoiser, sequence: Sequence, object: ObjectModel | None = None) -> Sequence:

@@ -21,7 +21,7 @@ from toch_jax.solver.kinematics import Bones, all_vertices, pose_bones, project,
 from toch_jax.solver.linear import Rows
 from toch_jax.solver.state import HandState
 
-WAY_BACK_STEP, WAY_BACK_STEPS = 0.002, 6
+PUSH_BACK_STEP, PUSH_BACK_STEPS = 0.002, 6
 """Step (metres) and number of steps of the search for the surface in the push-back: less than a finger's thickness.
 Chosen by hand."""
 
@@ -50,14 +50,14 @@ def contact_rows(model: HandModel, bones: Bones, term: ContactTerm) -> Rows:
     every, every_normal = bound_points(model, all_vertices(model, bones), term.skin)
     depth = -distance_to_object(term.grid, term.motion, every)[0]
     chosen = jax.lax.top_k(depth, min(term.watched, depth.shape[1]))[1]
-    place, normal = (jnp.take_along_axis(each, chosen[..., None], axis=1) for each in (every, every_normal))
-    distance, direction = distance_to_object(term.grid, term.motion, place)
+    deepest, normal = (jnp.take_along_axis(each, chosen[..., None], axis=1) for each in (every, every_normal))
+    distance, direction = distance_to_object(term.grid, term.motion, deepest)
     # Skin that faces along the SDF gradient did not enter there: it is the back of a finger, or it is beyond the medial
     # surface of a thin part and must be pushed back. The cosine is only a weight: it is not differentiated.
     facing = jax.lax.stop_gradient(jnp.sum(direction * normal, axis=-1))
     nowhere = jnp.zeros(facing.shape), jnp.zeros(facing.shape, bool)
     any_back = (term.push_back > 0).any()
-    back, is_near = jax.lax.cond(any_back, partial(_way_back, term), lambda *_: nowhere, place, normal)
+    back, is_near = jax.lax.cond(any_back, partial(_push_back, term), lambda *_: nowhere, deepest, normal)
     through = (facing > 0) & is_near
     distance = jnp.where(through, -back, distance)
     direction = jnp.where(through[..., None], -normal, direction)
@@ -72,7 +72,7 @@ def contact_rows(model: HandModel, bones: Bones, term: ContactTerm) -> Rows:
     return Rows(jnp.where(inside, root * (distance + term.margin), 0.0), by_frame, jnp.zeros_like(by_shape))
 
 
-def _way_back(
+def _push_back(
     term: ContactTerm, points: Float[Array, "T M 3"], normal: Float[Array, "T M 3"]
 ) -> tuple[Float[Array, "T M"], Bool[Array, "T M"]]:
     """Distance (metres) from each inside point to the object's surface, against the skin normal, and whether the search
@@ -82,15 +82,15 @@ def _way_back(
     are approximate, and damped.
     """
     n_frames, n_points = points.shape[:2]
-    steps = jnp.arange(1 + WAY_BACK_STEPS) * WAY_BACK_STEP
-    places = (points[:, :, None] - steps[:, None] * normal[:, :, None]).reshape(n_frames, -1, 3)
-    distance = distance_to_object(term.grid, term.motion, places)[0].reshape(n_frames, n_points, -1)
+    steps = jnp.arange(1 + PUSH_BACK_STEPS) * PUSH_BACK_STEP
+    back_points = (points[:, :, None] - steps[:, None] * normal[:, :, None]).reshape(n_frames, -1, 3)
+    distance = distance_to_object(term.grid, term.motion, back_points)[0].reshape(n_frames, n_points, -1)
     out = distance > 0
     first = jnp.maximum(jnp.argmax(out, axis=-1), 1)[..., None]
     after = jnp.take_along_axis(distance, first, axis=-1)[..., 0]
     before = jnp.take_along_axis(distance, first - 1, axis=-1)[..., 0]
     over = after / jnp.maximum(after - before, 1e-9)
-    return jnp.clip(first[..., 0] - over, 0.0, WAY_BACK_STEPS) * WAY_BACK_STEP, out.any(axis=-1)
+    return jnp.clip(first[..., 0] - over, 0.0, PUSH_BACK_STEPS) * PUSH_BACK_STEP, out.any(axis=-1)
 
 
 @jax.jit

@@ -75,7 +75,7 @@ def faced(term: HandsTerm, states: tuple[HandState, ...]) -> tuple[HandsTerm, Bo
     _, skins = _posed(term, states)
     weights, costs = [], []
     for (one, other), weight in zip(_pairs(len(states)), term.weights, strict=True):
-        facing = jnp.sum(_ways(skins[one].vertices, skins[other]) * skins[one].normals, axis=-1)
+        facing = jnp.sum(_directions(skins[one].vertices, skins[other]) * skins[one].normals, axis=-1)
         weights.append(weight * jnp.clip(-facing, 0.0, 1.0))
         costs.append(jnp.any((_distances(skins[one], skins[other])[0] < -term.margin) & (weights[-1] > 0)))
     return term.replace(weights=tuple(weights)), jnp.any(jnp.stack(costs))
@@ -92,8 +92,8 @@ def _posed(term: HandsTerm, states: tuple[HandState, ...]) -> tuple[list[Bones],
 
 def _skin(term: HandsTerm, hand: int, bones: Bones) -> Skin:
     model = term.skins[hand]
-    turned = jnp.einsum("tab,tvb->tva", term.rotation[hand], all_vertices(model, bones))
-    vertices = turned + term.translation[hand, :, None]
+    rotated = jnp.einsum("tab,tvb->tva", term.rotation[hand], all_vertices(model, bones))
+    vertices = rotated + term.translation[hand, :, None]
     corners = vertices[:, model.faces]
     area = jnp.cross(corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0])
     normals = jnp.zeros_like(vertices).at[:, model.faces].add(area[:, :, None])
@@ -105,7 +105,7 @@ def _distances(one: Skin, other: Skin) -> tuple[Float[Array, "T V"], Int[Array, 
     return batched_map(lambda arrays: _distance(*arrays), (one.vertices, other.vertices, other.normals), _FRAMES)
 
 
-def _ways(points: Float[Array, "T M 3"], other: Skin) -> Float[Array, "T M 3"]:
+def _directions(points: Float[Array, "T M 3"], other: Skin) -> Float[Array, "T M 3"]:
     """Gradient of the signed distance to another hand at the given points."""
 
     def frame(arrays: tuple[Array, Array, Array]) -> Array:
@@ -141,14 +141,14 @@ def _depth_rows(
     weight, distance, nearest = (jnp.take_along_axis(each, chosen, axis=1) for each in (weight, distance, nearest))
     points = jnp.take_along_axis(skins[one].vertices, chosen[..., None], axis=1)
     root, inside = jnp.sqrt(weight), distance < -term.margin
-    way = jnp.where(inside[..., None], root[..., None] * _ways(points, skins[other]), 0.0)
+    weighted_direction = jnp.where(inside[..., None], root[..., None] * _directions(points, skins[other]), 0.0)
 
     n_hands, n_frames, n_rows = len(bones), *chosen.shape
     by_frame = jnp.zeros((n_frames, n_rows, n_hands, N_UNKNOWNS))
     by_shape = jnp.zeros((n_frames, n_rows, n_hands, bones[one].shape_motion.shape[-1]))
     for hand, vertices, sign in ((one, chosen, 1.0), (other, nearest, -1.0)):
-        there = jnp.einsum("tba,tmb->tma", term.rotation[hand], sign * way)
-        moved = project(bones[hand], skin_points(term.skins[hand], bones[hand], vertices), there[:, :, None])
+        local_direction = jnp.einsum("tba,tmb->tma", term.rotation[hand], sign * weighted_direction)
+        moved = project(bones[hand], skin_points(term.skins[hand], bones[hand], vertices), local_direction[:, :, None])
         by_frame, by_shape = by_frame.at[:, :, hand].set(moved[0]), by_shape.at[:, :, hand].set(moved[1])
     return Rows(
         jnp.where(inside, root * (distance + term.margin), 0.0),

@@ -24,7 +24,7 @@ class SmoothTerm(struct.PyTreeNode):
     velocity_weight: Float[Array, "17"]
     acceleration_weight: Float[Array, "17"] | Float[Array, "T 17"]
     """If given for each frame, it is for the second difference centred on that frame."""
-    freedom: Float[Array, "T"]
+    dof: Float[Array, "T"]
     """Degrees of freedom of Student's t in each frame."""
 
 
@@ -32,7 +32,7 @@ def smooth_term(
     settings: FitSettings,
     fps: float | Float[Array, ""],
     speed: Float[Array, "T 17"] | None,
-    freedom: Float[Array, "T"],
+    dof: Float[Array, "T"],
 ) -> SmoothTerm:
     """Motion term at this frame rate (1/s).
 
@@ -40,22 +40,22 @@ def smooth_term(
     proportion to it, and that of `settings.acceleration` if it is None.
     """
     usual = settings.acceleration.by_group()
-    acceleration = usual if speed is None else settings.quickness.by_group() * speed
+    acceleration = usual if speed is None else settings.acceleration_per_speed.by_group() * speed
     return SmoothTerm(
         velocity_weight=(fps / settings.velocity.by_group()) ** 2,
         acceleration_weight=(fps**2 / acceleration) ** 2,
-        freedom=freedom,
+        dof=dof,
     )
 
 
 def add_smooth(linear: Linear, term: SmoothTerm, state: HandState, frame_mask: Bool[Array, "T"]) -> Linear:
     """Add the motion term to a linearised problem; derivatives are with respect to a frame and the next two."""
     n_frames = state.wrist.shape[0]
-    turn = rotation_vectors(jnp.swapaxes(state.rotations[:-1], -1, -2) @ state.rotations[1:])
-    step = jnp.concatenate([turn, jnp.diff(state.wrist, axis=0)[:, None]], axis=1)
+    rotation_step = rotation_vectors(jnp.swapaxes(state.rotations[:-1], -1, -2) @ state.rotations[1:])
+    step = jnp.concatenate([rotation_step, jnp.diff(state.wrist, axis=0)[:, None]], axis=1)
     unit = jnp.broadcast_to(WRIST_SCALE * jnp.eye(3), (n_frames - 1, 1, 3, 3))
-    by_here = -jnp.concatenate([inverse_right_jacobian(-turn), unit], axis=1)
-    by_next = jnp.concatenate([inverse_right_jacobian(turn), unit], axis=1)
+    by_here = -jnp.concatenate([inverse_right_jacobian(-rotation_step), unit], axis=1)
+    by_next = jnp.concatenate([inverse_right_jacobian(rotation_step), unit], axis=1)
     linked = frame_mask[:-1] & frame_mask[1:]
 
     diagonal = jnp.zeros((n_frames, N_GROUPS, 3, 3))
@@ -63,7 +63,7 @@ def add_smooth(linear: Linear, term: SmoothTerm, state: HandState, frame_mask: B
     gradient = jnp.zeros((n_frames, N_GROUPS, 3))
 
     weight = term.velocity_weight * linked[:, None]
-    cost, trust = student(weight * jnp.sum(step**2, axis=-1), term.freedom[:-1, None])
+    cost, trust = student(weight * jnp.sum(step**2, axis=-1), term.dof[:-1, None])
     total = cost.sum()
     weight = weight * trust
     parts = (by_here, by_next)
@@ -75,7 +75,7 @@ def add_smooth(linear: Linear, term: SmoothTerm, state: HandState, frame_mask: B
     bend = step[1:] - step[:-1]
     acceleration = jnp.broadcast_to(term.acceleration_weight, (n_frames, N_GROUPS))[1:-1]
     weight = acceleration * (linked[:-1] & linked[1:])[:, None]
-    cost, trust = student(weight * jnp.sum(bend**2, axis=-1), term.freedom[1:-1, None])
+    cost, trust = student(weight * jnp.sum(bend**2, axis=-1), term.dof[1:-1, None])
     total = total + cost.sum()
     weight = weight * trust
     pieces = (-by_here[:-1], by_here[1:] - by_next[:-1], by_next[1:])

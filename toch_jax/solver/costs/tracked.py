@@ -22,7 +22,7 @@ class TrackedTerm(struct.PyTreeNode):
     rotation_weight: Float[Array, "T 16"]
     wrist_weight: Float[Array, "T"]
     shape_weight: Float[Array, ""]
-    freedom: Float[Array, ""]
+    dof: Float[Array, ""]
     """Degrees of freedom of Student's t."""
 
 
@@ -39,20 +39,21 @@ def tracked_term(
         rotation_weight=observed[:, None] * weight[:16],
         wrist_weight=observed * weight[16],
         shape_weight=jnp.asarray(1 / settings.tracked_shape**2, jnp.float32),
-        freedom=jnp.asarray(settings.tracked_freedom if robust else GAUSSIAN, jnp.float32),
+        dof=jnp.asarray(settings.tracked_dof if robust else GAUSSIAN, jnp.float32),
     )
 
 
 def add_tracked(linear: Linear, term: TrackedTerm, state: HandState) -> Linear:
     """Add the tracked term to a linearised problem."""
-    turn = rotation_vectors(jnp.swapaxes(term.state.rotations, -1, -2) @ state.rotations)
+    rotation_error = rotation_vectors(jnp.swapaxes(term.state.rotations, -1, -2) @ state.rotations)
     moved = state.wrist - term.state.wrist
-    residual = jnp.concatenate([turn, moved[:, None]], axis=1)
+    residual = jnp.concatenate([rotation_error, moved[:, None]], axis=1)
     derivative = jnp.concatenate(
-        [inverse_right_jacobian(turn), jnp.broadcast_to(WRIST_SCALE * jnp.eye(3), (len(moved), 1, 3, 3))], axis=1
+        [inverse_right_jacobian(rotation_error), jnp.broadcast_to(WRIST_SCALE * jnp.eye(3), (len(moved), 1, 3, 3))],
+        axis=1,
     )
     weight = jnp.concatenate([term.rotation_weight, term.wrist_weight[:, None]], axis=1)
-    cost, trust = student(weight * jnp.sum(residual**2, axis=-1), term.freedom)
+    cost, trust = student(weight * jnp.sum(residual**2, axis=-1), term.dof)
     weight = weight * trust
     blocks = jnp.einsum("tg,tgai,tgaj->tgij", weight, derivative, derivative)
     shape = state.betas - term.state.betas
