@@ -11,7 +11,7 @@ from toch_jax.pipeline import refine, refine_many
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.sequence.types import Sequence
 from toch_jax.track.object_pose import track_object
-from toch_jax.track.reference_frame import FAR, NEAR, reference_frame
+from toch_jax.track.reference_frame import FAR, NEAR, Pose, reference_frame
 
 T, FPS = 90, 30.0
 MIDDLE = np.array([[0.05, 0.02, 0.1]])
@@ -75,17 +75,15 @@ def test_a_pose_that_is_lost_for_a_frame_is_bridged() -> None:
 def test_the_frame_is_the_objects_near_it_and_the_worlds_far_from_it() -> None:
     rng = np.random.default_rng(0)
     rotation = Rotation.from_rotvec(0.3 * rng.normal(size=(T, 3))).as_matrix()
-    translation = 0.1 * rng.normal(size=(T, 3))
-    near = np.full(T, 0.9 * NEAR)
-    for found, given in zip(reference_frame(rotation, translation, near, FPS), (rotation, translation), strict=True):
-        np.testing.assert_array_equal(found, given)
-    far = np.full(T, 1.1 * FAR)
-    still = reference_frame(rotation, translation, far, FPS)
+    given = Pose(rotation, 0.1 * rng.normal(size=(T, 3)))
+    for found, wanted in zip(reference_frame(given, np.full(T, 0.9 * NEAR), FPS), given, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    still = reference_frame(given, np.full(T, 1.1 * FAR), FPS)
     assert np.ptp(still[0], axis=0).max() < 1e-9
     assert np.ptp(still[1], axis=0).max() < 1e-9
     # the hand comes, holds and leaves; before and after, it is away
     visit = np.where((np.arange(T) > 30) & (np.arange(T) < 60), 0.0, 0.5)
-    turned, moved = reference_frame(rotation, translation, visit, FPS)
+    turned, moved = reference_frame(given, visit, FPS)
     np.testing.assert_allclose(turned[35:55], rotation[35:55], atol=1e-9)
     assert np.abs(np.diff(moved[:15], axis=0)).max() < 1e-9
     assert np.abs(np.diff(moved[75:], axis=0)).max() < 1e-9
