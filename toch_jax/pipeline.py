@@ -27,7 +27,8 @@ from toch_jax.sequence.part_frame import move_hand
 from toch_jax.sequence.types import Sequence
 from toch_jax.solver.settings import DEFAULT, FitSettings
 from toch_jax.track.contact_check import check_contact, check_result
-from toch_jax.track.object_pose import with_tracked_object
+from toch_jax.track.object_with_hands import with_repaired_object
+from toch_jax.track.registered_hand import registered_hands
 from toch_jax.track.tracked_hand import TrackedHand, tracked_hands
 
 HandForm = Literal["given", "model"]
@@ -57,13 +58,19 @@ def refine(
         object: The sequence's object, if it has been built before (`sequence_object`).
         hand: "given": the form of the input: parameters, the tracker's own joints, or its own points; "model":
             parameters, joints and vertices of the hand model, which may be millimetres from those joints or points.
-        keep_object: Whether to return the object's poses as given. The hand is repaired with smoothed poses either way.
+        keep_object: Whether to return the object's poses as given, lost ones interpolated. The hand is repaired with
+            repaired poses either way.
         progress: Whether to write each stage to standard error as it begins; or a function to call with the stage's
             name, possibly from another thread.
     """
     repaired = repair(sequence, denoiser, settings=settings, object=object, progress=progress)
     clean = repaired.given if hand == "given" else repaired.model
-    return clean.replace(object_motion=sequence.object_motion) if keep_object else clean
+    return with_object_of(clean, sequence) if keep_object else clean
+
+
+def with_object_of(clean: Sequence, sequence: Sequence) -> Sequence:
+    """A repaired sequence with the object's poses as the tracked `sequence` has them."""
+    return clean.replace(object_motion=sequence.object_motion, object_pose_sigma=None)
 
 
 def repair(
@@ -120,8 +127,9 @@ def repair_by(
     progress("object")
     object = (sequence_object(sequence) if object is None else object).without_mesh()
     progress(f"hand from {given_as(sequence.hands)}")
-    sequence = with_tracked_object(sequence)
-    hands = tracked_hands(sequence, settings)
+    registered = registered_hands(sequence)
+    sequence = with_repaired_object(sequence, registered)
+    hands = tracked_hands(sequence, settings, registered)
     sequence = sequence.replace(notes=(*sequence.notes, *check_contact(sequence, hands, object)))
     observations = [None if observer is None else observer(each, object) for each in hands]
     progress("fit")

@@ -41,6 +41,21 @@ def test_noise_depends_on_id_and_seed_alone(clean: Sequence) -> None:
     assert np.abs(transl("mug_lift", 0) - transl("mug_lift", 1)).max() > 0.005
 
 
+def test_noise_of_the_object_is_the_objects(clean: Sequence) -> None:
+    """The hand is that of the same noise without the object's; lost frames are marked and interpolated."""
+    noise = "T(0.01)+object(0.005,0.05)+object_missing(0.4)"
+    noisy = perturb_clip("mug_lift", clean, parse_perturbation(noise), 0)
+    alone = perturb_clip("mug_lift", clean, T_NOISE, 0)
+    assert alone.hands.params is not None
+    assert noisy.hands.params is not None
+    np.testing.assert_array_equal(noisy.hands.params.transl, alone.hands.params.transl)
+    assert alone.object_motion is clean.object_motion
+    off = np.asarray(noisy.object_motion.translation - clean.object_motion.translation)
+    assert 0.001 < off.std() < 0.02
+    assert noisy.object_valid is not None
+    assert 0 < np.asarray(noisy.object_valid).sum() < clean.n_frames
+
+
 def test_a_run_goes_on_where_it_stopped(tmp_path: Path, clean: Sequence) -> None:
     clips, asked = [("a", clean), ("b", clean)], []
 

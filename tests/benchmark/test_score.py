@@ -99,7 +99,11 @@ def test_an_object_that_was_estimated_too(truth: GroundTruth) -> None:
         moved(truth, (0.0, 0.03, 0.04)), object_motion=truth.motion.replace(translation=truth.motion.translation + off)
     )
     found = score(truth, prediction)
-    assert found["mpcpe"] == pytest.approx(50, rel=1e-4)
+    for metric in ("mpcpe", "object_translation", "object_add"):
+        assert found[metric] == pytest.approx(50, rel=1e-4)
+    for metric in ("object_rotation", "object_acceleration_error", "mpjpe_in_object"):
+        assert found[metric] == pytest.approx(0, abs=1e-2)
+    assert "object_add" not in score(truth, truth.prediction)
     assert found["mrrpe_ro"] == pytest.approx(0, abs=1e-3)
     assert found["success_rate"] == 100  # the object's position is aligned first
     assert "aae" not in found  # the object has no hinge

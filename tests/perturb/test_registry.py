@@ -179,6 +179,7 @@ def test_the_same_key_the_same_noise(random_hand: HandModel, params: HandParams)
     [
         *("T(0.01)", "R(0.3)", "R(0.3,0.05)", "A(0.1)", "G(0.1)", "B(0.01,0.3)", "beta(0.01,0.3,0.05)", "bias(0.01)"),
         *("drift(0.01)", "missing(0.2)", "missing(0.2,0.01)", "finger(0.5)", "burst(0.1,0.1)"),
+        *("object(0.005)", "object_drift(0.01)", "object_missing(0.2)", "T(0.01)+object(0.005,0.05)"),
     ],
 )
 def test_names_come_back(text: str) -> None:
@@ -188,7 +189,10 @@ def test_names_come_back(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["T", "T()", "T(a)", "T(1,2)", "B(0.1)", "X(0.1)", "T(-1)", "T(inf)", "missing(1)", "burst(0.1,1)", "T(1)T(1)"],
+    [
+        *("T", "T()", "T(a)", "T(1,2)", "B(0.1)", "X(0.1)", "T(-1)", "T(inf)", "missing(1)", "burst(0.1,1)"),
+        *("T(1)T(1)", "T(1)+", "object()", "object_missing(1)"),
+    ],
 )
 def test_refuses_other_names(text: str) -> None:
     with pytest.raises(InputError, match=r"^perturbation: .*expected .*found [^\n]*$"):

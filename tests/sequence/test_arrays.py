@@ -48,6 +48,19 @@ def test_one_hand_and_one_part_without_their_axes(
     _assert_same(found.replace(hand_axis=True, part_axis=True), sequence_from_record("file", record))
 
 
+def test_lost_frames_of_an_object_given_as_matrices(record: Record) -> None:
+    """NaN, all zero or marked; the arrays that come back have no axis P either."""
+    turns = Rotation.from_rotvec(record["object_rotation"][0]).as_matrix()
+    turns[1], turns[2] = 0, np.nan
+    valid = np.arange(6) != 4
+    given = {"object_rotation": turns, "object_translation": record["object_translation"][0], "object_valid": valid}
+    found = _call(record, **given)
+    expected = np.array([1, 0, 0, 1, 0, 1], bool)
+    np.testing.assert_array_equal(found.object_observed, expected[None])
+    np.testing.assert_array_equal(found.numpy()["object_valid"], expected)
+    assert found.frames(3, 6).object_valid.tolist() == [[True, False, True]]
+
+
 @pytest.mark.parametrize(
     ("wrong", "what"),
     [

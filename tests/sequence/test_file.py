@@ -51,6 +51,27 @@ def test_what_is_saved_is_read_again(tmp_path: Path, make_record: Callable[..., 
     assert list(tmp_path.glob(".*")) == []
 
 
+def test_lost_poses_of_the_object_are_interpolated_and_marked(tmp_path: Path, record: Record) -> None:
+    """NaN and `object_valid` mean the same, and are written as they were read; sigma too."""
+    rotation, translation = np.array(record["object_rotation"]), np.array(record["object_translation"])
+    translation[0, 2], rotation[0, 3, 1] = np.nan, np.nan
+    sigma = np.random.default_rng(0).uniform(size=(1, 6, 6)).astype(np.float32)
+    valid = np.array([1, 1, 0, 0, 1, 1], bool)
+    changes = {"object_rotation": rotation, "object_translation": translation, "object_pose_sigma": sigma}
+    by_nan = load_sequence(write_record(tmp_path / "nan.npz", record, **changes))
+    marked = load_sequence(write_record(tmp_path / "marked.npz", record, object_valid=valid))
+    np.testing.assert_array_equal(by_nan.object_observed, valid[None])
+    np.testing.assert_array_equal(marked.object_observed, valid[None])
+    np.testing.assert_array_equal(by_nan.object_motion.translation, marked.object_motion.translation)
+    assert np.isfinite(by_nan.object_motion.rotation).all()
+    assert by_nan.notes[0] == "object: frames 2-3 are lost: interpolated"
+    save_sequence(tmp_path / "again.npz", by_nan, keep=tmp_path / "nan.npz")
+    again = load_sequence(tmp_path / "again.npz")
+    np.testing.assert_array_equal(again.object_observed, valid[None])
+    np.testing.assert_array_equal(again.object_pose_sigma, sigma)
+    np.testing.assert_allclose(again.object_motion.translation, by_nan.object_motion.translation, atol=1e-6)
+
+
 def test_keeps_the_object_as_it_came(tmp_path: Path, record: Record) -> None:
     source = write_record(tmp_path / "clip.npz", record)
     save_sequence(tmp_path / "clean.npz", load_sequence(source), keep=source)

@@ -34,11 +34,13 @@ def test_an_object_that_is_away_for_some_frames_is_interpolated(kind: str) -> No
         translation[0, 10:14] += [0.0, 0.3, 0.0]
     else:
         translation[0, 10:14], rotation[0, 10:14] = 0, np.eye(3)
-    mended, notes = mend_object(ObjectMotion(put(rotation), put(translation)), MIDDLE[None], 30.0)
+    given = np.ones((1, 40), bool)
+    mended, observed, notes = mend_object(ObjectMotion(put(rotation), put(translation)), given, MIDDLE[None], 30.0)
     # both velocities are constant, so the interpolation is exact
     np.testing.assert_allclose(mended.rotation, right.rotation, atol=1e-6)
     np.testing.assert_allclose(mended.translation, right.translation, atol=1e-6)
     others = np.r_[:10, 14:40]
+    np.testing.assert_array_equal(np.flatnonzero(~observed[0]), np.arange(10, 14))
     np.testing.assert_array_equal(np.asarray(mended.translation)[:, others], translation[:, others])
     (note,) = notes
     assert note.startswith("object: frames 10-13 are ")
@@ -49,7 +51,8 @@ def test_an_object_at_rest_at_the_origin_is_right() -> None:
     turn, place = _object()
     rests = np.concatenate([np.tile(np.eye(3), (20, 1, 1)), turn[:20]])
     motion = _motion(rests, np.concatenate([np.zeros((20, 3)), place[:20] - place[0]]), np.zeros(3))
-    mended, notes = mend_object(motion, np.zeros((1, 3)), 30.0)
+    mended, observed, notes = mend_object(motion, np.ones((1, 40), bool), np.zeros((1, 3)), 30.0)
+    assert observed.all()
     np.testing.assert_array_equal(mended.translation, motion.translation)
     assert notes == ()
 
@@ -57,5 +60,6 @@ def test_an_object_at_rest_at_the_origin_is_right() -> None:
 def test_an_objects_rotation_that_jumps_is_said() -> None:
     turn, place = _object()
     turn[20:] = turn[20:] @ Rotation.from_rotvec([0.0, 0.0, np.pi]).as_matrix()
-    _, notes = mend_object(_motion(turn, place), MIDDLE[None], 30.0)
+    _, observed, notes = mend_object(_motion(turn, place), np.ones((1, 40), bool), MIDDLE[None], 30.0)
+    assert observed.all()
     assert notes == ("object: frame 20 is up to 178 degrees off the frame before: is that right?",)

@@ -68,7 +68,7 @@ def draw_plots(results: Iterable[Result], methods: Iterable[Method], folder: Pat
 def _level(result: Result, kind: str) -> float | None:
     """The level of a noise with one parameter; None for noises of another kind."""
     noise = parse_perturbation(result.noise)
-    return noise.sizes[0] if noise.kind == kind and len(noise.sizes) == 1 else None
+    return noise.sizes[0] if noise.kind == kind and len(noise.sizes) == 1 and noise.then is None else None
 
 
 def _best_filter_alone(

@@ -16,13 +16,16 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
+from toch_jax.base.arrays import put
 from toch_jax.base.files import write_text
 from toch_jax.benchmark.methods.filters import Filter, Setting
 from toch_jax.benchmark.methods.method import Method, Repair, hand_model, predict
 from toch_jax.benchmark.results import Table
 from toch_jax.benchmark.score import GroundTruth, Scores, prepare, score
 from toch_jax.metrics.joints import mpjpe_mm
+from toch_jax.object.motion import part_middles
 from toch_jax.perturb.registry import Perturbation, parse_perturbation
+from toch_jax.sequence.object_faults import mend_object
 from toch_jax.sequence.types import Sequence
 
 Clip = tuple[str, Sequence]
@@ -140,7 +143,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def perturb_clip(clip_id: str, clean: Sequence, perturbation: Perturbation, seed: int) -> Sequence:
-    """The clip with perturbed hands and the clean ones as ground truth. The random key is from id and seed only."""
+    """The clip with perturbed hands and object, the clean hands as truth. The random key is from id and seed only."""
     key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(clip_id.encode()))
     assert clean.hands.params is not None
     noisy, masks = [], []
@@ -150,11 +153,18 @@ def perturb_clip(clip_id: str, clean: Sequence, perturbation: Perturbation, seed
         perturbed, observed = perturbation(jax.random.fold_in(key, hand), model, params)
         noisy.append(perturbed)
         masks.append(observed)
-    return clean.replace(
+    noisy_clip: Sequence = clean.replace(
         hands=clean.hands.replace(params=jax.tree.map(lambda *leaves: jnp.stack(leaves), *noisy)),
         hand_valid=jnp.stack(masks),
         truth=clean.hands,
     )
+    if not perturbation.moves_object:
+        return noisy_clip
+    middles = part_middles(np.asarray(clean.object_vertices), np.asarray(clean.object_vertex_part))
+    moved, tracked = perturbation.of_object(jax.random.fold_in(key, len(noisy)), clean.object_motion, middles)
+    # as in a file that is read: lost frames are interpolated
+    motion, kept, _ = mend_object(moved, np.asarray(tracked), middles, clean.fps)
+    return noisy_clip.replace(object_motion=motion, object_valid=None if kept.all() else put(kept))
 
 
 def tune_filters(

@@ -11,7 +11,7 @@ from toch_jax.benchmark.methods.method import Prediction, hand_model, predict
 from toch_jax.field.contact_field import contact_field
 from toch_jax.field.types import ContactField
 from toch_jax.hand.mesh import close_surface
-from toch_jax.metrics import arctic
+from toch_jax.metrics import arctic, object_pose
 from toch_jax.metrics import joints as error
 from toch_jax.metrics.clip import HandContact, hand_contact, in_part, sequence_parts, shared_volumes_cm3, spread
 from toch_jax.metrics.contact import (
@@ -34,6 +34,7 @@ from toch_jax.metrics.motion import (
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import samples_in_frame, to_world
 from toch_jax.sequence.derived import PosedHand, sequence_object
+from toch_jax.sequence.part_frame import nearest_part
 from toch_jax.sequence.types import Sequence
 
 Scores = dict[str, float]
@@ -151,7 +152,30 @@ def _relative_metrics(truth: GroundTruth, prediction: Prediction) -> Scores:
     if prediction.object_motion is not truth.motion and not _same(prediction.object_motion, truth.motion):
         scores["aae"] = arctic.aae_deg(prediction.object_motion, truth.motion)
         scores["success_rate"] = 100 * arctic.success_rate(truth.parts, prediction.object_motion, truth.motion)
+        scores |= _object_metrics(truth, prediction)
     return scores
+
+
+def _object_metrics(truth: GroundTruth, prediction: Prediction) -> Scores:
+    """The errors of an object's motion that is not the true one, and of the hands as seen from it."""
+    motions = prediction.object_motion, truth.motion
+    inside = [
+        object_pose.mpjpe_in_object_mm(
+            _given(hand.joints),
+            _given(true.joints),
+            *motions,
+            nearest_part(truth.clean, jnp.asarray(_given(true.joints)), true.observed),
+        )
+        for hand, true in zip(prediction.hands, truth.hands, strict=True)
+    ]
+    return {
+        "object_translation": object_pose.object_translation_mm(truth.parts, *motions),
+        "object_rotation": object_pose.object_rotation_deg(*motions),
+        "object_add": object_pose.add_mm(truth.parts, *motions),
+        "object_add_s": object_pose.add_s_mm(truth.parts, *motions),
+        "object_acceleration_error": object_pose.object_acceleration_error_m_s2(truth.parts, *motions, truth.clean.fps),
+        "mpjpe_in_object": float(np.mean(inside)),
+    }
 
 
 def _same(one: ObjectMotion, other: ObjectMotion) -> bool:

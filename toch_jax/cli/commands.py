@@ -53,8 +53,8 @@ def denoise(
         denoiser: A file that `toch train` wrote; "default" is the network in the package, "none" fits without one.
         hand: "given" writes hands in the form in which they came: parameters, the tracker's own joints, or its own
             points. "model" writes parameters, joints and mesh of the hand model, whatever came.
-        keep_object: Leave the object's poses as they came, also where they shake; the hand is then repaired beside
-            smoother ones than the file holds.
+        keep_object: Leave the object's poses as they came, also where they shake (lost ones are interpolated); the hand
+            is then repaired beside better ones than the file holds.
         picture: Write a before/after picture (.png) beside each result.
     """
     from toch_jax.base.progress import to_stderr

@@ -14,7 +14,7 @@ from toch_jax.base.files import atomic
 from toch_jax.base.progress import Progress, each_clip, silent
 from toch_jax.denoiser.window import Denoiser
 from toch_jax.metrics.clip import measure, metrics_table, sequence_parts, summed_up
-from toch_jax.pipeline import HandForm, repair
+from toch_jax.pipeline import HandForm, repair, with_object_of
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.view.picture import draw_picture
 from toch_jax.view.rows import rows_of
@@ -69,7 +69,7 @@ def denoise_file(
     repaired = repair(sequence, denoiser, progress=progress)
     clean = repaired.given if hand == "given" else repaired.model
     if keep_object:
-        clean = clean.replace(object_motion=sequence.object_motion)
+        clean = with_object_of(clean, sequence)
     seconds = time.perf_counter() - start
     progress("metrics")
     rows, parts = rows_of(sequence, clean, (repaired.tracked, repaired.model)), sequence_parts(sequence)

@@ -1,12 +1,13 @@
 """The metrics of the benchmark by name; each is defined in its module, below the function that computes it."""
 
-from toch_jax.metrics import arctic, contact, joints, motion
+from toch_jax.metrics import arctic, contact, joints, motion, object_pose
 from toch_jax.metrics.metric import Metric
 
 METRICS: dict[str, Metric] = {
     **joints.METRICS,
     **contact.METRICS,
     **motion.METRICS,
+    **object_pose.METRICS,
     **arctic.METRICS,
     **joints.CALIBRATION,
     "seconds": Metric(

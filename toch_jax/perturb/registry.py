@@ -1,6 +1,7 @@
-"""Tracking errors of a hand as named random perturbations of its parameters."""
+"""Tracking errors of hand and object as named random perturbations of their poses."""
 
 import dataclasses
+import functools
 import inspect
 import math
 import re
@@ -13,15 +14,14 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import HandModel, HandParams
+from toch_jax.object.model import ObjectMotion
+from toch_jax.perturb.in_time import lost_runs, slowly_varying
+from toch_jax.perturb.object_noise import OBJECT_REGISTRY, Middles, PerturbedObject
 
 # Number of principal pose directions that get noise, as in TOCH (Zhou et al. 2022, released code).
 N_POSE_DIRECTIONS = 24
 BETA = (8.0, 2.0)
 """Beta distribution of GRAB (Beta) in GeneOH Diffusion (Liu and Yi 2024, released code): positive, mean 0.8."""
-DRIFT_MEMORY = 0.95
-"""Correlation of `slow_drift` between neighbouring frames: it is forgotten in 20 frames. Chosen by hand."""
-MEAN_RUN = 5.0
-"""Mean length of a gap or a burst of outliers, frames; chosen by hand."""
 
 Perturbed = tuple[HandParams, Bool[Array, "T"]]
 """The perturbed hand, axes (T, ...), and the frames in which it is still tracked."""
@@ -29,30 +29,61 @@ Perturbed = tuple[HandParams, Bool[Array, "T"]]
 
 @dataclasses.dataclass(frozen=True)
 class Perturbation:
-    """A kind of perturbation in REGISTRY and its sizes. `parse_perturbation(p.name) == p`."""
+    """A kind of perturbation in REGISTRY or OBJECT_REGISTRY and its sizes. `parse_perturbation(p.name) == p`."""
 
     kind: str
     sizes: tuple[float, ...]
+    then: "Perturbation | None" = None
+    """The perturbation that comes after it."""
 
     @property
     def name(self) -> str:
-        return f"{self.kind}({','.join(f'{size:g}' for size in self.sizes)})"
+        own = f"{self.kind}({','.join(f'{size:g}' for size in self.sizes)})"
+        return own if self.then is None else f"{own}+{self.then.name}"
 
     def __call__(self, key: PRNGKeyArray, model: HandModel, params: HandParams) -> Perturbed:
         """The perturbed parameters of one hand, axes (T, ...), and the frames in which it is still tracked."""
-        return REGISTRY[self.kind](key, model, params, *self.sizes)
+        own = REGISTRY.get(self.kind)
+        perturbed, valid = _all_tracked(params) if own is None else own(key, model, params, *self.sizes)
+        if self.then is None:
+            return perturbed, valid
+        perturbed, still = self.then(jax.random.fold_in(key, 1), model, perturbed)
+        return perturbed, valid & still
+
+    @property
+    def moves_object(self) -> bool:
+        return self.kind in OBJECT_REGISTRY or (self.then is not None and self.then.moves_object)
+
+    def of_object(self, key: PRNGKeyArray, motion: ObjectMotion, middles: Middles) -> PerturbedObject:
+        """The perturbed motion of an object's parts, and the frames in which each is still tracked."""
+        own, valid = OBJECT_REGISTRY.get(self.kind), jnp.ones(motion.translation.shape[:2], bool)
+        if own is not None:
+            motion, valid = own(key, motion, middles, *self.sizes)
+        if self.then is None:
+            return motion, valid
+        motion, still = self.then.of_object(jax.random.fold_in(key, 1), motion, middles)
+        return motion, valid & still
 
 
 def parse_perturbation(text: str) -> Perturbation:
-    """The perturbation of a text such as "T(0.01)", "B(0.01,0.3)" or "missing(0.2)". Raises InputError."""
-    expected = "one of " + ", ".join(f"{kind}({','.join(_size_names(kind))})" for kind in REGISTRY)
+    """The perturbation of a text such as "T(0.01)", "missing(0.2)" or "T(0.01)+object(0.005,0.05)".
+
+    Raises InputError.
+    """
+    perturbations = [_parse_one(each) for each in text.split("+")]
+    return functools.reduce(lambda last, one: dataclasses.replace(one, then=last), reversed(perturbations))
+
+
+def _parse_one(text: str) -> Perturbation:
+    kinds = REGISTRY | OBJECT_REGISTRY
+    expected = "one of " + ", ".join(f"{kind}({','.join(_size_names(kind))})" for kind in kinds)
     match = re.fullmatch(r"\s*(\w+)\(([^()]*)\)\s*", text)
-    if match is None or match[1] not in REGISTRY:
+    if match is None or match[1] not in kinds:
         raise bad_input("perturbation", text, expected, "something else")
     kind = match[1]
     try:
         sizes = tuple(float(size) for size in match[2].split(","))
-        bound = inspect.signature(REGISTRY[kind]).bind(None, None, None, *sizes)
+        bound = inspect.signature(kinds[kind]).bind(None, None, None, *sizes)
     except (ValueError, TypeError) as error:
         raise bad_input("perturbation", text, expected, f"sizes ({match[2]})") from error
     if not all(0 <= size < math.inf for size in sizes) or bound.arguments.get("share", 0) >= 1:
@@ -61,7 +92,7 @@ def parse_perturbation(text: str) -> Perturbation:
 
 
 def _size_names(kind: str) -> list[str]:
-    parameters = list(inspect.signature(REGISTRY[kind]).parameters.values())[3:]
+    parameters = list(inspect.signature((REGISTRY | OBJECT_REGISTRY)[kind]).parameters.values())[3:]
     return [p.name if p.default is p.empty else f"[{p.name}]" for p in parameters]
 
 
@@ -123,14 +154,7 @@ def constant_bias(key: PRNGKeyArray, model: HandModel, params: HandParams, metre
 
 def slow_drift(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float) -> Perturbed:
     """A slowly varying translation: AR(1), frame correlation 0.95, standard deviation `metres` on each axis."""
-    noise = jax.random.normal(key, params.transl.shape)
-
-    def step(offset: Float[Array, "3"], fresh: Float[Array, "3"]) -> tuple[Float[Array, "3"], Float[Array, "3"]]:
-        offset = DRIFT_MEMORY * offset + math.sqrt(1 - DRIFT_MEMORY**2) * fresh
-        return offset, offset
-
-    _, offsets = jax.lax.scan(step, noise[0], noise[1:])
-    return _translated(params, metres * jnp.concatenate([noise[:1], offsets]))
+    return _translated(params, metres * slowly_varying(key, params.transl.shape))
 
 
 def missing_frames(
@@ -143,7 +167,7 @@ def missing_frames(
     gap_key, translation_key = jax.random.split(key)
     params, _ = translation_noise(translation_key, model, params, metres)
     n_frames = params.transl.shape[0]
-    lost = _runs(gap_key, n_frames, share)
+    lost = lost_runs(gap_key, n_frames, share)
     valid = (~lost).at[0].set(~lost[0] | lost.all())
     frames = jnp.arange(n_frames)
     last_tracked = jax.lax.cummax(jnp.where(valid, frames, -1))
@@ -169,7 +193,7 @@ def lost_finger(key: PRNGKeyArray, model: HandModel, params: HandParams, share: 
 def outlier_bursts(key: PRNGKeyArray, model: HandModel, params: HandParams, metres: float, share: float) -> Perturbed:
     """Outliers in a `share` of the frames, in bursts of 5 on average: T(`metres`), not marked as lost."""
     burst_key, translation_key = jax.random.split(key)
-    off = _runs(burst_key, params.transl.shape[0], share)
+    off = lost_runs(burst_key, params.transl.shape[0], share)
     return _translated(params, metres * off[:, None] * jax.random.normal(translation_key, params.transl.shape))
 
 
@@ -204,20 +228,6 @@ def _rotated(params: HandParams, offset: Float[Array, "T 3"]) -> HandParams:
     """The hand rotated about its wrist by `offset` (axis-angle in the wrist's frame, radians)."""
     orient = jaxlie.SO3.exp(params.global_orient) @ jaxlie.SO3.exp(offset)
     return params.replace(global_orient=orient.log())
-
-
-def _runs(key: PRNGKeyArray, n_frames: int, share: float) -> Bool[Array, "T"]:
-    """A stationary two-state Markov chain: true in a `share` of the frames, in runs of MEAN_RUN frames on average."""
-    draws = jax.random.uniform(key, (n_frames,))
-    stay, enter = 1 - 1 / MEAN_RUN, share / (1 - share) / MEAN_RUN
-
-    def step(inside: Bool[Array, ""], draw: Float[Array, ""]) -> tuple[Bool[Array, ""], Bool[Array, ""]]:
-        inside = draw < jnp.where(inside, stay, enter)
-        return inside, inside
-
-    first = draws[0] < share
-    _, rest = jax.lax.scan(step, first, draws[1:])
-    return jnp.concatenate([first[None], rest])
 
 
 def _fingers(parents: tuple[int, ...]) -> list[int]:

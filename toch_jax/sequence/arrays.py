@@ -20,8 +20,8 @@ PER_HAND = (
     *(prefix + name for prefix in ("hand_", "truth_") for name in HAND_DATA),
 )
 """Keys whose arrays have the axis H."""
-PER_PART = ("object_rotation", "object_translation")
-"""Keys whose arrays have the axis P."""
+PER_PART = ("object_rotation", "object_translation", "object_pose_sigma")
+"""Keys whose arrays have the axis P; `object_valid` may always be without it."""
 ORTHOGONAL = 1e-3
 """Largest difference allowed between R R^T of a rotation matrix and the identity, in any entry; chosen by hand."""
 
@@ -45,6 +45,8 @@ def sequence_from_arrays(
     object_rotation: ArrayLike,
     object_translation: ArrayLike,
     object_vertex_part: ArrayLike | None = None,
+    object_valid: ArrayLike | None = None,
+    object_pose_sigma: ArrayLike | None = None,
     hand_model: str | None = None,
     hand_valid: ArrayLike | None = None,
     hand_global_orient: ArrayLike | None = None,
@@ -72,7 +74,7 @@ def sequence_from_arrays(
       OpenPose order, `hand_vertices` (T, K, 3), `hand_valid` (T,). With a list of sides the arrays have the axis H.
     - Rotations are axis-angle or matrices: `object_rotation` and `hand_global_orient` (T, 3) or (T, 3, 3), `hand_pose`
       (T, 45) or (T, 15, 3, 3).
-    - A frame whose hand matrices are all zero counts as lost, like a frame of NaN.
+    - A frame whose matrices are all zero counts as lost, like a frame of NaN.
     - The motion of a rigid object may omit the axis P: (T, 3) instead of (P, T, 3).
 
     Of MANO's 48 pose numbers the first 3 are `hand_global_orient` and the other 45 `hand_pose`. The pose is absolute:
@@ -94,9 +96,12 @@ def sequence_from_arrays(
     if moved.ndim in (2, 3):
         names = ("T",) if one_part else ("P", "T")
         axes = _Axes(names, n_frames, f"object_translation has the shape {moved.shape}")
-        record["object_rotation"] = _axis_angle(where, "object_rotation", record["object_rotation"], (3,), axes)
+        tracked = record.get("object_valid", np.array(True))
+        record["object_rotation"] = _axis_angle(
+            where, "object_rotation", record["object_rotation"], (3,), axes, tracked
+        )
     record |= {key: record[key][None] for key in PER_HAND if one_hand and key in record}
-    record |= {key: record[key][None] for key in PER_PART if record[key].ndim == 2}
+    record |= {key: record[key][None] for key in PER_PART if key in record and record[key].ndim == 2}
     record |= {"format": np.array(FORMAT), "version": np.array(VERSION)}
     found = sequence_from_record(where, record, mend_scale="object_vertices *")
     return found.replace(hand_axis=not one_hand, part_axis=not one_part)
@@ -109,15 +114,15 @@ def arrays_from_sequence(sequence: Sequence) -> dict[str, Any]:
     object's motion had none. Joints and their sigma are in OpenPose order. Rotations are always axis-angle. `fps` is a
     float; `hand_model`, `hand_vertex_order` and the side of a single hand are strings. `hand_valid` is always
     included, and after `refine` so are its results (`hand_global_orient`, `hand_pose`, `hand_transl`, `hand_betas`,
-    `hand_joints`, `hand_vertices`, `hand_joint_sigma`). Before `refine`, frames that the tracker lost hold finite
-    placeholder values.
+    `hand_joints`, `hand_vertices`, `hand_joint_sigma`, `object_pose_sigma`). Before `refine`, frames that the tracker
+    lost hold finite placeholder values.
     """
     record = record_from_sequence(sequence)
     del record["format"], record["version"]
     if not sequence.hand_axis and len(sequence.hand_side) == 1:
         record |= {key: record[key][0] for key in PER_HAND if key in record}
     if not sequence.part_axis:
-        record |= {key: record[key][0] for key in PER_PART}
+        record |= {key: record[key][0] for key in (*PER_PART, "object_valid") if key in record}
     return {key: value.item() if value.ndim == 0 else value.copy() for key, value in record.items()}
 
 

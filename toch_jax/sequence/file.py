@@ -15,8 +15,10 @@
 | object_vertices, object_faces, object_vertex_part | (Vo,3), (Fo,3), (Vo,) optional | the mesh; may be given by
   another file instead |
 | object_rotation, object_translation | (P,T,3), (P,T,3) | from each part's frame to the world, axis-angle |
+| object_valid | (P,T) or (T,) bool, optional | false where the tracker lost the part; NaN in its pose means the same |
 | truth_* | as hand_* | ground truth: truth_global_orient, truth_pose, ..., truth_vertex_order |
 | hand_joint_sigma | (H,T,21) | standard deviation of each coordinate of each joint (OpenPose order) |
+| object_pose_sigma | (P,T,6) | standard deviation of each coordinate of the rotation vector, then of the translation |
 
 At least one of parameters, joints and vertices must be given. If there are several, parameters are used, else joints.
 """

@@ -1,7 +1,7 @@
-"""Faults of a tracked object: frames in which its pose is a short outlier or all zero. Metres, radians, world frame."""
+"""Faults of a tracked object: frames in which its pose is lost, all zero or a short outlier. Metres, radians, world."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation, Slerp
 
 from toch_jax.base.arrays import put
@@ -14,31 +14,34 @@ SMALLEST_ROTATION, FASTEST_ROTATION = 0.8, 45.0
 
 
 def mend_object(
-    motion: ObjectMotion, middles: Float[np.ndarray, "P 3"], fps: float
-) -> tuple[ObjectMotion, tuple[str, ...]]:
-    """The motion with outliers interpolated, and a line of text on each kind of frame found.
+    motion: ObjectMotion, given: Bool[np.ndarray, "P T"], middles: Float[np.ndarray, "P 3"], fps: float
+) -> tuple[ObjectMotion, Bool[np.ndarray, "P T"], tuple[str, ...]]:
+    """The motion with lost frames and outliers interpolated, which frames are neither, and a line on each kind found.
 
-    A part's pose is an outlier where it jumps away and back, or is the identity and far from the frames around it.
-    Other jumps are reported but not changed. All other poses stay bit for bit. `middles` are the centres of the parts,
-    each in its part's frame.
+    Poses that are not `given` are not read; each part must have one. A part's pose is an outlier where it jumps away
+    and back, or is the identity and far from the frames around it. Other jumps are reported but not changed. All other
+    poses stay bit for bit. `middles` are the centres of the parts, each in its part's frame.
     """
+    observed = given.copy()
     rotations, translations, notes = np.array(motion.rotation), np.array(motion.translation), []
     for part, middle in enumerate(middles):
         # The part's centre, because its origin may be far from it and would move in every rotation.
         rotation, translation = rotations[part].astype(np.float64), translations[part].astype(np.float64)
         centre = rotation @ middle + translation
-        blank = _blank(rotation, translation, centre, fps)
-        found = jumps(centre[:, None], ~blank, fps)
-        wrong = blank | found.wrong
-        if wrong.any():
-            right, lost = np.flatnonzero(~wrong), np.flatnonzero(wrong)
-            centre[lost] = np.stack([np.interp(lost, right, centre[right, axis]) for axis in range(3)], axis=-1)
-            rotation[lost] = _between(rotation[right], right, lost)
+        if not given[part].all():
+            centre, rotation = _filled(centre, rotation, given[part])
+        blank = _blank(rotation, translation, centre, fps) & given[part]
+        found = jumps(centre[:, None], given[part] & ~blank, fps)
+        observed[part] &= ~blank & ~found.wrong
+        lost = ~observed[part]
+        if lost.any():
+            centre, rotation = _filled(centre, rotation, observed[part])
             rotations[part, lost] = rotation[lost]
-            translations[part, lost] = centre[lost] - rotation[lost] @ middle
+            translations[part, lost] = (centre - rotation @ middle)[lost]
         name = f"object{f', part {part}' if len(middles) > 1 else ''}"
         rotating, largest = _rotation_jumps(rotation, fps)
         for which, what in (
+            (~given[part], "lost: interpolated"),
             (blank, "without a pose (all zero): interpolated"),
             (found.wrong, f"up to {found.away:.2f} m off the path of the frames around: interpolated"),
             (found.steps, f"up to {found.longest:.2f} m off the frame before, and it stays there: is that right?"),
@@ -46,7 +49,7 @@ def mend_object(
         ):
             if which.any():
                 notes.append(f"{name}: {frame_ranges(which)} {what}")
-    return ObjectMotion(rotation=put(rotations), translation=put(translations)), tuple(notes)
+    return ObjectMotion(rotation=put(rotations), translation=put(translations)), observed, tuple(notes)
 
 
 def _blank(
@@ -70,14 +73,19 @@ def _blank(
     return blank
 
 
-def _between(
-    rotation: Float[np.ndarray, "N 3 3"], frames: Int[np.ndarray, "N"], wanted: Int[np.ndarray, "M"]
-) -> Float[np.ndarray, "M 3 3"]:
-    """The rotation interpolated at other frames along the shortest arc, constant at the ends."""
-    if len(frames) == 1:
-        return np.broadcast_to(rotation, (len(wanted), 3, 3))
-    known = Rotation.from_matrix(rotation)
-    return Slerp(frames, known)(np.clip(wanted, frames[0], frames[-1])).as_matrix()
+def _filled(
+    centre: Float[np.ndarray, "T 3"], rotation: Float[np.ndarray, "T 3 3"], observed: Bool[np.ndarray, "T"]
+) -> tuple[Float[np.ndarray, "T 3"], Float[np.ndarray, "T 3 3"]]:
+    """Poses with those that were not observed interpolated along lines and the shortest arcs, constant at the ends."""
+    centre, rotation = centre.copy(), rotation.copy()
+    right, lost = np.flatnonzero(observed), np.flatnonzero(~observed)
+    centre[lost] = np.stack([np.interp(lost, right, centre[right, axis]) for axis in range(3)], axis=-1)
+    if len(right) == 1:
+        rotation[lost] = rotation[right]
+    else:
+        between = Slerp(right, Rotation.from_matrix(rotation[right]))
+        rotation[lost] = between(np.clip(lost, right[0], right[-1])).as_matrix()
+    return centre, rotation
 
 
 def _rotation_jumps(rotation: Float[np.ndarray, "T 3 3"], fps: float) -> tuple[Bool[np.ndarray, "T"], float]:

@@ -34,7 +34,8 @@ HAND_DATA = PARAMETERS | POINTS
 MESH_KEYS = ("object_vertices", "object_faces", "object_vertex_part")
 OBJECT_KEYS = (*MESH_KEYS, "object_rotation", "object_translation")
 KEYS = (
-    *("format", "version", "fps", "hand_side", "hand_valid", "hand_model", "hand_joint_sigma", *OBJECT_KEYS),
+    *("format", "version", "fps", "hand_side", "hand_valid", "hand_model", "hand_joint_sigma"),
+    *(*OBJECT_KEYS, "object_valid", "object_pose_sigma"),
     *(prefix + name for prefix in ("hand_", "truth_") for name in (*HAND_DATA, "vertex_order")),
 )
 
@@ -68,7 +69,7 @@ def sequence_from_record(
     with caught(faults):
         vertices, faces, part = _mesh(reader, mend_scale)
     with caught(faults):
-        motion = _motion(reader)
+        motion, tracked = _motion(reader)
     with caught(faults):
         _check_hand_model(reader)
     with caught(faults):
@@ -88,14 +89,14 @@ def sequence_from_record(
         if truth:
             check_hand_size(where, "truth_", truth, np.ones((reader.axes["H"][0], reader.axes["T"][0]), bool))
     with caught(faults):
-        sigma = _sigma(reader)
+        sigma, pose_sigma = _sigma(reader, "hand_joint_sigma", "H T 21"), _sigma(reader, "object_pose_sigma", "P T 6")
     raise_all(faults)
     wrong, notes = wrong_frames(sides, data, observed, fps)
     observed &= ~wrong
     data = {name: _fill(value, observed) if value.ndim > 2 else value for name, value in data.items()}
     if "joints" in data:
         notes = (*notes, *missing_notes(sides, data["joints"], observed))
-    motion, object_notes = mend_object(motion, part_middles(vertices, part), fps)
+    motion, tracked, object_notes = mend_object(motion, tracked, part_middles(vertices, part), fps)
     check_meeting(where, data, observed, vertices, faces, part, motion)
     return Sequence(
         fps=fps,
@@ -109,6 +110,8 @@ def sequence_from_record(
         object_motion=motion,
         truth=_hands(truth, truth_order) if truth else None,
         hand_joint_sigma=None if sigma is None else put(sigma),
+        object_valid=None if tracked.all() else put(tracked),
+        object_pose_sigma=None if pose_sigma is None else put(pose_sigma),
         notes=(*notes, *object_notes),
         source=str(where),
     )
@@ -134,6 +137,10 @@ def record_from_sequence(sequence: Sequence) -> dict[str, np.ndarray]:
         record["hand_model"] = np.array(sequence.hand_model)
     if sequence.hand_joint_sigma is not None:
         record["hand_joint_sigma"] = np.asarray(sequence.hand_joint_sigma)
+    if sequence.object_valid is not None:
+        record["object_valid"] = np.asarray(sequence.object_valid)
+    if sequence.object_pose_sigma is not None:
+        record["object_pose_sigma"] = np.asarray(sequence.object_pose_sigma)
     for prefix, hands in (("hand_", sequence.hands), ("truth_", sequence.truth)):
         if hands is None:
             continue
@@ -195,17 +202,24 @@ def _mesh(
     return vertices, faces, part
 
 
-def _motion(reader: Reader) -> ObjectMotion:
+def _motion(reader: Reader) -> tuple[ObjectMotion, Bool[np.ndarray, "P T"]]:
+    """The parts' motion, and the frames in which each was tracked: not marked as lost, all values finite.
+
+    Poses of other frames are the identity. Raises InputError if a part has no such frame.
+    """
     translation, rotation = (
         reader.array(f"object_{name}", "P T 3").astype(np.float32) for name in ("translation", "rotation")
     )
-    for key, value in (("object_translation", translation), ("object_rotation", rotation)):
-        bad = ~np.isfinite(value)
-        if bad.any():
-            found = f"{bad.sum()} that are not, first in frame {_frame(bad, 1)}"
-            raise bad_input(reader.where, key, "finite numbers", found)
+    tracked: Bool[np.ndarray, "P T"] = np.isfinite(np.concatenate([translation, rotation], axis=-1)).all(axis=-1)
+    if "object_valid" in reader.record:
+        marks = "T" if np.ndim(reader.record["object_valid"]) == 1 else "P T"
+        tracked = tracked & reader.array("object_valid", marks, "b")
+    if not tracked.any(axis=1).all():
+        lost = np.flatnonzero(~tracked.any(axis=1))[0]
+        raise bad_input(reader.where, f"object data (part {lost})", "a frame in which the object is tracked", "none")
+    translation, rotation = (np.where(tracked[..., None], each, 0) for each in (translation, rotation))
     check_angles(reader.where, "object_rotation", rotation)
-    return motion_from_axis_angle(rotation, translation)
+    return motion_from_axis_angle(rotation, translation), tracked
 
 
 def _sides(reader: Reader) -> tuple[Side, ...]:
@@ -293,14 +307,12 @@ def nearest_observed(observed: Bool[np.ndarray, "T"]) -> Int64[np.ndarray, "T"]:
     return np.where(is_before, found[before], found[after])
 
 
-def _sigma(reader: Reader) -> Float[np.ndarray, "H T 21"] | None:
-    if "hand_joint_sigma" not in reader.record:
+def _sigma(reader: Reader, key: str, shape: str) -> Float[np.ndarray, "*axes"] | None:
+    if key not in reader.record:
         return None
-    sigma = reader.array("hand_joint_sigma", "H T 21").astype(np.float32)
+    sigma = reader.array(key, shape).astype(np.float32)
     if not np.isfinite(sigma).all():
-        raise bad_input(
-            reader.where, "hand_joint_sigma", "finite numbers", f"{(~np.isfinite(sigma)).sum()} that are not"
-        )
+        raise bad_input(reader.where, key, "finite numbers", f"{(~np.isfinite(sigma)).sum()} that are not")
     return sigma
 
 
@@ -323,7 +335,3 @@ def _hands(data: dict[str, np.ndarray], order: str | None) -> Hands:
         vertices=None if vertices is None else put(vertices),
         vertex_order=order,
     )
-
-
-def _frame(bad: np.ndarray, axis: int) -> int:
-    return int(np.flatnonzero(bad.any(axis=tuple(a for a in range(bad.ndim) if a != axis)))[0])

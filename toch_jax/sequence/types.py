@@ -50,6 +50,11 @@ class Sequence(struct.PyTreeNode):
     """Ground truth, for evaluation only."""
     hand_joint_sigma: Float[Array, "H T 21"] | None
     """Standard deviation of each coordinate of a joint (OpenPose order), metres; estimated by `refine`."""
+    object_valid: Bool[Array, "P T"] | None = None
+    """False where the tracker lost the part; the pose there is interpolated. None: nowhere."""
+    object_pose_sigma: Float[Array, "P T 6"] | None = None
+    """Standard deviation of each coordinate of the rotation vector in the world (rad), then of the translation (m);
+    estimated by `refine`, 0 for poses that it did not change, None if it changed none."""
     source: str = struct.field(pytree_node=False, default="sequence")
     """The file or call that the sequence came from, for error messages."""
     notes: tuple[str, ...] = struct.field(pytree_node=False, default=())
@@ -79,6 +84,15 @@ class Sequence(struct.PyTreeNode):
 
     def frames(self, start: int, stop: int) -> "Sequence":
         """The frames from `start` up to, not including, `stop`."""
-        timed = (self.hands, self.hand_valid, self.object_motion, self.truth, self.hand_joint_sigma)
-        hands, observed, motion, truth, sigma = jax.tree.map(lambda leaf: leaf[:, start:stop], timed)
-        return self.replace(hands=hands, hand_valid=observed, object_motion=motion, truth=truth, hand_joint_sigma=sigma)
+        names = (
+            *("hands", "hand_valid", "truth", "hand_joint_sigma"),
+            *("object_motion", "object_valid", "object_pose_sigma"),
+        )
+        timed = {name: getattr(self, name) for name in names}
+        return self.replace(**jax.tree.map(lambda leaf: leaf[:, start:stop], timed))
+
+    @property
+    def object_observed(self) -> Bool[np.ndarray, "P T"]:
+        """`object_valid`, true in all frames where that is None."""
+        shape = self.object_motion.translation.shape[:2]
+        return np.ones(shape, bool) if self.object_valid is None else np.asarray(self.object_valid)

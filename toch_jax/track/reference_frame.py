@@ -43,6 +43,16 @@ def fit_frame(sequence: Sequence, part: int, joints: Float[Array, "T 21 3"], obs
 
     The hand handles the object's part `part`; its `joints` are in the world.
     """
+    return reference_frame(part_pose(sequence, part), surface_distance(sequence, part, joints, observed), sequence.fps)
+
+
+def surface_distance(
+    sequence: Sequence, part: int, joints: Float[Array | np.ndarray, "T 21 3"], observed: Bool[np.ndarray, "T"]
+) -> Float[np.ndarray, "T"]:
+    """Distance of the nearest of a hand's `joints` (world) from a part's surface, metres.
+
+    Frames that were not `observed` do not show where the hand is: they have that of the nearest observed frame.
+    """
     pose = part_pose(sequence, part)
     faces, of_vertex = np.asarray(sequence.object_faces, np.int64), np.asarray(sequence.object_vertex_part)
     own = faces[(of_vertex[faces] == part).all(axis=1)]
@@ -52,8 +62,14 @@ def fit_frame(sequence: Sequence, part: int, joints: Float[Array, "T 21 3"], obs
     query = np.ascontiguousarray(local.reshape(-1, 3), np.float64)
     squared = igl.point_mesh_squared_distance(query, vertices, own)[0]
     distance = np.sqrt(squared.reshape(n_frames, n_joints).min(axis=1))
-    # lost frames do not show where the hand is: they take the distance of the nearest observed frame
-    return reference_frame(pose, distance[nearest_observed(observed)], sequence.fps)
+    return distance[nearest_observed(observed)]
+
+
+def near_share(distance: Float[np.ndarray, "T"], fps: float) -> Float[np.ndarray, "T"]:
+    """Weight of the object's frame in each frame, 0 where the hand is FAR to 1 where it is NEAR, smooth in time."""
+    rise = np.clip((FAR - distance) / (FAR - NEAR), 0, 1)
+    share = rise**2 * (3 - 2 * rise)
+    return np.minimum(1, np.maximum(share, gaussian_filter1d(share, SOFTEN_TIME * fps, mode="nearest")))
 
 
 def reference_frame(pose: Pose, distance: Float[np.ndarray, "T"], fps: float) -> Pose:
@@ -62,11 +78,9 @@ def reference_frame(pose: Pose, distance: Float[np.ndarray, "T"], fps: float) ->
     While the hand is far, the frame is at rest, or moves evenly from the object's pose when the hand left it to its
     pose when the hand returned. For a hand that never comes near, the frame rests at the object's first pose.
     """
-    rise = np.clip((FAR - distance) / (FAR - NEAR), 0, 1)
-    share = rise**2 * (3 - 2 * rise)
+    share = near_share(distance, fps)
     if share.min() == 1:
         return pose
-    share = np.minimum(1, np.maximum(share, gaussian_filter1d(share, SOFTEN_TIME * fps, mode="nearest")))
     near = np.flatnonzero(share > 0.5)
     if not len(near):
         near = np.array([0])

@@ -10,18 +10,16 @@ from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.arrays import pad_last, put, repeat, take
 from toch_jax.denoiser.window import OtherHand
-from toch_jax.hand.conventions import from_openpose
 from toch_jax.hand.decimate import decimate
 from toch_jax.hand.files import load_hand
-from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
+from toch_jax.hand.model import HandModel, HandParams, Side
 from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import relative_to, to_part
-from toch_jax.sequence.checks import check_betas
 from toch_jax.sequence.part_frame import hand_to_part, hold_lost, move_hand, move_hand_back, nearest_part, other_hand
 from toch_jax.sequence.types import Sequence
 from toch_jax.solver.settings import DEFAULT, FitSettings
-from toch_jax.track.inverse_kinematics import Registered, params_from_joints, params_from_vertices
 from toch_jax.track.reference_frame import Pose, fit_frame, parts_in_frame
+from toch_jax.track.registered_hand import RegisteredHand, registered_hand, registered_hands
 from toch_jax.track.smoothing import Smoothed, smooth_track
 
 
@@ -120,19 +118,22 @@ class TrackedHand:
         return len(self.observed)
 
 
-def tracked_hands(sequence: Sequence, settings: FitSettings = DEFAULT) -> list[TrackedHand]:
-    """All hands of the sequence, each with the hand of the other side."""
-    hands = [tracked_hand(sequence, hand, settings) for hand in range(len(sequence.hand_side))]
+def tracked_hands(
+    sequence: Sequence, settings: FitSettings = DEFAULT, registered: list[RegisteredHand] | None = None
+) -> list[TrackedHand]:
+    """All hands of the sequence, each with the hand of the other side; `registered`, if it is known already."""
+    registered = registered_hands(sequence) if registered is None else registered
+    hands = [tracked_hand(sequence, hand, settings, each) for hand, each in enumerate(registered)]
     return [replace(hand, other=_beside(sequence, hand, hands)) for hand in hands]
 
 
-def tracked_hand(sequence: Sequence, hand: int, settings: FitSettings = DEFAULT) -> TrackedHand:
+def tracked_hand(
+    sequence: Sequence, hand: int, settings: FitSettings = DEFAULT, registered: RegisteredHand | None = None
+) -> TrackedHand:
     """One hand of the sequence, given as parameters, joints or points. Ground truth is not read."""
-    model, registered = _registered(sequence, hand)
-    world = registered.params
+    found = registered_hand(sequence, hand) if registered is None else registered
+    model, world, joints, observed = found.model, found.world, found.joints, found.observed
     framewise = world.replace(betas=repeat(world.betas, sequence.n_frames))
-    joints = skin_frames(model, framewise)[1]
-    observed = np.asarray(take(sequence.hand_valid, hand))
     part = nearest_part(sequence, joints, observed)
     frame = fit_frame(sequence, part, joints, observed)
     motion = parts_in_frame(sequence, frame)
@@ -148,9 +149,9 @@ def tracked_hand(sequence: Sequence, hand: int, settings: FitSettings = DEFAULT)
         observed=observed,
         frame=frame,
         track=make_track(model, params.replace(betas=world.betas), observed, motion, sequence.fps, settings),
-        residual=registered.residual,
-        skin_gap=registered.skin_gap,
-        notes=tuple(f"hand {hand} ({model.side}): {note}" for note in registered.notes),
+        residual=found.registered.residual,
+        skin_gap=found.registered.skin_gap,
+        notes=tuple(f"hand {hand} ({model.side}): {note}" for note in found.registered.notes),
     )
 
 
@@ -186,18 +187,3 @@ _in_part = jax.jit(to_part)
 def coarse_hand(hand_model: str, side: Side) -> HandModel:
     """Closed and decimated hand model for ray casting."""
     return decimate(load_hand(hand_model, side), N_FIELD_FACES)
-
-
-def _registered(sequence: Sequence, hand: int) -> tuple[HandModel, Registered]:
-    """The model of one hand, and its parameters in the world, fitted if the tracker gave none."""
-    model = load_hand(sequence.hand_model or "open", sequence.hand_side[hand])
-    given = sequence.hands
-    params, joints, vertices, observed = take((given.params, given.joints, given.vertices, sequence.hand_valid), hand)
-    check_betas(sequence, model)
-    if params is not None:
-        params = params.replace(betas=put(np.asarray(params.betas).mean(axis=0)))
-        return model, Registered(params, np.zeros(21, np.float32), None, ())
-    if joints is not None:
-        return model, params_from_joints(model, put(from_openpose(np.asarray(joints))), observed, sequence.source)
-    assert vertices is not None
-    return model, params_from_vertices(model, vertices, given.vertex_order, observed, sequence.source)

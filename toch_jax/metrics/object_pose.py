@@ -1,0 +1,104 @@
+"""Errors of an object's estimated motion; only of methods, or of inputs, whose object is not the true one."""
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial import cKDTree
+
+from toch_jax.metrics.arctic import posed_points
+from toch_jax.metrics.contact import Part
+from toch_jax.metrics.joints import MM, mpjpe_mm
+from toch_jax.metrics.metric import Metric
+from toch_jax.metrics.motion import acceleration_error_m_s2
+from toch_jax.object.model import ObjectMotion
+
+MOST_POINTS = 500
+"""Largest number of a part's vertices, evenly spread over their list, that ADD and ADD-S average over."""
+
+METRICS: dict[str, Metric] = {}
+
+
+def object_translation_mm(parts: list[Part], motion: ObjectMotion, truth: ObjectMotion) -> float:
+    """Mean distance of the middles of the parts' bounding boxes from the true ones."""
+    return mpjpe_mm(_middles(parts, motion), _middles(parts, truth))
+
+
+METRICS["object_translation"] = Metric("mm", "mean error of the position of the middle of each object part's box", True)
+
+
+def object_rotation_deg(motion: ObjectMotion, truth: ObjectMotion) -> float:
+    """Mean angle between the parts' rotations and the true ones."""
+    chord = np.asarray(motion.rotation, np.float64) - np.asarray(truth.rotation, np.float64)
+    # |A - B| = 2 sqrt(2) sin(angle / 2): accurate for small angles too
+    half_sine = np.linalg.norm(chord, axis=(-2, -1)) / np.sqrt(8)
+    return float(np.degrees(2 * np.arcsin(np.clip(half_sine, 0, 1))).mean())
+
+
+METRICS["object_rotation"] = Metric("deg", "mean angle by which each object part is rotated off the truth", True)
+
+
+def add_mm(parts: list[Part], motion: ObjectMotion, truth: ObjectMotion) -> float:
+    """ADD (Hinterstoisser et al. 2012): mean distance of the object's vertices from where they truly are."""
+    errors = [
+        np.linalg.norm(posed_points(points, motion, number) - posed_points(points, truth, number), axis=-1)
+        for number, points in enumerate(map(_some, parts))
+    ]
+    return float(np.concatenate(errors, axis=1).mean() * MM)
+
+
+METRICS["object_add"] = Metric("mm", "ADD: mean distance of the object's vertices from where they truly are")
+
+
+def add_s_mm(parts: list[Part], motion: ObjectMotion, truth: ObjectMotion) -> float:
+    """ADD-S: mean distance of the object's vertices from the nearest true vertex of their part.
+
+    It does not count a rotation within an object's symmetry (PoseCNN, Xiang et al. 2018).
+    """
+    errors = []
+    for number, part in enumerate(parts):
+        rotation, translation = (np.asarray(each[number], np.float64) for each in (truth.rotation, truth.translation))
+        local = np.einsum("tba,tkb->tka", rotation, posed_points(_some(part), motion, number) - translation[:, None])
+        errors.append(cKDTree(part.vertices).query(local)[0])
+    return float(np.concatenate(errors, axis=1).mean() * MM)
+
+
+METRICS["object_add_s"] = Metric("mm", "ADD-S: mean distance of the object's vertices from the nearest true vertex")
+
+
+def object_acceleration_error_m_s2(parts: list[Part], motion: ObjectMotion, truth: ObjectMotion, fps: float) -> float:
+    """Mean length of the difference of accelerations of the middles of the parts' bounding boxes."""
+    return acceleration_error_m_s2(_middles(parts, motion), _middles(parts, truth), fps)
+
+
+METRICS["object_acceleration_error"] = Metric(
+    "m/s2", "mean length of the difference of accelerations of the middle of each object part's box"
+)
+
+
+def mpjpe_in_object_mm(
+    joints: Float[np.ndarray, "T J 3"],
+    true_joints: Float[np.ndarray, "T J 3"],
+    motion: ObjectMotion,
+    truth: ObjectMotion,
+    part: int,
+) -> float:
+    """Mean distance of the joints (world) from the true ones, each seen from its own motion of the object's `part`."""
+    seen, true = (
+        np.einsum("tba,tjb->tja", np.asarray(each.rotation[part]), points - np.asarray(each.translation[part])[:, None])
+        for each, points in ((motion, joints), (truth, true_joints))
+    )
+    return mpjpe_mm(seen, true)
+
+
+METRICS["mpjpe_in_object"] = Metric("mm", "mpjpe in the frame of the object's part that the hand is nearest to", True)
+
+
+def _middles(parts: list[Part], motion: ObjectMotion) -> Float[np.ndarray, "T P 3"]:
+    """Middles of the parts' bounding boxes in the world, metres."""
+    boxes = [(part.vertices.min(axis=0) + part.vertices.max(axis=0)) / 2 for part in parts]
+    return np.concatenate([posed_points(box[None], motion, number) for number, box in enumerate(boxes)], axis=1)
+
+
+def _some(part: Part) -> Float[np.ndarray, "K 3"]:
+    """At most MOST_POINTS of the part's vertices."""
+    count = min(len(part.vertices), MOST_POINTS)
+    return part.vertices[np.linspace(0, len(part.vertices) - 1, count).round().astype(int)]

@@ -1,0 +1,102 @@
+"""The repair of an object's tracked motion, with the help of the hands that handle it.
+
+Tracked object poses have jitter, as hands do, and a hand repaired in the frame of such an object takes its jitter over.
+Each part is repaired by itself (track/rigid_motion.py), with the noise estimated from its own differences: exact poses
+stay. A hinged object's parts are taken for independent rigid bodies.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.spatial.transform import Rotation
+
+from toch_jax.base.arrays import put
+from toch_jax.object.model import ObjectMotion
+from toch_jax.object.motion import part_middles
+from toch_jax.sequence.part_frame import nearest_part
+from toch_jax.sequence.types import Sequence
+from toch_jax.track.object_pose import FLOOR, PoseNoise, pose_noise
+from toch_jax.track.reference_frame import near_share, surface_distance
+from toch_jax.track.registered_hand import RegisteredHand
+from toch_jax.track.rigid_motion import NearHand, PartMotion, RigidTrack, move_together
+
+HAND_FLOOR = 0.001, 0.01
+"""Smallest error, metres and radians per coordinate, that is assumed of a tracked hand (FitSettings.tracked_floor)."""
+
+
+def with_repaired_object(sequence: Sequence, hands: list[RegisteredHand]) -> Sequence:
+    """The sequence with the poses of noisy object parts repaired, lost ones filled in, and a note on each noisy part.
+
+    `hands` are all hands of the sequence. `object_pose_sigma` is set if any pose was changed: 0 for those that stay as
+    they are, bit for bit.
+    """
+    middles = part_middles(np.asarray(sequence.object_vertices), np.asarray(sequence.object_vertex_part))
+    motion = sequence.object_motion
+    rotations, translations = np.array(motion.rotation), np.array(motion.translation)
+    sigma = np.zeros((*translations.shape[:2], 6), np.float32)
+    handled = [nearest_part(sequence, hand.joints, hand.observed) for hand in hands]
+    notes = []
+    for part, middle in enumerate(middles):
+        rotation = rotations[part].astype(np.float64)
+        # the middle, not the origin, which may be far away: there a rotation would look like a translation
+        position = rotation @ middle + translations[part].astype(np.float64)
+        observed = sequence.object_observed[part]
+        noise = pose_noise(position, rotation, observed)
+        changed = ~observed if noise.is_exact else np.ones_like(observed)
+        if not changed.any():
+            continue
+        near = [_near(sequence, part, hand) for hand, own in zip(hands, handled, strict=True) if own == part]
+        found = move_together(_track(position, rotation, observed, noise, FLOOR), near, sequence.fps)
+        rotations[part, changed] = found.rotation[changed]
+        translations[part, changed] = (found.position - found.rotation @ middle)[changed]
+        sigma[part, changed] = _sigma(found, middle)[changed]
+        if not noise.is_exact:
+            name = f"object{f', part {part}' if len(middles) > 1 else ''}"
+            shakes = f"{1e3 * noise.position:.1f} mm and {np.rad2deg(noise.rotation):.1f} degrees a coordinate"
+            notes.append(f"{name}: its tracked pose shakes by {shakes}: smoothed")
+    return sequence.replace(
+        object_motion=ObjectMotion(rotation=put(rotations), translation=put(translations)),
+        object_valid=None,
+        object_pose_sigma=put(sigma) if sigma.any() else None,
+        notes=(*sequence.notes, *notes),
+    )
+
+
+def _near(sequence: Sequence, part: int, hand: RegisteredHand) -> NearHand:
+    """A hand as a rigid body: the mean of its joints and its wrist's rotation."""
+    joints = np.asarray(hand.joints, np.float64)
+    position = joints.mean(axis=1)
+    rotation = Rotation.from_rotvec(np.asarray(hand.world.global_orient, np.float64)).as_matrix()
+    noise = pose_noise(position, rotation, hand.observed)._replace(position_shape=np.eye(3), rotation_shape=np.eye(3))
+    usable = hand.observed & sequence.object_observed[part]
+    share = np.zeros(len(usable))
+    if usable.any():
+        share = near_share(surface_distance(sequence, part, joints, usable), sequence.fps)
+    return NearHand(_track(position, rotation, hand.observed, noise, HAND_FLOOR), share)
+
+
+def _track(
+    position: Float[np.ndarray, "T 3"],
+    rotation: Float[np.ndarray, "T 3 3"],
+    observed: Bool[np.ndarray, "T"],
+    noise: PoseNoise,
+    floor: tuple[float, float],
+) -> RigidTrack:
+    precisions = [
+        np.linalg.inv(level**2 * shape + least**2 * np.eye(3))
+        for level, shape, least in zip(noise[:2], noise[2:], floor, strict=True)
+    ]
+    return RigidTrack(position, rotation, observed, *precisions)
+
+
+def _sigma(found: PartMotion, middle: Float[np.ndarray, "3"]) -> Float[np.ndarray, "T 6"]:
+    """Standard deviations of the rotation vector in the world (rad) and of the part's origin (m).
+
+    The origin is o - R m: an error R exp(w) of the rotation moves it by R (m x w).
+    """
+    rotation = found.rotation
+    lever = np.cross(middle, np.eye(3)).T
+    to_sigma = np.zeros((len(rotation), 6, 6))
+    to_sigma[:, :3, 3:] = rotation
+    to_sigma[:, 3:, :3] = np.eye(3)
+    to_sigma[:, 3:, 3:] = rotation @ lever
+    return np.sqrt(np.einsum("tij,tjk,tik->ti", to_sigma, found.covariance, to_sigma))
