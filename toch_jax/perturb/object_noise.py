@@ -25,13 +25,13 @@ def pose_noise(
     Standard deviation `metres` on each axis of the position of the part's middle, `radians` on each axis of its
     rotation about the middle.
     """
-    place_key, turn_key = jax.random.split(key)
+    position_key, rotation_key = jax.random.split(key)
     shape = motion.translation.shape
-    turn = jaxlie.SO3.exp(radians * jax.random.normal(turn_key, shape)).as_matrix()
-    rotation = motion.rotation @ turn
+    rotation_error = jaxlie.SO3.exp(radians * jax.random.normal(rotation_key, shape)).as_matrix()
+    rotation = motion.rotation @ rotation_error
     # the middle stays where it was, and then gets its own noise
     held = jnp.einsum("ptab,pb->pta", motion.rotation - rotation, jnp.asarray(middles))
-    moved = motion.translation + held + metres * jax.random.normal(place_key, shape)
+    moved = motion.translation + held + metres * jax.random.normal(position_key, shape)
     return _all_tracked(ObjectMotion(rotation, moved))
 
 

@@ -43,8 +43,8 @@ def pose_noise(
     position, rotation = position[observed], rotation[observed]
     if len(position) < LEAST_FRAMES:
         return PoseNoise(0.0, 0.0, np.eye(3), np.eye(3))
-    turn = Rotation.from_matrix(np.swapaxes(rotation[:-1], 1, 2) @ rotation[1:]).as_rotvec()
-    seconds = np.diff(position, n=2, axis=0), np.diff(turn, axis=0)
+    rotation_step = Rotation.from_matrix(np.swapaxes(rotation[:-1], 1, 2) @ rotation[1:]).as_rotvec()
+    seconds = np.diff(position, n=2, axis=0), np.diff(rotation_step, axis=0)
     shapes = _shape(seconds[0]), _shape(seconds[1])
     return PoseNoise(_level(seconds[0]), _level(seconds[1]), *shapes)
 

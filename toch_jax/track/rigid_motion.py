@@ -7,7 +7,7 @@ as seen from the part, the sum of these squares is minimised:
 - observations: (o - tracked o) / noise and Log(tracked R' R) / noise, with Student's t errors, and the same of each
   hand; nothing in frames where the part, or the hand, was lost;
 - second differences of o and R, of p and Q times the hand's share s of being near (track/reference_frame.py), and of h
-  and H times 1 - s, over quickness * speed / fps^2: what is slow accelerates little;
+  and H times 1 - s, over acceleration_per_speed * speed / fps^2: what is slow accelerates little;
 - first differences of o and R, and of p and Q times s, over (v0^2 + speed^2)^(1/2) / fps: what hardly moves rests.
 
 The speed is that of the solution so far, and the squares are weighted anew in each of ROUNDS Gauss-Newton steps. A held
@@ -28,7 +28,7 @@ from toch_jax.track.frame_equations import Equations, covariances, normal_equati
 
 ROUNDS = 8
 """Gauss-Newton steps with speeds from the step before; one with FIRST accelerations comes before them. By hand."""
-FREEDOM = 20.0
+DOF = 20.0
 """Degrees of freedom of Student's t for an observed pose's error; of 4 to 20 the best on noisy generated grasps."""
 SPEED_TIME = 0.1
 """Standard deviation of the Gaussian that the speed is averaged with, seconds; 0.067 is as good."""
@@ -43,7 +43,7 @@ DAMPING = 1.0
 class MotionPrior(NamedTuple):
     """What is assumed of a position's motion (metres) or a rotation's (radians); per coordinate."""
 
-    quickness: float
+    acceleration_per_speed: float
     """Standard deviation of acceleration over speed, 1/s. Below the 20 to 26 of hands, as objects are heavier."""
     least_speed: float
     """Smallest speed that accelerations are derived from, m/s or rad/s."""
@@ -99,7 +99,8 @@ def move_together(part: RigidTrack, hands: list[NearHand], fps: float) -> PartMo
         normal = normal_equations(_equations(tracks, bodies, shares, fps, step == 0), *size, DAMPING)
         change = solution(normal).reshape(size[0], -1, 2, 3)
         bodies = [
-            (place + change[:, body, 0], turn @ _exp(change[:, body, 1])) for body, (place, turn) in enumerate(bodies)
+            (position + change[:, body, 0], rotation @ _exp(change[:, body, 1]))
+            for body, (position, rotation) in enumerate(bodies)
         ]
     return PartMotion(*bodies[0], covariances(normal)[:, :6, :6])
 
@@ -114,23 +115,27 @@ def _equations(
     n_frames = len(bodies[0][0])
     unit = np.broadcast_to(np.eye(6 * len(bodies)), (n_frames, 6 * len(bodies), 6 * len(bodies)))
     slopes = [(unit[:, 6 * body : 6 * body + 3], unit[:, 6 * body + 3 : 6 * body + 6]) for body in range(len(bodies))]
-    for track, (place, turn), (moving, turning) in zip(tracks, bodies, slopes, strict=True):
-        yield _observed(place - track.position, moving, track.position_precision, track.observed, first)
-        off = _log(_back(track.rotation) @ turn)
-        yield _observed(off, _log_slope(off) @ turning, track.rotation_precision, track.observed, first)
-    (origin, frame), (moving, turning) = bodies[0], slopes[0]
+    for track, (position, rotation), (by_position, by_rotation) in zip(tracks, bodies, slopes, strict=True):
+        yield _observed(position - track.position, by_position, track.position_precision, track.observed, first)
+        off = _log(_back(track.rotation) @ rotation)
+        yield _observed(off, _log_slope(off) @ by_rotation, track.rotation_precision, track.observed, first)
+    (origin, frame), (by_position, by_rotation) = bodies[0], slopes[0]
     always = np.ones(n_frames)
-    yield from _smooth(_shifts(origin, moving), PART[0], always, fps, first)
-    yield from _smooth(_turns(frame, turning), PART[1], always, fps, first)
-    for share, (place, turn), (hand_moving, hand_turning) in zip(shares, bodies[1:], slopes[1:], strict=True):
+    yield from _smooth(_position_steps(origin, by_position), PART[0], always, fps, first)
+    yield from _smooth(_rotation_steps(frame, by_rotation), PART[1], always, fps, first)
+    for share, (position, rotation), (hand_by_position, hand_by_rotation) in zip(
+        shares, bodies[1:], slopes[1:], strict=True
+    ):
         far = np.maximum(1 - share, LEAST_FAR)
-        yield from _smooth(_shifts(place, hand_moving), HAND[0], far, fps, first)
-        yield from _smooth(_turns(turn, hand_turning), HAND[1], far, fps, first)
-        local = (_back(frame) @ (place - origin)[..., None])[..., 0]
-        seen = _back(frame) @ (hand_moving - moving) + _cross(local) @ turning
-        yield from _smooth(_shifts(local, seen), RELATIVE[0], share, fps, first)
-        relative = _back(frame) @ turn
-        yield from _smooth(_turns(relative, hand_turning - _back(relative) @ turning), RELATIVE[1], share, fps, first)
+        yield from _smooth(_position_steps(position, hand_by_position), HAND[0], far, fps, first)
+        yield from _smooth(_rotation_steps(rotation, hand_by_rotation), HAND[1], far, fps, first)
+        local = (_back(frame) @ (position - origin)[..., None])[..., 0]
+        local_slope = _back(frame) @ (hand_by_position - by_position) + _cross(local) @ by_rotation
+        yield from _smooth(_position_steps(local, local_slope), RELATIVE[0], share, fps, first)
+        relative = _back(frame) @ rotation
+        yield from _smooth(
+            _rotation_steps(relative, hand_by_rotation - _back(relative) @ by_rotation), RELATIVE[1], share, fps, first
+        )
 
 
 def _observed(
@@ -142,8 +147,8 @@ def _observed(
 ) -> Equations:
     """The equations that an error `off` is 0, with Student's t errors but for the first step, which starts at 0."""
     square = np.einsum("ta,ab,tb->t", off, precision, off) / 3
-    trust = observed * (1.0 if first else 1 / (1 + square / FREEDOM))
-    return Equations(off, (slope,), trust[:, None, None] * precision)
+    robust_weight = observed * (1.0 if first else 1 / (1 + square / DOF))
+    return Equations(off, (slope,), robust_weight[:, None, None] * precision)
 
 
 class _Steps(NamedTuple):
@@ -154,14 +159,14 @@ class _Steps(NamedTuple):
     after: Float[np.ndarray, "S 3 N"]
 
 
-def _shifts(place: Float[np.ndarray, "T 3"], slope: Float[np.ndarray, "T 3 N"]) -> _Steps:
+def _position_steps(position: Float[np.ndarray, "T 3"], slope: Float[np.ndarray, "T 3 N"]) -> _Steps:
     """The steps of a position whose derivative by the unknowns is `slope`."""
-    return _Steps(np.diff(place, axis=0), -slope[:-1], slope[1:])
+    return _Steps(np.diff(position, axis=0), -slope[:-1], slope[1:])
 
 
-def _turns(turn: Float[np.ndarray, "T 3 3"], slope: Float[np.ndarray, "T 3 N"]) -> _Steps:
+def _rotation_steps(rotation: Float[np.ndarray, "T 3 3"], slope: Float[np.ndarray, "T 3 N"]) -> _Steps:
     """The steps of a rotation, as rotation vectors; `slope` is of its own rotation vector in its own frame."""
-    change = _log(_back(turn[:-1]) @ turn[1:])
+    change = _log(_back(rotation[:-1]) @ rotation[1:])
     return _Steps(change, -_log_slope(-change) @ slope[:-1], _log_slope(change) @ slope[1:])
 
 
@@ -177,7 +182,7 @@ def _smooth(
     speed = np.sqrt(gaussian_filter1d(square, SPEED_TIME * fps, mode="nearest")) * fps
     allowed = np.full(len(speed), prior.first_acceleration)
     if not first:
-        allowed = prior.quickness * np.maximum(speed, prior.least_speed)
+        allowed = prior.acceleration_per_speed * np.maximum(speed, prior.least_speed)
         rest = REST_STRENGTH * fps**2 / (prior.rest_speed**2 + speed[1:] * speed[:-1]) * share[1:] * share[:-1]
         yield Equations(change, (before, after), rest[:, None, None] * np.eye(3))
     bend = ((fps**2 / allowed) ** 2 * share)[1:-1]
@@ -186,12 +191,12 @@ def _smooth(
     yield Equations(np.diff(change, axis=0), slopes, bend[:, None, None] * np.eye(3))
 
 
-def _back(turn: Float[np.ndarray, "T 3 3"]) -> Float[np.ndarray, "T 3 3"]:
-    return np.swapaxes(turn, 1, 2)
+def _back(rotation: Float[np.ndarray, "T 3 3"]) -> Float[np.ndarray, "T 3 3"]:
+    return np.swapaxes(rotation, 1, 2)
 
 
-def _log(turn: Float[np.ndarray, "T 3 3"]) -> Float[np.ndarray, "T 3"]:
-    return Rotation.from_matrix(turn).as_rotvec()
+def _log(rotation: Float[np.ndarray, "T 3 3"]) -> Float[np.ndarray, "T 3"]:
+    return Rotation.from_matrix(rotation).as_rotvec()
 
 
 def _exp(vector: Float[np.ndarray, "T 3"]) -> Float[np.ndarray, "T 3 3"]:
