@@ -11,7 +11,7 @@ from support.plain import plain, plain_jit
 from toch_jax.hand.binding import Binding
 from toch_jax.hand.model import HandModel
 from toch_jax.object.model import ObjectModel
-from toch_jax.solver.costs.contact import PUSH_BACK_STEP, PUSH_BACK_STEPS, ContactTerm, _push_back
+from toch_jax.solver.costs.penetration import PUSH_BACK_STEP, PUSH_BACK_STEPS, PenetrationTerm, _push_back
 from toch_jax.solver.costs.points import JointTerm, SurfaceTerm
 from toch_jax.solver.costs.prior import PriorTerm
 from toch_jax.solver.costs.smooth import SmoothTerm
@@ -75,7 +75,7 @@ def problem(random_hand: HandModel, ball: ObjectModel, state: HandState) -> Prob
             limit_weight=jnp.asarray(3.0),
             shape_weight=jnp.asarray(0.5),
         ),
-        contact=ContactTerm(ball.grid, still(T), skin, jnp.full(T, 1000.0), jnp.asarray(0.001), jnp.zeros(T)),
+        contact=PenetrationTerm(ball.grid, still(T), skin, jnp.full(T, 1000.0), jnp.asarray(0.001), jnp.zeros(T)),
         # The last frame is padding: no term connects it to the others.
         frame_mask=jnp.arange(T) < T - 1,
     )
@@ -136,7 +136,7 @@ def test_the_way_out_of_a_ball(ball: ObjectModel) -> None:
     place = rng.normal(size=(2, 40, 3))
     place *= rng.uniform(0.03, 0.039, (2, 40, 1)) / np.linalg.norm(place, axis=-1, keepdims=True)
     skin = Binding(jnp.zeros(1, jnp.int32), jnp.ones((1, 3)) / 3, jnp.zeros((1, 3)))
-    term = ContactTerm(ball.grid, still(2), skin, jnp.ones(2), jnp.asarray(0.0), jnp.ones(2))
+    term = PenetrationTerm(ball.grid, still(2), skin, jnp.ones(2), jnp.asarray(0.0), jnp.ones(2))
     back, is_near = map(
         np.asarray, plain_jit(_push_back, term, *(jnp.asarray(each, jnp.float32) for each in (place, way)))
     )

@@ -39,15 +39,15 @@ def behind_other_parts(
         walked, met = state
         free = signed_distance(grid, parts[:, None, None], origins + walked[..., None] * directions)
         free = jnp.where(own, jnp.inf, free).min(axis=0)
-        # Outside a part's grid the value is an upper bound; the part itself is at least GRID_MARGIN away.
+        # Outside a part's grid the value may be too large. The part is then at least GRID_MARGIN away: a safe step.
         return walked + jnp.clip(free, LEAST_STEP, GRID_MARGIN), met | ((free < 0) & (walked < length))
 
     return jax.lax.while_loop(walks, walk, (jnp.zeros_like(length), jnp.zeros(length.shape, bool)))[1]
 
 
 _THICKNESS = 0.03
-"""Thickness of a hand (m): each line is searched at least this far, to find the hand's far side. Chosen by
-hand, more than an adult's."""
+"""Thickness of a hand (m), more than an adult's: each line is searched as far, within `reach`, to find the hand's far
+side. Chosen by hand."""
 
 
 @full_precision
@@ -115,8 +115,8 @@ def field_of_lines(
     Samples that do not move in that frame may have one frame (#T = 1). Lines are grouped by their positions in
     frame 0, so map over clips instead of concatenating them along T.
     """
-    # Beyond its clearance a line meets the object first. It is still searched as far as a hand is thick, because the
-    # hand's far side decides whether the sample is inside.
+    # A hit farther than the clearance is behind the object and does not count. The search goes on as far as a hand is
+    # thick, because the hand's far side decides whether the sample is inside.
     clearance = jnp.stack([clearance_out, clearance_in], axis=-1)
     limits = jnp.minimum(jnp.maximum(clearance, _THICKNESS), reach)
     hits = nearest_hits(origins, directions, limits, vertices, faces, canonical)

@@ -15,7 +15,7 @@ from toch_jax.base.arrays import put
 from toch_jax.hand.binding import Binding, own_skin
 from toch_jax.hand.model import HandModel, HandParams
 from toch_jax.object.model import DistanceGrid
-from toch_jax.solver.costs.contact import ContactTerm, penetration_depth
+from toch_jax.solver.costs.penetration import PenetrationTerm, penetration_depth
 from toch_jax.solver.costs.points import JointTerm, SurfaceTerm
 from toch_jax.solver.costs.prior import prior_term
 from toch_jax.solver.costs.smooth import SmoothTerm, smooth_term
@@ -123,7 +123,7 @@ def _problems(
     """Start, and problems of the first and second pass."""
     size, mask = len(track.frame_mask), track.frame_mask
     start = state_from_params(model, track.params)
-    contact = ContactTerm(
+    contact = PenetrationTerm(
         grid=grid,
         motion=track.motion,
         skin=skin,

@@ -1,7 +1,7 @@
 """All cost terms of a hand's trajectory, or of several hands', and their Gauss-Newton linearisation.
 
-Each term is data with weights, so one compiled solver serves all uses. Weights are 1 / variance (1/m2 or 1/rad2); a
-weight of 0 switches a row off. All quantities of a hand are in one reference frame, usually that of the object part
+A term's weights are arrays: other values, also 0, which switches a row off, need no new compilation. Weights are
+1 / variance (1/m2 or 1/rad2). All quantities of a hand are in one reference frame, usually that of the object part
 that it holds.
 """
 
@@ -13,8 +13,8 @@ from jaxtyping import Array, Bool, Float
 
 from toch_jax.hand.model import HandModel
 from toch_jax.solver.banded import BandedSystem
-from toch_jax.solver.costs.contact import ContactTerm, contact_rows
 from toch_jax.solver.costs.hands import HandsTerm, add_hands
+from toch_jax.solver.costs.penetration import PenetrationTerm, penetration_rows
 from toch_jax.solver.costs.points import JointTerm, SurfaceTerm, joint_rows, surface_rows
 from toch_jax.solver.costs.prior import PriorTerm, add_prior
 from toch_jax.solver.costs.smooth import SmoothTerm, add_smooth
@@ -32,7 +32,7 @@ class Problem(struct.PyTreeNode):
     tracked: TrackedTerm
     smooth: SmoothTerm
     prior: PriorTerm
-    contact: ContactTerm | None
+    contact: PenetrationTerm | None
     frame_mask: Bool[Array, "T"]
     """False for the frames that pad the clip to its bucket."""
 
@@ -49,7 +49,7 @@ def linearize(model: HandModel, problem: Problem, state: HandState) -> Linear:
     if problem.joints is not None:
         linear = add_rows(linear, joint_rows(model, bones, problem.joints))
     if problem.contact is not None:
-        linear = add_rows(linear, contact_rows(model, bones, problem.contact))
+        linear = add_rows(linear, penetration_rows(model, bones, problem.contact))
     linear = add_tracked(linear, problem.tracked, state)
     linear = add_smooth(linear, problem.smooth, state, problem.frame_mask)
     return add_prior(linear, problem.prior, state, problem.frame_mask)

@@ -56,8 +56,8 @@ class FitSettings(struct.PyTreeNode):
     tracked_assumed: Levels = setting(Levels(wrist=0.005, orient=0.05, fingers=0.1), "m, rad, rad", BY_HAND)
     """Noise assumed where a clip is too short to estimate it."""
     finger_bias: tuple[Scalar, Scalar] = setting((4.0, 0.1), "1, rad", BY_HAND)
-    """Fingers that shake also have slow errors. Their standard deviation is this many times the estimated noise, but
-    at most this angle unless the noise itself is larger."""
+    """Standard deviation of tracked fingers: the noise n, or min(first * n, second) if that is larger; fingers that
+    shake have slow errors too."""
     tracked_dof: Scalar = setting(8.0, "1", BY_HAND)
     """Degrees of freedom of Student's t for the tracked hand in the second pass: a gross error counts little."""
     tracked_shape: Scalar = setting(0.1, "1", BY_HAND)
@@ -72,7 +72,8 @@ class FitSettings(struct.PyTreeNode):
     """Joint noise (per coordinate) at which the denoiser's weight is halved, in frames that were observed: the less the
     tracker shakes, the less the denoiser counts."""
     depth: Scalar = setting(0.001, "m", TUNED)
-    """Penetration depth of a point whose skin faces into the object."""
+    """Standard deviation of the penetration depth of skin that faces straight into the object; of oblique skin it is
+    larger, by the cosine."""
     push_back_from: tuple[Scalar, Scalar] = setting(
         (0.0015, 0.003),
         "m",
@@ -88,7 +89,7 @@ class FitSettings(struct.PyTreeNode):
     margin: Scalar = setting(0.0005, "m", TUNED)
     """Depth that costs nothing."""
     sigma_scale: Scalar = setting(1.4, "1", TUNED + ", by the share of errors in the intervals")
-    """What the normal equations leave out of the joints' spread."""
+    """Factor on the standard deviations that come from the normal equations, which are too small."""
     pose_prior: Scalar = setting(0.02, "1", BY_HAND)
     """Weight of the anatomical prior against one full observation."""
     joint_limit: Scalar = setting(0.05, "rad", BY_HAND)

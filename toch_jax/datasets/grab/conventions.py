@@ -21,9 +21,10 @@ LABELS: dict[Side, tuple[int, ...]] = {"right": (22, *range(41, 56)), "left": (2
 
 
 def rotation_of_column_vectors(rotation: Float[np.ndarray, "T 3"]) -> Float[np.ndarray, "T 3"]:
-    """The object's axis-angle rotation for world = R v + t, from GRAB's, which multiplies row vectors: v R.
+    """The object's axis-angle rotation for world = R v + t, from GRAB's, whose vectors are rows: v R.
 
-    v R is the transpose of R^T v, so the rotation is the inverse of GRAB's (otaheri/GRAB: tools/objectmodel.py).
+    v R has the values of R^T v, so the rotation is the inverse of GRAB's: of an axis-angle vector, its negative
+    (otaheri/GRAB: tools/objectmodel.py).
     """
     return -rotation
 

@@ -26,7 +26,7 @@ PUSH_BACK_STEP, PUSH_BACK_STEPS = 0.002, 6
 Chosen by hand."""
 
 
-class ContactTerm(struct.PyTreeNode):
+class PenetrationTerm(struct.PyTreeNode):
     """Penetration term of one hand and the object."""
 
     grid: DistanceGrid
@@ -39,21 +39,21 @@ class ContactTerm(struct.PyTreeNode):
     margin: Float[Array, ""]
     """Depth without cost, metres: soft tissue yields."""
     push_back: Float[Array, "T"]
-    """Weight, 0 to 1, of points that are beyond the medial surface of a thin part, where the SDF gradient points to the
-    far side. They are pushed along the inward skin normal instead. At 0 they are ignored."""
+    """Weight, 0 to 1, of points that came through a thin part, where the SDF gradient would push them out at the far
+    side: they are pushed back against the skin normal. At 0 they are ignored."""
     watched: int = struct.field(pytree_node=False, default=128)
     """Number of points in each frame that are pushed out: the deepest. A limit of compute time, chosen by hand."""
 
 
-def contact_rows(model: HandModel, bones: Bones, term: ContactTerm) -> Rows:
+def penetration_rows(model: HandModel, bones: Bones, term: PenetrationTerm) -> Rows:
     """Whitened residuals of the penetration term, with derivatives."""
     every, every_normal = bound_points(model, all_vertices(model, bones), term.skin)
     depth = -distance_to_object(term.grid, term.motion, every)[0]
     chosen = jax.lax.top_k(depth, min(term.watched, depth.shape[1]))[1]
     deepest, normal = (jnp.take_along_axis(each, chosen[..., None], axis=1) for each in (every, every_normal))
     distance, direction = distance_to_object(term.grid, term.motion, deepest)
-    # Skin that faces along the SDF gradient did not enter there: it is the back of a finger, or it is beyond the medial
-    # surface of a thin part and must be pushed back. The cosine is only a weight: it is not differentiated.
+    # Skin that faces along the SDF gradient did not enter there: it is the back of a finger, or it came through a thin
+    # part and must be pushed back, against the skin normal. The cosine is only a weight: it is not differentiated.
     facing = jax.lax.stop_gradient(jnp.sum(direction * normal, axis=-1))
     nowhere = jnp.zeros(facing.shape), jnp.zeros(facing.shape, bool)
     any_back = (term.push_back > 0).any()
@@ -73,7 +73,7 @@ def contact_rows(model: HandModel, bones: Bones, term: ContactTerm) -> Rows:
 
 
 def _push_back(
-    term: ContactTerm, points: Float[Array, "T M 3"], normal: Float[Array, "T M 3"]
+    term: PenetrationTerm, points: Float[Array, "T M 3"], normal: Float[Array, "T M 3"]
 ) -> tuple[Float[Array, "T M"], Bool[Array, "T M"]]:
     """Distance (metres) from each inside point to the object's surface, against the skin normal, and whether the search
     found the surface.
@@ -94,7 +94,7 @@ def _push_back(
 
 
 @jax.jit
-def penetration_depth(model: HandModel, term: ContactTerm, state: HandState) -> Float[Array, "T"]:
+def penetration_depth(model: HandModel, term: PenetrationTerm, state: HandState) -> Float[Array, "T"]:
     """Depth of each frame's deepest skin point inside the object, metres; 0 if none is inside."""
     points = bound_points(model, all_vertices(model, pose_bones(model, state)), term.skin)[0]
     return jnp.maximum(-distance_to_object(term.grid, term.motion, points)[0].min(axis=1), 0.0)
