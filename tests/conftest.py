@@ -1,9 +1,12 @@
 """Fixtures and the compilation cache, shared by all folders, workers and runs."""
 
+import ctypes
 import dataclasses
 import gc
 import os
+from collections.abc import Iterator
 from importlib.resources import as_file, files
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +32,22 @@ def pytest_configure(config: pytest.Config) -> None:
     # as in the commands
     jax.config.update("jax_default_matmul_precision", MATMUL_PRECISION)
     gc.set_threshold(50_000)
+
+
+MOST_MEMORY = 2e9
+"""Bytes of a worker from which it drops compiled code at the end of a file; the cache's folder keeps it."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_memory() -> Iterator[None]:
+    """Keep workers below 3 GB; only Linux tells a process's memory in this way."""
+    yield
+    statistics = Path("/proc/self/statm")
+    if statistics.exists() and int(statistics.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > MOST_MEMORY:
+        jax.clear_caches()
+        gc.collect()
+        # the C library keeps what was freed
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 # Files that take minutes, each on one worker: they run first, so that all workers end at about the same time. The whole
