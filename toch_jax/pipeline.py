@@ -23,11 +23,11 @@ from toch_jax.hand.model import HandParams
 from toch_jax.object.model import ObjectModel
 from toch_jax.observe import FieldObservation, Observer, observe
 from toch_jax.sequence.derived import sequence_object
-from toch_jax.sequence.part_frame import move_hand
 from toch_jax.sequence.types import Sequence
 from toch_jax.solver.settings import DEFAULT, FitSettings
 from toch_jax.track.contact_check import check_contact, check_result
 from toch_jax.track.object_with_hands import with_repaired_object
+from toch_jax.track.part_frame import move_hand
 from toch_jax.track.registered_hand import registered_hands
 from toch_jax.track.tracked_hand import TrackedHand, tracked_hands
 

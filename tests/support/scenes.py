@@ -9,8 +9,8 @@ from toch_jax.benchmark.methods.scene import Scene, repair_hands
 from toch_jax.hand.files import load_hand
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.sequence.mirror import mirror_points
-from toch_jax.sequence.part_frame import move_hand
 from toch_jax.sequence.types import Sequence
+from toch_jax.track.part_frame import move_hand
 
 
 def joints_of(sequence: Sequence) -> np.ndarray:

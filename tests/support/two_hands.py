@@ -12,8 +12,8 @@ from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandParams, Side, skin_frames
 from toch_jax.hand.prior import pose_prior
 from toch_jax.object.motion import motion_from_axis_angle
-from toch_jax.sequence.part_frame import hand_to_world
 from toch_jax.sequence.types import Hands, Sequence
+from toch_jax.track.part_frame import hand_to_world
 
 FRAMES = 32
 WIDTH, DEPTH, HEIGHT, WALL = 0.18, 0.12, 0.07, 0.006

@@ -34,8 +34,8 @@ from toch_jax.metrics.motion import (
 from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import samples_in_frame, to_world
 from toch_jax.sequence.derived import PosedHand, sequence_object
-from toch_jax.sequence.part_frame import nearest_part
 from toch_jax.sequence.types import Sequence
+from toch_jax.track.part_frame import nearest_part
 
 Scores = dict[str, float]
 """Value by metric; metrics that are undefined for the clip or the method have no entry."""

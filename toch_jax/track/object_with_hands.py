@@ -12,9 +12,9 @@ from scipy.spatial.transform import Rotation
 from toch_jax.base.arrays import put
 from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import part_middles
-from toch_jax.sequence.part_frame import nearest_part
 from toch_jax.sequence.types import Sequence
 from toch_jax.track.object_pose import FLOOR, PoseNoise, pose_noise
+from toch_jax.track.part_frame import nearest_part
 from toch_jax.track.reference_frame import near_share, surface_distance
 from toch_jax.track.registered_hand import RegisteredHand
 from toch_jax.track.rigid_motion import NearHand, PartMotion, RigidTrack, move_together

@@ -15,9 +15,9 @@ from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, HandParams, Side
 from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import relative_to, to_part
-from toch_jax.sequence.part_frame import hand_to_part, hold_lost, move_hand, move_hand_back, nearest_part, other_hand
 from toch_jax.sequence.types import Sequence
 from toch_jax.solver.settings import DEFAULT, FitSettings
+from toch_jax.track.part_frame import hand_to_part, hold_lost, move_hand, move_hand_back, nearest_part, other_hand
 from toch_jax.track.reference_frame import Pose, fit_frame, parts_in_frame
 from toch_jax.track.registered_hand import RegisteredHand, registered_hand, registered_hands
 from toch_jax.track.smoothing import Smoothed, smooth_track

@@ -20,8 +20,8 @@ from toch_jax.object.build import build_object
 from toch_jax.object.model import DistanceGrid, ObjectModel, ObjectMotion, ObjectSamples
 from toch_jax.object.motion import relative_to
 from toch_jax.sequence.mirror import mirror, mirror_motion, mirror_params
-from toch_jax.sequence.part_frame import hand_to_part, nearest_part, other_hand
 from toch_jax.sequence.types import Sequence
+from toch_jax.track.part_frame import hand_to_part, nearest_part, other_hand
 
 NEAR = 0.15
 """Distance (metres) from the object that some joint must reach in a window for the window to be kept."""

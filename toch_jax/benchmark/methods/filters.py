@@ -16,8 +16,8 @@ from toch_jax.benchmark.methods.method import Method, Prediction, Repair, predic
 from toch_jax.object.model import ObjectMotion
 from toch_jax.object.motion import to_part, to_world
 from toch_jax.sequence.derived import PosedHand
-from toch_jax.sequence.part_frame import nearest_part
 from toch_jax.sequence.types import Sequence
+from toch_jax.track.part_frame import nearest_part
 
 Frame = Literal["world", "object"]
 Trajectory = Float[np.ndarray, "T K 3"]

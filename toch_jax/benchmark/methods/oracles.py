@@ -11,9 +11,9 @@ from toch_jax.hand.model import HandParams
 from toch_jax.object.model import ObjectModel
 from toch_jax.observe import FieldObservation, observe, read_clip
 from toch_jax.pipeline import repair_by
-from toch_jax.sequence.part_frame import hand_to_part
 from toch_jax.sequence.types import Sequence
 from toch_jax.solver.settings import DEFAULT
+from toch_jax.track.part_frame import hand_to_part
 from toch_jax.track.tracked_hand import TrackedHand
 
 SURE = 20.0

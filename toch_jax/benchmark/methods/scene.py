@@ -21,8 +21,8 @@ from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.object.motion import samples_from_part, samples_in_frame
 from toch_jax.sequence.derived import sequence_object
 from toch_jax.sequence.mirror import mirror, mirror_object, mirror_params
-from toch_jax.sequence.part_frame import hand_to_world
 from toch_jax.sequence.types import Hands, Sequence
+from toch_jax.track.part_frame import hand_to_world
 from toch_jax.track.tracked_hand import in_part_frame, tracked_hand
 
 _NEAREST_FRAMES = 32
