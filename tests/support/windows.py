@@ -126,3 +126,14 @@ def random_target(seed: int, window: Window) -> Target:
 def assert_close(one: Estimate, other: Estimate, atol: float) -> None:
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
         np.testing.assert_allclose(a, b, atol=atol)
+
+
+def losses_on_one_batch(model: FieldNet | TochDenoiser, steps: int = 40) -> list[float]:
+    """The losses of steps of gradient descent on one random batch."""
+    window = random_window(0)
+    target = random_target(1, window)
+    losses = []
+    for _ in range(steps):
+        (loss, _), _, model = learnt(model, window, target)
+        losses.append(float(loss))
+    return losses

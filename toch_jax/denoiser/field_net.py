@@ -84,7 +84,7 @@ class FieldNet(Network):
     CONFIG = FieldNetConfig
 
     def __init__(self, config: FieldNetConfig, rngs: nnx.Rngs) -> None:
-        self.config = config
+        super().__init__(config, rngs)
         point, frame = config.point_width, config.frame_width
         paths = len(config.smoothing) + 2
         # A joint's correction is a mixture of many paths: their initial weights are smaller.

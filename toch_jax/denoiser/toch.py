@@ -148,7 +148,7 @@ class TochDenoiser(Network):
     CONFIG = TochConfig
 
     def __init__(self, config: TochConfig, rngs: nnx.Rngs) -> None:
-        self.config = config
+        super().__init__(config, rngs)
         one, two, three, four = config.encoder_widths
         self.encoder = nnx.List(
             [PointBlock(11, one, rngs=rngs), PointBlock(2 * one, two, rngs=rngs), PointBlock(2 * two, three, rngs=rngs)]

@@ -128,7 +128,7 @@ class Network(nnx.Module):
     config: Any
 
     def __init__(self, config: Any, rngs: nnx.Rngs) -> None:
-        raise NotImplementedError
+        self.config = config
 
     def __repr__(self) -> str:
         return short_repr(self, "config")

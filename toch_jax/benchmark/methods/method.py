@@ -1,5 +1,6 @@
 """What a method of the benchmark is, and what it returns for a clip."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -27,7 +28,7 @@ Repair = Callable[[Sequence, ObjectModel], Prediction]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Method:
+class Method(ABC):
     """One method with its settings. A subclass gives its name and implements `load`."""
 
     name: str
@@ -39,9 +40,9 @@ class Method:
     reads_truth: ClassVar[bool] = False
     """Whether it is given the ground truth: an upper bound for methods, not a method. Others cannot read it."""
 
+    @abstractmethod
     def load(self) -> Repair:
         """The function to be run on each clip. Raises InputError for weights that are missing or not this method's."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ class RefineNet(Network):
     def __init__(self, config: RefineConfig, rngs: nnx.Rngs) -> None:
         if config.vertices is None:
             raise bad_input("refinenet", "vertices", "a number, as from `for_hand`", "None")
-        self.config = config
+        super().__init__(config, rngs)
         inputs = config.vertices + 16 * 6 + 3
         small = nnx.initializers.normal(1e-3)
         self.blocks = nnx.List(
