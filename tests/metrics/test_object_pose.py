@@ -44,6 +44,34 @@ def test_acceleration_is_in_metres_per_second_squared() -> None:
     assert found == pytest.approx(0.9, rel=1e-3)
 
 
+def test_acceleration_of_a_rotation_about_the_middle_is_that_of_the_corners() -> None:
+    """Corners on a circle at an even angle a frame: |second difference| = 4 radius sin^2(angle / 2)."""
+    degrees = 10.0
+    turn = Rotation.from_euler("z", degrees * np.arange(T)[:, None], degrees=True).as_matrix()
+    spinning = ObjectMotion(put(turn[None], np.float32), put(np.zeros((1, T, 3)), np.float32))
+    corner = np.abs(RING.vertices[:, :2]).max(axis=0)
+    expected = 4 * np.linalg.norm(corner) * np.sin(np.radians(degrees / 2)) ** 2 * 30.0**2
+    assert object_pose.object_acceleration_m_s2(PARTS, spinning, 30.0) == pytest.approx(expected, rel=1e-4)
+    accelerated = motion(bend=0.001)
+    assert object_pose.object_acceleration_m_s2(PARTS, accelerated, 30.0) == pytest.approx(0.9, rel=1e-3)
+
+
+def test_only_frames_at_rest_count() -> None:
+    """At rest for 20 frames, and then shifted by 1 mm a frame; the estimate shakes by 2 mm to and fro."""
+    place = np.concatenate([np.zeros(20), 0.001 * np.arange(1, 21)])
+    shake = np.where(np.arange(40) < 20, 0.001 * (-1) ** np.arange(40), 0.01 * (-1) ** np.arange(40))
+    still = np.tile(np.eye(3), (1, 40, 1, 1))
+
+    def along(x: np.ndarray) -> ObjectMotion:
+        return ObjectMotion(put(still, np.float32), put(x[None, :, None] * [1.0, 0.0, 0.0], np.float32))
+
+    resting = object_pose.resting_frames(PARTS, along(place), 30.0)
+    np.testing.assert_array_equal(resting[0], np.arange(40) < 19)
+    found = object_pose.object_acceleration_m_s2(PARTS, along(place + shake), 30.0, resting)
+    assert found == pytest.approx(0.004 * 900, rel=1e-3)
+    assert np.isnan(object_pose.object_acceleration_m_s2(PARTS, along(place), 30.0, ~resting & False))
+
+
 def test_joints_are_seen_from_the_object() -> None:
     """A hand that moves with the wrong object has no error; one that is right in the world has the object's."""
     joints = np.random.default_rng(0).normal(size=(T, 21, 3)).astype(np.float32)

@@ -32,7 +32,7 @@ from toch_jax.metrics.motion import (
     jitter_m_s3,
 )
 from toch_jax.object.model import ObjectModel, ObjectMotion
-from toch_jax.object.motion import samples_in_frame, to_world
+from toch_jax.object.motion import samples_in_frame
 from toch_jax.sequence.derived import PosedHand, sequence_object
 from toch_jax.sequence.types import Sequence
 from toch_jax.track.part_frame import nearest_part
@@ -137,7 +137,7 @@ def score(truth: GroundTruth, prediction: Prediction, observed: Bool[np.ndarray,
 
 
 def _relative_metrics(truth: GroundTruth, prediction: Prediction) -> Scores:
-    """Metrics that are not of a single hand: relative positions of hands and object, and the object's own errors."""
+    """Metrics that are not of a single hand: relative positions of hands and object, and the object's own motion."""
     sides = truth.clean.hand_side
     wrists, true_wrists = (
         {side: _given(hand.joints)[:, 0] for side, hand in zip(sides, hands, strict=True)}
@@ -149,6 +149,10 @@ def _relative_metrics(truth: GroundTruth, prediction: Prediction) -> Scores:
     roots = [arctic.object_root(truth.parts, motion) for motion in (prediction.object_motion, truth.motion)]
     if "right" in wrists:
         scores["mrrpe_ro"] = arctic.mrrpe_mm(wrists["right"], roots[0], true_wrists["right"], roots[1])
+    shaken = truth.parts, prediction.object_motion, truth.clean.fps
+    resting = object_pose.resting_frames(truth.parts, truth.motion, truth.clean.fps)
+    scores["object_acceleration"] = object_pose.object_acceleration_m_s2(*shaken)
+    scores["object_acceleration_rest"] = object_pose.object_acceleration_m_s2(*shaken, resting)
     if prediction.object_motion is not truth.motion and not _same(prediction.object_motion, truth.motion):
         scores["aae"] = arctic.aae_deg(prediction.object_motion, truth.motion)
         scores["success_rate"] = 100 * arctic.success_rate(truth.parts, prediction.object_motion, truth.motion)
@@ -197,7 +201,10 @@ def _position_metrics(
 ) -> Scores:
     joints, true_joints = _given(hand.joints), _given(true.joints)
     own = _n_own(truth.clean)
-    corners = [_box_corners(truth.parts, motion) for motion in (prediction.object_motion, truth.motion)]
+    corners = [
+        np.concatenate(object_pose.box_corners(truth.parts, motion), axis=1)
+        for motion in (prediction.object_motion, truth.motion)
+    ]
     return {
         "mpjpe": error.mpjpe_mm(joints, true_joints),
         "mpjpe_missing": error.mpjpe_mm(joints[lost], true_joints[lost]) if lost.any() else np.nan,
@@ -274,22 +281,11 @@ def _take(motion: ObjectMotion, frames: Int[Array, "S"]) -> ObjectMotion:
     return ObjectMotion(motion.rotation[:, frames], motion.translation[:, frames])
 
 
-_in_world = jax.jit(to_world)
 _samples_in_world = jax.jit(samples_in_frame)
 
 
 def _skin_in_part(motion: ObjectMotion, part: int, hand: PosedHand) -> Float[np.ndarray, "T V 3"]:
     return np.asarray(in_part(motion, part, jnp.asarray(_given(hand.vertices))))
-
-
-def _box_corners(parts: list[Part], motion: ObjectMotion) -> Float[np.ndarray, "T C 3"]:
-    """World corners (metres) of each part's bounding box, which is axis-aligned in the part's frame."""
-    corners = []
-    for i, part in enumerate(parts):
-        ends = np.stack([part.vertices.min(axis=0), part.vertices.max(axis=0)]).astype(np.float32)
-        box = np.stack(np.meshgrid(*ends.T, indexing="ij"), axis=-1).reshape(1, 8, 3)
-        corners.append(np.asarray(_in_world(motion, i, jnp.asarray(box))))
-    return np.concatenate(corners, axis=1)
 
 
 def _given(values: np.ndarray | None) -> np.ndarray:

@@ -85,7 +85,9 @@ METRICS["mpjpe_pa"] = Metric("mm", "mpjpe after the best rotation and translatio
 METRICS["mpjpe_pa_scale"] = Metric("mm", "mpjpe after the best rotation, translation and scale of each frame (HO-3D's)")
 # `mpjpe_mm` of other points
 METRICS["mpvpe"] = Metric("mm", "mean distance of the skin's vertices (GrabNet's vertex-to-vertex error), not aligned")
-METRICS["mpcpe"] = Metric("mm", "mean distance of the corners of the object's box; 0 for methods that leave the object")
+METRICS["mpcpe"] = Metric(
+    "mm", "mean per-corner position error (MPCPE): distance of the corners of each object part's box"
+)
 
 
 def pck(predicted: Points, truth: Points, threshold_m: float = PCK_M) -> float:

@@ -67,7 +67,7 @@ def hand_object_motion_mm2(skin: Trajectory, touching: Bool[np.ndarray, "T K"]) 
     """Mean squared slip of touching skin points over the object from one frame to the next, mm^2; nan without any.
 
     `skin` is in the frame of the part that it touches; a point counts if it is `touching` in both frames. Named after
-    GeneOH Diffusion's hand-object motion consistency, whose formula is not public.
+    GeneOH Diffusion's hand-object motion consistency, whose formula is not public. One that is: ARCTIC's MDev.
     """
     both = touching[1:] & touching[:-1]
     slip = ((np.diff(skin.astype(np.float64), axis=0) * 1e3) ** 2).sum(axis=-1)
@@ -77,5 +77,6 @@ def hand_object_motion_mm2(skin: Trajectory, touching: Bool[np.ndarray, "T K"]) 
 METRICS["hand_object_motion"] = Metric(
     "mm2",
     "hand-object motion consistency: mean square of a frame's slip over the object, of the vertices that are "
-    f"within {CONTACT_DISTANCE_M * 1e3:g} mm of it in truth in both frames (GeneOH's own formula is not public)",
+    f"within {CONTACT_DISTANCE_M * 1e3:g} mm of it in truth in both frames (GeneOH's own formula "
+    "is not public; arctic_mdev's is)",
 )

@@ -1,18 +1,21 @@
-"""Errors of an object's estimated motion; only of methods, or of inputs, whose object is not the true one."""
+"""Acceleration of an object's motion, and its errors: these only of methods, or of inputs, whose object is not true."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.spatial import cKDTree
 
 from toch_jax.metrics.arctic import posed_points
 from toch_jax.metrics.contact import Part
 from toch_jax.metrics.joints import MM, mpjpe_mm
 from toch_jax.metrics.metric import Metric
-from toch_jax.metrics.motion import acceleration_error_m_s2
+from toch_jax.metrics.motion import acceleration_error_m_s2, acceleration_m_s2
 from toch_jax.object.model import ObjectMotion
 
 MOST_POINTS = 500
 """Largest number of a part's vertices, evenly spread over their list, that ADD and ADD-S average over."""
+REST_SPEED = 0.02
+"""Speed (m/s) of the fastest true corner of a part's box below which the part rests; chosen by hand, above the jitter
+of resting objects in motion capture."""
 
 METRICS: dict[str, Metric] = {}
 
@@ -72,6 +75,49 @@ def object_acceleration_error_m_s2(parts: list[Part], motion: ObjectMotion, trut
 METRICS["object_acceleration_error"] = Metric(
     "m/s2", "mean length of the difference of accelerations of the middle of each object part's box"
 )
+
+
+def object_acceleration_m_s2(
+    parts: list[Part], motion: ObjectMotion, fps: float, frames: Bool[np.ndarray, "P T"] | None = None
+) -> float:
+    """Mean acceleration of the corners of the parts' bounding boxes, so that rotation counts; nan if no frame counts.
+
+    Three frames in a row count for a part if all are among `frames` (None: all are).
+    """
+    shaken = [
+        acceleration_m_s2(corners, fps, None if frames is None else frames[number])
+        for number, corners in enumerate(box_corners(parts, motion))
+    ]
+    known = [each for each in shaken if np.isfinite(each)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+METRICS["object_acceleration"] = Metric(
+    "m/s2", "mean acceleration (no error) of the corners of each object part's box", True
+)
+METRICS["object_acceleration_rest"] = Metric(
+    "m/s2", f"the same in the frames in which the part truly rests: all corners slower than {REST_SPEED * 1e3:g} mm/s"
+)
+
+
+def resting_frames(parts: list[Part], motion: ObjectMotion, fps: float) -> Bool[np.ndarray, "P T"]:
+    """The frames in which each part's corners are slower than REST_SPEED, on the way to the next frame and from the
+    one before."""
+    rests = []
+    for corners in box_corners(parts, motion):
+        slow = (np.linalg.norm(np.diff(corners, axis=0), axis=-1) * fps < REST_SPEED).all(axis=-1)
+        rests.append(np.append(slow, True) & np.append(True, slow))
+    return np.stack(rests)
+
+
+def box_corners(parts: list[Part], motion: ObjectMotion) -> list[Float[np.ndarray, "T 8 3"]]:
+    """Corners in the world of each part's bounding box, which is axis-aligned in the part's frame; metres."""
+    corners = []
+    for number, part in enumerate(parts):
+        ends = np.stack([part.vertices.min(axis=0), part.vertices.max(axis=0)])
+        box = np.stack(np.meshgrid(*ends.T, indexing="ij"), axis=-1).reshape(8, 3)
+        corners.append(posed_points(box, motion, number))
+    return corners
 
 
 def mpjpe_in_object_mm(
