@@ -20,8 +20,8 @@ from scipy.spatial.transform import Rotation
 from trimesh.ray.ray_pyembree import RayMeshIntersector
 
 from toch_jax.field.contact_field import contact_field
-from toch_jax.hand.decimate import decimate
 from toch_jax.hand.files import load_hand
+from toch_jax.hand.mesh import decimate
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel, ObjectMotion

@@ -9,7 +9,7 @@ from importlib.resources import files
 import toch_jax
 from toch_jax.metrics.clip import measure, metrics_table
 from toch_jax.view.picture import draw_picture
-from toch_jax.view.rows import rows_of
+from toch_jax.view.scene import rows_of
 
 source = sys.argv[1] if len(sys.argv) > 1 else files("toch_jax.example") / "tracked.npz"
 sequence = toch_jax.load_sequence(source)

@@ -11,7 +11,7 @@ import toch_jax
 from toch_jax.metrics.clip import measure, metrics_table
 from toch_jax.sequence.mirror import mirror
 from toch_jax.view.picture import draw_picture
-from toch_jax.view.rows import rows_of
+from toch_jax.view.scene import rows_of
 
 clip = toch_jax.load_sequence(files("toch_jax.example") / "tracked.npz").frames(20, 84)
 one, other = clip.numpy(), mirror(clip).numpy()  # arrays with an axis of hands, and of parts, of length 1

@@ -17,7 +17,7 @@ from toch_jax.training.batches import BatchConfig
 from toch_jax.training.clips import Clips, build_clips
 from toch_jax.training.experiment import Experiment, OptimiserConfig
 from toch_jax.training.loop import train
-from toch_jax.view.rows import rows_of
+from toch_jax.view.scene import rows_of
 
 hand = toch_jax.load_hand("open")
 experiment = Experiment(

@@ -10,7 +10,7 @@ import jax
 import toch_jax
 from toch_jax.metrics.clip import measure, sequence_parts
 from toch_jax.sequence.derived import pose_hands
-from toch_jax.view.rows import rows_of
+from toch_jax.view.scene import rows_of
 
 sequence = toch_jax.load_sequence(files("toch_jax.example") / "tracked.npz")
 parts, truth = sequence_parts(sequence), rows_of(sequence)["truth"]

@@ -14,7 +14,7 @@ from toch_jax.benchmark.run import perturb_clip
 from toch_jax.metrics.clip import measure, metrics_table
 from toch_jax.perturb.registry import parse_perturbation
 from toch_jax.sequence.derived import PosedHand
-from toch_jax.view.rows import rows_of
+from toch_jax.view.scene import rows_of
 
 
 def my_filter(points: np.ndarray, fps: float) -> np.ndarray:

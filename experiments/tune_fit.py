@@ -22,7 +22,7 @@ import tyro
 from scipy.stats import t as student_t
 from tqdm import tqdm
 
-from toch_jax.base.compile_cache import keep_compiled
+from toch_jax.base.device import keep_compiled
 from toch_jax.base.errors import bad_input
 from toch_jax.base.files import write_text
 from toch_jax.benchmark.experiment import Dataset, claim, read_clips

@@ -16,7 +16,7 @@ from toch_jax.datasets.spec import load_spec
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
 from toch_jax.view.render import Surface, render
-from toch_jax.view.surfaces import HAND_COLOR, object_surface
+from toch_jax.view.scene import HAND_COLOR, object_surface
 
 TILE = 150
 COLUMNS = 8

@@ -15,8 +15,8 @@ from toch_jax.cli.demo_clip import load_example
 from toch_jax.denoiser.checkpoints import load_denoiser
 from toch_jax.metrics.clip import sequence_parts
 from toch_jax.pipeline import refine
-from toch_jax.view.film import film
-from toch_jax.view.rows import rows_of
+from toch_jax.view.picture import film
+from toch_jax.view.scene import rows_of
 
 TARGET = Path(__file__).parents[1] / "docs" / "demo.gif"
 SIZE = 350

@@ -83,7 +83,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'toch_jax' has no attribute {name!r}")
     found = getattr(importlib.import_module(f"toch_jax.{_HOMES[name]}"), name)
-    importlib.import_module("toch_jax.base.compile_cache").hush()
+    importlib.import_module("toch_jax.base.device").hush()
     globals()[name] = found
     return found
 

@@ -11,21 +11,22 @@ from jaxtyping import Array, Float, Int
 from toch_jax.base.arrays import take
 from toch_jax.base.device import full_precision
 from toch_jax.base.progress import Progress, silent
-from toch_jax.denoiser.apply import denoise_clip, frame_step, near_samples
 from toch_jax.denoiser.window import (
     Denoiser,
     DenoiserConfig,
     Estimate,
     OtherHand,
     Window,
+    denoise_clip,
+    frame_step,
     mirror,
     mirror_estimate,
+    near_samples,
     no_other_hand,
 )
 from toch_jax.field.contact_field import contact_field
 from toch_jax.hand.model import HandModel, HandParams, skin
-from toch_jax.object.model import ObjectModel
-from toch_jax.object.motion import samples_from_part, samples_in_frame
+from toch_jax.object.model import ObjectModel, samples_from_part, samples_in_frame
 from toch_jax.track.tracked_hand import Track, TrackedHand, in_part_frame, pad_params
 
 

@@ -8,16 +8,14 @@ from typing import Literal
 import numpy as np
 
 from toch_jax.base.arrays import put, repeat, take
-from toch_jax.base.compile_cache import keep_compiled
-from toch_jax.base.device import full_precision
+from toch_jax.base.device import full_precision, keep_compiled
 from toch_jax.base.errors import InputError, naming
 from toch_jax.base.progress import Progress, compilation_told, each_clip, reporter, silent
 from toch_jax.denoiser.checkpoints import as_denoiser
 from toch_jax.denoiser.window import Denoiser
 from toch_jax.fit.correspondences import denoiser_terms
-from toch_jax.fit.fit import Solved, solve_hand
+from toch_jax.fit.fit import Solved, fit_together, solve_hand
 from toch_jax.fit.hand_forms import Repaired, given_as, in_both_forms
-from toch_jax.fit.two_hands import fit_together
 from toch_jax.hand.binding import Binding, bind
 from toch_jax.hand.model import HandParams
 from toch_jax.object.model import ObjectModel

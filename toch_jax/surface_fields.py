@@ -8,8 +8,7 @@ from jaxtyping import Bool, Float
 from scipy.special import expit
 
 from toch_jax.base.arrays import short_repr, take
-from toch_jax.base.compile_cache import keep_compiled
-from toch_jax.base.device import full_precision
+from toch_jax.base.device import full_precision, keep_compiled
 from toch_jax.base.progress import Progress, compilation_told, reporter
 from toch_jax.denoiser.checkpoints import as_denoiser
 from toch_jax.denoiser.window import Denoiser, DenoiserConfig

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 from makehuman import open_wheel
 from people import People, sample_people
+from poses import bend_axes, pose_limits, sample_poses
 from scipy.optimize import nnls
 from scipy.spatial.transform import Rotation
-
-from toch_jax.hand.pose_ranges import bend_axes, pose_limits, sample_poses
 
 N_PEOPLE, N_BETAS, N_POSES = 2000, 10, 20_000
 PARENTS = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14)

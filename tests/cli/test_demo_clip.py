@@ -9,7 +9,7 @@ from toch_jax.cli import demo_clip as demo
 from toch_jax.cli import main
 from toch_jax.metrics.joints import mpjpe_mm
 from toch_jax.sequence.file import load_sequence
-from toch_jax.view.rows import load_rows, rows_of
+from toch_jax.view.scene import load_rows, rows_of
 
 COLUMNS = ["before", "filter", "without network", "with network", "ground truth"]
 

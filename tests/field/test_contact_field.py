@@ -11,14 +11,12 @@ from scipy.spatial.transform import Rotation
 from support.peer_field import REACH, peer_field
 from support.two_hands import DEPTH, HEIGHT, box, lid
 
-from toch_jax.field.contact_field import behind_other_parts, contact_field
-from toch_jax.field.types import ContactField
+from toch_jax.field.contact_field import ContactField, behind_other_parts, contact_field
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandParams, skin_frames
 from toch_jax.hand.prior import pose_prior
 from toch_jax.object.build import build_object
-from toch_jax.object.model import ObjectModel, ObjectMotion
-from toch_jax.object.motion import motion_from_axis_angle, samples_in_frame
+from toch_jax.object.model import ObjectModel, ObjectMotion, motion_from_axis_angle, samples_in_frame
 
 FRAMES = 6
 

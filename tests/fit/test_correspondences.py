@@ -5,15 +5,14 @@ import pytest
 from support.grasps import N_FRAMES, grasp, joints_of, per_frame, silent_joints, still
 from support.plain import plain_jit
 
-from toch_jax.field.types import FieldEstimate
+from toch_jax.field.contact_field import FieldEstimate
 from toch_jax.fit.correspondences import field_term
 from toch_jax.fit.fit import fitted_alone, solve_hand
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.object.model import ObjectModel
 from toch_jax.solver.costs.points import SurfaceTerm
-from toch_jax.solver.kinematics import pose_bones, surface_points
+from toch_jax.solver.kinematics import pose_bones, state_from_params, surface_points
 from toch_jax.solver.settings import DEFAULT
-from toch_jax.solver.state import state_from_params
 from toch_jax.track.tracked_hand import make_track
 
 N_SAMPLES = 150

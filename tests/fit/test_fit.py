@@ -24,10 +24,10 @@ from toch_jax.fit.fit import Fitted, fitted_alone, push_back_share, solve_hand
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.object.model import ObjectModel
 from toch_jax.solver.costs.points import JointTerm
+from toch_jax.solver.kinematics import params_from_state, state_from_params, step_state
 from toch_jax.solver.levenberg_marquardt import joint_sigma, solve_trajectory
 from toch_jax.solver.problem import Problem
 from toch_jax.solver.settings import DEFAULT
-from toch_jax.solver.state import params_from_state, state_from_params, step_state
 from toch_jax.track.tracked_hand import bucket, make_track
 
 FPS = 30.0

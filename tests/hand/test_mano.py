@@ -17,8 +17,7 @@ import scipy.sparse
 
 from toch_jax.base.errors import InputError
 from toch_jax.hand.conventions import absolute_pose, pose_from_pca
-from toch_jax.hand.files import load_hand
-from toch_jax.hand.mano import has_left_fault
+from toch_jax.hand.files import has_left_fault, load_hand
 from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
 
 Arrays = dict[str, np.ndarray]

@@ -4,7 +4,7 @@ import pytest
 import trimesh
 
 from toch_jax.metrics.clip import measure, metrics_table, spread
-from toch_jax.object.motion import motion_from_axis_angle
+from toch_jax.object.model import motion_from_axis_angle
 from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Hands, Sequence
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from toch_jax.field.types import ContactField
+from toch_jax.field.contact_field import ContactField
 from toch_jax.metrics import contact
 from toch_jax.metrics.contact import hands_depth_mm
 from toch_jax.sequence.derived import PosedHand

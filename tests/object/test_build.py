@@ -9,7 +9,7 @@ from toch_jax.base.arrays import put
 from toch_jax.base.errors import InputError
 from toch_jax.object.build import build_object
 from toch_jax.object.distance import signed_distance
-from toch_jax.object.orient import orient_outward
+from toch_jax.object.mesh import orient_outward
 
 RING, TUBE = 0.06, 0.02
 

@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from toch_jax.object.motion import motion_from_axis_angle, motion_to_axis_angle, to_part, to_world
+from toch_jax.object.model import motion_from_axis_angle, motion_to_axis_angle, to_part, to_world
 
 RNG = np.random.default_rng(0)
 AXIS_ANGLE = RNG.normal(size=(2, 5, 3))

@@ -6,7 +6,7 @@ import numpy as np
 import trimesh
 
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
-from toch_jax.object.motion import to_world
+from toch_jax.object.model import to_world
 from toch_jax.sequence.mirror import mirror, mirror_params, mirror_points
 from toch_jax.sequence.record import sequence_from_record
 

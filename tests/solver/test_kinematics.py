@@ -8,16 +8,20 @@ from support.plain import plain_jit
 
 from toch_jax.hand.model import HandModel, HandParams, skin
 from toch_jax.solver.kinematics import (
+    N_UNKNOWNS,
     Bones,
+    HandState,
     Points,
     all_vertices,
     joint_points,
+    params_from_state,
     pose_bones,
     project,
     skin_points,
+    state_from_params,
+    step_state,
     surface_points,
 )
-from toch_jax.solver.state import N_UNKNOWNS, HandState, params_from_state, state_from_params, step_state
 
 T, M = 3, 7
 

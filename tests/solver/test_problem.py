@@ -11,15 +11,13 @@ from support.plain import plain, plain_jit
 from toch_jax.hand.binding import Binding
 from toch_jax.hand.model import HandModel
 from toch_jax.object.model import ObjectModel
+from toch_jax.solver.costs.motion import SmoothTerm, TrackedTerm
 from toch_jax.solver.costs.penetration import PUSH_BACK_STEP, PUSH_BACK_STEPS, PenetrationTerm, _push_back
 from toch_jax.solver.costs.points import JointTerm, SurfaceTerm
 from toch_jax.solver.costs.prior import PriorTerm
-from toch_jax.solver.costs.smooth import SmoothTerm
-from toch_jax.solver.costs.tracked import TrackedTerm
-from toch_jax.solver.kinematics import joint_points, pose_bones, surface_points
-from toch_jax.solver.linear import Linear
+from toch_jax.solver.kinematics import N_UNKNOWNS, HandState, joint_points, pose_bones, step_state, surface_points
+from toch_jax.solver.normal_equations import Linear
 from toch_jax.solver.problem import Problem, linearize
-from toch_jax.solver.state import N_UNKNOWNS, HandState, step_state
 
 T, M, N_SHAPE = 4, 6, 10
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from toch_jax.solver.banded import BandedSystem
+from toch_jax.solver.normal_equations import BandedSystem
 
 
 def dense(system: BandedSystem) -> np.ndarray:

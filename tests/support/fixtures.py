@@ -12,8 +12,7 @@ from support.grasps import BALL_RADIUS
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, HandParams
 from toch_jax.hand.prior import pose_prior
-from toch_jax.object.model import DistanceGrid, ObjectModel, ObjectSamples
-from toch_jax.object.motion import motion_from_axis_angle
+from toch_jax.object.model import DistanceGrid, ObjectModel, ObjectSamples, motion_from_axis_angle
 from toch_jax.sequence.derived import N_SAMPLES, sequence_object
 from toch_jax.sequence.file import load_sequence
 from toch_jax.sequence.types import Hands, Sequence

@@ -11,7 +11,7 @@ from toch_jax.base.arrays import stack
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandParams, Side, skin_frames
 from toch_jax.hand.prior import pose_prior
-from toch_jax.object.motion import motion_from_axis_angle
+from toch_jax.object.model import motion_from_axis_angle
 from toch_jax.sequence.types import Hands, Sequence
 from toch_jax.track.part_frame import hand_to_world
 

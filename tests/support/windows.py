@@ -14,7 +14,7 @@ from toch_jax.denoiser.coordinates import MANO_OFFSET, MANO_SCALE
 from toch_jax.denoiser.field_net import FieldNet, FieldNetConfig
 from toch_jax.denoiser.toch import TochConfig, TochDenoiser
 from toch_jax.denoiser.window import DenoiserConfig, Estimate, OtherHand, Target, Window, no_other_hand
-from toch_jax.field.types import ContactField
+from toch_jax.field.contact_field import ContactField
 from toch_jax.hand.files import load_hand
 
 HAND = load_hand("open")

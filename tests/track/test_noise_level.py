@@ -2,8 +2,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from toch_jax.solver.kinematics import WRIST_SCALE, HandState, step_state
 from toch_jax.solver.settings import DEFAULT, Levels
-from toch_jax.solver.state import WRIST_SCALE, HandState, step_state
 from toch_jax.track.noise_level import denoiser_share, estimate_noise
 
 T = 400

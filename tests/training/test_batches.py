@@ -26,8 +26,7 @@ from toch_jax.sequence.types import Sequence
 from toch_jax.track.tracked_hand import coarse_hand
 from toch_jax.training.batches import BatchConfig, Scenes, draw_scenes, track, vary
 from toch_jax.training.clips import Clips, build_clips
-from toch_jax.training.loop import train
-from toch_jax.training.metrics import read_metrics
+from toch_jax.training.loop import read_metrics, train
 
 FRAMES, SAMPLES = 8, 1200
 SHORT = 6

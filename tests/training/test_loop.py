@@ -1,3 +1,5 @@
+"""The training loop, and its metrics."""
+
 import json
 import os
 import signal
@@ -13,8 +15,7 @@ from support import tiny_run
 
 from toch_jax.base.errors import InputError
 from toch_jax.denoiser.checkpoints import load_denoiser
-from toch_jax.training.loop import WEIGHTS, claim_run_dir
-from toch_jax.training.metrics import read_metrics
+from toch_jax.training.loop import WEIGHTS, Metrics, claim_run_dir, read_metrics
 
 TESTS = Path(__file__).parents[1]
 
@@ -80,3 +81,18 @@ def test_another_experiments_folder_is_refused(tmp_path: Path) -> None:
     assert "\n" not in text
     assert "experiment.batch.window: expected 8" in text
     assert "found 16" in text
+
+
+def test_a_resumed_run_forgets_what_was_written_past_its_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    first = Metrics(path, 0)
+    for step in (1, 2, 3, 4):
+        first.write(step, {"loss": step / 3})
+    with path.open("a") as file:
+        file.write('{"step": 5, "lo')  # a line cut off by a kill
+    Metrics(path, 2).write(3, {"loss": 9.0})
+    assert read_metrics(path) == [
+        {"step": 1, "loss": 0.333333},
+        {"step": 2, "loss": 0.666667},
+        {"step": 3, "loss": 9.0},
+    ]

@@ -9,7 +9,7 @@ from support.toy import toy_sequences
 from toch_jax.base.errors import InputError
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
-from toch_jax.object.motion import to_part
+from toch_jax.object.model import to_part
 from toch_jax.sequence.mirror import mirror
 from toch_jax.training.clips import build_clips
 

@@ -14,9 +14,8 @@ from toch_jax.metrics.clip import sequence_parts
 from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Sequence
 from toch_jax.view import picture
-from toch_jax.view.film import film
-from toch_jax.view.picture import draw_picture
-from toch_jax.view.surfaces import (
+from toch_jax.view.picture import draw_picture, film
+from toch_jax.view.scene import (
     CONTACT_COLOR,
     DEEP_COLOR,
     HAND_COLOR,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from toch_jax.base.errors import InputError
-from toch_jax.object.motion import motion_from_axis_angle
+from toch_jax.object.model import motion_from_axis_angle
 from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.viewer import open_viewer

@@ -23,7 +23,7 @@ from toch_jax.benchmark.methods.method import Method, Repair, hand_model, predic
 from toch_jax.benchmark.results import Table
 from toch_jax.benchmark.score import GroundTruth, Scores, prepare, score
 from toch_jax.metrics.joints import mpjpe_mm
-from toch_jax.object.motion import part_middles
+from toch_jax.object.model import part_middles
 from toch_jax.perturb.registry import Perturbation, parse_perturbation
 from toch_jax.sequence.object_faults import mend_object
 from toch_jax.sequence.types import Sequence

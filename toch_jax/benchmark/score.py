@@ -8,8 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.benchmark.methods.method import Prediction, hand_model, predict
-from toch_jax.field.contact_field import contact_field
-from toch_jax.field.types import ContactField
+from toch_jax.field.contact_field import ContactField, contact_field
 from toch_jax.hand.mesh import close_surface
 from toch_jax.metrics import arctic, object_pose
 from toch_jax.metrics import joints as error
@@ -31,8 +30,7 @@ from toch_jax.metrics.motion import (
     hand_object_motion_mm2,
     jitter_m_s3,
 )
-from toch_jax.object.model import ObjectModel, ObjectMotion
-from toch_jax.object.motion import samples_in_frame
+from toch_jax.object.model import ObjectModel, ObjectMotion, samples_in_frame
 from toch_jax.sequence.derived import PosedHand, sequence_object
 from toch_jax.sequence.types import Sequence
 from toch_jax.track.part_frame import nearest_part

@@ -101,7 +101,7 @@ def view(
         object: The object's mesh (metres), where neither file holds one.
         port: Port on this machine where the page is served.
     """
-    from toch_jax.view.rows import load_rows
+    from toch_jax.view.scene import load_rows
     from toch_jax.view.viewer import view as serve
 
     serve(*load_rows(sequence, clean, object), port=port)

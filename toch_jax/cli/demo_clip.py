@@ -21,7 +21,7 @@ from toch_jax.sequence.derived import pose_hands
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.picture import draw_picture
-from toch_jax.view.rows import Rows, rows_of
+from toch_jax.view.scene import Rows, rows_of
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ from toch_jax.metrics.clip import measure, metrics_table, sequence_parts, summed
 from toch_jax.pipeline import HandForm, repair, with_object_of
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.view.picture import draw_picture
-from toch_jax.view.rows import rows_of
+from toch_jax.view.scene import rows_of
 
 
 @dataclasses.dataclass(frozen=True)

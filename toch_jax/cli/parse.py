@@ -111,8 +111,7 @@ def set_up_process() -> None:
     gc.set_threshold(50_000)
     import jax
 
-    from toch_jax.base.compile_cache import keep_compiled
-    from toch_jax.base.device import MATMUL_PRECISION
+    from toch_jax.base.device import MATMUL_PRECISION, keep_compiled
 
     keep_compiled()
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)

@@ -10,7 +10,7 @@ from toch_jax.base.arrays import pad_last, put
 from toch_jax.base.errors import bad_input
 from toch_jax.datasets.spec import DatasetSpec
 from toch_jax.hand.model import HandModel, HandParams, Side, skin_frames
-from toch_jax.object.motion import motion_from_axis_angle
+from toch_jax.object.model import motion_from_axis_angle
 from toch_jax.sequence.types import Hands, Sequence
 
 Example = dict[str, Any]

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from toch_jax.hand.mano import write_mano
+from toch_jax.hand.files import write_mano
 from toch_jax.hand.model import HandModel, Side
 
 FOLDER = "hand"

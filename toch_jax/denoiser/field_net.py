@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float
 
 from toch_jax.denoiser.coordinates import filter_paths, from_canonical, nearness, palm_frame, to_canonical
 from toch_jax.denoiser.window import DenoiserConfig, Estimate, JointEstimate, Network, Target, Window, weighted_mean
-from toch_jax.field.types import FieldEstimate
+from toch_jax.field.contact_field import FieldEstimate
 
 _UNIT = 10.0
 """The network's units of length (decimetres) per metre, so that features are about 1."""

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from toch_jax.denoiser.coordinates import from_canonical, to_canonical
 from toch_jax.denoiser.window import DenoiserConfig, Estimate, Network, Target, Window, blank_lost, weighted_mean
-from toch_jax.field.types import FieldEstimate
+from toch_jax.field.contact_field import FieldEstimate
 
 _DISTANCE_UNIT = 10.0
 """The network's units of distance (decimetres) per metre."""

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from toch_jax.base.arrays import put
 from toch_jax.denoiser.window import JointEstimate
-from toch_jax.field.types import FieldEstimate
+from toch_jax.field.contact_field import FieldEstimate
 from toch_jax.hand.mesh import closest_on_canonical
 from toch_jax.hand.model import HandModel
 from toch_jax.observe import FieldObservation

@@ -1,9 +1,11 @@
-"""Prior over hand poses: a Gaussian and limits for each component, from the 20,000 poses of the open hand.
+"""Prior over hand poses: ranges of motion of the joints; a Gaussian and limits for each component of the pose.
 
-Both are in MANO's frame (flexion of a right hand is a rotation about +z) with a flat hand as zero, so that they hold
-for every model in that frame.
+Gaussian and limits are those of the 20,000 poses that scripts/open_hand/poses.py samples in the ranges. They are in
+MANO's frame (flexion of a right hand is a rotation about +z) with a flat hand as zero, so that they hold for every
+model in that frame.
 """
 
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
@@ -35,3 +37,28 @@ def mirror_prior(prior: PosePrior) -> PosePrior:
         lower=jnp.minimum(lower, upper),
         upper=jnp.maximum(lower, upper),
     )
+
+
+@dataclass(frozen=True)
+class Range:
+    """Limits in degrees: flexion towards the palm, spread (about the back of the hand), twist about the bone."""
+
+    flexion: tuple[int, int]
+    spread: tuple[int, int] = (-2, 2)
+    twist: tuple[int, int] = (-3, 3)
+
+
+# MANO's order: index, middle, pinky, ring, thumb; positive spread rotates a finger towards the little finger's side
+_KNUCKLE = {
+    "index": Range((-20, 90), (-15, 12), (-8, 8)),
+    "middle": Range((-20, 90), (-10, 10), (-8, 8)),
+    "pinky": Range((-20, 95), (-22, 15), (-12, 12)),
+    "ring": Range((-20, 92), (-14, 10), (-8, 8)),
+}
+RANGES = (
+    *(r for knuckle in _KNUCKLE.values() for r in (knuckle, Range((-3, 105)), Range((-8, 75)))),
+    Range((-20, 35), (-30, 40), (-20, 30)),  # thumb: spread is positive into the palm
+    Range((-10, 60), (-10, 10), (-8, 8)),
+    Range((-15, 80)),
+)
+"""Ranges of motion of the 15 finger joints, degrees, after Kapandji, The Physiology of the Joints, vol. 1, rounded."""

@@ -19,8 +19,7 @@ from toch_jax.metrics.contact import (
 )
 from toch_jax.metrics.joints import mpjpe_mm
 from toch_jax.metrics.motion import acceleration_error_m_s2, acceleration_m_s2
-from toch_jax.object.model import ObjectMotion
-from toch_jax.object.motion import to_part
+from toch_jax.object.model import ObjectMotion, to_part
 from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Sequence
 

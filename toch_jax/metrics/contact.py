@@ -1,6 +1,6 @@
 """Contact metrics of a hand's skin and an object, or another hand: depth, volume, contact. Metres in; units in names.
 
-Distances and volumes take one part of the object in its own frame, and the hand in that frame (object/motion.py).
+Distances and volumes take one part of the object in its own frame, and the hand in that frame (object/model.py).
 """
 
 import itertools
@@ -13,7 +13,7 @@ import numpy as np
 import trimesh
 from jaxtyping import Bool, Float, Int
 
-from toch_jax.field.types import ContactField
+from toch_jax.field.contact_field import ContactField
 from toch_jax.metrics.metric import ON_FRAMES, VOLUME_FRAMES, Metric
 from toch_jax.sequence.derived import PosedHand
 

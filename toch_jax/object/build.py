@@ -10,9 +10,8 @@ from scipy.interpolate import CubicSpline
 
 from toch_jax.base.arrays import put
 from toch_jax.base.errors import bad_input
-from toch_jax.object.mesh import check_mesh
+from toch_jax.object.mesh import RAY_OFFSET, check_mesh, first_hits, orient_outward
 from toch_jax.object.model import DistanceGrid, ObjectMesh, ObjectModel, ObjectSamples
-from toch_jax.object.orient import RAY_OFFSET, first_hits, orient_outward
 
 # Margin of the distance grid around the part, metres: more than the thickness of a finger. Chosen by hand.
 GRID_MARGIN = 0.03

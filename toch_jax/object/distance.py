@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from toch_jax.object.model import DistanceGrid, ObjectMotion
-from toch_jax.object.motion import to_part
+from toch_jax.object.model import DistanceGrid, ObjectMotion, to_part
 
 
 def signed_distance(

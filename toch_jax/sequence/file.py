@@ -33,7 +33,7 @@ import numpy as np
 from toch_jax.base.errors import bad_input
 from toch_jax.base.files import read_arrays, write_arrays
 from toch_jax.object.mesh import check_mesh, load_mesh
-from toch_jax.object.motion import motion_from_axis_angle
+from toch_jax.object.model import motion_from_axis_angle
 from toch_jax.sequence.record import MESH_KEYS, OBJECT_KEYS, record_from_sequence, sequence_from_record
 from toch_jax.sequence.types import Sequence
 

@@ -16,8 +16,7 @@ from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandParams, Side
 from toch_jax.object.build import check_parts
 from toch_jax.object.mesh import check_mesh
-from toch_jax.object.model import ObjectMotion
-from toch_jax.object.motion import motion_from_axis_angle, motion_to_axis_angle, part_middles
+from toch_jax.object.model import ObjectMotion, motion_from_axis_angle, motion_to_axis_angle, part_middles
 from toch_jax.sequence.checks import Reader, check_angles, check_hand_size, check_meeting
 from toch_jax.sequence.hand_faults import ENOUGH, enough_joints, mark_missing, missing_notes, wrong_frames
 from toch_jax.sequence.object_faults import mend_object

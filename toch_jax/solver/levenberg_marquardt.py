@@ -10,11 +10,9 @@ from flax import struct
 from jaxtyping import Array, Bool, Float
 
 from toch_jax.hand.model import HandModel
-from toch_jax.solver.banded import factor, frame_covariance, solve
-from toch_jax.solver.kinematics import joint_points, pose_bones, project
-from toch_jax.solver.linear import Linear, no_terms
+from toch_jax.solver.kinematics import HandState, joint_points, pose_bones, project, step_state
+from toch_jax.solver.normal_equations import Linear, factor, frame_covariance, no_terms, solve
 from toch_jax.solver.problem import Problem, linearize
-from toch_jax.solver.state import HandState, step_state
 
 DAMPING_START, DAMPING_DOWN, DAMPING_UP = 1e-4, 0.1, 10.0
 DAMPING_FLOOR = 1e-7

@@ -12,16 +12,13 @@ from jax.scipy.linalg import block_diag
 from jaxtyping import Array, Bool, Float
 
 from toch_jax.hand.model import HandModel
-from toch_jax.solver.banded import BandedSystem
 from toch_jax.solver.costs.hands import HandsTerm, add_hands
+from toch_jax.solver.costs.motion import SmoothTerm, TrackedTerm, add_smooth, add_tracked
 from toch_jax.solver.costs.penetration import PenetrationTerm, penetration_rows
 from toch_jax.solver.costs.points import JointTerm, SurfaceTerm, joint_rows, surface_rows
 from toch_jax.solver.costs.prior import PriorTerm, add_prior
-from toch_jax.solver.costs.smooth import SmoothTerm, add_smooth
-from toch_jax.solver.costs.tracked import TrackedTerm, add_tracked
-from toch_jax.solver.kinematics import pose_bones
-from toch_jax.solver.linear import Linear, add_rows, no_terms
-from toch_jax.solver.state import N_UNKNOWNS, HandState
+from toch_jax.solver.kinematics import N_UNKNOWNS, HandState, pose_bones
+from toch_jax.solver.normal_equations import BandedSystem, Linear, add_rows, no_terms
 
 
 class Problem(struct.PyTreeNode):

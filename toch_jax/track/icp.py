@@ -12,14 +12,13 @@ from scipy.spatial import cKDTree
 from toch_jax.hand.binding import nearest_on_skin, posed_places, posed_skin
 from toch_jax.hand.mesh import farthest_points
 from toch_jax.hand.model import HandModel, HandParams
+from toch_jax.solver.costs.motion import GAUSSIAN, SmoothTerm, tracked_term
 from toch_jax.solver.costs.points import JointTerm, SurfaceTerm
 from toch_jax.solver.costs.prior import prior_term
-from toch_jax.solver.costs.smooth import SmoothTerm
-from toch_jax.solver.costs.tracked import GAUSSIAN, tracked_term
+from toch_jax.solver.kinematics import params_from_state, state_from_params
 from toch_jax.solver.levenberg_marquardt import solve_trajectory
 from toch_jax.solver.problem import Problem
 from toch_jax.solver.settings import DEFAULT, Levels
-from toch_jax.solver.state import params_from_state, state_from_params
 
 PIECE = 32
 """Frames solved at once, so that one compilation serves clips of any length; chosen by hand."""

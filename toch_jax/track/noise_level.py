@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from toch_jax.solver.linear import rotation_vectors
+from toch_jax.solver.kinematics import HandState
+from toch_jax.solver.normal_equations import rotation_vectors
 from toch_jax.solver.settings import Levels, Scalar
-from toch_jax.solver.state import HandState
 
 N_LEAST = 6
 """Fewest fourth differences for an estimate; with fewer the assumed values are used. Chosen by hand."""

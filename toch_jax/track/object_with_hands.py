@@ -10,8 +10,7 @@ from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
 
 from toch_jax.base.arrays import put
-from toch_jax.object.model import ObjectMotion
-from toch_jax.object.motion import part_middles
+from toch_jax.object.model import ObjectMotion, part_middles
 from toch_jax.sequence.types import Sequence
 from toch_jax.track.object_pose import FLOOR, PoseNoise, pose_noise
 from toch_jax.track.part_frame import nearest_part

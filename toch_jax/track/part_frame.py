@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from toch_jax.base.arrays import take
 from toch_jax.hand.model import HandModel, HandParams, Side, rest_joints
-from toch_jax.object.motion import to_part
+from toch_jax.object.model import to_part
 from toch_jax.sequence.record import nearest_observed
 from toch_jax.sequence.types import Sequence
 

@@ -12,10 +12,9 @@ from flax import struct
 from jaxtyping import Array, Bool, Float
 
 from toch_jax.hand.model import HandModel, HandParams
-from toch_jax.solver.costs.smooth import SmoothTerm, smooth_term
-from toch_jax.solver.costs.tracked import GAUSSIAN
+from toch_jax.solver.costs.motion import GAUSSIAN, SmoothTerm, smooth_term
+from toch_jax.solver.kinematics import state_from_params
 from toch_jax.solver.settings import DEFAULT, FitSettings, Levels
-from toch_jax.solver.state import state_from_params
 from toch_jax.track.noise_level import estimate_noise
 
 GROUP = np.asarray([0] * 4 + [1] * 45 + [16] * 3)

@@ -10,11 +10,10 @@ from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.arrays import pad_last, put, repeat, take
 from toch_jax.denoiser.window import OtherHand
-from toch_jax.hand.decimate import decimate
 from toch_jax.hand.files import load_hand
+from toch_jax.hand.mesh import decimate
 from toch_jax.hand.model import HandModel, HandParams, Side
-from toch_jax.object.model import ObjectMotion
-from toch_jax.object.motion import relative_to, to_part
+from toch_jax.object.model import ObjectMotion, relative_to, to_part
 from toch_jax.sequence.types import Sequence
 from toch_jax.solver.settings import DEFAULT, FitSettings
 from toch_jax.track.part_frame import hand_to_part, hold_lost, move_hand, move_hand_back, nearest_part, other_hand
@@ -52,7 +51,7 @@ def cut_frames(params: HandParams, n_frames: int) -> HandParams:
 
 N_FIELD_FACES = 1500
 """Faces of the coarse hand for ray casting; its field differs from the full hand's by less than tracking errors
-(0.6 mm at the 99th percentile, hand/decimate.py)."""
+(0.6 mm at the 99th percentile, hand/mesh.py)."""
 
 
 class Track(struct.PyTreeNode):

@@ -10,14 +10,11 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.device import batched_map
-from toch_jax.denoiser.apply import near_samples
-from toch_jax.denoiser.window import DenoiserConfig, OtherHand, Target, Window, map_frames, rotate, scale
-from toch_jax.field.contact_field import contact_field
-from toch_jax.field.types import ContactField
+from toch_jax.denoiser.window import DenoiserConfig, OtherHand, Target, Window, map_frames, near_samples, rotate, scale
+from toch_jax.field.contact_field import ContactField, contact_field
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin
-from toch_jax.object.model import ObjectModel, ObjectMotion, ObjectSamples
-from toch_jax.object.motion import samples_from_part
+from toch_jax.object.model import ObjectModel, ObjectMotion, ObjectSamples, samples_from_part
 from toch_jax.perturb.training import NoiseConfig, lose_frames, perturb, sway
 from toch_jax.sequence.mirror import mirror_points
 from toch_jax.track.smoothing import smooth_track

@@ -13,12 +13,10 @@ from scipy.spatial import cKDTree
 
 from toch_jax.base.arrays import pad_last, put, take
 from toch_jax.base.errors import bad_input
-from toch_jax.denoiser.apply import frame_step
-from toch_jax.denoiser.window import DenoiserConfig
+from toch_jax.denoiser.window import DenoiserConfig, frame_step
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.object.build import build_object
-from toch_jax.object.model import DistanceGrid, ObjectModel, ObjectMotion, ObjectSamples
-from toch_jax.object.motion import relative_to
+from toch_jax.object.model import DistanceGrid, ObjectModel, ObjectMotion, ObjectSamples, relative_to
 from toch_jax.sequence.mirror import mirror, mirror_motion, mirror_params
 from toch_jax.sequence.types import Sequence
 from toch_jax.track.part_frame import hand_to_part, nearest_part, other_hand

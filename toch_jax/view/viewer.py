@@ -12,8 +12,7 @@ from toch_jax.metrics.clip import sequence_parts
 from toch_jax.metrics.contact import CONTACT_SAMPLE_M
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.render import Surface
-from toch_jax.view.rows import Rows
-from toch_jax.view.surfaces import CONTACT_COLOR, DEEP_COLOR, distances_at, hand_surface, object_surface
+from toch_jax.view.scene import CONTACT_COLOR, DEEP_COLOR, Rows, distances_at, hand_surface, object_surface
 
 if TYPE_CHECKING:
     import viser

@@ -13,8 +13,7 @@ from toch_jax.benchmark.methods.filters import (
     Setting,
     filter_points,
 )
-from toch_jax.object.model import ObjectMotion
-from toch_jax.object.motion import to_world
+from toch_jax.object.model import ObjectMotion, to_world
 
 FPS = 30.0
 T = 50

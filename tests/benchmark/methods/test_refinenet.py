@@ -15,8 +15,7 @@ from toch_jax.track.tracked_hand import coarse_hand
 from toch_jax.training.batches import BatchConfig
 from toch_jax.training.clips import build_clips
 from toch_jax.training.experiment import OptimiserConfig
-from toch_jax.training.loop import WEIGHTS, train
-from toch_jax.training.metrics import read_metrics
+from toch_jax.training.loop import WEIGHTS, read_metrics, train
 
 
 def network(strength: float) -> RefineNet:

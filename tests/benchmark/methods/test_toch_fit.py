@@ -10,7 +10,7 @@ from support.scenes import joints_of, mirrored, scene_of
 from toch_jax.benchmark.methods import toch_fit
 from toch_jax.benchmark.methods.toch_fit import Targets, Unknowns, pose_points, script_loss, toch_refine
 from toch_jax.denoiser.window import Estimate, Window, no_other_hand
-from toch_jax.field.types import ContactField, FieldEstimate
+from toch_jax.field.contact_field import ContactField, FieldEstimate
 from toch_jax.hand.model import skin_frames
 from toch_jax.sequence.mirror import mirror
 from toch_jax.track.tracked_hand import coarse_hand

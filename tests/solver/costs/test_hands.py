@@ -10,13 +10,12 @@ from support.dense import dense
 from support.grasps import grasp, per_frame
 from support.plain import plain, plain_jit
 
-from toch_jax.fit.two_hands import step_hands
+from toch_jax.fit.fit import step_hands
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.sequence.mirror import mirror_params
 from toch_jax.solver.costs.hands import HandsTerm, Skin, _distances, _skin, add_hands, faced
-from toch_jax.solver.kinematics import pose_bones
-from toch_jax.solver.linear import Linear, no_terms
-from toch_jax.solver.state import N_UNKNOWNS, HandState, state_from_params
+from toch_jax.solver.kinematics import N_UNKNOWNS, HandState, pose_bones, state_from_params
+from toch_jax.solver.normal_equations import Linear, no_terms
 from toch_jax.track.part_frame import move_hand
 from toch_jax.track.tracked_hand import coarse_hand
 

@@ -13,8 +13,7 @@ from scipy.signal import savgol_filter
 
 from toch_jax.base.errors import bad_input
 from toch_jax.benchmark.methods.method import Method, Prediction, Repair, predict
-from toch_jax.object.model import ObjectMotion
-from toch_jax.object.motion import to_part, to_world
+from toch_jax.object.model import ObjectMotion, to_part, to_world
 from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Sequence
 from toch_jax.track.part_frame import nearest_part

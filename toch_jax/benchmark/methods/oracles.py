@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 
 from toch_jax.base.arrays import take
 from toch_jax.denoiser.window import Denoiser, DenoiserConfig, Estimate
-from toch_jax.field.types import ContactField, FieldEstimate
+from toch_jax.field.contact_field import ContactField, FieldEstimate
 from toch_jax.hand.model import HandParams
 from toch_jax.object.model import ObjectModel
 from toch_jax.observe import FieldObservation, observe, read_clip

@@ -13,12 +13,11 @@ from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.arrays import put, repeat, stack, take
 from toch_jax.base.device import batched_map
-from toch_jax.denoiser.apply import near_samples
+from toch_jax.denoiser.window import near_samples
 from toch_jax.hand.conventions import to_openpose
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
-from toch_jax.object.model import ObjectModel, ObjectMotion
-from toch_jax.object.motion import samples_from_part, samples_in_frame
+from toch_jax.object.model import ObjectModel, ObjectMotion, samples_from_part, samples_in_frame
 from toch_jax.sequence.derived import sequence_object
 from toch_jax.sequence.mirror import mirror, mirror_object, mirror_params
 from toch_jax.sequence.types import Hands, Sequence

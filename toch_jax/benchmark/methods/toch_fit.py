@@ -33,10 +33,8 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.benchmark.methods.scene import Scene, near_points, repair_hands
-from toch_jax.denoiser.apply import cut_windows
-from toch_jax.denoiser.window import Denoiser, Window, no_other_hand
-from toch_jax.field.contact_field import contact_field
-from toch_jax.field.types import FieldEstimate
+from toch_jax.denoiser.window import Denoiser, Window, cut_windows, no_other_hand
+from toch_jax.field.contact_field import FieldEstimate, contact_field
 from toch_jax.hand.mesh import closest_on_canonical
 from toch_jax.hand.model import HandModel, HandParams, forward_kinematics, rest_joints, skin_frames
 from toch_jax.object.model import ObjectModel

@@ -10,14 +10,13 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from toch_jax.benchmark.methods.refinenet import RefineConfig, RefineNet, distances
-from toch_jax.hand.decimate import decimate
+from toch_jax.hand.mesh import decimate
 from toch_jax.hand.model import HandModel, HandParams, skin
-from toch_jax.object.motion import samples_from_part
+from toch_jax.object.model import samples_from_part
 from toch_jax.perturb.training import perturb, sway
 from toch_jax.training.batches import draw_samples, draw_scenes
 from toch_jax.training.clips import Clips
-from toch_jax.training.experiment import TrainingRun
-from toch_jax.training.learner import Learner, Sums
+from toch_jax.training.experiment import Learner, Sums, TrainingRun
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,8 +18,7 @@ from toch_jax.datasets.grab.conventions import LABELS, N_PCA, absolute_pose, rot
 from toch_jax.datasets.original_files import entry, need_file, numbers
 from toch_jax.datasets.spec import DatasetSpec
 from toch_jax.hand.model import HandModel, Side
-from toch_jax.object.mesh import load_mesh
-from toch_jax.object.orient import orient_outward
+from toch_jax.object.mesh import load_mesh, orient_outward
 
 SIDES: tuple[Side, Side] = ("right", "left")
 KEYS: dict[Side, str] = {"right": "rhand", "left": "lhand"}

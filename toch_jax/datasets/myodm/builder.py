@@ -21,8 +21,7 @@ from toch_jax.datasets.read import default_data_dir
 from toch_jax.datasets.spec import SPLITS, DatasetSpec, load_spec
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandParams
-from toch_jax.object.mesh import check_mesh
-from toch_jax.object.orient import orient_outward
+from toch_jax.object.mesh import check_mesh, orient_outward
 
 NAME = "myodm"
 GENERATION = 3

@@ -14,9 +14,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.device import batched_map
 from toch_jax.hand.model import HandModel
-from toch_jax.solver.kinematics import Bones, all_vertices, pose_bones, project, skin_points
-from toch_jax.solver.linear import Linear, Rows, add_rows
-from toch_jax.solver.state import N_UNKNOWNS, HandState
+from toch_jax.solver.kinematics import N_UNKNOWNS, Bones, HandState, all_vertices, pose_bones, project, skin_points
+from toch_jax.solver.normal_equations import Linear, Rows, add_rows
 
 REACH = 0.03
 """Metres: points farther than this from all vertices count as outside; no point in a hand is deeper.

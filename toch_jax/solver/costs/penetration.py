@@ -17,9 +17,8 @@ from toch_jax.hand.binding import Binding, bound_points
 from toch_jax.hand.model import HandModel
 from toch_jax.object.distance import distance_to_object
 from toch_jax.object.model import DistanceGrid, ObjectMotion
-from toch_jax.solver.kinematics import Bones, all_vertices, pose_bones, project, surface_points
-from toch_jax.solver.linear import Rows
-from toch_jax.solver.state import HandState
+from toch_jax.solver.kinematics import Bones, HandState, all_vertices, pose_bones, project, surface_points
+from toch_jax.solver.normal_equations import Rows
 
 PUSH_BACK_STEP, PUSH_BACK_STEPS = 0.002, 6
 """Step (metres) and number of steps of the search for the surface in the push-back: less than a finger's thickness.

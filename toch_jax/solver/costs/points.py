@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from toch_jax.hand.model import HandModel
 from toch_jax.solver.kinematics import Bones, joint_points, project, surface_points
-from toch_jax.solver.linear import Rows
+from toch_jax.solver.normal_equations import Rows
 
 
 class SurfaceTerm(struct.PyTreeNode):

@@ -8,9 +8,9 @@ from flax import struct
 from jaxtyping import Array, Bool, Float
 
 from toch_jax.hand.model import HandModel
-from toch_jax.solver.linear import Linear, inverse_right_jacobian, rotation_vectors
+from toch_jax.solver.kinematics import HandState
+from toch_jax.solver.normal_equations import Linear, inverse_right_jacobian, rotation_vectors
 from toch_jax.solver.settings import FitSettings
-from toch_jax.solver.state import HandState
 
 
 class PriorTerm(struct.PyTreeNode):

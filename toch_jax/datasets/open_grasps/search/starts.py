@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from toch_jax.datasets.open_grasps.search.energy import GraspGoal, energy
 from toch_jax.datasets.open_grasps.search.hand_samples import HandSamples
 from toch_jax.datasets.open_grasps.search.hands import Grasp, pose_hand
-from toch_jax.hand.pose_ranges import RANGES
+from toch_jax.hand.prior import RANGES
 from toch_jax.object.model import DistanceGrid, ObjectModel
 
 LIMITS = np.deg2rad([[pair[side] for pair in (r.flexion, r.spread, r.twist)] for side in (0, 1) for r in RANGES])

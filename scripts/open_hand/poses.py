@@ -1,37 +1,13 @@
-"""Anatomically possible hand poses: flexion, spread and twist of each joint within limits.
+"""Random, anatomically possible poses of a flat right hand in MANO's frame, for make_open_hand.py.
 
-Ranges of motion after Kapandji, The Physiology of the Joints, vol. 1, rounded; degrees. They hold for a flat right
-hand in MANO's frame: fingers along -x, back of the hand +y, thumb side +z.
+The frame: fingers along -x, back of the hand +y, thumb side +z.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from toch_jax.hand.prior import RANGES
 
-@dataclass(frozen=True)
-class Range:
-    """Limits in degrees: flexion towards the palm, spread (about the back of the hand), twist about the bone."""
-
-    flexion: tuple[int, int]
-    spread: tuple[int, int] = (-2, 2)
-    twist: tuple[int, int] = (-3, 3)
-
-
-# MANO's order: index, middle, pinky, ring, thumb; positive spread rotates a finger towards the little finger's side
-_KNUCKLE = {
-    "index": Range((-20, 90), (-15, 12), (-8, 8)),
-    "middle": Range((-20, 90), (-10, 10), (-8, 8)),
-    "pinky": Range((-20, 95), (-22, 15), (-12, 12)),
-    "ring": Range((-20, 92), (-14, 10), (-8, 8)),
-}
-RANGES = (
-    *(r for knuckle in _KNUCKLE.values() for r in (knuckle, Range((-3, 105)), Range((-8, 75)))),
-    Range((-20, 35), (-30, 40), (-20, 30)),  # thumb: spread is positive into the palm
-    Range((-10, 60), (-10, 10), (-8, 8)),
-    Range((-15, 80)),
-)
 CLOSURE = 0.6
 """Share of each joint's flexion that is common to the whole hand in `sample_poses`; chosen by hand."""
 

@@ -1,3 +1,5 @@
+"""Versions of hands that are shown together."""
+
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +7,7 @@ import pytest
 import trimesh
 
 from toch_jax.base.errors import InputError
-from toch_jax.view.rows import load_rows
+from toch_jax.view.scene import load_rows
 
 MESH_KEYS = ("object_vertices", "object_faces")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.dense import dense
 
-from toch_jax.solver.banded import BandedSystem, factor, frame_covariance, solve
+from toch_jax.solver.normal_equations import BandedSystem, factor, frame_covariance, solve
 
 T, N, S = 6, 21, 3
 
