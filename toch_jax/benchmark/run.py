@@ -22,7 +22,6 @@ from toch_jax.benchmark.methods.filters import Filter, Setting
 from toch_jax.benchmark.methods.method import Method, Repair, hand_model, predict
 from toch_jax.benchmark.results import Table
 from toch_jax.benchmark.score import GroundTruth, Scores, prepare, score
-from toch_jax.metrics.joints import mpjpe_mm
 from toch_jax.object.model import part_middles
 from toch_jax.perturb.registry import Perturbation, parse_perturbation
 from toch_jax.sequence.object_faults import mend_object
@@ -40,7 +39,7 @@ class Tuned:
 
     setting: str
     mpjpe_mm: float
-    """Mean joint error on the validation clips."""
+    """Mean joint error on the validation clips, as `Filter.errors_mm` has it."""
 
 
 def run_methods(
@@ -217,9 +216,6 @@ def _setting_errors(
             noisy = perturb_clip(clip_id, clean, perturbation, seed)
             skeletons = [replace(hand, vertices=None, faces=None) for hand in predict(noisy).hands]
             for filter, setting in candidates:
-                filtered = replace(filter, settings=(setting,)).filter_hands(noisy, skeletons)
-                errors[perturbation.name].setdefault((filter.name, setting), []).extend(
-                    mpjpe_mm(np.asarray(hand.joints), np.asarray(true.joints))
-                    for hand, true in zip(filtered, truth, strict=True)
-                )
-    return {noise: {key: float(np.mean(values)) for key, values in found.items()} for noise, found in errors.items()}
+                found = replace(filter, settings=(setting,)).errors_mm(noisy, clean, skeletons, truth)
+                errors[perturbation.name].setdefault((filter.name, setting), []).extend(found)
+    return {noise: {key: float(np.mean(each)) for key, each in under.items()} for noise, under in errors.items()}

@@ -13,6 +13,7 @@ from scipy.signal import savgol_filter
 
 from toch_jax.base.errors import bad_input
 from toch_jax.benchmark.methods.method import Method, Prediction, Repair, predict
+from toch_jax.metrics.joints import mpjpe_mm
 from toch_jax.object.model import ObjectMotion, to_part, to_world
 from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Sequence
@@ -135,6 +136,18 @@ class Filter(Method):
             return replace(hand, joints=joints, vertices=vertices)
 
         return [filtered(hand) for hand in hands]
+
+    def errors_mm(
+        self, noisy: Sequence, clean: Sequence, hands: list[PosedHand], truth: list[PosedHand]
+    ) -> list[float]:
+        """The errors by which the best setting is chosen: the joint error of each of the noisy clip's hands, filtered.
+
+        `hands` are the noisy clip's, `truth` the clean clip's. The filter must have one setting.
+        """
+        return [
+            mpjpe_mm(np.asarray(hand.joints), np.asarray(true.joints))
+            for hand, true in zip(self.filter_hands(noisy, hands), truth, strict=True)
+        ]
 
 
 def filter_points(

@@ -1,4 +1,4 @@
-"""The methods of a benchmark, beside the filters (filters.py): ours, oracles, our versions of published methods."""
+"""The methods of a benchmark, beside filters.py and object_filters.py: ours, oracles, versions of published methods."""
 
 from dataclasses import dataclass
 from importlib.resources import files
@@ -8,13 +8,16 @@ from typing import ClassVar
 from toch_jax.base.errors import bad_input
 from toch_jax.benchmark.methods.contactopt import contactopt
 from toch_jax.benchmark.methods.filters import FILTERS
-from toch_jax.benchmark.methods.method import Learnt, Method, Repair, predict
+from toch_jax.benchmark.methods.method import Learnt, Method, Prediction, Repair, predict
+from toch_jax.benchmark.methods.object_filters import V2D, with_filtered_object
 from toch_jax.benchmark.methods.oracles import fit_clean_field, fit_true_mask
 from toch_jax.benchmark.methods.refinenet import load_refinenet, refinenet
 from toch_jax.benchmark.methods.toch_fit import toch_refine
 from toch_jax.denoiser.checkpoints import load_denoiser
 from toch_jax.denoiser.toch import TochDenoiser
+from toch_jax.object.model import ObjectModel
 from toch_jax.pipeline import refine
+from toch_jax.sequence.types import Sequence
 
 SHIPPED = Path(str(files("toch_jax.denoiser"))) / "weights" / "default.npz"
 
@@ -50,6 +53,23 @@ class Ours(Learnt):
     def load(self) -> Repair:
         denoiser = load_denoiser(self.weights)
         return lambda clip, object: predict(refine(clip, denoiser, object=object))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilterThenOurs(Ours):
+    """Ours after a filter of the object's poses, which are kept."""
+
+    name: str = "rts+ours"
+    label: str | None = "object by RTS, then ours"
+
+    def load(self) -> Repair:
+        denoiser = load_denoiser(self.weights)
+
+        def repair(clip: Sequence, object: ObjectModel) -> Prediction:
+            smoothed = with_filtered_object(clip, *V2D)
+            return predict(refine(smoothed, denoiser, object=object, keep_object=True))
+
+        return repair
 
 
 @dataclass(frozen=True, kw_only=True)
