@@ -6,9 +6,9 @@ Run: python 07_train_in_five_minutes.py; it needs pip install '.[train]' and wri
 from importlib.resources import files
 
 import toch_jax
-from toch_jax.datasets.examples import example_to_sequence
 from toch_jax.datasets.open_grasps.motion.one_hand import Job, make_clips
-from toch_jax.datasets.open_grasps.search.hand_samples import hand_samples
+from toch_jax.datasets.open_grasps.search.hands import hand_samples
+from toch_jax.datasets.prepared import example_to_sequence
 from toch_jax.datasets.spec import load_spec
 from toch_jax.denoiser.field_net import FieldNetConfig
 from toch_jax.metrics.clip import measure, metrics_table

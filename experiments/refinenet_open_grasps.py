@@ -4,7 +4,7 @@ GrabNet trains on 400,000 frames, 256 a step, for 500 epochs. Here 64 frames are
 rate and weight decay are GrabNet's.
 """
 
-from toch_jax.benchmark.methods.train_refinenet import RefineTraining
+from toch_jax.benchmark.methods.refinenet import RefineTraining
 from toch_jax.training.batches import BatchConfig
 from toch_jax.training.experiment import DataConfig, OptimiserConfig
 

@@ -27,8 +27,8 @@ from toch_jax.base.errors import bad_input
 from toch_jax.base.files import write_text
 from toch_jax.benchmark.experiment import Dataset, claim, read_clips
 from toch_jax.benchmark.methods.method import predict
+from toch_jax.benchmark.report import markdown_table
 from toch_jax.benchmark.run import perturb_clip
-from toch_jax.benchmark.tables import markdown_table
 from toch_jax.denoiser.checkpoints import as_denoiser
 from toch_jax.metrics.clip import hand_contact, sequence_parts
 from toch_jax.metrics.contact import Part

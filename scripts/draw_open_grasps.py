@@ -10,8 +10,7 @@ import numpy as np
 from PIL import Image
 from toch_jax.view.camera import Moment, choose_direction, frame_camera
 
-from toch_jax.datasets.examples import Example, example_to_sequence
-from toch_jax.datasets.read import read_examples
+from toch_jax.datasets.prepared import Example, example_to_sequence, read_examples
 from toch_jax.datasets.spec import load_spec
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames

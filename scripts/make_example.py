@@ -20,7 +20,7 @@ import toch_jax
 from toch_jax.benchmark.methods.filters import FILTERS, Filter, Gaussian, Kalman, OneEuro, SavitzkyGolay
 from toch_jax.benchmark.run import perturb_clip, tune_filters
 from toch_jax.cli.demo_clip import versions
-from toch_jax.datasets.read import read_sequences
+from toch_jax.datasets.prepared import read_sequences
 from toch_jax.denoiser.window import Denoiser
 from toch_jax.metrics.joints import mpjpe_mm
 from toch_jax.perturb.registry import parse_perturbation

@@ -10,7 +10,7 @@ import pytest
 from support.command_line import error_line
 
 from toch_jax.cli import main
-from toch_jax.cli.experiment_files import experiment_files
+from toch_jax.cli.experiments import experiment_files
 
 
 def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -16,8 +16,7 @@ from toch_jax.base.arrays import take
 from toch_jax.base.errors import InputError
 from toch_jax.cli import main
 from toch_jax.datasets import arctic
-from toch_jax.datasets.arctic import builder
-from toch_jax.datasets.read import dataset_hand, read_examples, read_sequences
+from toch_jax.datasets.prepared import dataset_hand, read_examples, read_sequences
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
 from toch_jax.sequence.mirror import mirror
@@ -222,7 +221,7 @@ def test_a_killed_preparation_goes_on(
     raw: Path, contents: dict[str, tuple], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[str] = []
-    convert = builder.as_example
+    convert = arctic.as_example
 
     def dies_at_the_third(spec: object, recording: object, *rest: object) -> object:
         if len(made) == 2 and "resumed" not in made:
@@ -230,7 +229,7 @@ def test_a_killed_preparation_goes_on(
         made.append(recording.id)  # type: ignore[attr-defined]
         return convert(spec, recording, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(builder, "as_example", dies_at_the_third)
+    monkeypatch.setattr(arctic, "as_example", dies_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         arctic.prepare(raw, tmp_path)
     made.append("resumed")

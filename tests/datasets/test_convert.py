@@ -9,8 +9,7 @@ from support.examples import example
 
 from toch_jax.base.errors import InputError, bad_input
 from toch_jax.datasets.convert import Task, cache_clips, cached_clips, convert_all, fingerprint, write_dataset
-from toch_jax.datasets.examples import Example
-from toch_jax.datasets.read import read_examples, read_sequences
+from toch_jax.datasets.prepared import Example, read_examples, read_sequences
 from toch_jax.datasets.spec import load_spec
 
 SPEC = load_spec("open_grasps")

@@ -26,9 +26,8 @@ from toch_jax.base.arrays import take
 from toch_jax.base.errors import InputError
 from toch_jax.cli import main
 from toch_jax.datasets import grab
-from toch_jax.datasets.grab import builder
-from toch_jax.datasets.grab.toch_rules import wrist_distance
-from toch_jax.datasets.read import dataset_hand, read_examples, read_sequences
+from toch_jax.datasets.grab import wrist_distance
+from toch_jax.datasets.prepared import dataset_hand, read_examples, read_sequences
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import skin_frames
 from toch_jax.sequence.mirror import mirror
@@ -230,7 +229,7 @@ def test_a_killed_preparation_goes_on(
     raw: Path, contents: dict[str, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[str] = []
-    convert = builder.as_example
+    convert = grab.as_example
 
     def dies_at_the_third(spec: object, raw: object, recording: object, *rest: object) -> object:
         if len(made) == 2 and "resumed" not in made:
@@ -238,7 +237,7 @@ def test_a_killed_preparation_goes_on(
         made.append(recording.id)  # type: ignore[attr-defined]
         return convert(spec, raw, recording, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(builder, "as_example", dies_at_the_third)
+    monkeypatch.setattr(grab, "as_example", dies_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         grab.prepare(raw, tmp_path)
     with pytest.raises(InputError, match="toch prepare grab"):

@@ -16,8 +16,8 @@ from toch_jax.base.errors import InputError
 from toch_jax.datasets.myodm import builder, retarget, source
 from toch_jax.datasets.myodm.hand_points import bend_along, fit_shape, hand_points, lengths, pose_points, rest_pose
 from toch_jax.datasets.myodm.object_distance import box_surface, piercings, sideways_exits, surface_about
-from toch_jax.datasets.myodm.skeleton import Motion, Skeleton, resample
-from toch_jax.datasets.read import read_sequences
+from toch_jax.datasets.myodm.source import Motion, Skeleton, resample
+from toch_jax.datasets.prepared import read_sequences
 from toch_jax.datasets.spec import DatasetSpec, load_spec
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, HandParams, skin

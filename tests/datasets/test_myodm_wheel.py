@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from toch_jax.datasets.myodm.object_distance import bone_distances
-from toch_jax.datasets.myodm.skeleton import Skeleton
-from toch_jax.datasets.myodm.source import clip_names, fetch, read_mesh, read_recording
+from toch_jax.datasets.myodm.source import Skeleton, clip_names, fetch, read_mesh, read_recording
 from toch_jax.datasets.spec import load_spec
 
 

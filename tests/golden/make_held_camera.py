@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jax.numpy as jnp
 
-from toch_jax.datasets.read import read_sequences
+from toch_jax.datasets.prepared import read_sequences
 from toch_jax.sequence.file import save_sequence
 
 CLIP, FRAMES = "camera_0_2", slice(28, 44)

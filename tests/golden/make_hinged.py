@@ -8,7 +8,7 @@ Not run by the tests; needs `toch prepare open_grasps`:
 from pathlib import Path
 
 from toch_jax.benchmark.run import perturb_clip
-from toch_jax.datasets.read import read_sequences
+from toch_jax.datasets.prepared import read_sequences
 from toch_jax.perturb.registry import parse_perturbation
 from toch_jax.sequence.file import save_sequence
 

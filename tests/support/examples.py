@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from toch_jax.datasets.examples import Example
+from toch_jax.datasets.prepared import Example
 
 
 def example(frames: int = 7, parts: int = 2, seed: int = 0, side: str = "left right") -> Example:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import trimesh
 
-from toch_jax.datasets.myodm import skeleton, source
+from toch_jax.datasets.myodm import source
 from toch_jax.datasets.myodm.hand_points import rest_pose
 from toch_jax.hand.files import load_hand
 
@@ -36,8 +36,8 @@ def scene(joints: np.ndarray) -> str:
         site = ""
         if tip is not None:
             at = " ".join(f"{x:.17g}" for x in joints[tip] - joints[joint])
-            site = f'<site name="{skeleton.TIP_SITES[tip - 16]}" pos="{at}"/>'
-        name = skeleton.BODIES[joint]
+            site = f'<site name="{source.TIP_SITES[tip - 16]}" pos="{at}"/>'
+        name = source.BODIES[joint]
         return f'<body name="{name}" pos="{place}">{mass}{hinge * hinges}{site}{children}</body>'
 
     slides = "".join(f'<joint type="slide" axis="{axis}"/>' for axis in ("1 0 0", "0 1 0", "0 0 1"))

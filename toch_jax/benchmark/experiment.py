@@ -10,12 +10,10 @@ from toch_jax.base.errors import bad_input
 from toch_jax.base.files import write_text
 from toch_jax.benchmark.methods.method import Learnt, Method
 from toch_jax.benchmark.methods.registry import UNTRAINED
-from toch_jax.benchmark.plots import draw_plots
-from toch_jax.benchmark.results import Result, Table, load_reported, summarise
-from toch_jax.benchmark.run import Clip, read_tuned, run_methods
-from toch_jax.benchmark.tables import (
+from toch_jax.benchmark.report import (
     HAND_ERRORS,
     definitions_table,
+    draw_plots,
     error_table,
     filter_labels,
     hands_table,
@@ -23,7 +21,9 @@ from toch_jax.benchmark.tables import (
     ratio_table,
     reported_table,
 )
-from toch_jax.datasets.read import read_sequences
+from toch_jax.benchmark.results import Result, Table, load_reported, summarise
+from toch_jax.benchmark.run import Clip, read_tuned, run_methods
+from toch_jax.datasets.prepared import read_sequences
 from toch_jax.metrics import METRICS
 from toch_jax.sequence.types import Sequence
 

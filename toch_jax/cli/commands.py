@@ -1,15 +1,30 @@
-"""The commands that read, repair and show clips, and `info` and `warm-up`; their docstrings are their help."""
+"""The command `toch`: its commands, whose docstrings are their help, and what becomes of a fault: one line on standard
+error, exit code 2."""
 
 import shutil
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from textwrap import indent
 from typing import Annotated, Literal
 
 import tyro
 
-from toch_jax.base.errors import InputError, bad_input
-from toch_jax.cli.parse import File, FileOrFolder, OptionalFile
+from toch_jax.base.errors import InputError, bad_input, missing_extra
+from toch_jax.cli.experiments import benchmark, check_benchmark, train
+from toch_jax.cli.parse import (
+    File,
+    FileOrFolder,
+    Folder,
+    Group,
+    OptionalFile,
+    OptionalFolder,
+    Switch,
+    UsageError,
+    completion,
+    run,
+    typed,
+)
 
 PACKAGES = (
     *("toch-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "trimesh"),
@@ -115,7 +130,7 @@ def info() -> int:
     import jax
 
     from toch_jax.base.errors import extra_with
-    from toch_jax.datasets.read import dataset_dir
+    from toch_jax.datasets.prepared import dataset_dir
     from toch_jax.datasets.spec import load_spec, spec_names
     from toch_jax.hand.files import load_hand, mano_folder
 
@@ -165,3 +180,118 @@ def _as_typed() -> str:
     if started.name != "toch":
         return "python -m toch_jax"
     return "toch" if shutil.which("toch") == str(started.absolute()) else str(started)
+
+
+def open_grasps(data_dir: OptionalFolder = None) -> int:
+    """Generate open_grasps: hands that grasp, move and put down common objects, one and two hands.
+
+    Args:
+        data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.
+    """
+    from toch_jax.datasets.open_grasps import prepare
+
+    print(prepare(data_dir))
+    return 0
+
+
+def myodm(data_dir: OptionalFolder = None, wheel: OptionalFile = None) -> int:
+    """Download MyoDM's recordings of real grasps with pip and retarget them to the open hand.
+
+    Args:
+        data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.
+        wheel: The myosuite wheel, if it was downloaded by hand.
+    """
+    from toch_jax.datasets.myodm import prepare
+
+    print(prepare(data_dir, wheel=wheel))
+    return 0
+
+
+def grab(raw: Folder, data_dir: OptionalFolder = None, toch_rules: Switch = False) -> int:
+    """Read GRAB from your own download.
+
+    GRAB may not be passed on. Register at grab.is.tue.mpg.de, download the ten subjects, the object meshes and the
+    subject meshes, and unzip them into one folder, which then holds grab/s1/*.npz to grab/s10/*.npz,
+    tools/object_meshes/contact_meshes/*.ply and tools/subject_meshes/{female,male}/*.ply. MANO's files
+    (mano.is.tue.mpg.de) are needed too: set $TOCH_MANO to their folder.
+
+    Args:
+        raw: The folder that holds grab/ and tools/.
+        data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.
+        toch_rules: Only the clips that TOCH was trained on, one hand each; the data set is then grab_toch.
+    """
+    from toch_jax.datasets.grab import prepare
+
+    print(prepare(raw, data_dir, toch_rules))
+    return 0
+
+
+def arctic(raw: Folder, data_dir: OptionalFolder = None, protocol: Literal["p1", "p2"] = "p1") -> int:
+    """Read ARCTIC from your own download.
+
+    ARCTIC may not be passed on. Register at arctic.is.tue.mpg.de, clone its repository (zc-alexfan/arctic), and run its
+    bash/download_misc.sh and scripts_data/unzip_download.py (some 300 MB, no images); unpack/arctic_data/data then
+    holds raw_seqs, meta and splits_json. MANO's files (mano.is.tue.mpg.de) are needed too: set $TOCH_MANO to their
+    folder.
+
+    Args:
+        raw: The folder that holds raw_seqs, meta and splits_json.
+        data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.
+        protocol: The official splits; with p2 the data set is arctic_p2.
+    """
+    from toch_jax.datasets.arctic import prepare
+
+    print(prepare(raw, data_dir, protocol))
+    return 0
+
+
+USAGE_ERROR, INTERRUPTED = 2, 130
+
+PREPARE = Group(
+    "Make a data set ready for training and benchmarks; resumes if interrupted.",
+    {"open_grasps": typed(open_grasps), "myodm": typed(myodm), "grab": typed(grab), "arctic": typed(arctic)},
+)
+TOCH = Group(
+    "Repair tracked hand-object motion.",
+    {
+        "demo": typed(demo),
+        "denoise": typed(denoise, check_denoise),
+        "view": typed(view),
+        "info": typed(info),
+        "warm-up": typed(warm_up),
+        "prepare": PREPARE,
+        "train": train,
+        "benchmark": typed(benchmark, check_benchmark),
+    },
+    {
+        "--version": "the version of toch-jax",
+        "--completion SHELL": "a script that completes commands in bash, zsh or fish",
+    },
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command. 0 on success; 2 on a faulty command line or input; 130 when interrupted."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        if words[:1] == ["--version"]:
+            print(f"toch-jax {version('toch-jax')}")
+            return 0
+        if words[:1] == ["--completion"]:
+            print(completion(TOCH, "toch", words[1:]))
+            return 0
+        return run(TOCH, words, "toch")
+    except UsageError as fault:
+        print(fault, file=sys.stderr)
+        return USAGE_ERROR
+    except InputError as fault:
+        print(indent(str(fault), "toch: "), file=sys.stderr)
+        return USAGE_ERROR
+    except ModuleNotFoundError as error:
+        missing = missing_extra(error)
+        if missing is error:
+            raise
+        print(f"toch: {missing}", file=sys.stderr)
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        return INTERRUPTED

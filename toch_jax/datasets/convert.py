@@ -20,9 +20,8 @@ from tqdm import tqdm
 
 from toch_jax.base.errors import InputError, bad_input
 from toch_jax.base.files import write_arrays
-from toch_jax.datasets.examples import Example, check_example
-from toch_jax.datasets.hand_shapes import write_hands
-from toch_jax.datasets.read import dataset_dir
+from toch_jax.datasets.prepared import Example, check_example, dataset_dir
+from toch_jax.datasets.recordings import write_hands
 from toch_jax.datasets.spec import SPLITS, DatasetSpec
 from toch_jax.hand.model import HandModel, Side
 

@@ -173,7 +173,7 @@ def _model(path: Path, arrays: Mapping[str, np.ndarray]) -> HandModel:
     # the fingers of a right hand point along -x
     side: Side = "right" if joints[4, 0] < joints[0, 0] else "left"
     shapedirs = arrays["shapedirs"]
-    # only MANO's own ten shape directions, not those that a data set adds (datasets/hand_shapes.py)
+    # only MANO's own ten shape directions, not those that a data set adds (datasets/recordings.py)
     if side == "left" and has_left_fault(template, shapedirs[..., :10]):
         shapedirs = shapedirs * np.array([-1.0, 1.0, 1.0])[:, None]
     return HandModel(

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from toch_jax.base.device import full_precision
 from toch_jax.base.errors import bad_input
 from toch_jax.base.files import write_text
-from toch_jax.datasets.read import dataset_hand, read_sequences
+from toch_jax.datasets.prepared import dataset_hand, read_sequences
 from toch_jax.denoiser.checkpoints import save_network
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel

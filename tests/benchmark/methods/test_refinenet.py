@@ -6,8 +6,17 @@ from flax import nnx
 from support.scenes import after_move, joints_of, mirrored, moved
 
 from toch_jax.base.errors import InputError
-from toch_jax.benchmark.methods.refinenet import RefineConfig, RefineNet, distances, load_refinenet, refinenet
-from toch_jax.benchmark.methods.train_refinenet import RefineTraining, draw_frames, edges_of, refine_loss
+from toch_jax.benchmark.methods.refinenet import (
+    RefineConfig,
+    RefineNet,
+    RefineTraining,
+    distances,
+    draw_frames,
+    edges_of,
+    load_refinenet,
+    refine_loss,
+    refinenet,
+)
 from toch_jax.denoiser.checkpoints import load_denoiser, save_network
 from toch_jax.hand.files import load_hand
 from toch_jax.sequence.mirror import mirror

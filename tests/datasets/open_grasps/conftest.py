@@ -2,7 +2,7 @@
 
 import pytest
 
-from toch_jax.datasets.open_grasps.search.hand_samples import HandSamples, hand_samples
+from toch_jax.datasets.open_grasps.search.hands import HandSamples, hand_samples
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel
 

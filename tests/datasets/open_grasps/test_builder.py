@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toch_jax.datasets.examples import Example
 from toch_jax.datasets.open_grasps import builder
 from toch_jax.datasets.open_grasps.builder import Plan, facts, prepare
 from toch_jax.datasets.open_grasps.motion.one_hand import Job
 from toch_jax.datasets.open_grasps.two_hands.pairs import TwoHandedJob
-from toch_jax.datasets.read import read_examples
+from toch_jax.datasets.prepared import Example, read_examples
 from toch_jax.datasets.spec import load_spec
 
 SPEC = load_spec("open_grasps")

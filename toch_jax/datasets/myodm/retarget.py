@@ -21,7 +21,7 @@ from scipy.spatial.transform import Rotation
 from toch_jax.base.errors import bad_input
 from toch_jax.datasets.myodm.hand_points import DIGITS, HandPoints, bend_along, pose_points
 from toch_jax.datasets.myodm.object_distance import Surface, bone_distances, box_surface, freed_surface, surface_about
-from toch_jax.datasets.myodm.skeleton import Motion
+from toch_jax.datasets.myodm.source import Motion
 from toch_jax.hand.model import HandModel, HandParams, PosePrior
 
 MAX_FRAMES = 64

@@ -7,9 +7,9 @@ from pathlib import Path
 from toch_jax.datasets.convert import Task, convert_all, fingerprint, write_dataset
 from toch_jax.datasets.open_grasps.motion.one_hand import Job, make_clips
 from toch_jax.datasets.open_grasps.objects.hinged import HINGED
-from toch_jax.datasets.open_grasps.search.hand_samples import hand_samples
+from toch_jax.datasets.open_grasps.search.hands import hand_samples
 from toch_jax.datasets.open_grasps.two_hands.pairs import TwoHandedJob, make_two_handed
-from toch_jax.datasets.read import default_data_dir
+from toch_jax.datasets.prepared import default_data_dir
 from toch_jax.datasets.spec import SPLITS, DatasetSpec, load_spec
 from toch_jax.hand.files import load_hand
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from toch_jax.datasets.examples import Example, example_to_sequence
 from toch_jax.datasets.open_grasps.motion.one_hand import Job, make_clips, mirrored
-from toch_jax.datasets.open_grasps.search.hand_samples import HandSamples
+from toch_jax.datasets.open_grasps.search.hands import HandSamples
+from toch_jax.datasets.prepared import Example, example_to_sequence
 from toch_jax.datasets.spec import load_spec
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, skin_frames

@@ -8,8 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from toch_jax.datasets.hinged import HingedObject, hinge_rotation
 from toch_jax.datasets.open_grasps.objects.hinged import make_hinged
-from toch_jax.datasets.open_grasps.search.hand_samples import HandSamples
-from toch_jax.datasets.open_grasps.search.hands import Hand
+from toch_jax.datasets.open_grasps.search.hands import Hand, HandSamples
 from toch_jax.datasets.open_grasps.two_hands.scene import FLIP, Grip, HandTrack, TwoHandScene, hands_depth, make_scene
 from toch_jax.hand.model import HandModel, Side, rest_joints
 from toch_jax.object.build import build_object

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from toch_jax.datasets.examples import Example, example_to_sequence
 from toch_jax.datasets.open_grasps.motion.one_hand import Job, make_clips
-from toch_jax.datasets.open_grasps.search.hand_samples import HandSamples
+from toch_jax.datasets.open_grasps.search.hands import HandSamples
 from toch_jax.datasets.open_grasps.two_hands.pairs import TwoHandedJob, make_two_handed
+from toch_jax.datasets.prepared import Example, example_to_sequence
 from toch_jax.datasets.spec import load_spec
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.mesh import close_surface, closed_faces

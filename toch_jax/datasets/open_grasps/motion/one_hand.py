@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
 
-from toch_jax.datasets.examples import Example, check_example, stack_hands
 from toch_jax.datasets.open_grasps.motion.paths import (
     N_PATHS,
     ObstacleDepth,
@@ -21,17 +20,18 @@ from toch_jax.datasets.open_grasps.motion.paths import (
     smooth,
 )
 from toch_jax.datasets.open_grasps.objects.rigid import make_object
-from toch_jax.datasets.open_grasps.search.contact import Contact, SearchContext
-from toch_jax.datasets.open_grasps.search.hand_samples import HandSamples, bend_to_pose
-from toch_jax.datasets.open_grasps.search.hands import Hand, hand_of, join, repeated
+from toch_jax.datasets.open_grasps.search.hands import Hand, HandSamples, bend_to_pose, hand_of, join, repeated
 from toch_jax.datasets.open_grasps.search.search import (
     GRID_NODES,
     N_OBJECT_SAMPLES,
+    Contact,
+    SearchContext,
     find_grasps,
     pick_grasps,
     vary_grasps,
 )
 from toch_jax.datasets.open_grasps.search.starts import KINDS, LIMITS, template
+from toch_jax.datasets.prepared import Example, check_example, stack_hands
 from toch_jax.datasets.spec import DatasetSpec
 from toch_jax.hand.model import HandModel, rest_joints
 from toch_jax.object.build import build_object

@@ -10,8 +10,16 @@ from jaxtyping import Array, Float
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation, RotationSpline
 
-from toch_jax.datasets.open_grasps.search.hand_samples import N_SKIN, HandSamples
-from toch_jax.datasets.open_grasps.search.hands import Grasp, Hand, ball_centres, join, pose_hand, to_grasp
+from toch_jax.datasets.open_grasps.search.hands import (
+    N_SKIN,
+    Grasp,
+    Hand,
+    HandSamples,
+    ball_centres,
+    join,
+    pose_hand,
+    to_grasp,
+)
 from toch_jax.object.distance import signed_distance
 from toch_jax.object.model import DistanceGrid
 
@@ -20,7 +28,7 @@ N_PATHS = 24
 TESTED = np.linspace(0.03, 0.8, 14)
 """The u of a path at which it is tested on the grid: from just off the grasp to where nothing can be in the way."""
 MAX_GRID_DEPTH = 2.5e-3
-"""Largest penetration of a path by the grid, metres: less than the exact test allows (contact.py), as the grid errs."""
+"""Largest penetration of a path by the grid, metres: less than the exact test allows (search.py), as the grid errs."""
 BALL_TOLERANCE = 1e-3
 """Penetration (m) of the soft-tissue balls that does not count."""
 

@@ -7,8 +7,7 @@ import optax
 from flax import struct
 from jaxtyping import Array, Float, Int
 
-from toch_jax.datasets.open_grasps.search.hand_samples import NORMAL_STEP, HandSamples
-from toch_jax.datasets.open_grasps.search.hands import Grasp, ball_centres, pose_hand
+from toch_jax.datasets.open_grasps.search.hands import NORMAL_STEP, Grasp, HandSamples, ball_centres, pose_hand
 from toch_jax.object.distance import signed_distance_gradient
 from toch_jax.object.model import DistanceGrid
 

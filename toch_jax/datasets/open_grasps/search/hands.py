@@ -1,14 +1,232 @@
-"""Hands that grasp, in the object's frame: in JAX for the search, in NumPy for clips; their points and joints."""
+"""Hands that grasp, in the object's frame: in JAX, reduced to samples (skin, finger pads, soft-tissue balls), for the
+search; in NumPy for clips."""
 
+import itertools
 from dataclasses import dataclass
 
 import jax.numpy as jnp
 import numpy as np
+import trimesh
 from flax import struct
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
+from scipy.spatial.transform import Rotation
 
-from toch_jax.datasets.open_grasps.search.hand_samples import HandSamples, finger_rotations
-from toch_jax.hand.model import rest_joints, skin_rotations
+from toch_jax.hand.model import HandModel, rest_joints, skin_rotations
+
+N_DIGITS = 5
+"""Thumb, index, middle, ring, pinky: the order of HandModel.tips."""
+N_SKIN = 1100
+"""Number of skin samples."""
+N_HOLDING = 850
+"""Number of skin samples on the surfaces that hold: thin objects pass between sparse points."""
+OVERSAMPLING = 5
+"""Random candidates for each skin sample."""
+PAD_SIZE = 8
+"""Points per pad."""
+NORMAL_STEP = 0.01
+"""Normals are computed from a second skinned point at this distance (m) above the first."""
+
+# Which skin samples are on which surface: cosine between the skin's normal and the palmar direction.
+HOLDS_ABOVE = -0.4
+"""Holding surfaces: the palmar side and the sides of the digits, not the back of the hand."""
+PALM_ABOVE = 0.6
+"""Palm and inner side of the digits."""
+PAD_ABOVE = 0.75
+"""The flat middle of the pads."""
+PAD_RANGE = (0.4, 0.95)
+"""The pad's part of the last segment, as fractions of its length: without the joint's crease and the very tip."""
+
+PALM_BALLS = (0.4, 0.6, 0.8)
+"""Positions of the soft-tissue balls between wrist and knuckle, as fractions of the bone; the carpus has none."""
+DIGIT_BALLS = (0.0, 0.25, 0.5, 0.75)
+"""The same along the bones of the digits."""
+BALL_VERTICES = 12
+"""A ball's radius is the mean distance of this many nearest vertices."""
+BALL_GAP = 0.92
+"""Least distance between two balls as a fraction of the sum of their radii: soft tissue gives way."""
+
+
+class HandSamples(struct.PyTreeNode):
+    """A hand reduced to K points: N_SKIN skin samples, pads, points above the pads, inputs of the joint regressor.
+
+    L balls along the bones approximate the soft tissue.
+    """
+
+    model: HandModel
+    """Hand model whose vertices are the K points; `skin` and `skin_rotations` work as usual. It has no faces."""
+    pads: Int[Array, "5 8"]
+    """Indices of points on the palmar side of each digit's last segment."""
+    above_pads: Int[Array, "5 8"]
+    """Indices of the pads' points moved by NORMAL_STEP along the normal."""
+    axes: Float[Array, "15 3 3"]
+    """Flexion, spread and twist axis of each finger joint, in the template's frame."""
+    palm_points: Int[Array, "M"]
+    """Indices of skin samples with a palmar normal: palm and inner side of the digits."""
+    ball_ends: Int[Array, "L 2"]
+    """The two joints (of 16 and the tips) between which each ball lies."""
+    ball_fraction: Float[Array, "L"]
+    """Position of each ball as a fraction of the distance between its joints."""
+    ball_gap: Float[Array, "L L"]
+    """Least distance (m) allowed between the centres of two balls; 0 for balls of the same digit."""
+    ball_radius: Float[Array, "L"]
+    """Radius of each ball, metres."""
+
+
+def hand_samples(model: HandModel, seed: int = 0) -> HandSamples:
+    """The samples of a right hand model; joint axes are those of its pose prior."""
+    flexion = flexion_axes(model, np.asarray(model.prior.mean))
+    template, faces = np.asarray(model.v_template, np.float64), np.asarray(model.faces)
+    weights, tips = np.asarray(model.weights), np.asarray(model.tips)
+    joints = np.asarray(rest_joints(model, jnp.zeros(model.shapedirs.shape[-1])))
+    mesh = trimesh.Trimesh(template, faces, process=False)
+    rng = np.random.default_rng(seed)
+    points, face = trimesh.sample.sample_surface(mesh, OVERSAMPLING * N_SKIN, seed=rng)
+    bary = trimesh.triangles.points_to_barycentric(mesh.triangles[face], points)
+    rows = np.zeros((len(points), len(template)))
+    np.put_along_axis(rows, faces[face], bary, axis=1)
+    normals = mesh.face_normals[face]
+
+    # Palmar direction: that in which a joint's flexion moves the skin; for the wrist, that of the middle knuckle.
+    owner = np.argmax(rows @ weights, axis=1)
+    bones, palmar = _bones(model, joints), np.zeros((16, 3))
+    palmar[1:] = np.cross(flexion, bones)
+    palmar[0] = palmar[np.argmax(weights[tips[2]]) - 2]
+    inner = np.einsum("nc,nc->n", normals, palmar[owner])
+
+    holds = np.flatnonzero(inner > HOLDS_ABOVE)
+    skin = np.concatenate([holds[_spread_out(points[holds], N_HOLDING)], _spread_out(points, N_SKIN - N_HOLDING)])
+    balls = _soft_tissue_balls(model, joints)
+    pads = []
+    for tip in tips:
+        last = np.argmax(weights[tip])
+        length = (template[tip] - joints[last]) @ bones[last - 1]
+        along = (points - joints[last]) @ bones[last - 1] / length
+        on_pad = (inner > PAD_ABOVE) & (along > PAD_RANGE[0]) & (along < PAD_RANGE[1])
+        candidates = np.flatnonzero((owner == last) & on_pad)
+        pads.append(candidates[_spread_out(points[candidates], PAD_SIZE)])
+    chosen = np.concatenate([skin, *pads])
+    above = np.concatenate(pads)
+
+    regressor = np.asarray(model.joint_regressor)
+    support = np.unique(np.concatenate([np.flatnonzero(regressor.any(axis=0)), tips]))
+    every = np.concatenate([rows[chosen], rows[above], np.eye(len(template))[support]])
+    lifted = np.zeros((len(every), 3))
+    lifted[len(chosen) : len(chosen) + len(above)] = NORMAL_STEP * normals[above]
+    first_support = len(chosen) + len(above)
+    reduced = model.replace(
+        v_template=jnp.asarray(every @ template + lifted, jnp.float32),
+        shapedirs=jnp.einsum("kv,vcs->kcs", jnp.asarray(every, jnp.float32), model.shapedirs),
+        posedirs=jnp.zeros((len(every), 3, 135)),
+        weights=jnp.asarray(every @ weights, jnp.float32),
+        joint_regressor=jnp.zeros((16, len(every))).at[:, first_support:].set(regressor[:, support]),
+        tips=jnp.asarray(first_support + np.searchsorted(support, tips)),
+        faces=jnp.zeros((0, 3), jnp.int32),
+    )
+    pad_index = np.arange(N_DIGITS * PAD_SIZE).reshape(N_DIGITS, PAD_SIZE)
+    return HandSamples(
+        model=reduced,
+        pads=jnp.asarray(N_SKIN + pad_index),
+        above_pads=jnp.asarray(N_SKIN + N_DIGITS * PAD_SIZE + pad_index),
+        axes=jnp.asarray(np.stack([flexion, np.cross(bones, flexion), bones], axis=1), jnp.float32),
+        palm_points=jnp.asarray(np.flatnonzero(inner[skin] > PALM_ABOVE)),
+        ball_ends=jnp.asarray(balls[0]),
+        ball_fraction=jnp.asarray(balls[1], jnp.float32),
+        ball_gap=jnp.asarray(balls[2], jnp.float32),
+        ball_radius=jnp.asarray(balls[3], jnp.float32),
+    )
+
+
+def flexion_axes(model: HandModel, prior_mean: Float[np.ndarray, "45"]) -> Float[np.ndarray, "15 3"]:
+    """Unit flexion axes of the finger joints, perpendicular to their bones, from the prior's mean pose (axis-angle).
+
+    The thumb's joints share the axis of its middle joint, as the mean of its root mixes flexion and opposition.
+    """
+    joints = np.asarray(rest_joints(model, jnp.zeros(model.shapedirs.shape[-1])))
+    axes = np.asarray(prior_mean, np.float64).reshape(15, 3).copy()
+    thumb = int(np.argmax(np.asarray(model.weights)[int(model.tips[0])]))
+    axes[thumb - 3 : thumb] = axes[thumb - 2]
+    bones = _bones(model, joints)
+    axes -= bones * np.einsum("jc,jc->j", axes, bones)[:, None]
+    return axes / np.linalg.norm(axes, axis=1, keepdims=True)
+
+
+def finger_rotations(axes: Float[Array, "15 3 3"], bend: Float[Array, "*batch 15 3"]) -> Float[Array, "*batch 15 3 3"]:
+    """Joint rotations from flexion, spread and twist (rad); twist is applied first, then flexion, then spread."""
+    flexion, spread, twist = (_rotation(axes[:, k], bend[..., k]) for k in range(3))
+    return spread @ flexion @ twist
+
+
+def bend_to_pose(
+    axes: Float[Array, "15 3 3"], bend: Float[np.ndarray, "*batch 15 3"]
+) -> Float[np.ndarray, "*batch 45"]:
+    """Axis-angle pose (rad) of the joint rotations of `finger_rotations`, in NumPy."""
+    flexion, spread, twist = (
+        Rotation.from_rotvec((np.asarray(axes)[:, k] * bend[..., k, None]).reshape(-1, 3).astype(np.float64))
+        for k in range(3)
+    )
+    return (spread * flexion * twist).as_rotvec().reshape(*bend.shape[:-2], 45)
+
+
+def _rotation(axis: Float[Array, "15 3"], angle: Float[Array, "*batch 15"]) -> Float[Array, "*batch 15 3 3"]:
+    """Rotation matrices from axes and angles (rad) by Rodrigues' formula."""
+    x, y, z = axis[:, 0], axis[:, 1], axis[:, 2]
+    zero = jnp.zeros_like(x)
+    cross = jnp.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 3, 3)
+    s, c = jnp.sin(angle)[..., None, None], jnp.cos(angle)[..., None, None]
+    return jnp.eye(3) + s * cross + (1 - c) * cross @ cross
+
+
+def _bones(model: HandModel, joints: Float[np.ndarray, "16 3"]) -> Float[np.ndarray, "15 3"]:
+    """Unit vectors from each finger joint to the next, or to the tip."""
+    ends = np.zeros((16, 3))
+    ends[list(model.parents[1:])] = joints[1:]
+    for tip in np.asarray(model.tips):
+        ends[np.argmax(np.asarray(model.weights)[tip])] = np.asarray(model.v_template)[tip]
+    bones = (ends - joints)[1:]
+    return bones / np.linalg.norm(bones, axis=1, keepdims=True)
+
+
+def digit_chains(model: HandModel) -> list[list[int]]:
+    """Indices of each digit's joints from root to end, thumb to pinky."""
+    chains = []
+    for tip in np.asarray(model.tips):
+        chain = [int(np.argmax(np.asarray(model.weights)[tip]))]
+        while model.parents[chain[0]] > 0:
+            chain.insert(0, model.parents[chain[0]])
+        chains.append(chain)
+    return chains
+
+
+def _soft_tissue_balls(
+    model: HandModel, joints: Float[np.ndarray, "16 3"]
+) -> tuple[Int[np.ndarray, "L 2"], Float[np.ndarray, "L"], Float[np.ndarray, "L L"], Float[np.ndarray, "L"]]:
+    """Balls along the bones, as wide as the skin around them: ball_ends, ball_fraction, ball_gap, ball_radius."""
+    template = np.asarray(model.v_template, np.float64)
+    every = np.concatenate([joints, template[np.asarray(model.tips)]])
+    ends, fractions, centre, digit = [], [], [], []
+    for number, chain in enumerate(digit_chains(model)):
+        path = [0, *chain, 16 + number]
+        for first, second in itertools.pairwise(path):
+            for fraction in PALM_BALLS if first == 0 else DIGIT_BALLS:
+                ends.append((first, second))
+                fractions.append(fraction)
+                centre.append(every[first] + fraction * (every[second] - every[first]))
+                digit.append(number)
+    centres, digits = np.array(centre), np.array(digit)
+    radius = np.sort(np.linalg.norm(template - centres[:, None], axis=-1), axis=1)[:, :BALL_VERTICES].mean(axis=1)
+    apart = np.linalg.norm(centres[:, None] - centres, axis=-1)
+    gap = np.minimum(radius[:, None] + radius, apart) * BALL_GAP
+    return np.array(ends), np.array(fractions), np.where(digits[:, None] == digits, 0.0, gap), radius
+
+
+def _spread_out(points: Float[np.ndarray, "n 3"], count: int) -> Int[np.ndarray, "count"]:
+    """Indices of `count` points by farthest-point sampling."""
+    chosen = [0]
+    nearest = np.full(len(points), np.inf)
+    while len(chosen) < count:
+        nearest = np.minimum(nearest, np.linalg.norm(points - points[chosen[-1]], axis=1))
+        chosen.append(int(nearest.argmax()))
+    return np.array(chosen)
 
 
 class Grasp(struct.PyTreeNode):

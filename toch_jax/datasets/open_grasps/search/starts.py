@@ -8,8 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from toch_jax.datasets.open_grasps.search.energy import GraspGoal, energy
-from toch_jax.datasets.open_grasps.search.hand_samples import HandSamples
-from toch_jax.datasets.open_grasps.search.hands import Grasp, pose_hand
+from toch_jax.datasets.open_grasps.search.hands import Grasp, HandSamples, pose_hand
 from toch_jax.hand.prior import RANGES
 from toch_jax.object.model import DistanceGrid, ObjectModel
 

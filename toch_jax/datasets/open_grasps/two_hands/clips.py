@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
 
-from toch_jax.datasets.examples import Example, stack_hands
 from toch_jax.datasets.hinged import part_motion
 from toch_jax.datasets.open_grasps.motion.one_hand import (
     APPROACH_FRAMES,
@@ -26,6 +25,7 @@ from toch_jax.datasets.open_grasps.motion.paths import object_path, smooth
 from toch_jax.datasets.open_grasps.objects.hinged import UPRIGHT
 from toch_jax.datasets.open_grasps.search.hands import Hand, join, repeated
 from toch_jax.datasets.open_grasps.two_hands.scene import FLIP, Grip, HandTrack, TwoHandScene
+from toch_jax.datasets.prepared import Example, stack_hands
 
 ATTEMPTS = 3
 """Number of times a clip is drawn anew if it fails the exact test."""

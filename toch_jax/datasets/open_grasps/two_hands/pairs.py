@@ -7,15 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from toch_jax.datasets.examples import Example, check_example
 from toch_jax.datasets.hinged import BOTTOM, TOP, HingedObject
 from toch_jax.datasets.open_grasps.objects.hinged import HINGED, make_hinged
 from toch_jax.datasets.open_grasps.objects.rigid import make_object
-from toch_jax.datasets.open_grasps.search.hand_samples import HandSamples
-from toch_jax.datasets.open_grasps.search.hands import hand_of, join, repeated
+from toch_jax.datasets.open_grasps.search.hands import HandSamples, hand_of, join, repeated
 from toch_jax.datasets.open_grasps.search.search import N_STARTS, N_VARIED, FoundGrasps, find_grasps, vary_grasps
 from toch_jax.datasets.open_grasps.two_hands.clips import CheckedClip, hold_clip, pass_clip, two_handed_entries
 from toch_jax.datasets.open_grasps.two_hands.scene import SIDES, Grip, TwoHandScene, make_scene
+from toch_jax.datasets.prepared import Example, check_example
 from toch_jax.datasets.spec import DatasetSpec
 from toch_jax.hand.model import HandModel, Side
 

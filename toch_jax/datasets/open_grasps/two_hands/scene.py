@@ -16,10 +16,17 @@ from toch_jax.base.arrays import put
 from toch_jax.datasets.hinged import HingedObject, hinge_rotation
 from toch_jax.datasets.open_grasps.motion.paths import MAX_GRID_DEPTH, ObstacleDepth, grid_depth
 from toch_jax.datasets.open_grasps.objects.hinged import part_meshes
-from toch_jax.datasets.open_grasps.search.contact import SearchContext
-from toch_jax.datasets.open_grasps.search.hand_samples import HandSamples
-from toch_jax.datasets.open_grasps.search.hands import Grasp, Hand, ball_centres, pose_hand, repeated, rotated, to_grasp
-from toch_jax.datasets.open_grasps.search.search import GRID_NODES, N_OBJECT_SAMPLES
+from toch_jax.datasets.open_grasps.search.hands import (
+    Grasp,
+    Hand,
+    HandSamples,
+    ball_centres,
+    pose_hand,
+    repeated,
+    rotated,
+    to_grasp,
+)
+from toch_jax.datasets.open_grasps.search.search import GRID_NODES, N_OBJECT_SAMPLES, SearchContext
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, Side
 from toch_jax.metrics.contact import Part, signed_distances

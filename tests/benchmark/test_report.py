@@ -3,16 +3,16 @@ from pathlib import Path
 import pytest
 
 from toch_jax.benchmark.methods.registry import UNTRAINED
-from toch_jax.benchmark.plots import draw_plots
-from toch_jax.benchmark.results import Result, Table, load_reported, matching, summarise
-from toch_jax.benchmark.tables import (
+from toch_jax.benchmark.report import (
     definitions_table,
+    draw_plots,
     error_table,
     hands_table,
     headline_table,
     ratio_table,
     reported_table,
 )
+from toch_jax.benchmark.results import Result, Table, load_reported, matching, summarise
 from toch_jax.metrics import METRICS
 
 

@@ -1,12 +1,22 @@
-"""Checks of recordings as their authors published them: missing files, missing entries, wrong shapes."""
+"""Recordings as their authors published them: checks of their files, and their hand shapes as MANO shape directions.
 
+An unposed hand is the template plus a weighted sum of directions, so any given hand (a scan, for example) can be added
+as one more direction, and one hand model serves all clips. Each side gets the directions of both hands, the other
+hand's mirrored: a mirrored clip then belongs to the other side's model with the same shape coefficients.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from toch_jax.base.errors import bad_input
 from toch_jax.datasets.spec import DatasetSpec
+from toch_jax.hand.files import write_mano
+from toch_jax.hand.model import HandModel, Side
 
 
 @dataclass(frozen=True)
@@ -53,3 +63,30 @@ def entry(where: str | Path, holder: object, *keys: str) -> object:
             raise bad_input(where, ".".join(keys[:depth]), "this entry", "none")
         holder = holder[key]
     return holder
+
+
+FOLDER = "hand"
+_FLIP = np.array([-1.0, 1.0, 1.0])[:, None]
+
+
+def with_shapes(
+    models: dict[Side, HandModel], right: Float[np.ndarray, "V 3 R"], left: Float[np.ndarray, "V 3 L"]
+) -> dict[Side, HandModel]:
+    """The models with S + R + L shape directions: their own S, then the R of the right hand, then the L of the left.
+
+    A direction is the displacement (m) of the unposed hand's vertices per unit of its coefficient.
+    """
+    added = {"right": (right, left * _FLIP), "left": (right * _FLIP, left)}
+    return {
+        side: model.replace(
+            shapedirs=jnp.asarray(np.concatenate([np.asarray(model.shapedirs), *added[side]], axis=-1), jnp.float32)
+        )
+        for side, model in models.items()
+    }
+
+
+def write_hands(folder: Path, models: Mapping[Side, HandModel]) -> None:
+    """Write the models as MANO files to `folder`/hand, where `load_hand` finds them."""
+    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    for side, model in models.items():
+        write_mano(folder / FOLDER / f"MANO_{side.upper()}.npz", model)

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 from support.examples import example
 
 from toch_jax.base.errors import InputError
-from toch_jax.datasets.examples import check_example, example_to_sequence, stack_hands
+from toch_jax.datasets.prepared import check_example, example_to_sequence, stack_hands
 from toch_jax.datasets.spec import SPEC_DIR, load_spec, spec_names
 
 

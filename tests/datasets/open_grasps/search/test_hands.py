@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from toch_jax.datasets.open_grasps.search.hand_samples import HandSamples, bend_to_pose, digit_chains, finger_rotations
+from toch_jax.datasets.open_grasps.search.hands import HandSamples, bend_to_pose, digit_chains, finger_rotations
 from toch_jax.hand.model import HandModel, rest_joints
 
 

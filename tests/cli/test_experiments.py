@@ -4,7 +4,7 @@ import pytest
 
 from toch_jax.base.errors import InputError
 from toch_jax.benchmark.experiment import Benchmark
-from toch_jax.cli.experiment_files import experiment_files, read_experiment
+from toch_jax.cli.experiments import experiment_files, read_experiment
 from toch_jax.training.experiment import Experiment
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"

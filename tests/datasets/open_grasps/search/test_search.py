@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import trimesh
 
-from toch_jax.datasets.open_grasps.search.contact import bone_points, measure_contact
-from toch_jax.datasets.open_grasps.search.hand_samples import digit_chains
+from toch_jax.datasets.open_grasps.search.hands import digit_chains
+from toch_jax.datasets.open_grasps.search.search import bone_points, measure_contact
 from toch_jax.hand.model import HandModel, rest_joints
 
 
