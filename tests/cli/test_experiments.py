@@ -22,7 +22,7 @@ def test_each_of_the_project_s_benchmarks_loads() -> None:
 
 
 def test_names_are_those_of_files_that_bind_the_variable() -> None:
-    assert set(experiment_files("benchmark")) == {"benchmark", "filters", "two_hands"}
+    assert set(experiment_files("benchmark")) == {"benchmark", "filters", "object_noise", "two_hands"}
     assert experiment_files("experiment")["grab_ours"] == (
         EXPERIMENTS / "grab_ours.py",
         "Train FieldNet on GRAB, both hands.",
@@ -39,5 +39,7 @@ def test_a_file_without_an_experiment_is_refused(text: str | None, tmp_path: Pat
 
 
 def test_a_name_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"or one of benchmark, filters, two_hands, found no file, did you mean filte"):
+    with pytest.raises(
+        InputError, match=r"or one of benchmark, filters, object_noise, two_hands, found no file, did you mean filte"
+    ):
         read_experiment("filter", "benchmark", Benchmark)

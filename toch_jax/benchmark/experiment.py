@@ -17,7 +17,9 @@ from toch_jax.benchmark.report import (
     error_table,
     filter_labels,
     hands_table,
+    has_object_noise,
     headline_table,
+    object_table,
     ratio_table,
     reported_table,
 )
@@ -109,6 +111,10 @@ def results_text(
         text += [f"## {dataset}, {n_clips} clips\n", "MPJPE, and depth inside the object (mm):\n"]
         text += [error_table(found, methods), "Ours over the others (below 1 is better, but for contact IoU):\n"]
         text.append(ratio_table(found, by_noise, methods))
+        if has_object_noise(found):
+            text.append("Hand and object: error of the hand as seen from the object, and ADD of the object (mm); its ")
+            text[-1] += "acceleration at rest (m/s2):\n"
+            text.append(object_table(by_noise, methods))
         if any(r.metric in HAND_ERRORS.values() for r in found):
             text.append("Hand by hand, MPJPE (mm), and how deep one hand is in the other (mm):\n")
             text.append(hands_table(found, methods))

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from toch_jax.benchmark.methods.filters import Filter
 from toch_jax.benchmark.methods.method import Method
 from toch_jax.benchmark.methods.registry import Fit, Input, OracleField, Ours, Toch
-from toch_jax.benchmark.results import Reported, Result, Table, best_of
+from toch_jax.benchmark.results import Reported, Result, Table, best_of, summarise
 from toch_jax.metrics import METRICS
 from toch_jax.metrics.joints import LEVELS
 from toch_jax.perturb.registry import parse_perturbation
@@ -25,6 +25,8 @@ HEADLINES = [name for name, metric in METRICS.items() if metric.headline]
 HAND_ERRORS = {"right": "mpjpe_right", "left": "mpjpe_left"}
 """Metric (mm) of each hand of a two-handed clip."""
 BEST_FILTER = "best filter"
+OBJECT_ERRORS = ("mpjpe_in_object", "object_add", "object_acceleration_rest")
+"""Metrics of `object_table`."""
 Key = tuple[str, str, str]
 """Noise, method, metric."""
 
@@ -129,6 +131,49 @@ def hands_table(results: Iterable[Result], methods: Iterable[Method]) -> str:
     columns = (Input.name, BEST_FILTER, "ours", "ours / filter")
     head = [f"{side}: {column}" for side in HAND_ERRORS for column in columns]
     return markdown_table(["noise", *head, "hand in hand, truth", "ours"], rows)
+
+
+def object_table(tables: Mapping[str, Table], methods: Iterable[Method]) -> str:
+    """Table for one data set with noise on the object, a row for each noise.
+
+    The error (mm) of the hand as seen from the object, mean [low, high], of each method and of the best filter, with
+    ours over that filter's. Then the object's ADD (mm) and its acceleration (m/s2) where it truly rests, beside the
+    truth's, of the input, of the filter that is best at it, and of ours. Filters are chosen on these clips, which
+    favours them.
+    """
+    filters, labels = filter_labels(methods), {m.name: m.label or m.name for m in methods}
+    run = {name for table in tables.values() for clip in table.values() for name in clip}
+    names = [name for name in labels if name in run and name not in filters]
+    three = (Input.name, BEST_FILTER, Ours.name)
+    rows = []
+    for noise, table in tables.items():
+        scores = {clip: {m: _object_scores(each) for m, each in under.items()} for clip, under in table.items()}
+        found = _by_key(summarise("", noise, scores))
+        best = {metric: best_of(found.values(), filters, noise, metric) for metric in OBJECT_ERRORS}
+        hand = {name: found.get((noise, name, "mpjpe_in_object")) for name in names}
+        row = [_with_interval(hand[name]) for name in names]
+        row.insert(1, _with_interval(rival := best["mpjpe_in_object"]))
+        ours = hand.get(Ours.name)
+        row.append(f"{ours.mean / rival.mean:.2f} ({filters[rival.method]})" if ours and rival and rival.mean else "-")
+        for metric in OBJECT_ERRORS[1:]:
+            three_results = found.get((noise, Input.name, metric)), best[metric], found.get((noise, Ours.name, metric))
+            row += ["-" if each is None else f"{each.mean:.2f}" for each in three_results]
+        true = found.get((noise, "truth", OBJECT_ERRORS[-1]))
+        rows.append([noise, *row, "-" if true is None else f"{true.mean:.2f}"])
+    head = [labels[name] for name in names]
+    head = [*head[:1], BEST_FILTER, *head[1:], "ours / filter", *(f"object off: {name}" for name in three)]
+    return markdown_table(["noise", *head, *(f"object at rest: {name}" for name in (*three, "truth"))], rows)
+
+
+def has_object_noise(results: Iterable[Result]) -> bool:
+    """Whether the tracked object is not the true one in some clip."""
+    return any(r.method == Input.name and r.metric == "object_add" for r in results)
+
+
+def _object_scores(scores: Mapping[str, float]) -> dict[str, float]:
+    """The scores of OBJECT_ERRORS, also where the object is exact, of which `score` gives no errors."""
+    exact = {"mpjpe_in_object": scores["mpjpe"], "object_add": 0.0}
+    return {metric: value for metric, value in (exact | dict(scores)).items() if metric in OBJECT_ERRORS}
 
 
 def reported_table(rows: Iterable[Reported]) -> str:

@@ -9,6 +9,7 @@ from toch_jax.benchmark.methods import registry
 from toch_jax.benchmark.methods.filters import Kalman, SavitzkyGolay
 from toch_jax.benchmark.methods.method import predict
 from toch_jax.benchmark.methods.object_filters import (
+    OBJECT_ALONE,
     OBJECT_FILTERS,
     PUBLISHED,
     V2D,
@@ -189,6 +190,6 @@ def test_ours_after_a_filter_gets_and_keeps_the_filtered_object(
 
     monkeypatch.setattr(registry, "refine", refine)
     found = registry.FilterThenOurs().load()(noisy, sequence_object(noisy)).object_motion
-    expected = with_filtered_object(noisy, *V2D).object_motion
+    expected = with_filtered_object(noisy, OBJECT_ALONE, OBJECT_ALONE).object_motion
     np.testing.assert_array_equal(found.translation, expected.translation)
     assert np.abs(np.asarray(found.translation - noisy.object_motion.translation)).max() > 1e-3

@@ -158,8 +158,11 @@ PUBLISHED: dict[str, Settings] = {
     "butterworth2": _alike(Butterworth(5 / 100, both_ways=True)),
 }
 """Filters with constants as programs for video have them, for hand and object."""
-RATIOS = (0.03, 0.1, 0.2, 0.3, 0.5, 1.0, 3.0)
+RATIOS = (0.03, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 """Settings of the tuned filter, for hand and object each."""
+OBJECT_ALONE = Kalman(1.0)
+"""Filter of an object before another method takes it as exact: of 0.1 to 2 the best on MyoDM's validation clips under
+object(0.005,0.05), where ADD falls from 8.3 to 5.2 mm. V2D's raises it to 36: those objects move too fast for it."""
 _FRAMES: tuple[Frame, ...] = ("world", "object")
 OBJECT_FILTERS = (
     *(

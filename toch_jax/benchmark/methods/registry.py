@@ -9,7 +9,7 @@ from toch_jax.base.errors import bad_input
 from toch_jax.benchmark.methods.contactopt import contactopt
 from toch_jax.benchmark.methods.filters import FILTERS
 from toch_jax.benchmark.methods.method import Learnt, Method, Prediction, Repair, predict
-from toch_jax.benchmark.methods.object_filters import V2D, with_filtered_object
+from toch_jax.benchmark.methods.object_filters import OBJECT_ALONE, with_filtered_object
 from toch_jax.benchmark.methods.oracles import fit_clean_field, fit_true_mask
 from toch_jax.benchmark.methods.refinenet import load_refinenet, refinenet
 from toch_jax.benchmark.methods.toch_fit import toch_refine
@@ -57,7 +57,7 @@ class Ours(Learnt):
 
 @dataclass(frozen=True, kw_only=True)
 class FilterThenOurs(Ours):
-    """Ours after a filter of the object's poses, which are kept."""
+    """Ours after a Kalman smoother (RTS) of the object's poses, which are kept."""
 
     name: str = "rts+ours"
     label: str | None = "object by RTS, then ours"
@@ -66,7 +66,7 @@ class FilterThenOurs(Ours):
         denoiser = load_denoiser(self.weights)
 
         def repair(clip: Sequence, object: ObjectModel) -> Prediction:
-            smoothed = with_filtered_object(clip, *V2D)
+            smoothed = with_filtered_object(clip, OBJECT_ALONE, OBJECT_ALONE)
             return predict(refine(smoothed, denoiser, object=object, keep_object=True))
 
         return repair
