@@ -4,20 +4,30 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from toch_jax.base.errors import InputError
-    from toch_jax.denoiser.checkpoints import load_denoiser
-    from toch_jax.denoiser.window import Denoiser
-    from toch_jax.hand.files import load_hand
-    from toch_jax.hand.model import HandModel, HandParams
-    from toch_jax.object.model import ObjectModel, ObjectMotion
-    from toch_jax.pipeline import refine, refine_many
-    from toch_jax.sequence.arrays import arrays_from_sequence, sequence_from_arrays
-    from toch_jax.sequence.derived import HandMeshes, hand_meshes, sequence_object
-    from toch_jax.sequence.file import load_sequence, save_sequence
-    from toch_jax.sequence.types import Hands, Sequence
-    from toch_jax.solver.settings import FitSettings
-    from toch_jax.surface_fields import ContactFields, DenoisedField, contact_fields
-    from toch_jax.warming import warm_up
+    from toch_jax.base.errors import InputError as InputError
+    from toch_jax.denoiser.checkpoints import load_denoiser as load_denoiser
+    from toch_jax.denoiser.window import Denoiser as Denoiser
+    from toch_jax.hand.files import load_hand as load_hand
+    from toch_jax.hand.model import HandModel as HandModel
+    from toch_jax.hand.model import HandParams as HandParams
+    from toch_jax.object.model import ObjectModel as ObjectModel
+    from toch_jax.object.model import ObjectMotion as ObjectMotion
+    from toch_jax.pipeline import refine as refine
+    from toch_jax.pipeline import refine_many as refine_many
+    from toch_jax.sequence.arrays import arrays_from_sequence as arrays_from_sequence
+    from toch_jax.sequence.arrays import sequence_from_arrays as sequence_from_arrays
+    from toch_jax.sequence.derived import HandMeshes as HandMeshes
+    from toch_jax.sequence.derived import hand_meshes as hand_meshes
+    from toch_jax.sequence.derived import sequence_object as sequence_object
+    from toch_jax.sequence.file import load_sequence as load_sequence
+    from toch_jax.sequence.file import save_sequence as save_sequence
+    from toch_jax.sequence.types import Hands as Hands
+    from toch_jax.sequence.types import Sequence as Sequence
+    from toch_jax.solver.settings import FitSettings as FitSettings
+    from toch_jax.surface_fields import ContactFields as ContactFields
+    from toch_jax.surface_fields import DenoisedField as DenoisedField
+    from toch_jax.surface_fields import contact_fields as contact_fields
+    from toch_jax.warming import warm_up as warm_up
 
 # Where each name lives. None may be a submodule's name: importing that would put the module in its place.
 _HOMES = {
@@ -47,32 +57,7 @@ _HOMES = {
     "warm_up": "warming",
 }
 
-__all__ = [
-    "ContactFields",
-    "DenoisedField",
-    "Denoiser",
-    "FitSettings",
-    "HandMeshes",
-    "HandModel",
-    "HandParams",
-    "Hands",
-    "InputError",
-    "ObjectModel",
-    "ObjectMotion",
-    "Sequence",
-    "arrays_from_sequence",
-    "contact_fields",
-    "hand_meshes",
-    "load_denoiser",
-    "load_hand",
-    "load_sequence",
-    "refine",
-    "refine_many",
-    "save_sequence",
-    "sequence_from_arrays",
-    "sequence_object",
-    "warm_up",
-]
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -16,6 +16,8 @@ MATMUL_PRECISION = "float32"
 
 _In = ParamSpec("_In")
 _Out = TypeVar("_Out")
+JAX_LOG_LEVEL = "1"
+"""Level of XLA's messages: the value that JAX gives $TF_CPP_MIN_LOG_LEVEL if the user has set none."""
 
 
 def full_precision(function: Callable[_In, _Out]) -> Callable[_In, _Out]:
@@ -39,10 +41,6 @@ def batched_map(function: Callable[[Any], Any], each: Any, together: int) -> Any
     if len(jax.tree.leaves(each)[0]) <= together:
         return jax.vmap(function)(each)
     return jax.lax.map(function, each, batch_size=together)
-
-
-JAX_LOG_LEVEL = "1"
-"""Level of XLA's messages: the value that JAX gives $TF_CPP_MIN_LOG_LEVEL if the user has set none."""
 
 
 def keep_compiled() -> None:

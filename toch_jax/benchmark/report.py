@@ -29,6 +29,17 @@ OBJECT_ERRORS = ("mpjpe_in_object", "object_add", "object_acceleration_rest")
 """Metrics of `object_table`."""
 Key = tuple[str, str, str]
 """Noise, method, metric."""
+LEVEL_AXES = {"T": "translation noise, m per coordinate", "R": "pose noise, rad"}
+STYLES: dict[str, dict[str, Any]] = {
+    Input.name: {"color": "0.25", "linestyle": ":"},
+    BEST_FILTER: {"color": "C1"},
+    Fit.name: {"color": "C0", "linestyle": "--"},
+    Ours.name: {"color": "C0", "linewidth": 2.5},
+}
+"""Fixed line styles of these methods; the others get thin lines in OTHER_COLORS."""
+OTHER_COLORS = ("C2", "C3", "C4", "C5", "C6", "C8", "C9")
+INSIDE = {f"inside_{level}": level for level in LEVELS}
+"""Metrics of the share of errors inside an interval, and the nominal share, in percent."""
 
 
 def headline_table(results: Iterable[Result]) -> str:
@@ -223,19 +234,6 @@ def markdown_table(head: list[str], rows: list[list[str]]) -> str:
     """Rows of cells as a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
-
-
-LEVEL_AXES = {"T": "translation noise, m per coordinate", "R": "pose noise, rad"}
-STYLES: dict[str, dict[str, Any]] = {
-    Input.name: {"color": "0.25", "linestyle": ":"},
-    BEST_FILTER: {"color": "C1"},
-    Fit.name: {"color": "C0", "linestyle": "--"},
-    Ours.name: {"color": "C0", "linewidth": 2.5},
-}
-"""Fixed line styles of these methods; the others get thin lines in OTHER_COLORS."""
-OTHER_COLORS = ("C2", "C3", "C4", "C5", "C6", "C8", "C9")
-INSIDE = {f"inside_{level}": level for level in LEVELS}
-"""Metrics of the share of errors inside an interval, and the nominal share, in percent."""
 
 
 def draw_plots(results: Iterable[Result], methods: Iterable[Method], folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@ error, exit code 2."""
 
 import shutil
 import sys
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from textwrap import indent
@@ -33,6 +34,7 @@ PACKAGES = (
 """Packages whose versions `toch info` prints."""
 USUAL_FRAMES = (64, 128, 192)
 """`warming.USUAL_FRAMES`, which is not imported here: JAX takes seconds."""
+USAGE_ERROR, INTERRUPTED = 2, 130
 
 
 def demo(output: tyro.conf.Positional[Path] = Path("demo")) -> int:
@@ -77,15 +79,24 @@ def denoise(
     from toch_jax.denoiser.checkpoints import load_denoiser
 
     network = None if denoiser == "none" else load_denoiser(denoiser)
+    repair_file = partial(
+        denoise_file,
+        denoiser=network,
+        object_mesh=object,
+        object_scale=object_scale,
+        hand=hand,
+        keep_object=keep_object,
+        picture=picture,
+    )
     if sequence.is_dir():
-        done = denoise_folder(sequence, output, network, object, object_scale, hand, keep_object, picture)
+        done = denoise_folder(sequence, output, repair_file)
         for fault in done.refused.values():
             print(indent(str(fault), "toch: "), file=sys.stderr)
         print(folder_text(done))
         return 2 if done.refused else 0
     if output.is_dir():
         output = output / sequence.name
-    report = denoise_file(sequence, output, network, object, object_scale, hand, keep_object, picture, to_stderr)
+    report = repair_file(sequence, output, progress=to_stderr)
     print(report_text(report))
     print(f"result -> {output}")
     if report.picture is not None:
@@ -244,8 +255,6 @@ def arctic(raw: Folder, data_dir: OptionalFolder = None, protocol: Literal["p1",
     print(prepare(raw, data_dir, protocol))
     return 0
 
-
-USAGE_ERROR, INTERRUPTED = 2, 130
 
 PREPARE = Group(
     "Make a data set ready for training and benchmarks; resumes if interrupted.",

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -87,17 +87,10 @@ def denoise_file(
     return Report(metrics, notes, lost, sequence.n_frames, seconds, image)
 
 
-def denoise_folder(
-    source: Path,
-    target: Path,
-    denoiser: Denoiser | None,
-    object_mesh: Path | None = None,
-    object_scale: float = 1.0,
-    hand: HandForm = "given",
-    keep_object: bool = False,
-    picture: bool = True,
-) -> FolderReport:
+def denoise_folder(source: Path, target: Path, repair_file: Callable[..., Report]) -> FolderReport:
     """Repair every .npz of a folder into another, and print each one's report as it is done.
+
+    `repair_file` is `denoise_file` with its settings; it is called with both paths and `progress`.
 
     A file whose result is there and newer is left as it is, so that an interrupted run is resumed. Raises InputError if
     there is nothing to do.
@@ -116,9 +109,7 @@ def denoise_folder(
             kept.append(file.name)
             continue
         try:
-            report = denoise_file(
-                file, result, denoiser, object_mesh, object_scale, hand, keep_object, picture, progress
-            )
+            report = repair_file(file, result, progress=progress)
         except InputError as fault:
             refused[file.name] = naming(file, fault)
             continue

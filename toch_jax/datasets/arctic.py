@@ -21,7 +21,6 @@ from typing import Literal
 
 import igl
 import numpy as np
-import trimesh
 from jaxtyping import Bool, Float, Int
 from scipy.spatial.transform import Rotation
 
@@ -34,12 +33,20 @@ from toch_jax.datasets.recordings import Recording, entry, need_file, numbers, p
 from toch_jax.datasets.spec import SPLITS, DatasetSpec, load_spec
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, Side
-from toch_jax.object.mesh import check_mesh
+from toch_jax.object.mesh import check_mesh, read_mesh
 
 MM = 1e-3
 """Metres per millimetre."""
 N_SHAPES = 10
 """Number of shape coefficients in ARCTIC's files."""
+SIDES: tuple[Side, Side] = ("right", "left")
+OBJECT_FILES = ("mesh.obj", "parts.json", "top.obj", "bottom.obj")
+HIDDEN = "test"
+"""The split whose hands are not public: its missing recordings are skipped without an error."""
+GENERATION = 1
+"""Increase when the same files would give different clips: cached ones are then not reused."""
+CONTACT_M = 0.003
+"""Largest distance (m) of a hand's vertex to the object in a grasp frame; ARCTIC has no contact labels."""
 
 
 def object_motion(pose: Float[np.ndarray, "T 7"]) -> tuple[Float[np.ndarray, "2 T 3"], Float[np.ndarray, "2 T 3"]]:
@@ -87,12 +94,6 @@ def arctic_betas(
     betas = np.zeros((2, n_shapes))
     betas[0, :N_SHAPES], betas[1, -N_SHAPES:] = right, left
     return betas
-
-
-SIDES: tuple[Side, Side] = ("right", "left")
-OBJECT_FILES = ("mesh.obj", "parts.json", "top.obj", "bottom.obj")
-HIDDEN = "test"
-"""The split whose hands are not public: its missing recordings are skipped without an error."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def need_object(spec: DatasetSpec, raw: Path, name: str) -> Path:
 
 def read_object(folder: Path) -> HingedObject:
     """The object of a folder with OBJECT_FILES. Raises InputError if one of them is unreadable or inconsistent."""
-    mesh = _load(folder / "mesh.obj")
+    mesh = read_mesh(folder / "mesh.obj")
     vertices, faces = check_mesh(folder / "mesh.obj", np.asarray(mesh.vertices) * MM, np.asarray(mesh.faces))
     return HingedObject(vertices, faces, _vertex_part(folder, np.asarray(mesh.vertices)))
 
@@ -198,27 +199,12 @@ def _vertex_part(folder: Path, vertices: Float[np.ndarray, "Vo 3"]) -> Int[np.nd
 
 
 def _distance(path: Path, points: Float[np.ndarray, "N 3"]) -> Float[np.ndarray, "N"]:
-    mesh = _load(path)
+    mesh = read_mesh(path)
     surface = np.ascontiguousarray(mesh.vertices, np.float64), np.ascontiguousarray(mesh.faces, np.int64)
     return np.sqrt(igl.point_mesh_squared_distance(np.ascontiguousarray(points, np.float64), *surface)[0])
 
 
-def _load(path: Path) -> trimesh.Trimesh:
-    try:
-        # process=False keeps the vertices and their order, which parts.json refers to
-        mesh = trimesh.load_scene(path, process=False, maintain_order=True, skip_materials=True).to_mesh()
-    except Exception as error:  # trimesh's readers raise whatever their format's parser does
-        raise bad_input(path, "object mesh", "a mesh that trimesh reads", f"{error!r:.100}") from error
-    if not len(mesh.faces):
-        raise bad_input(path, "object mesh", "triangles", "none")
-    return mesh
-
-
 Protocol = Literal["p1", "p2"]
-GENERATION = 1
-"""Increase when the same files would give different clips: cached ones are then not reused."""
-CONTACT_M = 0.003
-"""Largest distance (m) of a hand's vertex to the object in a grasp frame; ARCTIC has no contact labels."""
 
 
 def prepare(raw: str | Path, data_dir: str | Path | None = None, protocol: Protocol = "p1") -> Path:

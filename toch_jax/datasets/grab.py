@@ -40,6 +40,19 @@ N_PCA = 24
 """Number of coefficients of a finger pose in GRAB's files."""
 LABELS: dict[Side, tuple[int, ...]] = {"right": (22, *range(41, 56)), "left": (21, *range(26, 41))}
 """Labels in contact.object of each side: the hand itself, then its fingers."""
+SIDES: tuple[Side, Side] = ("right", "left")
+KEYS: dict[Side, str] = {"right": "rhand", "left": "lhand"}
+MESH = "tools/object_meshes/contact_meshes/{}.ply"
+POSE_TOLERANCE = 0.01
+"""Largest difference (rad) allowed between the file's two finger poses, `hand_pose` (PCA) and `fullpose`."""
+NEAR_M = 0.15
+"""Largest distance (m) from the centre of the wrist ring to the nearest object sample in a selected frame."""
+MIN_FRAMES = 30
+"""Shortest run of selected frames that becomes a clip."""
+SAMPLES = 8000
+"""Surface samples of the object from which the distance is measured."""
+GENERATION = 1
+"""Increase when the same files would give different clips: cached ones are then not reused."""
 
 
 def rotation_of_column_vectors(rotation: Float[np.ndarray, "T 3"]) -> Float[np.ndarray, "T 3"]:
@@ -74,13 +87,6 @@ def subject_betas(model: HandModel, side: Side, subject: int, n_subjects: int) -
     betas = np.zeros(model.shapedirs.shape[-1])
     betas[len(betas) - 2 * n_subjects + (n_subjects if side == "left" else 0) + subject] = 1.0
     return betas
-
-
-SIDES: tuple[Side, Side] = ("right", "left")
-KEYS: dict[Side, str] = {"right": "rhand", "left": "lhand"}
-MESH = "tools/object_meshes/contact_meshes/{}.ply"
-POSE_TOLERANCE = 0.01
-"""Largest difference (rad) allowed between the file's two finger poses, `hand_pose` (PCA) and `fullpose`."""
 
 
 @dataclass(frozen=True)
@@ -205,14 +211,6 @@ def _mesh(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return vertices, orient_outward(vertices, faces)
 
 
-NEAR_M = 0.15
-"""Largest distance (m) from the centre of the wrist ring to the nearest object sample in a selected frame."""
-MIN_FRAMES = 30
-"""Shortest run of selected frames that becomes a clip."""
-SAMPLES = 8000
-"""Surface samples of the object from which the distance is measured."""
-
-
 def toch_clips(example: Example, models: dict[Side, HandModel]) -> list[Example]:
     """One-hand clips of the recording: for each hand the runs of at least MIN_FRAMES frames that the rules select."""
     clips = []
@@ -255,9 +253,6 @@ def _cut(example: Example, hand: int, frames: slice) -> Example:
     clip |= {key: example[key][:, frames] for key in ("object_rotation", "object_translation")}
     return clip | {"hand_betas": example["hand_betas"][hand : hand + 1]}
 
-
-GENERATION = 1
-"""Increase when the same files would give different clips: cached ones are then not reused."""
 
 Templates = dict[Side, list[str]]
 """Paths of the subjects' unposed hands, in the spec's order of subjects, relative to the raw folder."""

@@ -18,6 +18,9 @@ from toch_jax.datasets.spec import DatasetSpec
 from toch_jax.hand.files import write_mano
 from toch_jax.hand.model import HandModel, Side
 
+FOLDER = "hand"
+_FLIP = np.array([-1.0, 1.0, 1.0])[:, None]
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -63,10 +66,6 @@ def entry(where: str | Path, holder: object, *keys: str) -> object:
             raise bad_input(where, ".".join(keys[:depth]), "this entry", "none")
         holder = holder[key]
     return holder
-
-
-FOLDER = "hand"
-_FLIP = np.array([-1.0, 1.0, 1.0])[:, None]
 
 
 def with_shapes(

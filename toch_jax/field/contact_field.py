@@ -19,6 +19,12 @@ from toch_jax.object.model import (
     to_world,
 )
 
+LEAST_STEP = 0.0005
+"""Minimum step of the sphere tracing, metres; walls thinner than this may be missed. Chosen by hand."""
+_THICKNESS = 0.03
+"""Thickness of a hand (m), more than an adult's: each line is searched as far, within `reach`, to find the hand's far
+side. Chosen by hand."""
+
 
 class ContactField(struct.PyTreeNode):
     """Contact with the hand at each of the object's N samples; leading axes are free (hands, batch, frames)."""
@@ -42,10 +48,6 @@ class FieldEstimate(struct.PyTreeNode):
     """One standard deviation of the distance, metres."""
     correspondence_sigma: Float[Array, "*batch N"]
     """One standard deviation of each coordinate of the correspondence, metres."""
-
-
-LEAST_STEP = 0.0005
-"""Minimum step of the sphere tracing, metres; walls thinner than this may be missed. Chosen by hand."""
 
 
 @jax.jit
@@ -75,11 +77,6 @@ def behind_other_parts(
         return walked + jnp.clip(free, LEAST_STEP, GRID_MARGIN), met | ((free < 0) & (walked < length))
 
     return jax.lax.while_loop(walks, walk, (jnp.zeros_like(length), jnp.zeros(length.shape, bool)))[1]
-
-
-_THICKNESS = 0.03
-"""Thickness of a hand (m), more than an adult's: each line is searched as far, within `reach`, to find the hand's far
-side. Chosen by hand."""
 
 
 @full_precision

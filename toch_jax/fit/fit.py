@@ -42,6 +42,11 @@ from toch_jax.solver.settings import DEFAULT, FitSettings, Levels, Scalar
 from toch_jax.track.reference_frame import Pose, relative_pose
 from toch_jax.track.tracked_hand import Track, cut_frames
 
+ROUNDS = 4
+"""Maximum number of rounds: recompute facing weights (`faced`), then solve. Chosen by hand."""
+LEAST_GAIN = 0.01
+"""Smallest relative decrease of the cost in a round after which another round is made; chosen by hand."""
+
 
 class Fitted(struct.PyTreeNode):
     """Fitted trajectory of a hand, with its uncertainty."""
@@ -189,12 +194,6 @@ def _pushed_back(problem: Problem, share: Float[np.ndarray, "T"], depth: Scalar,
     contact = problem.contact.replace(weight=put(weight, np.float32), push_back=put(share, np.float32))
     dof = put(between(settings.motion_dof, GAUSSIAN), np.float32)
     return problem.replace(contact=contact, smooth=problem.smooth.replace(dof=dof))
-
-
-ROUNDS = 4
-"""Maximum number of rounds: recompute facing weights (`faced`), then solve. Chosen by hand."""
-LEAST_GAIN = 0.01
-"""Smallest relative decrease of the cost in a round after which another round is made; chosen by hand."""
 
 
 def fit_together(

@@ -17,7 +17,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.arrays import put
-from toch_jax.hand.model import HandModel, HandParams, forward_kinematics, rest_joints, skin, skin_frames
+from toch_jax.hand.model import LAST_JOINTS, HandModel, HandParams, forward_kinematics, rest_joints, skin, skin_frames
 
 MOST_FRAMES = 32
 """Maximum number of frames over which `bind` takes the median of the nearest positions on the skin; chosen by hand,
@@ -142,10 +142,6 @@ def posed_places(
 def _unit(vectors: AnyArray) -> AnyArray:
     xp = vectors.__array_namespace__()
     return vectors / xp.maximum(xp.linalg.vector_norm(vectors, axis=-1, keepdims=True), 1e-12)
-
-
-LAST_JOINTS = (15, 3, 6, 12, 9)
-"""Last skeleton joints of thumb, index, middle, ring, pinky: the parents of the tips."""
 
 
 def bearers(parents: Sequence[int]) -> tuple[int, ...]:

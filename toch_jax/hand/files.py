@@ -16,8 +16,24 @@ from toch_jax.base.arrays import put
 from toch_jax.base.errors import bad_input
 from toch_jax.base.pickles import read_pickle
 from toch_jax.hand.mesh import mirror
-from toch_jax.hand.model import N_SKELETON_JOINTS, HandModel, Side
+from toch_jax.hand.model import LAST_JOINTS, N_SKELETON_JOINTS, HandModel, Side
 from toch_jax.hand.prior import pose_prior
+
+_MANO_VERTICES = 778
+"""Vertices of MANO's mesh (Romero et al. 2017)."""
+_MANO_TIPS = (744, 320, 443, 554, 671)
+"""Vertices at the tips of thumb, index, middle, ring, pinky: `VERTEX_IDS["mano"]` of smplx."""
+_SHAPES: dict[str, tuple[int | str, ...]] = {
+    "v_template": ("V", 3),
+    "shapedirs": ("V", 3, "S"),
+    "posedirs": ("V", 3, 135),
+    "J_regressor": (16, "V"),
+    "weights": ("V", 16),
+    "f": ("F", 3),
+    "kintree_table": (2, 16),
+    "hands_components": (45, 45),
+    "hands_mean": (45,),
+}
 
 
 def load_hand(model: str | Path = "open", side: Side = "right") -> HandModel:
@@ -70,25 +86,6 @@ def _open_hand() -> HandModel:
             side="right",
             name="open",
         )
-
-
-_MANO_VERTICES = 778
-"""Vertices of MANO's mesh (Romero et al. 2017)."""
-_MANO_TIPS = (744, 320, 443, 554, 671)
-"""Vertices at the tips of thumb, index, middle, ring, pinky: `VERTEX_IDS["mano"]` of smplx."""
-_LAST_JOINTS = (15, 3, 6, 12, 9)
-"""Joints that bear those tips, in the same order."""
-_SHAPES: dict[str, tuple[int | str, ...]] = {
-    "v_template": ("V", 3),
-    "shapedirs": ("V", 3, "S"),
-    "posedirs": ("V", 3, 135),
-    "J_regressor": (16, "V"),
-    "weights": ("V", 16),
-    "f": ("F", 3),
-    "kintree_table": (2, 16),
-    "hands_components": (45, 45),
-    "hands_mean": (45,),
-}
 
 
 def find_mano(folder: Path, side: Side) -> Path:
@@ -211,7 +208,7 @@ def _tips(template: np.ndarray, joints: np.ndarray, weights: np.ndarray, parents
         return list(_MANO_TIPS)
     reach = [
         np.where(weights[:, j] > 0.5, (template - joints[j]) @ (joints[j] - joints[parents[j]]), -np.inf)
-        for j in _LAST_JOINTS
+        for j in LAST_JOINTS
     ]
     return [int(np.argmax(r)) for r in reach]
 

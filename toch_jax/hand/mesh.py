@@ -14,6 +14,10 @@ from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.hand.prior import MIRRORED, mirror_prior
 
+_AGGRESSION = range(2, 12)
+"""Values of `agg` tried in turn: low ones stay closer to the surface, but may stop before `n_faces` is reached.
+Chosen by hand around the library's default of 7."""
+
 
 def closed_faces(model: HandModel) -> Int[Array, "G 3"]:
     """Faces of the closed surface, wound outwards; vertex V is the centre of the wrist ring (see `close_surface`)."""
@@ -83,11 +87,6 @@ def farthest_points(points: Float[np.ndarray, "V 3"], count: int) -> Int[np.ndar
         nearest = np.minimum(nearest, np.sum((points - points[chosen[-1]]) ** 2, axis=1))
         chosen.append(int(np.argmax(nearest)))
     return np.sort(np.asarray(chosen, np.int32))
-
-
-_AGGRESSION = range(2, 12)
-"""Values of `agg` tried in turn: low ones stay closer to the surface, but may stop before `n_faces` is reached.
-Chosen by hand around the library's default of 7."""
 
 
 def decimate(model: HandModel, n_faces: int = 1500) -> HandModel:

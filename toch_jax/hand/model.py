@@ -14,7 +14,8 @@ Side = Literal["right", "left"]
 
 # MANO's skeleton. In hand models the tips follow the 16 skeleton joints; see hand/conventions.py for OpenPose's order.
 N_SKELETON_JOINTS = 16
-N_JOINTS = 21
+LAST_JOINTS = (15, 3, 6, 12, 9)
+"""Skeleton joints that bear the tips of thumb, index, middle, ring and pinky."""
 
 
 class HandParams(struct.PyTreeNode):

@@ -24,6 +24,10 @@ LIKELY = (0.01, 1.0)
 # Metres per unit.
 HAND_UNITS = {"millimetres": 0.001, "centimetres": 0.01, "metres divided by 1000": 1000.0}
 OBJECT_UNITS = HAND_UNITS | {"inches": 0.0254}
+# Distance of a ray's start from the surface, metres (Zhou et al. 2022, released code).
+RAY_OFFSET = 1e-4
+# Approximate number of rays on each side of the surface that are tested for escape; chosen by hand.
+N_RAYS = 50_000
 
 
 def load_mesh(path: str | Path, scale: float = 1.0) -> tuple[Float[np.ndarray, "Vo 3"], Int32[np.ndarray, "Fo 3"]]:
@@ -33,6 +37,12 @@ def load_mesh(path: str | Path, scale: float = 1.0) -> tuple[Float[np.ndarray, "
 
     Raises InputError for a file that cannot be read and for a mesh that `check_mesh` refuses.
     """
+    mesh = read_mesh(path)
+    return check_mesh(path, mesh.vertices, mesh.faces, scale=scale)
+
+
+def read_mesh(path: str | Path) -> trimesh.Trimesh:
+    """The vertices and faces of a mesh file as they are stored. Raises InputError for a file without triangles."""
     path = Path(path)
     if not path.is_file():
         raise bad_input(path, "object mesh", "a mesh file", "no such file")
@@ -48,7 +58,7 @@ def load_mesh(path: str | Path, scale: float = 1.0) -> tuple[Float[np.ndarray, "
     if len(mesh.faces) == 0:
         n_points = sum(len(part.vertices) for part in scene.geometry.values())
         raise bad_input(path, "object mesh", "triangles", f"a point cloud, no triangles ({n_points:,} vertices)")
-    return check_mesh(path, mesh.vertices, mesh.faces, scale=scale)
+    return mesh
 
 
 def check_mesh(
@@ -135,12 +145,6 @@ def coarsened(
     faces = faces[(a != b) & (b != c) & (c != a)]
     faces = faces[unique_rows(np.sort(faces, axis=1))[0]]
     return vertices[first], faces, vertex_part[first]
-
-
-# Distance of a ray's start from the surface, metres (Zhou et al. 2022, released code).
-RAY_OFFSET = 1e-4
-# Approximate number of rays on each side of the surface that are tested for escape; chosen by hand.
-N_RAYS = 50_000
 
 
 def first_hits(

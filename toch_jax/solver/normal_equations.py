@@ -17,6 +17,9 @@ from jaxtyping import Array, Float
 
 from toch_jax.solver.kinematics import N_UNKNOWNS
 
+N_GROUPS = 17
+"""Groups of three unknowns in a frame: 16 rotations and the wrist position."""
+
 
 class BandedSystem(struct.PyTreeNode):
     """The matrix [[A, C], [C', D]] of T frames with n unknowns each and S shared ones.
@@ -134,10 +137,6 @@ def frame_covariance(factors: Factor) -> Float[Array, "T n n"]:
     spread = cho_solve((factors.corner_lower, True), factors.shared.reshape(-1, n_shared).T)
     spread = spread.reshape(n_shared, -1, n)
     return blocks + jnp.einsum("tns,stm->tnm", factors.shared, spread)
-
-
-N_GROUPS = 17
-"""Groups of three unknowns in a frame: 16 rotations and the wrist position."""
 
 
 class Linear(struct.PyTreeNode):

@@ -38,6 +38,16 @@ NEAR_M = 0.06
 """Margin (metres) around the hands within which a large object is shown."""
 WHOLE_M = 0.4
 """Size (metres) up to which an object is shown whole."""
+TILE = 300
+"""Height of a frame's image before white margins are cut off, pixels."""
+TILE_INCHES = 2.2
+"""Longer side of a frame's image in the figure, inches."""
+COLORS = {"before": "#c2571a", "after": "#1a6fc2", "truth": "#3d8b3d"}
+OTHER_COLORS = ("#8a8a8a", "#8d6cc0", "#b0a030")
+"""Colours of rows with other names."""
+DEPTH_LABEL = "penetration depth, mm"
+ACCELERATION_LABEL = "acceleration of the joints, m/s²"
+LEGEND_MM = {"contact (within 2 mm)": 0.0, "3 mm inside the object": -3.0, "6 mm": -6.0, "10 mm or more": -10.0}
 
 
 class _Moment(NamedTuple):
@@ -180,18 +190,6 @@ def _range(drawn: Bool[np.ndarray, "n"], margin: int) -> tuple[int, int]:
     """Start and stop of the drawn pixels with their margin."""
     drawn_at = np.flatnonzero(drawn)
     return max(0, int(drawn_at[0]) - margin), min(len(drawn), int(drawn_at[-1]) + margin + 1)
-
-
-TILE = 300
-"""Height of a frame's image before white margins are cut off, pixels."""
-TILE_INCHES = 2.2
-"""Longer side of a frame's image in the figure, inches."""
-COLORS = {"before": "#c2571a", "after": "#1a6fc2", "truth": "#3d8b3d"}
-OTHER_COLORS = ("#8a8a8a", "#8d6cc0", "#b0a030")
-"""Colours of rows with other names."""
-DEPTH_LABEL = "penetration depth, mm"
-ACCELERATION_LABEL = "acceleration of the joints, m/s²"
-LEGEND_MM = {"contact (within 2 mm)": 0.0, "3 mm inside the object": -3.0, "6 mm": -6.0, "10 mm or more": -10.0}
 
 
 def draw_picture(

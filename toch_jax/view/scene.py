@@ -22,6 +22,16 @@ from toch_jax.view.render import Surface
 
 Rows = Mapping[str, list[PosedHand]]
 """Hands in the sequence's order, by name of the version."""
+HAND_COLOR = np.array([0.94, 0.70, 0.56])
+CONTACT_COLOR = np.array([0.20, 0.72, 0.30])
+"""Colour of skin within CONTACT_SAMPLE_M (2 mm) of the object's surface, on either side."""
+DEEP_COLOR = np.array([0.80, 0.02, 0.14])
+OBJECT_COLOR = np.array([0.38, 0.55, 0.80])
+OBJECT_OPACITY = 0.45
+DEEP_M = 0.01
+"""Depth (metres) inside the object from which skin has DEEP_COLOR."""
+
+in_world = jax.jit(to_world)
 
 
 def rows_of(sequence: Sequence, clean: Sequence | None = None, skins: tuple[Sequence, Sequence] | None = None) -> Rows:
@@ -58,18 +68,6 @@ def load_rows(path: Path, clean_path: Path | None = None, object_mesh: Path | No
     if clean.hand_side != sequence.hand_side:
         raise bad_input(clean_path, "hand_side", f"{sequence.hand_side}, as {path} has", str(clean.hand_side))
     return sequence, rows_of(sequence, clean)
-
-
-in_world = jax.jit(to_world)
-
-HAND_COLOR = np.array([0.94, 0.70, 0.56])
-CONTACT_COLOR = np.array([0.20, 0.72, 0.30])
-"""Colour of skin within CONTACT_SAMPLE_M (2 mm) of the object's surface, on either side."""
-DEEP_COLOR = np.array([0.80, 0.02, 0.14])
-OBJECT_COLOR = np.array([0.38, 0.55, 0.80])
-OBJECT_OPACITY = 0.45
-DEEP_M = 0.01
-"""Depth (metres) inside the object from which skin has DEEP_COLOR."""
 
 
 def object_surface(

@@ -23,6 +23,9 @@ from toch_jax.object.mesh import check_mesh, orient_outward
 
 BONE_NEAR_M = 0.006
 """Distance (m) of a finger bone to the object below which the source hand grasps it: soft tissue is thicker."""
+NAME = "myodm"
+GENERATION = 3
+"""Increase when the same wheel would give different clips: cached ones are then not reused."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,11 +97,6 @@ def in_object(motion: Motion, points: Float[np.ndarray, "T K 3"]) -> Float[np.nd
 def _acceleration(points: Float[np.ndarray, "T K 3"], fps: float) -> float:
     second = np.diff(points, n=2, axis=0) * fps**2
     return float(np.sqrt((second**2).sum(axis=-1).mean()))
-
-
-NAME = "myodm"
-GENERATION = 3
-"""Increase when the same wheel would give different clips: cached ones are then not reused."""
 
 
 def prepare(

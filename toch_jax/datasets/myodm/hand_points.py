@@ -107,14 +107,14 @@ def bend_along(rest: Float[np.ndarray, "21 3"], bony: Float[np.ndarray, "T 21 3"
     return wanted
 
 
-def hand_points(model: HandModel, betas: Float[np.ndarray, "S"], n_skin: int = N_SKIN, seed: int = 0) -> HandPoints:
+def hand_points(model: HandModel, betas: Float[np.ndarray, "S"], n_skin: int = N_SKIN) -> HandPoints:
     """The points of one shape: `n_skin` samples uniform in area, the tips, the joints and the bones' core points."""
     joints = np.asarray(rest_pose(model, jnp.asarray(betas)), np.float64)
     vertices = np.asarray(model.v_template + model.shapedirs @ betas, np.float64)
     weights = np.asarray(model.weights, np.float64)
     faces = np.asarray(model.faces, np.int64)
 
-    samples, _ = sample_surface(vertices[faces], n_skin, seed)
+    samples, _ = sample_surface(vertices[faces], n_skin, seed=0)
     # Samples are interpolated from the vertices of their face with barycentric coordinates.
     _, face, foot = igl.point_mesh_squared_distance(np.ascontiguousarray(samples, np.float64), vertices, faces)
     corners = vertices[faces[face]]

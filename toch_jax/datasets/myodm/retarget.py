@@ -204,15 +204,9 @@ def _kabsch(source: Float[np.ndarray, "K 3"], target: Float[np.ndarray, "K 3"]) 
     return Rotation.align_vectors(target - target.mean(axis=0), source - source.mean(axis=0))[0].as_matrix()
 
 
-def retarget(
-    model: HandModel,
-    hand: HandPoints,
-    mesh: trimesh.Trimesh,
-    motion: Motion,
-    scales: Scales = Scales(),  # noqa: B008
-) -> HandParams:
+def retarget(model: HandModel, hand: HandPoints, mesh: trimesh.Trimesh, motion: Motion) -> HandParams:
     """Parameters of the open hand in the world frame, T frames. `mesh` is in the object's frame."""
-    target = make_target(hand, mesh, motion)
+    target, scales = make_target(hand, mesh, motion), Scales()
     unknowns = Unknowns(
         rotation=jnp.zeros((MAX_FRAMES, 3)),
         wrist=10 * target.landmarks[:, 0],

