@@ -35,6 +35,7 @@ experiment = Experiment(
         gap=0.0,
         dropout=0.0,
         sway=(0.0, 0.0, 0.0),
+        object_share=0.0,
     ),
     optimiser=OptimiserConfig(
         learning_rate=8e-4,

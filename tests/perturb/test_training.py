@@ -8,7 +8,8 @@ from scipy.spatial.transform import Rotation
 
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandParams, rest_joints
-from toch_jax.perturb.training import NoiseConfig, lose_frames, perturb, sway
+from toch_jax.object.model import ObjectMotion
+from toch_jax.perturb.training import NoiseConfig, lose_frames, perturb, shake_object, sway
 
 HAND = load_hand("open")
 BATCH, FRAMES = 300, 8
@@ -83,6 +84,31 @@ def test_swaying_is_smooth() -> None:
     # the process has a Gaussian covariance of width 4
     found = (moved[:, 1:] * moved[:, :-1]).mean() / (moved**2).mean()
     np.testing.assert_allclose(found, np.exp(-0.5 / 16), atol=0.02)
+
+
+def test_an_object_shakes_about_the_middles_of_its_parts() -> None:
+    rng = np.random.default_rng(0)
+    middles = rng.normal(scale=0.1, size=(BATCH, 2, 3))
+    turn = Rotation.from_rotvec(rng.normal(size=(BATCH * 2 * FRAMES, 3))).as_matrix().reshape(BATCH, 2, FRAMES, 3, 3)
+    place = rng.normal(size=(BATCH, 2, FRAMES, 3))
+    motion = ObjectMotion(jnp.asarray(turn, jnp.float32), jnp.asarray(place, jnp.float32))
+    config = replace(NOTHING, object_share=0.4, object_pose=(0.004, 0.03), object_frames=(1.5, 1.5))
+    found = shake_object(jax.random.key(1), config, motion, jnp.asarray(middles, jnp.float32))
+    rotation, translation = (np.asarray(each, np.float64) for each in (found.rotation, found.translation))
+    moved = np.einsum("bptij,bpj->bpti", rotation - turn, middles) + translation - place
+    turned = Rotation.from_matrix((np.swapaxes(turn, -1, -2) @ rotation).reshape(-1, 3, 3)).as_rotvec()
+    turned = turned.reshape(moved.shape)
+    shaken = np.abs(moved).max(axis=(1, 2, 3)) > 1e-5
+    np.testing.assert_allclose(shaken.mean(), 0.4, atol=0.08)
+    for error, most in ((moved, 0.004), (turned, 0.03)):
+        kept = error[shaken]
+        # a standard deviation that is uniform in (0, s) has the mean square s^2 / 3
+        np.testing.assert_allclose((kept**2).mean(), most**2 / 3, rtol=0.2)
+        correlation = (kept[:, :, 1:] * kept[:, :, :-1]).mean() / (kept**2).mean()
+        np.testing.assert_allclose(correlation, np.exp(-0.5 / 1.5**2), atol=0.04)
+        np.testing.assert_allclose(error[~shaken], 0, atol=1e-5)
+        parts = (kept[:, 0] * kept[:, 1]).mean() / (kept**2).mean()
+        assert abs(parts) < 0.1
 
 
 def test_lost_frames() -> None:

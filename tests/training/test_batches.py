@@ -32,7 +32,16 @@ FRAMES, SAMPLES = 8, 1200
 SHORT = 6
 """Number of frames of the clip of one hand, less than a window."""
 CONFIG = BatchConfig(batch=6, window=FRAMES, samples=400)
-STILL = NoiseConfig(translation=0.0, rotation=0.0, pose=0.0, shape=0.0, gap=0.0, dropout=0.0, sway=(0.0, 0.0, 0.0))
+STILL = NoiseConfig(
+    translation=0.0,
+    rotation=0.0,
+    pose=0.0,
+    shape=0.0,
+    gap=0.0,
+    dropout=0.0,
+    sway=(0.0, 0.0, 0.0),
+    object_share=0.0,
+)
 TRACKED = DenoiserConfig(smoothed=False)
 LEFT, RIGHT, ALONE = 0, 1, 2
 """Indices of the windows: the left hand on the box, the right one on its lid, one hand on a rigid box."""
@@ -93,6 +102,32 @@ def test_sway_moves_the_window_and_its_target_alike(
     window, target = track(jax.random.key(0), scenes, surface, CONFIG, noise, TRACKED)
     np.testing.assert_allclose(window.joints, target.joints, atol=1e-5)
     assert np.abs(np.asarray(target.joints - batch[1].joints)).max() > 1e-3
+
+
+@pytest.mark.slow
+def test_a_wrong_pose_of_the_object_moves_the_window_alone(
+    scenes: Scenes, surface: HandModel, batch: tuple[Window, Target]
+) -> None:
+    """Seen from the wrong pose, the hands and the handled part move as one rigid body against the rest."""
+    noise = replace(STILL, object_share=1.0, object_pose=(0.005, 0.05))
+    window, target = track(jax.random.key(0), scenes, surface, CONFIG, noise, TRACKED)
+    exact, true = batch
+    np.testing.assert_allclose(target.joints, true.joints, atol=1e-6)
+    off = np.asarray(window.joints - target.joints)
+    assert 0.002 < np.sqrt((off**2).mean()) < 0.02
+    # an error of the pose in each frame, the same for both hands: their distances stay
+    hands = [np.concatenate([each.joints, each.other.joints], axis=2)[:2] for each in (window, exact)]
+    apart = [np.linalg.norm(each[:, :, :, None] - each[:, :, None], axis=-1) for each in hands]
+    np.testing.assert_allclose(*apart, atol=1e-4)
+    # samples of the handled part rest; those of the lid have errors of their own, and the field is that of this scene
+    for hand in (LEFT, RIGHT, ALONE):
+        own = np.asarray(window.own[hand])
+        assert np.ptp(np.asarray(window.points[hand])[:, own], axis=0).max() < 1e-5
+        if hand != ALONE:
+            assert np.asarray(window.points[hand])[:, ~own].std(axis=0).max() > 0.001
+        both = np.asarray(window.field.mask[hand] & target.field.mask[hand])
+        assert both.sum() > 20
+        assert np.abs(np.asarray(window.field.distance - target.field.distance)[hand][both]).mean() > 5e-4
 
 
 def test_a_step_is_decided_by_its_key(clips: Clips, surface: HandModel) -> None:
@@ -238,7 +273,7 @@ def test_windows_say_which_hand_they_are_of(batch: tuple[Window, Target]) -> Non
 
 @pytest.mark.slow
 def test_each_hand_has_noise_of_its_own(scenes: Scenes, surface: HandModel, batch: tuple[Window, Target]) -> None:
-    noise = NoiseConfig(absent=0.0, pose=0.0, rotation=0.0, slow=0.0, shape=0.0, sway=(0.0, 0.0, 0.0))
+    noise = NoiseConfig(absent=0.0, pose=0.0, rotation=0.0, slow=0.0, shape=0.0, sway=(0.0, 0.0, 0.0), object_share=0.0)
     window, target = track(jax.random.key(1), scenes, surface, CONFIG, noise, TRACKED)
     hands = jnp.asarray([LEFT, RIGHT, LEFT + 3, RIGHT + 3])
     off = np.asarray(window.tracked - target.joints)[hands].mean(axis=2)

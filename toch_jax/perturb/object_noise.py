@@ -31,7 +31,7 @@ def pose_noise(
     Standard deviation `metres` on each axis of the position of the part's middle, `radians` on each axis of its
     rotation about the middle.
     """
-    return _all_tracked(_moved(motion, middles, *_normal_errors(key, motion, metres, radians)))
+    return _all_tracked(moved_about_middles(motion, middles, *_normal_errors(key, motion, metres, radians)))
 
 
 def slow_drift(key: PRNGKeyArray, motion: ObjectMotion, middles: Middles, metres: float) -> PerturbedObject:
@@ -81,7 +81,16 @@ def outlier_bursts(
     burst_key, pose_key = jax.random.split(key)
     off = _runs(burst_key, motion, share)[..., None]
     offset, turn = _normal_errors(pose_key, motion, metres, radians)
-    return _all_tracked(_moved(motion, middles, off * offset, off * turn))
+    return _all_tracked(moved_about_middles(motion, middles, off * offset, off * turn))
+
+
+def moved_about_middles(
+    motion: ObjectMotion, middles: Middles, offset: Float[Array, "P T 3"], turn: Float[Array, "P T 3"]
+) -> ObjectMotion:
+    """Each part rotated about its middle by a rotation vector in its frame, and its middle moved by an offset."""
+    rotation = motion.rotation @ jaxlie.SO3.exp(turn).as_matrix()
+    held = jnp.einsum("ptab,pb->pta", motion.rotation - rotation, jnp.asarray(middles))
+    return ObjectMotion(rotation, motion.translation + held + offset)
 
 
 def _positions(motion: ObjectMotion, middles: Middles) -> Float[Array, "P T 3"]:
@@ -96,15 +105,6 @@ def _normal_errors(
     position_key, rotation_key = jax.random.split(key)
     shape = motion.translation.shape
     return metres * jax.random.normal(position_key, shape), radians * jax.random.normal(rotation_key, shape)
-
-
-def _moved(
-    motion: ObjectMotion, middles: Middles, offset: Float[Array, "P T 3"], turn: Float[Array, "P T 3"]
-) -> ObjectMotion:
-    """Each part rotated about its middle by a rotation vector in its frame, and its middle moved by an offset."""
-    rotation = motion.rotation @ jaxlie.SO3.exp(turn).as_matrix()
-    held = jnp.einsum("ptab,pb->pta", motion.rotation - rotation, jnp.asarray(middles))
-    return ObjectMotion(rotation, motion.translation + held + offset)
 
 
 def _runs(key: PRNGKeyArray, motion: ObjectMotion, share: float) -> Bool[Array, "P T"]:

@@ -8,6 +8,8 @@ import jaxlie
 from jaxtyping import Array, Bool, Float
 
 from toch_jax.hand.model import HandModel, HandParams, rest_joints
+from toch_jax.object.model import ObjectMotion
+from toch_jax.perturb.object_noise import moved_about_middles
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,15 @@ class NoiseConfig:
     generated ones do not: of the wrist (metres), its rotation and each pose coefficient (radians)."""
     sway_frames: tuple[float, float] = (1.5, 8.0)
     """Range of the length scale of this motion's Gaussian covariance in time, frames."""
+    object_share: float = 0.3
+    """Probability that the poses of a window's object have errors; otherwise they are exact."""
+    object_pose: tuple[float, float] = (0.004, 0.035)
+    """Maximum standard deviations of those errors, per coordinate: of the position of each part's middle (metres) and
+    of its rotation (radians). On MyoDM's clips the repair (track/object_with_hands.py) leaves 1.2 to 3.9 mm and 0.5 to
+    2.0 degrees of noise of 2 to 5 mm and 0.02 to 0.05 rad."""
+    object_frames: tuple[float, float] = (0.7, 2.5)
+    """Range of the length scale of the errors' Gaussian covariance in time, frames: what is left there has a
+    correlation of 0.2 to 0.8 from one frame to the next, and of 0.1 to 0.6 after two."""
 
 
 def perturb(key: jax.Array, config: NoiseConfig, model: HandModel, clean: HandParams) -> HandParams:
@@ -75,10 +86,7 @@ def sway(key: jax.Array, config: NoiseConfig, model: HandModel, clean: HandParam
     """Clean hands with a smooth random motion added, by which contacts slip by millimetres; axes (B, W, ...)."""
     batch, frames = clean.pose.shape[:2]
     keys = jax.random.split(key, 3)
-    low, high = config.sway_frames
-    length = jax.random.uniform(keys[0], (batch, 1, 1), minval=low, maxval=high)
-    apart = jnp.arange(frames)[:, None] - jnp.arange(frames)
-    factor = jnp.linalg.cholesky(jnp.exp(-0.5 * (apart / length) ** 2) + 1e-4 * jnp.eye(frames))
+    factor = _smooth_factor(keys[0], config.sway_frames, batch, frames)
     levels = jnp.asarray(config.sway) * jax.random.uniform(keys[1], (batch, 3))
     smooth = jnp.einsum("bij,bjk->bik", factor, jax.random.normal(keys[2], (batch, frames, 6 + config.pose_components)))
     rotated = jaxlie.SO3.exp(levels[:, 1, None, None] * smooth[..., 3:6]) @ jaxlie.SO3.exp(clean.global_orient)
@@ -88,6 +96,23 @@ def sway(key: jax.Array, config: NoiseConfig, model: HandModel, clean: HandParam
         pose=clean.pose + bent,
         transl=clean.transl + levels[:, 0, None, None] * smooth[..., :3],
     )
+
+
+def shake_object(
+    key: jax.Array, config: NoiseConfig, motion: ObjectMotion, middles: Float[Array, "B P 3"]
+) -> ObjectMotion:
+    """The motion with the errors that a repaired object's poses still have; each part has its own. Axes (B, P, W, ...).
+
+    A part is rotated about its middle (metres, in its frame), and moved.
+    """
+    batch, parts, frames = motion.translation.shape[:3]
+    keys = jax.random.split(key, 4)
+    factor = _smooth_factor(keys[0], config.object_frames, batch, frames)
+    shaken = jax.random.uniform(keys[1], (batch, 1)) < config.object_share
+    levels = jnp.asarray(config.object_pose) * jax.random.uniform(keys[2], (batch, 2)) * shaken
+    errors = jnp.einsum("bij,bpjk->bpik", factor, jax.random.normal(keys[3], (batch, parts, frames, 6)))
+    offset, turn = (levels[:, i, None, None, None] * errors[..., 3 * i : 3 * i + 3] for i in (0, 1))
+    return jax.vmap(moved_about_middles)(motion, middles, offset, turn)
 
 
 def lose_frames(key: jax.Array, config: NoiseConfig, valid: Bool[Array, "B W"]) -> Bool[Array, "B W"]:
@@ -110,6 +135,13 @@ def _levels(key: jax.Array, config: NoiseConfig, batch: int) -> Float[Array, "B 
     most = jnp.asarray([config.translation, config.rotation, config.pose])
     present = jax.random.uniform(absent_key, (batch, 3)) >= config.absent
     return most * jax.random.uniform(level_key, (batch, 3)) * present
+
+
+def _smooth_factor(key: jax.Array, lengths: tuple[float, float], batch: int, frames: int) -> Float[Array, "B W W"]:
+    """Cholesky factors of each window's Gaussian covariance between frames; the length scale's range is in frames."""
+    length = jax.random.uniform(key, (batch, 1, 1), minval=lengths[0], maxval=lengths[1])
+    apart = jnp.arange(frames)[:, None] - jnp.arange(frames)
+    return jnp.linalg.cholesky(jnp.exp(-0.5 * (apart / length) ** 2) + 1e-4 * jnp.eye(frames))
 
 
 def _process_factor(key: jax.Array, config: NoiseConfig, batch: int, frames: int) -> Float[Array, "B W W"]:

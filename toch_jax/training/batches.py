@@ -14,9 +14,10 @@ from toch_jax.denoiser.window import DenoiserConfig, OtherHand, Target, Window, 
 from toch_jax.field.contact_field import ContactField, contact_field
 from toch_jax.hand.mesh import close_surface, closed_faces
 from toch_jax.hand.model import HandModel, HandParams, skin
-from toch_jax.object.model import ObjectModel, ObjectMotion, ObjectSamples, samples_from_part
-from toch_jax.perturb.training import NoiseConfig, lose_frames, perturb, sway
+from toch_jax.object.model import ObjectModel, ObjectMotion, ObjectSamples, relative_to, samples_from_part
+from toch_jax.perturb.training import NoiseConfig, lose_frames, perturb, shake_object, sway
 from toch_jax.sequence.mirror import mirror_points
+from toch_jax.track.part_frame import move_hand_back
 from toch_jax.track.smoothing import smooth_track
 from toch_jax.training.clips import Clips
 
@@ -94,11 +95,16 @@ def track(
     """Network input from the perturbed scenes, and target from the clean ones.
 
     `surface` is the hand whose skin the rays are cast against. The input field is of the tracked hand, or of the
-    smoothed hand, as the denoiser's configuration states.
+    smoothed hand, as the denoiser's configuration states. Input is in the frame of the handled part as it was tracked,
+    the target in that of the true part: the network is to find the hand as it truly is on the object.
     """
-    noise_key, lose_key, sample_key, sway_key, other_key = jax.random.split(key, 5)
+    noise_key, lose_key, sample_key, sway_key, other_key, object_key = jax.random.split(key, 6)
     scenes = scenes.replace(clean=sway(sway_key, noise, surface, scenes.clean))
+    seen = shake_object(object_key, noise, scenes.motion, _middles(scenes.objects.samples, scenes.motion))
+    own = jax.vmap(lambda motion, part: (motion.rotation[part], motion.translation[part]))(seen, scenes.part)
+    seen = jax.vmap(relative_to)(seen, scenes.part)
     noisy = perturb(noise_key, noise, surface, scenes.clean)
+    noisy = jax.vmap(move_hand_back, in_axes=(None, 0, 0, 0))(surface, noisy, *own)
     observed = lose_frames(lose_key, noise, scenes.frame_mask)
 
     given = noisy
@@ -110,11 +116,11 @@ def track(
     vertices, joints = skin(surface, both)
     before, truth = jnp.split(joints, 2, axis=1)
     tracked = skin(surface, noisy)[1]
-    samples = draw_samples(sample_key, scenes, before, observed, config.samples)
+    samples = draw_samples(sample_key, scenes.replace(motion=seen), before, observed, config.samples)
     objects = scenes.objects.replace(samples=samples)
-    points, normals = jax.vmap(samples_from_part)(samples, scenes.motion)
-    twice = jax.tree.map(lambda leaf: jnp.concatenate([leaf, leaf], axis=2), scenes.motion)
-    fields = _fields(objects, twice, vertices, surface, config.reach)
+    points, normals = jax.vmap(samples_from_part)(samples, seen)
+    motions = jax.tree.map(lambda a, b: jnp.concatenate([a, b], axis=2), seen, scenes.motion)
+    fields = _fields(objects, motions, vertices, surface, config.reach)
     noisy_field, clean_field = (
         jax.tree.map(lambda leaf, half=half: leaf[:, half], fields)
         for half in (slice(None, config.window), slice(config.window, None))
@@ -129,7 +135,7 @@ def track(
         observed=observed,
         left=scenes.left,
         two_handed=scenes.two_handed,
-        other=_other_hand(other_key, scenes, surface, noise),
+        other=_other_hand(other_key, scenes, surface, noise, *own),
     )
     return window, Target(clean_field, truth, scenes.frame_mask)
 
@@ -144,12 +150,31 @@ def draw_samples(
     return jax.vmap(ObjectSamples.take)(scenes.objects.samples, chosen)
 
 
-def _other_hand(key: jax.Array, scenes: Scenes, surface: HandModel, noise: NoiseConfig) -> OtherHand:
-    """The other hand, with independent noise of the same distribution, mirrored into the frame of the first hand."""
+def _middles(samples: ObjectSamples, motion: ObjectMotion) -> Float[Array, "B P 3"]:
+    """The middle of the box around each part's samples, in the part's frame, metres; 0 for parts without samples."""
+    of_part = samples.part[:, None] == jnp.arange(motion.rotation.shape[1])[:, None]
+    points, inside = samples.points[:, None], of_part[..., None]
+    ends = jnp.where(inside, points, jnp.inf).min(axis=2), jnp.where(inside, points, -jnp.inf).max(axis=2)
+    return jnp.where(of_part.any(axis=2)[..., None], (ends[0] + ends[1]) / 2, 0.0)
+
+
+def _other_hand(
+    key: jax.Array,
+    scenes: Scenes,
+    surface: HandModel,
+    noise: NoiseConfig,
+    rotation: Float[Array, "B W 3 3"],
+    translation: Float[Array, "B W 3"],
+) -> OtherHand:
+    """The other hand, with independent noise of the same distribution, mirrored into the frame of the first hand.
+
+    `rotation` and `translation` are the tracked pose of the handled part in that of the true one (metres).
+    """
     noise_key, lose_key, sway_key = jax.random.split(key, 3)
     tracked = perturb(noise_key, noise, surface, sway(sway_key, noise, surface, scenes.other))
-    joints = mirror_points(skin(surface, tracked)[1])
-    return OtherHand(joints=joints, observed=lose_frames(lose_key, noise, scenes.other_known))
+    joints = mirror_points(skin(surface, tracked)[1]) - translation[:, :, None]
+    seen = jnp.einsum("btca,btjc->btja", rotation, joints)
+    return OtherHand(joints=seen, observed=lose_frames(lose_key, noise, scenes.other_known))
 
 
 def _smoothed(
