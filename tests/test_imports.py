@@ -4,8 +4,8 @@ import ast
 from pathlib import Path
 
 ORDER = (
-    *("base", "hand", "object", "sequence", "perturb", "field", "denoiser", "solver", "track", "observe", "fit"),
-    *("pipeline", "surface_fields", "warming", "metrics", "datasets", "training", "benchmark", "view", "cli"),
+    *("base", "hand", "object", "sequence", "perturb", "field", "metrics", "denoiser", "solver", "track", "observe"),
+    *("fit", "pipeline", "surface_fields", "warming", "datasets", "training", "benchmark", "view", "cli"),
 )
 PACKAGE = Path(__file__).parents[1] / "toch_jax"
 

@@ -2,22 +2,21 @@
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
-from toch_jax.base.arrays import put, repeat, take
+from toch_jax.base.arrays import put, take
 from toch_jax.base.device import full_precision, keep_compiled
 from toch_jax.base.errors import InputError, naming
 from toch_jax.base.progress import Progress, compilation_told, each_clip, reporter, silent
 from toch_jax.denoiser.checkpoints import as_denoiser
 from toch_jax.denoiser.window import Denoiser
 from toch_jax.fit.correspondences import denoiser_terms
-from toch_jax.fit.fit import Solved, fit_together, solve_hand
+from toch_jax.fit.fit import Fitted, Solved, fit_together, fitted_alone, solve_hand
+from toch_jax.fit.guard import no_worse, repairs
 from toch_jax.fit.hand_forms import Repaired, given_as, in_both_forms
 from toch_jax.hand.binding import Binding, bind
-from toch_jax.hand.model import HandParams
 from toch_jax.object.model import ObjectModel
 from toch_jax.observe import FieldObservation, Observer, observe
 from toch_jax.sequence.derived import sequence_object
@@ -25,7 +24,6 @@ from toch_jax.sequence.types import Sequence
 from toch_jax.solver.settings import DEFAULT, FitSettings
 from toch_jax.track.contact_check import check_contact, check_result
 from toch_jax.track.object_with_hands import with_repaired_object
-from toch_jax.track.part_frame import move_hand
 from toch_jax.track.registered_hand import registered_hands
 from toch_jax.track.tracked_hand import TrackedHand, tracked_hands
 
@@ -126,7 +124,7 @@ def repair_by(
     object = (sequence_object(sequence) if object is None else object).without_mesh()
     progress(f"hand from {given_as(sequence.hands)}")
     registered = registered_hands(sequence)
-    sequence = with_repaired_object(sequence, registered)
+    given_motion, sequence = sequence.object_motion, with_repaired_object(sequence, registered)
     hands = tracked_hands(sequence, settings, registered)
     sequence = sequence.replace(notes=(*sequence.notes, *check_contact(sequence, hands, object)))
     observations = [None if observer is None else observer(each, object) for each in hands]
@@ -134,8 +132,14 @@ def repair_by(
     bindings = [_bound(sequence, hand) for hand in hands]
     solved = [_solve(*each, object, settings) for each in zip(hands, observations, bindings, strict=True)]
     fitted = fit_together(solved, [hand.coarse for hand in hands], [hand.frame for hand in hands], settings)
-    params = [_in_world(hand, one.params) for hand, one in zip(hands, fitted, strict=True)]
-    repaired = in_both_forms(sequence, hands, params, [each.joint_sigma for each in fitted], bindings)
+    compared = partial(no_worse, object=object, before=given_motion, after=sequence.object_motion)
+    kept = []
+    for hand, one, binding in zip(hands, fitted, bindings, strict=True):
+        alone = partial(_fit_alone, hand, binding, object, settings)
+        kept.append(compared(hand, repairs(hand, one, None if observer is None else alone)))
+    chosen, remarks = zip(*kept, strict=True)
+    sequence = sequence.replace(notes=(*sequence.notes, *chain(*remarks)))
+    repaired = in_both_forms(sequence, hands, chosen, bindings)
     notes = check_result(repaired.model, hands, object)
     return Repaired(*(each.replace(notes=(*each.notes, *notes)) for each in repaired))
 
@@ -160,7 +164,6 @@ def _solve(
     return solve_hand(tracked.model, tracked.track, object.grid, surface, joints, settings, binding)
 
 
-def _in_world(tracked: TrackedHand, params: HandParams) -> HandParams:
-    """Parameters in the world, betas (T, S), from parameters in the hand's frame of reference, betas (S,)."""
-    world = move_hand(tracked.model, params, *(put(each, np.float32) for each in tracked.frame))
-    return world.replace(betas=repeat(world.betas, tracked.n_frames))
+def _fit_alone(tracked: TrackedHand, binding: Binding | None, object: ObjectModel, settings: FitSettings) -> Fitted:
+    """Fit one hand by itself, without a field."""
+    return fitted_alone(_solve(tracked, None, binding, object, settings), settings)

@@ -14,7 +14,7 @@ from toch_jax.object.model import ObjectModel, ObjectMotion
 from toch_jax.sequence.derived import pose_hands
 from toch_jax.sequence.file import load_sequence
 from toch_jax.sequence.types import Sequence
-from toch_jax.track.contact_check import check_contact, check_result, joint_distance
+from toch_jax.track.contact_check import check_contact, check_result, signed_distance
 from toch_jax.track.tracked_hand import tracked_hands
 
 EXAMPLE = Path(toch_jax.example.__file__).parent / "tracked.npz"
@@ -36,7 +36,7 @@ def test_distance_to_a_ball_that_moves() -> None:
     )
     built = build_object(np.asarray(ball.vertices), np.asarray(ball.faces), n_samples=100)
     expected = np.linalg.norm(joints - middles[:, None], axis=-1) - 0.05
-    found = joint_distance(built, motion, joints)
+    found = signed_distance(built, motion, joints)
     inside = expected < 0.03  # within the grid
     np.testing.assert_allclose(found[inside], expected[inside], atol=1e-3)
     assert (found[~inside] > expected[~inside] - 1e-3).all()
@@ -67,7 +67,7 @@ def test_parameters_of_the_other_side() -> None:
 def test_a_hand_that_passes_the_object_by_chance() -> None:
     sequence = load_sequence(EXAMPLE)
     (hand,), built = tracked_hands(sequence), _object(sequence)
-    nearest = joint_distance(built, sequence.object_motion, np.asarray(hand.joints)).min(axis=1)
+    nearest = signed_distance(built, sequence.object_motion, np.asarray(hand.joints)).min(axis=1)
     away = np.full((len(nearest), 1, 3), [0.0, 0.0, 0.5])
     away[nearest.argsort()[:3]] = 0
     (note,) = check_contact(sequence, [dataclasses.replace(hand, joints=hand.joints + away)], built)

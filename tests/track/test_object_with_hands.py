@@ -14,6 +14,7 @@ from toch_jax.sequence.mirror import mirror
 from toch_jax.sequence.types import Sequence
 from toch_jax.track.object_with_hands import with_repaired_object
 from toch_jax.track.registered_hand import registered_hands
+from toch_jax.track.rigid_motion import NearHand, PartMotion, RigidTrack
 
 METRES, RADIANS = 0.005, 0.05
 
@@ -75,6 +76,19 @@ def test_a_shaking_part_is_smoothed_and_an_exact_one_beside_it_is_not(clip: Sequ
     assert np.median(sigma[0, :, 3:]) < METRES
     assert sigma.min() > 0
     assert found.notes[0].startswith("object, part 0: its tracked pose shakes by ")
+
+
+def test_a_part_that_would_shake_more_stays_as_tracked(clip: Sequence, monkeypatch: pytest.MonkeyPatch) -> None:
+    def worse(part: RigidTrack, hands: list[NearHand], fps: float) -> PartMotion:
+        noise = np.random.default_rng(1).normal(0, 2 * METRES, part.position.shape)
+        return PartMotion(part.position + noise, part.rotation, np.tile(np.eye(6), (len(noise), 1, 1)))
+
+    noisy = shaken(clip).replace(object_valid=put(np.arange(clip.n_frames)[None] != 40))
+    monkeypatch.setattr("toch_jax.track.object_with_hands.move_together", worse)
+    found = repaired(noisy)
+    changed = (np.asarray(found.object_motion.translation) != np.asarray(noisy.object_motion.translation)).any(axis=-1)
+    np.testing.assert_array_equal(np.flatnonzero(changed[0]), [40])
+    assert found.notes == ("object: its repaired pose would shake more than the tracked one: left as tracked",)
 
 
 def test_lost_poses_of_an_exact_object_are_filled_and_the_others_stay(clip: Sequence) -> None:

@@ -5,12 +5,14 @@ moved with the model's bones and skin; the model's parameters are returned with 
 """
 
 from collections.abc import Iterable
+from collections.abc import Sequence as SequenceOf
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Array, Float
 
 from toch_jax.base.arrays import put, stack, take
+from toch_jax.fit.guard import Repair
 from toch_jax.hand.binding import Binding, bind_joints, carry, carry_joints
 from toch_jax.hand.conventions import from_openpose, to_openpose
 from toch_jax.hand.model import HandParams, skin_frames
@@ -43,15 +45,14 @@ def given_as(hands: Hands) -> str:
 def in_both_forms(
     sequence: Sequence,
     hands: list[TrackedHand],
-    params: list[HandParams],
-    sigma: list[Float[Array, "T 21"]],
+    repairs: SequenceOf[Repair],
     bindings: list[Binding | None],
 ) -> Repaired:
     """The sequence with repaired hands, in both forms.
 
-    `params` are in the world, axes (T, ...); `sigma` is the standard deviation of the model's joints (16 + tips),
-    metres; `bindings` are the tracker's points where the input is points.
+    `bindings` are the tracker's points where the input is points.
     """
+    params, sigma = [each.params for each in repairs], [each.joint_sigma for each in repairs]
     form = given_as(sequence.hands)
     posed = [skin_frames(hand.model, each) for hand, each in zip(hands, params, strict=True)]
     notes = (*sequence.notes, *(note for hand in hands for note in hand.notes))

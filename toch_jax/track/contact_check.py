@@ -33,7 +33,7 @@ def check_contact(sequence: Sequence, hands: list[TrackedHand], object: ObjectMo
     notes, nearest = [], np.full(hands[0].n_frames, np.inf)
     for hand in hands:
         observed = hand.observed
-        distance = joint_distance(object, sequence.object_motion, np.asarray(hand.joints))[observed]
+        distance = signed_distance(object, sequence.object_motion, np.asarray(hand.joints))[observed]
         nearest[observed] = np.minimum(nearest[observed], distance.min(axis=1))
         middle = np.median(distance, axis=1)
         inside = middle < 0
@@ -62,20 +62,20 @@ def check_result(repaired: Sequence, hands: list[TrackedHand], object: ObjectMod
         moved = float(np.linalg.norm(joints - tracked, axis=-1)[observed].mean())
         if moved > LARGEST_MOVE:
             notes.append(f"{name}: moved by {1e3 * moved:.0f} mm on the mean: do the hand and the object fit together?")
-        middle = np.median(joint_distance(object, repaired.object_motion, joints)[observed], axis=1)
+        middle = np.median(signed_distance(object, repaired.object_motion, joints)[observed], axis=1)
         if (middle < 0).mean() > MOST_INSIDE:
             notes.append(f"{name}: after the repair {_inside(middle)}")
     return tuple(notes)
 
 
-def joint_distance(
-    object: ObjectModel, motion: ObjectMotion, joints: Float[np.ndarray, "T J 3"]
-) -> Float[np.ndarray, "T J"]:
+def signed_distance(
+    object: ObjectModel, motion: ObjectMotion, points: Float[np.ndarray, "T K 3"]
+) -> Float[np.ndarray, "T K"]:
     """Signed distance (metres, negative inside) of world points to the nearest part: object/distance.py without JAX."""
     distances = []
     for part in range(object.n_parts):
         rotation, translation = (np.asarray(each[part], np.float64) for each in (motion.rotation, motion.translation))
-        local = np.einsum("tba,tjb->tja", rotation, joints - translation[:, None])
+        local = np.einsum("tba,tjb->tja", rotation, points - translation[:, None])
         grid, spacing = np.asarray(object.grid.distance[part]), np.asarray(object.grid.spacing[part])
         place = (local - np.asarray(object.grid.origin[part])) / spacing
         held = np.clip(place, 0, np.array(grid.shape) - 1)

@@ -41,13 +41,18 @@ TURN_REACH, BEND_REACH = 0.1, 0.05
 of the order of an adult's palm and of a finger."""
 
 
+def joint_noise(noise: Levels) -> Float[Array, ""]:
+    """Noise of the joints of a track, metres per coordinate."""
+    return jnp.sqrt(noise.wrist**2 + (TURN_REACH * noise.orient) ** 2 + (BEND_REACH * noise.fingers) ** 2)
+
+
 @jax.jit
 def denoiser_share(noise: Levels, observed: Bool[Array, "T"], steady: Scalar) -> Float[Array, "T"]:
     """Weight of a denoiser's estimate in each frame, 0 to 1; 1 where the hand was not observed.
 
     It is n^2 / (n^2 + steady^2), n being the noise of the track's joints (metres per coordinate).
     """
-    square = noise.wrist**2 + (TURN_REACH * noise.orient) ** 2 + (BEND_REACH * noise.fingers) ** 2
+    square = joint_noise(noise) ** 2
     return jnp.where(observed, square / (square + steady**2), 1.0)
 
 

@@ -20,6 +20,9 @@ from toch_jax.track.rigid_motion import NearHand, PartMotion, RigidTrack, move_t
 
 HAND_FLOOR = 0.001, 0.01
 """Smallest error, metres and radians per coordinate, that is assumed of a tracked hand (FitSettings.tracked_floor)."""
+RAISED, LEAST_RAISE = 1.15, np.array([1e-4, 1e-3])
+"""A part's repair may have this factor of its mean acceleration, and this more (metres and radians per frame^2), else
+the part stays as tracked. The factor is that of fit/guard.py; noise of FLOOR has five times the second."""
 
 
 def with_repaired_object(sequence: Sequence, hands: list[RegisteredHand]) -> Sequence:
@@ -45,11 +48,16 @@ def with_repaired_object(sequence: Sequence, hands: list[RegisteredHand]) -> Seq
             continue
         near = [_near(sequence, part, hand) for hand, own in zip(hands, handled, strict=True) if own == part]
         found = move_together(_track(position, rotation, observed, noise, FLOOR), near, sequence.fps)
+        name = f"object{f', part {part}' if len(middles) > 1 else ''}"
+        before = _acceleration(position, rotation, observed)
+        shakes_more = (_acceleration(found.position, found.rotation, observed) > RAISED * before + LEAST_RAISE).any()
+        if shakes_more:
+            changed = ~observed
+            notes.append(f"{name}: its repaired pose would shake more than the tracked one: left as tracked")
         rotations[part, changed] = found.rotation[changed]
         translations[part, changed] = (found.position - found.rotation @ middle)[changed]
         sigma[part, changed] = _sigma(found, middle)[changed]
-        if not noise.is_exact:
-            name = f"object{f', part {part}' if len(middles) > 1 else ''}"
+        if not noise.is_exact and not shakes_more:
             shakes = f"{1e3 * noise.position:.1f} mm and {np.rad2deg(noise.rotation):.1f} degrees a coordinate"
             notes.append(f"{name}: its tracked pose shakes by {shakes}: smoothed")
     return sequence.replace(
@@ -85,6 +93,16 @@ def _track(
         for level, shape, least in zip(noise[:2], noise[2:], floor, strict=True)
     ]
     return RigidTrack(position, rotation, observed, *precisions)
+
+
+def _acceleration(
+    position: Float[np.ndarray, "T 3"], rotation: Float[np.ndarray, "T 3 3"], observed: Bool[np.ndarray, "T"]
+) -> Float[np.ndarray, "2"]:
+    """Mean second differences of position (metres) and rotation (rad) over observed frames, 0 for none."""
+    steps = Rotation.from_matrix(np.swapaxes(rotation[:-1], 1, 2) @ rotation[1:]).as_rotvec()
+    lengths = np.linalg.norm([np.diff(position, n=2, axis=0), np.diff(steps, axis=0)], axis=-1)
+    counted = observed[2:] & observed[1:-1] & observed[:-2]
+    return lengths[:, counted].mean(axis=1) if counted.any() else np.zeros(2)
 
 
 def _sigma(found: PartMotion, middle: Float[np.ndarray, "3"]) -> Float[np.ndarray, "T 6"]:

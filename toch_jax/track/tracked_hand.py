@@ -154,6 +154,12 @@ def tracked_hand(
     )
 
 
+def in_world(hand: TrackedHand, params: HandParams) -> HandParams:
+    """Parameters (T, ...) in the world, betas (T, S), from parameters in the hand's frame of reference, betas (S,)."""
+    world = move_hand(hand.model, params, *(put(each, np.float32) for each in hand.frame))
+    return world.replace(betas=repeat(world.betas, hand.n_frames))
+
+
 def make_track(
     model: HandModel,
     params: HandParams,
