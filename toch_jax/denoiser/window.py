@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 from toch_jax.base.arrays import short_repr
 from toch_jax.base.errors import bad_input
 from toch_jax.denoiser.coordinates import Offset, canonical_scale_offset
-from toch_jax.field.contact_field import ContactField, FieldEstimate
+from toch_jax.field.contact_field import ContactField, FieldEstimate, masked
 from toch_jax.hand.model import HandModel
 from toch_jax.sequence.mirror import mirror_points
 
@@ -186,16 +186,7 @@ def mirror_estimate(estimate: Estimate) -> Estimate:
 
 def blank_lost(window: Window) -> Window:
     """The window with the field of lost frames emptied: a field measured on a lost hand is meaningless."""
-    observed = window.observed[..., None]
-    field = window.field
-    mask = field.mask & observed
-    return window.replace(
-        field=ContactField(
-            mask=mask,
-            distance=jnp.where(mask, field.distance, 0.0),
-            correspondence=jnp.where(mask[..., None], field.correspondence, 0.0),
-        )
-    )
+    return window.replace(field=masked(window.field, window.observed[..., None]))
 
 
 def rotate(window: Window, rotation: Float[Array, "B 3 3"], centre: Float[Array, "B 3"]) -> Window:

@@ -97,15 +97,17 @@ def contact_field(
     field = _field_of_samples(object.samples, motion, vertices, faces, canonical, reach)
     if object.n_parts == 1:
         return field
-    return _where(field, ~behind_other_parts(object.samples, object.grid, motion, field.distance))
+    return masked(field, ~behind_other_parts(object.samples, object.grid, motion, field.distance))
 
 
 @jax.jit
-def _where(field: ContactField, observed: Bool[Array, "T N"]) -> ContactField:
+def masked(field: ContactField, kept: Bool[Array, "*#batch #N"]) -> ContactField:
+    """The field with contact at the samples in `kept` only."""
+    mask = field.mask & kept
     return ContactField(
-        mask=field.mask & observed,
-        distance=jnp.where(observed, field.distance, 0.0),
-        correspondence=jnp.where(observed[..., None], field.correspondence, 0.0),
+        mask=mask,
+        distance=jnp.where(mask, field.distance, 0.0),
+        correspondence=jnp.where(mask[..., None], field.correspondence, 0.0),
     )
 
 

@@ -47,31 +47,26 @@ def build_object(
     pieces = [orient_outward(vertices, faces[face_part == part], seed) for part in range(n_parts)]
     areas = np.array([_areas(vertices[piece]).sum() for piece in pieces])
     counts = _shares(areas, n_samples)
-    parts: dict[str, list[np.ndarray]] = {"points": [], "normals": [], "out": [], "in": [], "sdf": [], "origin": []}
-    spacings = []
-    for piece, count in zip(pieces, counts, strict=True):
+
+    def part(piece: Int[np.ndarray, "F 3"], count: np.int64) -> tuple[np.ndarray, ...]:
         triangles = vertices[piece].astype(np.float64)
         points, normals = sample_surface(triangles, int(count), seed)
-        sdf, origin, spacing = _distance_grid(triangles, sdf_resolution)
-        parts["points"].append(points)
-        parts["normals"].append(normals)
-        parts["out"].append(first_hits(triangles, points, normals))
-        parts["in"].append(first_hits(triangles, points, -normals))
-        parts["sdf"].append(sdf)
-        parts["origin"].append(origin)
-        spacings.append(spacing)
+        clearances = (first_hits(triangles, points, along) for along in (normals, -normals))
+        return points, normals, *clearances, *_distance_grid(triangles, sdf_resolution)
+
+    points, normals, outward, inward, distance, origin, spacing = zip(*map(part, pieces, counts), strict=True)
     mesh = ObjectMesh(put(vertices), put(np.concatenate(pieces)), put(vertex_part))
     samples = ObjectSamples(
-        points=put(np.concatenate(parts["points"]), np.float32),
-        normals=put(np.concatenate(parts["normals"]), np.float32),
+        points=put(np.concatenate(points), np.float32),
+        normals=put(np.concatenate(normals), np.float32),
         part=put(np.repeat(np.arange(n_parts), counts), np.int32),
-        clearance_out=put(np.concatenate(parts["out"])),
-        clearance_in=put(np.concatenate(parts["in"])),
+        clearance_out=put(np.concatenate(outward)),
+        clearance_in=put(np.concatenate(inward)),
     )
     grid = DistanceGrid(
-        distance=put(np.stack(parts["sdf"]), np.float32),
-        origin=put(np.stack(parts["origin"]), np.float32),
-        spacing=put(np.stack(spacings), np.float32),
+        distance=put(np.stack(distance), np.float32),
+        origin=put(np.stack(origin), np.float32),
+        spacing=put(np.stack(spacing), np.float32),
     )
     return ObjectModel(mesh, samples, grid)
 

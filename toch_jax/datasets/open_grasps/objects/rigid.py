@@ -97,51 +97,11 @@ def _bow(radius: Number, start: Number, stop: Number, count: int) -> np.ndarray:
     return radius * np.stack([np.cos(angle), np.zeros(count), np.sin(angle)], axis=1)
 
 
-def box(rng: np.random.Generator) -> Trimesh:
-    return _box(*rng.uniform((0.05, 0.03, 0.08), (0.09, 0.06, 0.16)))
-
-
-def cube(rng: np.random.Generator) -> Trimesh:
-    return _box(*rng.uniform(0.035, 0.07) * np.ones(3))
-
-
-def book(rng: np.random.Generator) -> Trimesh:
-    return _box(*rng.uniform((0.10, 0.015, 0.15), (0.15, 0.035, 0.22)))
-
-
 def phone(rng: np.random.Generator) -> Trimesh:
     width, height, thick = rng.uniform((0.064, 0.135, 0.008), (0.078, 0.16, 0.011))
     corners = [(sx * (width / 2 - 0.012), sz * (height / 2 - 0.012)) for sx in (-1, 1) for sz in (-1, 1)]
     posts = [_moved(_rotated(_cylinder(0.012, thick, 16), "x", 90), x, 0, z) for x, z in corners]
     return _hull(*posts)
-
-
-def cylinder(rng: np.random.Generator) -> Trimesh:
-    return _cylinder(rng.uniform(0.022, 0.038), rng.uniform(0.09, 0.15))
-
-
-def tube(rng: np.random.Generator) -> Trimesh:
-    return _cylinder(rng.uniform(0.010, 0.016), rng.uniform(0.16, 0.26), 24)
-
-
-def sphere(rng: np.random.Generator) -> Trimesh:
-    return trimesh.creation.icosphere(subdivisions=3, radius=rng.uniform(0.028, 0.042))
-
-
-def ellipsoid(rng: np.random.Generator) -> Trimesh:
-    return trimesh.creation.icosphere(subdivisions=3).apply_scale(
-        rng.uniform((0.022, 0.024, 0.035), (0.03, 0.034, 0.055))
-    )
-
-
-def capsule(rng: np.random.Generator) -> Trimesh:
-    return _tube_along(
-        np.array([[0, 0, -1], [0, 0, 1]]) * rng.uniform(0.02, 0.06), np.full(2, rng.uniform(0.016, 0.03))
-    )
-
-
-def torus(rng: np.random.Generator) -> Trimesh:
-    return trimesh.creation.torus(rng.uniform(0.04, 0.07), rng.uniform(0.009, 0.016), 36, 18)
 
 
 def bracelet(rng: np.random.Generator) -> Trimesh:
@@ -158,10 +118,6 @@ def pyramid(rng: np.random.Generator) -> Trimesh:
     half, height = rng.uniform(0.03, 0.045), rng.uniform(0.06, 0.1)
     base = np.array([(x, y, 0) for x in (-half, half) for y in (-half, half)])
     return trimesh.convex.convex_hull(np.vstack([base, [(0, 0, height)]]))
-
-
-def hexprism(rng: np.random.Generator) -> Trimesh:
-    return _cylinder(rng.uniform(0.022, 0.04), rng.uniform(0.06, 0.14), 6)
 
 
 def mug(rng: np.random.Generator) -> Trimesh:
@@ -317,9 +273,25 @@ def spool(rng: np.random.Generator) -> Trimesh:
 
 
 SHAPES = (
-    *(box, cube, book, phone, cylinder, tube, sphere, ellipsoid, capsule, torus, bracelet, cone, pyramid, hexprism),
-    *(mug, cup, bowl, bottle, wineglass, fryingpan, toothbrush, knife, camera, binoculars, banana, dumbbell),
-    *(flashlight, lbracket, hammer, screwdriver, lightbulb, mouse, spoon, toothpaste, doorknob, spool),
+    *(phone, bracelet, cone, pyramid, mug, cup, bowl, bottle, wineglass, fryingpan, toothbrush),
+    *(knife, camera, binoculars, banana, dumbbell, flashlight, lbracket, hammer, screwdriver, lightbulb, mouse),
+    *(spoon, toothpaste, doorknob, spool),
 )
-PARAMETRIC: dict[str, Shape] = {shape.__name__: shape for shape in SHAPES}
+PARAMETRIC: dict[str, Shape] = {
+    "box": lambda rng: _box(*rng.uniform((0.05, 0.03, 0.08), (0.09, 0.06, 0.16))),
+    "cube": lambda rng: _box(*rng.uniform(0.035, 0.07) * np.ones(3)),
+    "book": lambda rng: _box(*rng.uniform((0.10, 0.015, 0.15), (0.15, 0.035, 0.22))),
+    "cylinder": lambda rng: _cylinder(rng.uniform(0.022, 0.038), rng.uniform(0.09, 0.15)),
+    "tube": lambda rng: _cylinder(rng.uniform(0.010, 0.016), rng.uniform(0.16, 0.26), 24),
+    "sphere": lambda rng: trimesh.creation.icosphere(subdivisions=3, radius=rng.uniform(0.028, 0.042)),
+    "ellipsoid": lambda rng: trimesh.creation.icosphere(subdivisions=3).apply_scale(
+        rng.uniform((0.022, 0.024, 0.035), (0.03, 0.034, 0.055))
+    ),
+    "capsule": lambda rng: _tube_along(
+        np.array([[0, 0, -1], [0, 0, 1]]) * rng.uniform(0.02, 0.06), np.full(2, rng.uniform(0.016, 0.03))
+    ),
+    "torus": lambda rng: trimesh.creation.torus(rng.uniform(0.04, 0.07), rng.uniform(0.009, 0.016), 36, 18),
+    "hexprism": lambda rng: _cylinder(rng.uniform(0.022, 0.04), rng.uniform(0.06, 0.14), 6),
+    **{shape.__name__: shape for shape in SHAPES},
+}
 OBJECTS = (*PARAMETRIC, *MESHES)
