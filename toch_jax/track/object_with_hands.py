@@ -11,10 +11,12 @@ from scipy.spatial.transform import Rotation
 
 from toch_jax.base.arrays import put
 from toch_jax.object.model import ObjectMotion, part_middles
+from toch_jax.sequence.hand_faults import frame_ranges
 from toch_jax.sequence.types import Sequence
 from toch_jax.track.object_pose import FLOOR, PoseNoise, pose_noise
 from toch_jax.track.part_frame import nearest_part
-from toch_jax.track.reference_frame import near_share, surface_distance
+from toch_jax.track.pose_flips import without_flips
+from toch_jax.track.reference_frame import near_share, part_mesh, surface_distance
 from toch_jax.track.registered_hand import RegisteredHand
 from toch_jax.track.rigid_motion import NearHand, PartMotion, RigidTrack, move_together
 
@@ -38,17 +40,25 @@ def with_repaired_object(sequence: Sequence, hands: list[RegisteredHand]) -> Seq
     handled = [nearest_part(sequence, hand.joints, hand.observed) for hand in hands]
     notes = []
     for part, middle in enumerate(middles):
-        rotation = rotations[part].astype(np.float64)
-        # the middle, not the origin, which may be far away: there a rotation would look like a translation
-        position = rotation @ middle + translations[part].astype(np.float64)
+        name = f"object{f', part {part}' if len(middles) > 1 else ''}"
         observed = sequence.object_observed[part]
+        rotation, translation, flipped = without_flips(
+            *part_mesh(sequence, part),
+            rotations[part].astype(np.float64),
+            translations[part].astype(np.float64),
+            observed,
+        )
+        if flipped.any():
+            notes.append(f"{name}: {frame_ranges(flipped)} turned by a symmetry of its shape: turned back")
+            rotations[part, flipped], translations[part, flipped] = rotation[flipped], translation[flipped]
+        # the middle, not the origin, which may be far away: there a rotation would look like a translation
+        position = rotation @ middle + translation
         noise = pose_noise(position, rotation, observed)
         changed = ~observed if noise.is_exact else np.ones_like(observed)
         if not changed.any():
             continue
         near = [_near(sequence, part, hand) for hand, own in zip(hands, handled, strict=True) if own == part]
         found = move_together(_track(position, rotation, observed, noise, FLOOR), near, sequence.fps)
-        name = f"object{f', part {part}' if len(middles) > 1 else ''}"
         before = _acceleration(position, rotation, observed)
         shakes_more = (_acceleration(found.position, found.rotation, observed) > RAISED * before + LEAST_RAISE).any()
         if shakes_more:

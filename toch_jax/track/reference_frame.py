@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import igl
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation, Slerp
 
@@ -54,13 +54,10 @@ def surface_distance(
     Frames that were not `observed` do not show where the hand is: they have that of the nearest observed frame.
     """
     pose = part_pose(sequence, part)
-    faces, of_vertex = np.asarray(sequence.object_faces, np.int64), np.asarray(sequence.object_vertex_part)
-    own = faces[(of_vertex[faces] == part).all(axis=1)]
     local = np.einsum("tba,tjb->tja", pose.rotation, np.asarray(joints) - pose.translation[:, None])
     n_frames, n_joints = local.shape[:2]
-    vertices = np.asarray(sequence.object_vertices, np.float64)
     query = np.ascontiguousarray(local.reshape(-1, 3), np.float64)
-    squared = igl.point_mesh_squared_distance(query, vertices, own)[0]
+    squared = igl.point_mesh_squared_distance(query, *part_mesh(sequence, part))[0]
     distance = np.sqrt(squared.reshape(n_frames, n_joints).min(axis=1))
     return distance[nearest_observed(observed)]
 
@@ -92,6 +89,12 @@ def reference_frame(pose: Pose, distance: Float[np.ndarray, "T"], fps: float) ->
     onward = Rotation.from_matrix(np.swapaxes(rotation, 1, 2) @ pose.rotation).as_rotvec()
     blended = rotation @ Rotation.from_rotvec(share[:, None] * onward).as_matrix()
     return Pose(blended, translation + share[:, None] * (pose.translation - translation))
+
+
+def part_mesh(sequence: Sequence, part: int) -> tuple[Float[np.ndarray, "V 3"], Int[np.ndarray, "F 3"]]:
+    """A part's surface in its own frame: the object's vertices (metres), and the faces that are the part's."""
+    faces, of_vertex = np.asarray(sequence.object_faces, np.int64), np.asarray(sequence.object_vertex_part)
+    return np.asarray(sequence.object_vertices, np.float64), faces[(of_vertex[faces] == part).all(axis=1)]
 
 
 def part_pose(sequence: Sequence, part: int) -> Pose:
