@@ -50,9 +50,25 @@ def _registered(sequence: Sequence, hand: int, model: HandModel) -> Registered:
     params, joints, vertices, observed = take((given.params, given.joints, given.vertices, sequence.hand_valid), hand)
     check_betas(sequence, model)
     if params is not None:
-        params = params.replace(betas=put(np.asarray(params.betas).mean(axis=0)))
-        return Registered(params, np.zeros(21, np.float32), None, ())
+        return Registered(of_one_shape(model, params, np.asarray(observed)), np.zeros(21, np.float32), None, ())
     if joints is not None:
         return params_from_joints(model, put(from_openpose(np.asarray(joints))), observed, sequence.source)
     assert vertices is not None
     return params_from_vertices(model, vertices, given.vertex_order, observed, sequence.source)
+
+
+def of_one_shape(model: HandModel, params: HandParams, observed: Bool[np.ndarray, "T"]) -> HandParams:
+    """Parameters of a hand of one shape, betas (S,), from those of a hand whose shape was estimated in each frame.
+
+    The shape is the median over the `observed` frames. A hand of another size is elsewhere relative to its `transl`,
+    so each frame is moved to where the mean of its joints was. Parameters of one shape are not changed.
+    """
+    betas = np.asarray(params.betas)
+    shape = put(np.median(betas[observed] if observed.any() else betas, axis=0).astype(np.float32))
+    if (betas == np.asarray(shape)).all():
+        return params.replace(betas=shape)
+    given, alike = (
+        skin_frames(model, params.replace(betas=each))[1].mean(axis=1)
+        for each in (params.betas, repeat(shape, len(betas)))
+    )
+    return params.replace(betas=shape, transl=params.transl + given - alike)
