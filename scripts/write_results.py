@@ -3,6 +3,7 @@
     toch benchmark filters -o runs/filters           # the README's table
     toch benchmark benchmark -o runs/benchmark       # docs/results.md
     toch benchmark two_hands -o runs/two_hands
+    toch benchmark object_noise -o runs/object_noise
     python scripts/write_results.py                  # or with another folder than runs/
 
 Tables of a run without results are left as they are; one line says so. Figures in the text around the tables are not
@@ -32,18 +33,20 @@ NOISES = {
     "bias(0.01)": "constant offset, 10 mm",
 }
 """The README's words for the noises, in its order."""
+RUNS = ("filters", "benchmark", "two_hands", "object_noise")
 COPIED = {
     "myodm errors": ("benchmark", "myodm", "MPJPE, and depth"),
     "myodm ratios": ("benchmark", "myodm", "Ours over the others"),
     "open_grasps errors": ("benchmark", "open_grasps", "MPJPE, and depth"),
     "open_grasps ratios": ("benchmark", "open_grasps", "Ours over the others"),
     "two hands": ("two_hands", "open_grasps", "Hand by hand"),
+    "object myodm": ("object_noise", "myodm", "Hand seen from the object"),
 }
 """Tables copied from a run's results.md: the run, the data set, the beginning of the line above the table."""
 
 
 def main(runs: Path) -> None:
-    there = {run: (runs / run / "results.md").is_file() for run in ("filters", "benchmark", "two_hands")}
+    there = {run: (runs / run / "results.md").is_file() for run in RUNS}
     if not any(there.values()):
         raise bad_input(runs, "runs", "a folder with one of " + ", ".join(there), "none of them")
     tables = {}

@@ -21,7 +21,7 @@ write_results = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(write_results)
 
 ERRORS = {"input": 31.0, "filter:kalman:object": 21.0, "filter:gaussian:world": 22.0, "fit": 12.0, "ours": 11.0}
-METRICS = ("mpjpe", "mpjpe_missing", "mpjpe_right", "mpjpe_left")
+METRICS = ("mpjpe", "mpjpe_missing", "mpjpe_right", "mpjpe_left", "mpjpe_in_object", "object_add")
 
 
 def run(folder: Path, datasets: tuple[str, ...]) -> None:
@@ -56,6 +56,7 @@ def test_every_table_is_written(tmp_path: Path, pages: list[Path]) -> None:
     run(tmp_path / "runs" / "filters", ("myodm",))
     run(tmp_path / "runs" / "benchmark", ("myodm", "open_grasps"))
     run(tmp_path / "runs" / "two_hands", ("open_grasps",))
+    run(tmp_path / "runs" / "object_noise", ("myodm",))
     write_results.main(tmp_path / "runs")
     block = re.compile(r"<!-- table: (.*?) -->\n(.*?)\n<!-- end -->", re.DOTALL)
     names = []
@@ -83,5 +84,7 @@ def test_tables_without_a_run_stay(tmp_path: Path, pages: list[Path], capsys: py
 
 
 def test_no_run_at_all_is_refused(tmp_path: Path, pages: list[Path]) -> None:
-    with pytest.raises(InputError, match="runs: expected a folder with one of filters, benchmark, two_hands"):
+    with pytest.raises(
+        InputError, match="runs: expected a folder with one of filters, benchmark, two_hands, object_noise"
+    ):
         write_results.main(tmp_path / "runs")

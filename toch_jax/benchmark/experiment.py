@@ -112,8 +112,7 @@ def results_text(
         text += [error_table(found, methods), "Ours over the others (below 1 is better, but for contact IoU):\n"]
         text.append(ratio_table(found, by_noise, methods))
         if has_object_noise(found):
-            text.append("Hand and object: error of the hand as seen from the object, and ADD of the object (mm); its ")
-            text[-1] += "acceleration at rest (m/s2):\n"
+            text.append("Hand seen from the object (mm); ADD (mm) and acceleration at rest (m/s2) of the object:\n")
             text.append(object_table(by_noise, methods))
         if any(r.metric in HAND_ERRORS.values() for r in found):
             text.append("Hand by hand, MPJPE (mm), and how deep one hand is in the other (mm):\n")
