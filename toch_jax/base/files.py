@@ -64,7 +64,7 @@ def read_arrays(path: str | Path, field: str = "file") -> dict[str, np.ndarray]:
                 raise bad_input(path, key, f"arrays of at most {LARGEST_FILE / 1e9:.1f} GB", f"{size / 1e9:.3g} GB")
             for member in archive.infolist():
                 key = member.filename.removesuffix(".npy")
-                arrays[key] = _read_array(path, key, archive.read(member))
+                arrays[key] = read_array(path, key, archive.read(member))
     except InputError:
         raise
     except Exception as error:  # zipfile, its decompressors and numpy raise many types on damaged bytes
@@ -73,7 +73,7 @@ def read_arrays(path: str | Path, field: str = "file") -> dict[str, np.ndarray]:
     return arrays
 
 
-def _read_array(path: str | Path, key: str, content: bytes) -> np.ndarray:
+def read_array(path: str | Path, key: str, content: bytes) -> np.ndarray:
     """The array of one .npy file, in the memory of `content`. Raises InputError if its header and size disagree."""
     file = io.BytesIO(content)
     version = np.lib.format.read_magic(file)

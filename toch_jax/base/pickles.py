@@ -5,7 +5,7 @@ is replaced by a harmless stand-in; any other name stops the reading before anyt
 only store their arguments; the array is built afterwards, from bytes of numbers or text that fit its shape, or from
 values that were read in the same way.
 MANO_RIGHT.pkl was written by Python 2 and names classes of numpy, scipy.sparse and chumpy; .npy and .npz files store
-objects that are not plain arrays, such as a dict, as a pickle.
+objects that are not plain arrays, such as a dict, as a pickle. base/torch_files.py adds the names of PyTorch's tensors.
 """
 
 import io
@@ -14,8 +14,9 @@ import pickle
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,13 @@ _PLAIN = re.compile(r"[?bBhHiIlLqQefdFD]|[biufU][0-9]+|[SO]8?|S[0-9]+")
 
 class _Record:
     """Stand-in for an object of another package; the pickled state becomes its attributes."""
+
+
+class StandIn:
+    """Stand-in for a value that is built after the whole pickle is read."""
+
+    def real(self) -> Any:
+        raise NotImplementedError
 
 
 class _DType:
@@ -96,21 +104,26 @@ def _to_bytes(text: str, *_: Any) -> bytes:
     return text.encode("latin1")
 
 
-class _Unpickler(pickle.Unpickler):
-    """Unpickler that allows only known names, by package and last part: modules move between versions."""
+class _Refused(pickle.UnpicklingError):
+    """A name that is not allowed."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+
+class ArrayUnpickler(pickle._Unpickler):
+    """Unpickler that allows only known names, by package and last part: modules move between versions.
+
+    It is Python's own, not the one in C: that one allocates as much memory as a number in the file asks for.
+    """
+
+    def __init__(self, file: io.BufferedIOBase, more: Mapping[tuple[str, str], Any] = MappingProxyType({})) -> None:
+        super().__init__(file, encoding="latin1")  # type: ignore[arg-type]
         # new classes for every file, so that no file can change them for the next one
         records = {name: type(name[1], (_Record,), {}) for name in _RECORDS}
-        self.allowed: dict[tuple[str, str], Any] = {**records, **_FUNCTIONS}
-        self.refused = ""
+        self.allowed: dict[tuple[str, str], Any] = {**records, **_FUNCTIONS, **more}
 
     def find_class(self, module: str, name: str) -> Any:
         found = self.allowed.get((module.split(".")[0], name))
         if found is None:
-            self.refused = f"{module}.{name}"
-            raise pickle.UnpicklingError(self.refused)
+            raise _Refused(f"{module}.{name}")
         return found
 
 
@@ -137,19 +150,28 @@ _FUNCTIONS: dict[tuple[str, str], Any] = {
 }
 
 
-def _built(value: Any) -> Any:
-    """The value with stand-ins replaced by arrays and numbers, also inside dicts, lists and tuples."""
+def _built(value: Any, done: dict[int, Any]) -> Any:
+    """The value with stand-ins replaced by arrays and numbers, also inside dicts, lists and tuples.
+
+    `done` has the containers that are built, by identity: one that the file names many times is built once.
+    """
+    if id(value) in done:
+        return done[id(value)]
     match value:
         case dict():
-            return {_built(key): _built(each) for key, each in value.items()}
+            done[id(value)] = {_built(key, done): _built(each, done) for key, each in value.items()}
+            return done[id(value)]
         case list() | tuple():
-            return type(value)(_built(each) for each in value)
+            done[id(value)] = type(value)(_built(each, done) for each in value)
+            return done[id(value)]
+        case StandIn():
+            return value.real()
         case _Array():
-            return _real_array(value)
+            return _real_array(value, done)
         case _Scalar():
             return np.frombuffer(_raw(value.content), value.dtype.real())[0].item()
         case _Record():
-            return _real_record(value)
+            return _real_record(value, done)
     return value
 
 
@@ -158,14 +180,14 @@ def _raw(content: Any) -> bytes | bytearray:
     return content.encode("latin1") if isinstance(content, str) else content
 
 
-def _real_array(value: _Array) -> Any:
+def _real_array(value: _Array, done: dict[int, Any]) -> Any:
     """The array; for an object array without axes, as np.save makes from a dict, the object itself."""
     dtype, shape = value.dtype.real(), tuple(int(size) for size in value.shape)
     if not dtype.hasobject:
         count = math.prod(shape)
         flat = np.frombuffer(_raw(value.content), dtype, count) if count else np.empty(0, dtype)
         return flat.reshape(shape, order="F" if value.is_fortran else "C").copy()
-    content = [_built(each) for each in value.content]
+    content = [_built(each, done) for each in value.content]
     if shape == ():
         return content[0]
     array = np.empty(len(content), object)
@@ -173,8 +195,8 @@ def _real_array(value: _Array) -> Any:
     return array.reshape(shape, order="F" if value.is_fortran else "C")
 
 
-def _real_record(value: _Record) -> np.ndarray:
-    state = {key: _built(each) for key, each in vars(value).items()}
+def _real_record(value: _Record, done: dict[int, Any]) -> np.ndarray:
+    state = {key: _built(each, done) for key, each in vars(value).items()}
     match type(value).__name__:
         case "Ch":
             return np.asarray(state["x"])
@@ -185,12 +207,22 @@ def _real_record(value: _Record) -> np.ndarray:
             return build((state["data"], state["indices"], state["indptr"]), shape=state["_shape"]).toarray()
 
 
-def _unpickled(where: str | Path, field: str, file: io.BufferedIOBase, expected: str) -> Any:
-    unpickler = _Unpickler(file, encoding="latin1")
+def unpickled(
+    where: str | Path,
+    field: str,
+    file: io.BufferedIOBase,
+    expected: str,
+    kind: type[ArrayUnpickler] = ArrayUnpickler,
+) -> Any:
+    """The content of a pickle. Raises InputError for one that is damaged or names anything that is not allowed."""
     try:
-        return _built(unpickler.load())
+        return _built(kind(file).load(), {})
     except Exception as error:  # a damaged pickle can fail in any way
-        found = f"a call to {unpickler.refused}, which was not run" if unpickler.refused else f"{error!r:.100}"
+        found = f"{error!r:.100}"
+        if isinstance(error, _Refused):
+            found = f"a call to {error}, which was not run"
+        elif isinstance(error, EOFError) and not error.args:
+            found = "a truncated pickle (EOFError)"
         raise bad_input(where, field, expected, found) from error
 
 
@@ -200,7 +232,7 @@ def read_pickle(path: Path) -> dict[str, Any]:
     Raises InputError for a file that is truncated, is no pickle of a dict, or names anything that arrays do not need.
     """
     with path.open("rb") as file:
-        content = _unpickled(path, "pickle", file, "the arrays of a hand model")
+        content = unpickled(path, "pickle", file, "the arrays of a hand model")
     if not isinstance(content, dict):
         raise bad_input(path, "pickle", "the arrays of a hand model", type(content).__name__)
     return {str(key): value for key, value in content.items()}
@@ -244,4 +276,4 @@ def _read_npy(path: Path, field: str, file: io.BufferedIOBase) -> Any:
             return np.lib.format.read_array(file, allow_pickle=False)  # type: ignore[arg-type]
     except (ValueError, EOFError, OSError) as error:
         raise bad_input(path, field, "a whole array", " ".join(f"{error!r:.100}".split())) from error
-    return _unpickled(path, field, file, "arrays, numbers and text")
+    return unpickled(path, field, file, "arrays, numbers and text")

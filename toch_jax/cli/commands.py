@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import tyro
 
 from toch_jax.base.errors import InputError, bad_input, missing_extra
+from toch_jax.cli.convert import check_convert, convert, is_folder_of_clips, result_path
 from toch_jax.cli.experiments import benchmark, check_benchmark, train
 from toch_jax.cli.parse import (
     File,
@@ -26,6 +27,7 @@ from toch_jax.cli.parse import (
     run,
     typed,
 )
+from toch_jax.trackers.reading import Reading
 
 PACKAGES = (
     *("toch-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "trimesh"),
@@ -59,11 +61,12 @@ def denoise(
     hand: Annotated[Literal["given", "model"], tyro.conf.arg(metavar="given|model")] = "given",
     keep_object: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     picture: bool = True,
+    reading: tyro.conf.OmitArgPrefixes[Reading] = Reading(),  # noqa: B008
 ) -> int:
     """Repair a tracked sequence, or every sequence of a folder.
 
     Args:
-        sequence: A sequence file (.npz), or a folder of them.
+        sequence: A sequence file (.npz), a tracker's file or folder (`toch convert --help`), or a folder of .npz files.
         output: The file, or folder, to write. Files of a folder that were repaired before are left as they are.
         object: The object's mesh, if the sequence file holds none: any format that trimesh reads, in metres.
         object_scale: Factor for the vertices of the object's mesh, wherever it comes from: 0.001 for millimetres.
@@ -73,6 +76,7 @@ def denoise(
         keep_object: Leave the object's poses as they came, also where they shake (lost ones are interpolated); the hand
             is then repaired beside better ones than the file holds.
         picture: Write a before/after picture (.png) beside each result.
+        reading: How a tracker's file is read.
     """
     from toch_jax.base.progress import to_stderr
     from toch_jax.cli.denoise_file import denoise_file, denoise_folder, folder_text, report_text
@@ -87,15 +91,15 @@ def denoise(
         hand=hand,
         keep_object=keep_object,
         picture=picture,
+        reading=reading,
     )
-    if sequence.is_dir():
+    if is_folder_of_clips(sequence):
         done = denoise_folder(sequence, output, repair_file)
         for fault in done.refused.values():
             print(indent(str(fault), "toch: "), file=sys.stderr)
         print(folder_text(done))
         return 2 if done.refused else 0
-    if output.is_dir():
-        output = output / sequence.name
+    output = result_path(sequence, output)
     report = repair_file(sequence, output, progress=to_stderr)
     print(report_text(report))
     print(f"result -> {output}")
@@ -104,13 +108,13 @@ def denoise(
     return 0
 
 
-def check_denoise(sequence: Path, output: Path, denoiser: str = "default", **_: object) -> None:
-    """Refuse a network that is not there, and a result of one file that is no .npz."""
+def check_denoise(
+    sequence: Path, output: Path, denoiser: str = "default", reading: Reading | None = None, **_: object
+) -> None:
+    """Refuse a network or a file that is not there, and a result of one clip that is no .npz."""
     if denoiser not in ("default", "none") and not Path(denoiser).is_file():
         raise bad_input(denoiser, "--denoiser", "a file, default or none", "no such file")
-    output = output / sequence.name if output.is_dir() else output
-    if sequence.is_file() and output.suffix != ".npz":
-        raise bad_input(output, "-o", "a file name that ends in .npz", output.name)
+    check_convert(sequence, output, reading)
 
 
 def view(
@@ -265,6 +269,7 @@ TOCH = Group(
     {
         "demo": typed(demo),
         "denoise": typed(denoise, check_denoise),
+        "convert": typed(convert, check_convert),
         "view": typed(view),
         "info": typed(info),
         "warm-up": typed(warm_up),

@@ -15,7 +15,9 @@ from toch_jax.base.progress import Progress, each_clip, silent
 from toch_jax.denoiser.window import Denoiser
 from toch_jax.metrics.clip import measure, metrics_table, sequence_parts, summed_up
 from toch_jax.pipeline import HandForm, repair, with_object_of
-from toch_jax.sequence.file import load_sequence, save_sequence
+from toch_jax.sequence.file import save_sequence
+from toch_jax.trackers.reading import Reading
+from toch_jax.trackers.to_sequence import is_sequence_file, load_any
 from toch_jax.view.picture import draw_picture
 from toch_jax.view.scene import rows_of
 
@@ -33,6 +35,8 @@ class Report:
     frames: int
     seconds: float
     picture: Path | None
+    read: tuple[str, ...] = ()
+    """What was read of a tracker's file, a line each."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +59,11 @@ def denoise_file(
     keep_object: bool = False,
     picture: bool = True,
     progress: Progress = silent,
+    reading: Reading | None = None,
 ) -> Report:
-    """Repair one file. `target` (.npz) and its picture (.png beside it) appear whole or not at all.
+    """Repair one sequence file, or one file or folder of a tracker, read by `reading`.
+
+    `target` (.npz) and its picture (.png beside it) appear whole or not at all.
 
     `hand`: the form in which the hands are written, see `refine`. Of hands that are written as joints alone, the table
     and the picture show the skin of the hand model that was fitted to them.
@@ -64,7 +71,8 @@ def denoise_file(
     `progress` is called with the name of each stage. Raises InputError for what is wrong with the file.
     """
     progress("reading")
-    sequence = load_sequence(source, object_mesh, object_scale=object_scale)
+    loaded = load_any(source, object_mesh, object_scale, reading)
+    sequence, read = loaded.sequence, loaded.lines
     start = time.perf_counter()
     repaired = repair(sequence, denoiser, progress=progress)
     clean = repaired.given if hand == "given" else repaired.model
@@ -81,10 +89,10 @@ def denoise_file(
         if unfinished is not None:
             progress("picture")
             draw_picture(unfinished, sequence, rows, parts=parts)
-        save_sequence(target, clean, keep=source)
+        save_sequence(target, clean, keep=source if is_sequence_file(source) else None)
     notes = tuple(dict.fromkeys((*sequence.notes, *clean.notes)))
     lost = int((~np.asarray(sequence.hand_valid)).sum())
-    return Report(metrics, notes, lost, sequence.n_frames, seconds, image)
+    return Report(metrics, notes, lost, sequence.n_frames, seconds, image, read)
 
 
 def denoise_folder(source: Path, target: Path, repair_file: Callable[..., Report]) -> FolderReport:
@@ -120,7 +128,7 @@ def denoise_folder(source: Path, target: Path, repair_file: Callable[..., Report
 
 def report_text(report: Report) -> str:
     """The table of one clip, then what is to be said about it."""
-    lines = [metrics_table(report.metrics), *(f"note: {note}" for note in report.notes)]
+    lines = [*report.read, metrics_table(report.metrics), *(f"note: {note}" for note in report.notes)]
     if report.lost:
         lines.append(f"{report.lost} lost frames were filled in; see hand_joint_sigma for their uncertainty")
     lines.append(f"{report.frames} frames repaired in {report.seconds:.1f} s")

@@ -1,0 +1,59 @@
+"""`toch convert`: from a tracker's file to a sequence file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from toch_jax.base.errors import bad_input
+from toch_jax.cli.parse import FileOrFolder, OptionalFile
+from toch_jax.trackers.reading import Reading
+
+
+def convert(
+    source: tyro.conf.Positional[FileOrFolder],
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    object: OptionalFile = None,
+    object_scale: float = 1.0,
+    reading: tyro.conf.OmitArgPrefixes[Reading] = Reading(),  # noqa: B008
+) -> int:
+    """Make a sequence file of what a hand tracker wrote, an object's mesh and its poses; says what was read.
+
+    Args:
+        source: The tracker's file or folder: HaMeR, WiLoR, HaWoR, Dyn-HaMR, MediaPipe, VITRA, Video-to-Data, Aria,
+            HaPTIC, or plain arrays of joints. Its format is seen from its content.
+        output: The sequence file (.npz) to write.
+        object: The object's mesh: any format that trimesh reads, in metres.
+        object_scale: Factor for the vertices of the object's mesh: 0.001 for millimetres.
+        reading: How the tracker's file is read.
+    """
+    from toch_jax.sequence.file import save_sequence
+    from toch_jax.trackers.to_sequence import load_any
+
+    output = result_path(source, output)
+    found = load_any(source, object, object_scale, reading)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    save_sequence(output, found.sequence)
+    for line in found.lines:
+        print(line)
+    print(f"sequence -> {output}")
+    return 0
+
+
+def check_convert(source: Path, output: Path, reading: Reading | None = None, **_: object) -> None:
+    """Refuse object poses that are not there, and a result of one clip that is no .npz."""
+    if reading is not None and reading.object_poses is not None and not reading.object_poses.exists():
+        raise bad_input(reading.object_poses, "--object-poses", "a file or a folder", "nothing")
+    output = result_path(source, output)
+    if not is_folder_of_clips(source) and output.suffix != ".npz":
+        raise bad_input(output, "-o", "a file name that ends in .npz", output.name)
+
+
+def is_folder_of_clips(path: Path) -> bool:
+    """Whether the path is a folder of sequence files, not what one tracker wrote of one clip."""
+    return path.is_dir() and (any(path.glob("*.npz")) or not any(path.iterdir()))
+
+
+def result_path(source: Path, output: Path) -> Path:
+    """The file to write for one clip: `output`, or in that folder under the clip's name."""
+    return output / f"{source.stem}.npz" if output.is_dir() and not is_folder_of_clips(source) else output

@@ -1,0 +1,72 @@
+"""The formats of trackers' files, by name, and which of them a file has."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from toch_jax.base.errors import bad_input
+from toch_jax.trackers import aria, dyn_hamr, hamer, haptic, hawor, mediapipe, plain, v2d, vitra
+from toch_jax.trackers.reading import Reading
+from toch_jax.trackers.source import Source, open_source
+from toch_jax.trackers.tracked import Tracked
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format: whether a file has it, by its content, and how it is read."""
+
+    about: str
+    fits: Callable[[Source], bool]
+    read: Callable[[Source, Reading], Tracked]
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {
+        "plain": Format("arrays of joints or MANO's vertices: npy, npz, JSON, text", plain.fits, plain.read),
+        "hamer": Format("HaMeR's or WiLoR's detections: npz, pickle, JSON", hamer.fits_hamer, hamer.read_hamer),
+        "wilor-mini": Format("WiLoR-mini's detections: pickle", hamer.fits_wilor_mini, hamer.read_wilor_mini),
+        "hawor": Format("HaWoR's world_space_res.pth, or its folder", hawor.fits, hawor.read),
+        "dyn-hamr": Format("Dyn-HaMR's *_world_results.npz", dyn_hamr.fits, dyn_hamr.read),
+        "mediapipe": Format("MediaPipe Tasks' hand landmarks: JSON", mediapipe.fits, mediapipe.read),
+        "vitra": Format("VITRA's episode: npy", vitra.fits, vitra.read),
+        "v2d-tracks": Format("Video-to-Data's folder of tracks: JSON", v2d.fits, v2d.read),
+        "v2d-mano": Format("Video-to-Data's mano_params*.npz", dyn_hamr.fits_params, dyn_hamr.read_params),
+        "aria": Format("Project Aria's hand_tracking_results.csv", aria.fits, aria.read),
+        "haptic": Format("HaPTIC's folder of pickles", haptic.fits, haptic.read),
+    }
+)
+
+
+def read_tracked(path: str | Path, reading: Reading | None = None) -> Tracked:
+    """The hands, and what else is there, in a tracker's file or folder.
+
+    The format is that of `reading`, else the one that the content fits. Raises InputError if none or several fit, or if
+    the file is not as its format says.
+    """
+    reading = reading or Reading()
+    if reading.format is not None and reading.format not in FORMATS:
+        raise bad_input(path, "--format", f"one of {', '.join(FORMATS)}", reading.format)
+    source = open_source(path)
+    name = reading.format or _recognised(source)
+    if not FORMATS[name].fits(source):
+        raise bad_input(path, "--format", f"a file of this format ({FORMATS[name].about})", _what(source))
+    return FORMATS[name].read(source, reading)
+
+
+def _recognised(source: Source) -> str:
+    fitting = [name for name, each in FORMATS.items() if each.fits(source)]
+    # any file of a tracker may hold joints too
+    fitting = [name for name in fitting if name != "plain"] or fitting
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise bad_input(source.path, "--format", f"one of {' and '.join(fitting)}, which both fit", "none")
+    raise bad_input(source.path, "format", f"a file of {', '.join(FORMATS)}", _what(source))
+
+
+def _what(source: Source) -> str:
+    if isinstance(source.content, dict):
+        names = ", ".join(map(str, source.content))
+        return f"a folder of {names}" if source.is_folder else f"the keys {names}"
+    return f"a {type(source.content).__name__.lower()}"

@@ -1,0 +1,254 @@
+"""The content of a file of any kind as dicts, lists, arrays and text, read without running anything in it."""
+
+import io
+import json
+import math
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from toch_jax.base.errors import InputError, bad_input
+from toch_jax.base.files import LARGEST_FILE, read_array
+from toch_jax.base.pickles import unpickled
+from toch_jax.base.torch_files import read_tensors
+
+LARGEST_TABLE, LARGEST_JSON = 2**27, 2**25
+"""Limits on the size of text files, bytes. JSON takes up to 40 times as much as Python's lists; a hand in each of
+10,000 frames has 13 MB."""
+MOST_FRAMES = 100_000
+"""Limit on the number of frames of a clip, which a file's frame numbers may ask for: an hour at 30 fps."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file, or a folder of files, and its content."""
+
+    path: Path
+    content: Any
+    """Arrays, dicts, lists, numbers, a Table, the lines of another text; of a folder: its files by name."""
+    is_folder: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Lines of numbers with commas or blanks between, and the names of the columns, if the first line has them."""
+
+    names: tuple[str, ...]
+    text: str
+
+    def numbers(self, where: str | Path, names: Sequence[str] | None = None) -> Float[np.ndarray, "rows columns"]:
+        """The columns `names`, or all. Entries that are empty are NaN. Raises InputError."""
+        missing = [name for name in names or () if name not in self.names]
+        if missing:
+            raise bad_input(where, missing[0], "this column", "none")
+        columns = None if names is None else [self.names.index(name) for name in names]
+        delimiter = "," if "," in self.text[: self.text.find("\n")] else None
+        try:
+            return np.loadtxt(
+                io.StringIO(self.text),
+                delimiter=delimiter,
+                skiprows=1 if self.names else 0,
+                usecols=columns,
+                ndmin=2,
+                converters=_number,
+            )
+        except ValueError as error:
+            raise bad_input(where, "table", "lines of as many numbers each", f"{error!s:.100}") from error
+
+
+def _number(word: str) -> float:
+    return float(word) if word.strip() else math.nan
+
+
+def open_source(path: str | Path) -> Source:
+    """The file or folder. Raises InputError for what is missing, damaged, too large, or of an unknown kind."""
+    path = Path(path)
+    if path.is_dir():
+        return Source(path, {child.name: child for child in sorted(path.iterdir())}, is_folder=True)
+    if not path.is_file():
+        raise bad_input(path, "file", "a file or a folder", "nothing")
+    if path.stat().st_size > LARGEST_FILE:
+        raise bad_input(path, "file", f"at most {LARGEST_FILE / 1e9:.1f} GB", f"{path.stat().st_size / 1e9:.3g} GB")
+    content = path.read_bytes()
+    if content[:6] == b"\x93NUMPY":
+        return Source(path, _from_npy(path, "npy", content))
+    if content[:2] == b"PK":
+        return Source(path, _from_zip(path, content))
+    if content[:1] == b"\x80":
+        return Source(path, read_tensors(path, content))
+    if content[:4] == b"\x89HDF":
+        raise bad_input(path, "file", "another kind: HDF5 is not read (take the arrays out with h5py)", "HDF5")
+    return Source(path, _from_text(path, content))
+
+
+def _from_npy(path: Path, field: str, content: bytes) -> Any:
+    file = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(file)
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        has_object = header(file)[2].hasobject
+        return (
+            unpickled(path, field, file, "arrays, numbers and text") if has_object else read_array(path, field, content)
+        )
+    except InputError:
+        raise
+    except Exception as error:  # numpy's reader of headers raises many types of errors
+        raise bad_input(path, field, "a whole array", " ".join(f"{error!r:.100}".split())) from error
+
+
+def _from_zip(path: Path, content: bytes) -> Any:
+    """An .npz file as a dict of its arrays, or what `torch.save` wrote."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+            if any(info.filename.endswith("/data.pkl") for info in members):
+                return read_tensors(path, content)
+            size = sum(info.file_size for info in members)
+            if size > LARGEST_FILE:
+                raise bad_input(path, "file", f"arrays of at most {LARGEST_FILE / 1e9:.1f} GB", f"{size / 1e9:.3g} GB")
+            arrays = [info for info in members if info.filename.endswith(".npy")]
+            if not arrays:
+                raise bad_input(path, "file", "a zip of arrays (.npz) or of tensors (.pth)", "another zip")
+            keys = (info.filename.removesuffix(".npy") for info in arrays)
+            return {key: _from_npy(path, key, archive.read(info)) for key, info in zip(keys, arrays, strict=True)}
+    except InputError:
+        raise
+    except Exception as error:  # zipfile and its decompressors raise many types on damaged bytes
+        found = " ".join(f"{type(error).__name__}: {error}".split())
+        raise bad_input(path, "file", "a whole .npz file (a zip of arrays)", found) from error
+
+
+def _from_text(path: Path, content: bytes) -> Any:
+    """JSON, JSON in each line, a table, or lines of text."""
+    is_json = content[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+    largest = LARGEST_JSON if is_json else LARGEST_TABLE
+    if len(content) > largest:
+        found = f"{len(content) / 1e6:.0f} MB"
+        raise bad_input(path, "file", f"text of at most {largest / 1e6:.0f} MB (save arrays as .npz)", found)
+    try:
+        text = content.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        raise bad_input(path, "file", "arrays, JSON, a table or a pickle", f"bytes {content[:8]!r}") from None
+    if is_json:
+        found = _from_json(path, text)
+        if len(found) > 2 * MOST_FRAMES:
+            raise bad_input(path, "file", f"at most {2 * MOST_FRAMES:,} entries", f"{len(found):,}")
+        return found
+    first = text.partition("\n")[0]
+    words = re.split(r"[,\s]+", first.strip())
+    if first and all(_is_number(word) for word in words):
+        return Table((), text)
+    if "," in first and "\n" in text:
+        return Table(tuple(word.strip().strip('"') for word in first.split(",")), text)
+    return text.splitlines()
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word or "nan")
+    except ValueError:
+        return False
+    return True
+
+
+def _from_json(path: Path, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        try:
+            return [json.loads(line) for line in text.splitlines() if line.strip()]
+        except (ValueError, RecursionError):
+            raise bad_input(path, "file", "JSON, or JSON in each line", f"{error!s:.100}") from error
+
+
+def need(where: str | Path, record: Any, key: str) -> Any:
+    """The value of `key` in a dict from a file. Raises InputError."""
+    if not isinstance(record, dict):
+        raise bad_input(where, key, "a record with this key", type(record).__name__)
+    if key not in record:
+        raise bad_input(where, key, "this key", "none")
+    return record[key]
+
+
+def array(where: str | Path, field: str, value: Any, *shapes: str) -> Float[np.ndarray, "*axes"]:
+    """Numbers of a file as float64 with one of `shapes`: numbers and letters (any length, equal where equal).
+
+    Axes of length 1 that the shape has not are dropped. Raises InputError.
+    """
+    wanted = " or ".join("({})".format(", ".join(shape.split())) for shape in shapes)
+    before = lengths(value)
+    if not any(_fits(_dropped(before, shape), shape.split()) for shape in shapes):
+        raise bad_input(where, field, f"numbers of shape {wanted}", f"{type(value).__name__} {before}")
+    found = _as_array(where, field, value)
+    for shape in shapes:
+        if _fits(_dropped(found.shape, shape), shape.split()):
+            return found.reshape(_dropped(found.shape, shape)).astype(np.float64)
+    raise bad_input(where, field, f"numbers of shape {wanted}", f"{found.dtype} {found.shape}")
+
+
+def _dropped(lengths: tuple[int, ...], shape: str) -> tuple[int, ...]:
+    """The lengths without the first ones that are 1, as far as they are more than the shape has."""
+    kept = list(lengths)
+    while len(kept) > len(shape.split()) and 1 in kept:
+        kept.remove(1)
+    return tuple(kept)
+
+
+def _fits(shape: tuple[int, ...], axes: Sequence[str]) -> bool:
+    lengths: Mapping[str, int] = {}
+    if len(shape) != len(axes):
+        return False
+    for axis, length in zip(axes, shape, strict=True):
+        if (int(axis) if axis.isdigit() else lengths.get(axis, length)) != length:
+            return False
+        lengths = {**lengths, axis: length}
+    return True
+
+
+def lengths(value: Any) -> tuple[int, ...]:
+    """The shape of an array or of nested lists, by the first entry of each: numpy would read them all."""
+    shape: tuple[int, ...] = ()
+    while isinstance(value, list | tuple):
+        shape = (*shape, len(value))
+        if not value or len(shape) > 32:
+            return shape
+        value = value[0]
+    return (*shape, *value.shape) if isinstance(value, np.ndarray) else shape
+
+
+def _as_array(where: str | Path, field: str, value: Any) -> np.ndarray:
+    """The value as an array of numbers; nested lists are measured first: a small file may name one list many times."""
+    if math.prod(lengths(value)) * 8 > LARGEST_FILE:
+        raise bad_input(where, field, f"numbers of at most {LARGEST_FILE / 1e9:.1f} GB", "more")
+    try:
+        found = np.asarray(value)
+    except (ValueError, RecursionError) as error:
+        raise bad_input(where, field, "an array", f"{error!s:.100}") from error
+    if found.dtype.kind not in "fiub":
+        raise bad_input(where, field, "numbers", f"{found.dtype}")
+    return found
+
+
+def frame_number(name: str) -> int | None:
+    """The last number in a file's or an image's name; None if it has none."""
+    digits = re.findall(r"\d+", Path(name).stem)
+    return int(digits[-1]) if digits and len(digits[-1]) < 10 else None
+
+
+def frame_grid(where: str | Path, numbers: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """For frame numbers with gaps: the numbers of all frames (T,), and at which of these each given one is.
+
+    The step is the largest that fits all numbers: 10 where every tenth frame was tracked. Raises InputError.
+    """
+    given = np.asarray(numbers, np.int64)
+    step = int(np.gcd.reduce(np.diff(np.unique(given)))) if len(set(numbers)) > 1 else 1
+    count = int(given.max() - given.min()) // step + 1
+    if count > MOST_FRAMES:
+        raise bad_input(where, "frame numbers", f"a clip of at most {MOST_FRAMES:,} frames", f"{count:,}")
+    return given.min() + step * np.arange(count), (given - given.min()) // step

@@ -1,0 +1,199 @@
+"""A Sequence from a tracker's file, an object's mesh and its poses."""
+
+import dataclasses
+import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from toch_jax.base.errors import InputError, bad_input
+from toch_jax.hand.files import load_hand
+from toch_jax.hand.model import HandModel, rest_joints
+from toch_jax.object.mesh import load_mesh
+from toch_jax.sequence.arrays import sequence_from_arrays
+from toch_jax.sequence.file import load_sequence
+from toch_jax.trackers.conventions import other_conventions
+from toch_jax.trackers.formats import read_tracked
+from toch_jax.trackers.object_poses import ObjectPoses, read_object_poses
+from toch_jax.trackers.reading import METRES, Reading
+from toch_jax.trackers.self_check import CheckedSequence, checked
+from toch_jax.trackers.tracked import ManoTrack, Tracked
+
+
+def load_any(
+    path: Path, object_mesh: Path | None = None, object_scale: float = 1.0, reading: Reading | None = None
+) -> CheckedSequence:
+    """A sequence file, or a tracker's file with the object's mesh and poses. Raises InputError."""
+    if is_sequence_file(path):
+        return CheckedSequence(load_sequence(path, object_mesh, object_scale=object_scale), ())
+    return sequence_from_tracker(path, object_mesh, object_scale, reading or Reading())
+
+
+def is_sequence_file(path: Path) -> bool:
+    """Whether a file is a sequence file, or was meant to be one, or is damaged: whatever else ends in .npz has none of
+    a sequence file's own keys."""
+    if path.is_dir() or path.suffix != ".npz":
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+    except (zipfile.BadZipFile, OSError):
+        return True
+    return not names.isdisjoint({"format", "hand_side", "object_vertices", "object_rotation"})
+
+
+def sequence_from_tracker(
+    path: Path, object_mesh: Path | None, object_scale: float, reading: Reading
+) -> CheckedSequence:
+    """The sequence of a tracker's file, and what the self-check says of it. Raises InputError."""
+    tracked = read_tracked(path, reading)
+    if object_mesh is None:
+        raise bad_input(path, "object", "the object's mesh (--object FILE), as the file has none", "none")
+    vertices, faces = load_mesh(object_mesh, object_scale)
+    poses, said = _object_poses(path, tracked, reading)
+    arguments, hand_said = hand_arguments(path, tracked, reading)
+    common: dict[str, Any] = {
+        "fps": _fps(path, tracked, reading),
+        "hand_side": list(tracked.sides),
+        "object_vertices": vertices,
+        "object_faces": faces,
+        "where": str(path),
+    }
+    try:
+        sequence = sequence_from_arrays(**common, **_motion(poses), **arguments)
+    except InputError as fault:
+        raise InputError(f"{fault}{_mend(common, poses, arguments, reading)}") from fault
+    return checked(sequence, dataclasses.replace(tracked, said=(*tracked.said, *hand_said, *said)), reading)
+
+
+def _motion(poses: Float[np.ndarray, "T 4 4"]) -> dict[str, Any]:
+    return {"object_rotation": poses[:, :3, :3], "object_translation": poses[:, :3, 3]}
+
+
+def _mend(
+    common: Mapping[str, Any], poses: Float[np.ndarray, "T 4 4"], arguments: Mapping[str, Any], reading: Reading
+) -> str:
+    """The end of an error message: the option with which the same arrays are a sequence, or nothing."""
+    others = {option: (changed, arguments) for option, changed in other_conventions(poses, reading).items()}
+    for unit, factor in (("mm", 0.001), ("cm", 0.01)):
+        if reading.hand_unit == "m":
+            points = {
+                key: value * factor for key, value in arguments.items() if key in ("hand_joints", "hand_vertices")
+            }
+            if points:
+                others[f"--hand-unit {unit}"] = (poses, {**arguments, **points})
+    for option, (changed, given) in others.items():
+        with suppress(InputError):
+            sequence_from_arrays(**common, **_motion(changed), **given)
+            return f" ({option} mends it)"
+    return ""
+
+
+def _fps(path: str | Path, tracked: Tracked, reading: Reading) -> float:
+    fps = reading.fps or tracked.fps
+    if fps is None:
+        raise bad_input(path, "frame rate", "--fps, as the file does not say it", "none")
+    return fps
+
+
+def hand_arguments(path: str | Path, tracked: Tracked, reading: Reading) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The hands as arguments of `sequence_from_arrays`, and remarks on them.
+
+    Parameters if the file has them and MANO's files are here, else joints, else vertices. Raises InputError.
+    """
+    points: dict[str, Any] = {}
+    if tracked.joints is not None:
+        points = {"hand_joints": tracked.joints}
+    elif tracked.vertices is not None:
+        points = {"hand_vertices": tracked.vertices, "hand_vertex_order": "mano"}
+    if tracked.mano is None:
+        return points, ()
+    try:
+        models = [load_hand("mano", side) for side in tracked.sides]
+    except InputError:
+        if not points:
+            raise
+        what = "joints" if tracked.joints is not None else "vertices"
+        return points, (f"the file's {what}, as MANO's files are not here ($TOCH_MANO)",)
+    mano = _as_asked(tracked.mano, reading)
+    transl = mano.transl * (METRES[reading.hand_unit] if tracked.joints is None else 1.0)
+    if mano.places_wrist:
+        transl = transl - _wrists(models, mano.betas)
+    pose = mano.pose
+    if mano.is_relative:
+        pose = pose + np.stack([np.asarray(model.pose_mean) for model in models])[:, None]
+    said = ("MANO's mean pose added",) if mano.is_relative else ()
+    return {
+        "hand_model": "mano",
+        "hand_global_orient": mano.global_orient,
+        "hand_pose": pose,
+        "hand_transl": transl,
+        "hand_betas": _betas(mano.betas),
+    }, said
+
+
+def _as_asked(mano: ManoTrack, reading: Reading) -> ManoTrack:
+    if reading.mean_pose is not None:
+        mano = dataclasses.replace(mano, is_relative=reading.mean_pose == "relative")
+    if reading.hand_translation is not None:
+        mano = dataclasses.replace(mano, places_wrist=reading.hand_translation == "wrist")
+    return mano
+
+
+def _betas(betas: Float[np.ndarray, "H *T S"]) -> Float[np.ndarray, "H *T S"]:
+    """Shapes with lost frames filled by the mean of the others."""
+    if betas.ndim == 2:
+        return betas
+    return np.where(np.isfinite(betas), betas, np.nanmean(betas, axis=1, keepdims=True))
+
+
+def _wrists(models: list[HandModel], betas: np.ndarray) -> np.ndarray:
+    """Each model's wrist in its template, metres, (H, 1 or T, 3)."""
+    shaped = _betas(betas)
+    shaped = shaped[:, None] if shaped.ndim == 2 else shaped
+    pairs = zip(models, shaped, strict=True)
+    return np.stack([np.asarray(rest_joints(model, jnp.asarray(each, jnp.float32)))[:, 0] for model, each in pairs])
+
+
+def _object_poses(
+    path: str | Path, tracked: Tracked, reading: Reading
+) -> tuple[Float[np.ndarray, "T 4 4"], tuple[str, ...]]:
+    """The object's pose in each frame of the hands, in their frame of reference, and remarks."""
+    if reading.object_poses is not None:
+        found = read_object_poses(reading.object_poses, reading)
+    elif tracked.object_poses is not None:
+        found = ObjectPoses(tracked.object_poses, None, ("object poses from the file",))
+    else:
+        raise bad_input(path, "object poses", "a file or a folder (--object-poses), as the file has none", "none")
+    where = reading.object_poses or path
+    poses, said = _in_frames(where, found, tracked)
+    if reading.object_frame == "camera" and tracked.is_world:
+        if tracked.camera is None or tracked.camera.from_world is None:
+            raise bad_input(path, "camera", "the camera's pose in each frame, to move the object by", "none")
+        poses = np.linalg.inv(tracked.camera.from_world) @ poses
+        said = (*said, "object moved from the camera to the world")
+    return poses, (*found.said, *said)
+
+
+def _in_frames(
+    where: str | Path, found: ObjectPoses, tracked: Tracked
+) -> tuple[Float[np.ndarray, "T 4 4"], tuple[str, ...]]:
+    count = tracked.n_frames
+    if len(found.matrices) == 1 and count > 1:
+        return np.tile(found.matrices, (count, 1, 1)), ("one object pose for all frames",)
+    if found.numbers is not None and tracked.numbers is not None and not np.array_equal(found.numbers, tracked.numbers):
+        at = {int(number): frame for frame, number in enumerate(found.numbers)}
+        index = np.array([at.get(int(number), -1) for number in tracked.numbers])
+        if (index < 0).all():
+            wanted = f"some of the hands' {tracked.numbers[0]} to {tracked.numbers[-1]}"
+            raise bad_input(where, "frame numbers", wanted, f"{found.numbers[0]} to {found.numbers[-1]}")
+        poses = np.where((index >= 0)[:, None, None], found.matrices[index], np.nan)
+        return poses, ("object and hands matched by frame number",)
+    if len(found.matrices) != count:
+        raise bad_input(where, "object poses", f"the {count} frames of the hands", str(len(found.matrices)))
+    return found.matrices, ()

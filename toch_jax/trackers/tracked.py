@@ -1,0 +1,93 @@
+"""What a tracker's file says of a clip, in one form for all formats."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from toch_jax.base.errors import bad_input
+from toch_jax.hand.model import Side
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera; x right, y down, z forward. Parts that are not known are None."""
+
+    intrinsics: Float[np.ndarray, "3 3"] | None = None
+    """Pixels."""
+    size: tuple[float, float] | None = None
+    """Width and height of the image, pixels."""
+    from_world: Float[np.ndarray, "T 4 4"] | None = None
+    """World to camera in each frame, metres."""
+
+
+@dataclass(frozen=True)
+class ManoTrack:
+    """Parameters of MANO's own hand of each side, as smplx names them; lost frames are NaN."""
+
+    global_orient: Float[np.ndarray, "H T 3"]
+    pose: Float[np.ndarray, "H T 45"]
+    transl: Float[np.ndarray, "H T 3"]
+    """Metres."""
+    betas: Float[np.ndarray, "H T S"] | Float[np.ndarray, "H S"]
+    is_relative: bool = False
+    """Whether MANO's mean pose is to be added."""
+    places_wrist: bool = False
+    """Whether `transl` is where the wrist is, not where the model's origin is."""
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """The content of a tracker's file: H hands over T frames. Metres; lost frames are NaN."""
+
+    format: str
+    sides: tuple[Side, ...]
+    joints: Float[np.ndarray, "H T 21 3"] | None = None
+    """OpenPose order."""
+    vertices: Float[np.ndarray, "H T 778 3"] | None = None
+    """MANO's vertices."""
+    mano: ManoTrack | None = None
+    is_world: bool = False
+    """Whether the hands are in the world's frame of reference while the camera moves; else in the camera's."""
+    fps: float | None = None
+    numbers: Int[np.ndarray, "T"] | None = None
+    """Each frame's number in the video."""
+    camera: Camera | None = None
+    object_poses: Float[np.ndarray, "T 4 4"] | None = None
+    """Object to the frame of reference of the hands."""
+    said: tuple[str, ...] = ()
+    """What was assumed or left out, a phrase each."""
+
+    @property
+    def n_frames(self) -> int:
+        given = self.joints if self.joints is not None else self.vertices
+        return (given if given is not None else self.mano.transl).shape[1]  # type: ignore[union-attr]
+
+
+FLIP = np.array([-1.0, 1.0, 1.0])
+"""Multiplies a point: the mirror image in x."""
+MIRROR_AXIS_ANGLE = np.array([1.0, -1.0, -1.0])
+"""Multiplies a rotation vector: the same mirror image."""
+
+
+def mirrored_pose(pose: Float[np.ndarray, "*batch 45"]) -> Float[np.ndarray, "*batch 45"]:
+    """The finger pose of the mirrored hand."""
+    return pose * np.tile(MIRROR_AXIS_ANGLE, 15)
+
+
+def sides_of(where: str | Path, side: str | None, n_hands: int) -> tuple[Side, ...]:
+    """The sides that the user gave ("right", "left" or several with commas) for `n_hands`. Raises InputError."""
+    sides: list[Side] = []
+    for word in (side or "").split(","):
+        match word.strip():
+            case "right":
+                sides.append("right")
+            case "left":
+                sides.append("left")
+            case _:
+                found = side or "nothing in the file"
+                raise bad_input(where, "hand side", "--side right or --side left (or left,right)", found)
+    if len(sides) != n_hands:
+        raise bad_input(where, "--side", f"the sides of {n_hands} hands, with commas", str(side))
+    return tuple(sides)
