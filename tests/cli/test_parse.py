@@ -123,7 +123,10 @@ def test_completion_knows_the_commands(shell, capsys):
         ("train nothing", "toch: nothing: experiment: expected a Python file that binds `experiment`, or one of "),
         ("view", "toch view: missing SEQUENCE; see toch view --help"),
         ("benchmark filterz", "did you mean filters?"),
-        ("benchmark", "toch benchmark: expected an experiment (benchmark, filters, two_hands, or a Python file)"),
+        (
+            "benchmark",
+            "toch benchmark: expected an experiment (benchmark, filters, object_noise, two_hands, or a Python file)",
+        ),
         ("--completion tcsh", "toch --completion: expected a shell, one of bash, zsh, fish"),
     ],
 )
@@ -143,7 +146,10 @@ def test_what_is_wrong_with_the_command_line_takes_one_line(arguments, message, 
         ("view a.npz no.npz", "toch: no.npz: CLEAN: expected a file, found nothing"),
         ("prepare grab --raw a.npz", "toch: a.npz: --raw: expected a folder, found a file"),
         ("prepare myodm --wheel no.whl", "toch: no.whl: --wheel: expected a file, found nothing"),
-        ("benchmark", "toch benchmark: expected an experiment (benchmark, filters, two_hands, or a Python file)"),
+        (
+            "benchmark",
+            "toch benchmark: expected an experiment (benchmark, filters, object_noise, two_hands, or a Python file)",
+        ),
         ("benchmark filterz", "toch: filterz: experiment: expected a Python file that binds `benchmark`, or one of "),
     ],
 )

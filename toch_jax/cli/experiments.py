@@ -115,7 +115,7 @@ def benchmark(
     """Compare the tracked input, tuned filters, other people's methods and the denoiser, under several kinds of noise.
 
     Args:
-        experiment: One of filters (nothing has to be trained first), two_hands and benchmark, or a Python file.
+        experiment: One of filters (nothing has to be trained first), object_noise, two_hands and benchmark, or a file.
         output: Folder of results.json, results.md and plots/; an interrupted run is resumed there.
         quick: Two short clips and two noises.
         reported: Instead, list published figures: those that hold all of these words, such as GRAB mpjpe.
