@@ -45,7 +45,9 @@ def hand_arrays(side: str) -> dict[str, np.ndarray]:
         arrays = {key: asset[key] for key in asset.files}
     flip = X if side == "left" else np.ones(3)
     mean = np.zeros((15, 3))
-    mean[:12, 2] = 0.5
+    mean[:12, 2] = np.tile([0.4, 0.7, 0.3], 4)
+    mean[6:12, 0] = -0.3
+    mean[12:] = [[0.8, -0.3, 0.1], [-0.5, 0, 0], [0.5, 0, 0.3]]
     components = np.eye(45)
     return {
         "v_template": arrays["v_template"] * flip,

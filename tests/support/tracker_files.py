@@ -289,6 +289,38 @@ def write_haptic(folder: Path, clip: Clip) -> Path:
     return folder
 
 
+def write_hot3d(folder: Path, clips: list[Clip], lost: int) -> Path:
+    """A recording's hands, with a second stamp 0.09 ms after each, and two objects; frame `lost` of the hands is empty.
+
+    The coefficients are those of components that are the identity, of poses whose other numbers are the mean's.
+    """
+    (folder / "hand_data").mkdir(parents=True)
+    (folder / "ground_truth").mkdir()
+    lines, rows = [], ["object_uid,timestamp[ns],t_wo_x[m],t_wo_y[m],t_wo_z[m],q_wo_w,q_wo_x,q_wo_y,q_wo_z"]
+    for t in range(clips[0].n_frames):
+        for extra in (0, 90_000):
+            stamp = 38_000_000_000_000 + 33_333_333 * t + extra
+            hands = {
+                "1" if clip.side == "right" else "0": {
+                    "wrist_xform": {
+                        "q_wxyz": Rotation.from_rotvec(clip.orient[t]).as_quat()[[3, 0, 1, 2]].tolist(),
+                        "t_xyz": clip.transl[t].tolist(),
+                    },
+                    "pose": clip.pose[t, :15].tolist(),
+                    "betas": clip.betas.tolist(),
+                }
+                for clip in clips
+            }
+            lines.append(json.dumps({"timestamp_ns": stamp, "hand_poses": hands if t != lost else {}}))
+            for uid, shift in ((106957734975303, 0.0), (225397651484143, 1.0)):
+                pose = clips[0].object_poses[t]
+                quaternion = Rotation.from_matrix(pose[:3, :3]).as_quat()[[3, 0, 1, 2]]
+                rows.append(",".join(map(repr, [uid, stamp, *(pose[:3, 3] + shift).tolist(), *quaternion.tolist()])))
+    (folder / "hand_data" / "mano_hand_pose_trajectory.jsonl").write_text("\n".join(lines))
+    (folder / "ground_truth" / "dynamic_objects.csv").write_text("\n".join(rows))
+    return folder
+
+
 def dump(path: Path, content: Any) -> Path:
     path.write_bytes(pickle.dumps(content))
     return path

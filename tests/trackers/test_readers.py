@@ -244,6 +244,25 @@ def test_mediapipe_in_javascript(tmp_path):
     assert any("1300 x 700 pixels" in phrase for phrase in tracked.said)
 
 
+def test_hot3d(tmp_path):
+    """One of two stamps of a frame; the object that is named, at the hand's stamps."""
+    clips = [clip("left"), clip("right")]
+    folder = written.write_hot3d(tmp_path / "P0001", clips, lost=4)
+    with pytest.raises(InputError, match="--object-key: expected one of 106957734975303, 225397651484143, found none"):
+        read_tracked(folder)
+    tracked = read_tracked(folder, Reading(object_key="106957734975303"))
+    kept = np.arange(clips[0].n_frames) != 4
+    assert (tracked.format, tracked.sides) == ("hot3d", ("left", "right"))
+    assert (tracked.mano.is_relative, tracked.mano.is_pca) == (True, True)
+    assert tracked.fps == pytest.approx(30, abs=1e-3)
+    for hand, true in enumerate(clips):
+        near(tracked.mano.transl[hand][kept], true.transl[kept])
+        near(tracked.mano.pose[hand][kept], true.pose[kept, :15])
+        same_turns(tracked.mano.global_orient[hand][kept], true.orient[kept])
+        assert np.isnan(tracked.mano.transl[hand, 4]).all()
+    near(tracked.object_poses, clips[0].object_poses)
+
+
 @pytest.mark.parametrize("side", SIDES)
 def test_haptic(side, tmp_path):
     true = clip(side)

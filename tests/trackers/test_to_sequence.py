@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 from support import tracker_files as written
-from support.tracker_clip import Clip, clip, write_hand
+from support.tracker_clip import Clip, clip, hand_arrays, write_hand
 
 from toch_jax.base.errors import InputError
 from toch_jax.sequence.file import load_sequence, save_sequence
@@ -88,9 +88,7 @@ def test_a_translation_of_the_wrist(mano, tmp_path, convert):
 def test_a_pose_relative_to_the_mean(mano, tmp_path, convert):
     """The mean of the hand that stands for MANO's has bent fingers."""
     true = clip("right")
-    mean = np.zeros((15, 3))
-    mean[:12, 2] = 0.5
-    relative = dataclasses.replace(true, pose=true.pose - mean.ravel())
+    relative = dataclasses.replace(true, pose=true.pose - hand_arrays("right")["hands_mean"])
     path = written.write_dyn_hamr(tmp_path / "world_results.npz", [relative])
     sequence = convert(path, true, mean_pose="relative").sequence
     np.testing.assert_allclose(hand_joints(sequence, 0)[:, :20], true.joints[:, :20], atol=1e-5)
@@ -99,6 +97,21 @@ def test_a_pose_relative_to_the_mean(mano, tmp_path, convert):
     path = written.write_dyn_hamr(tmp_path / "world_results.npz", [true])
     with pytest.raises(InputError, match=r"right hand: expected .*--mean-pose absolute"):
         convert(path, true, mean_pose="relative")
+
+
+def test_coefficients_of_principal_directions(mano, tmp_path, convert):
+    """HOT3D's 15 numbers; the components of the hand that stands for MANO are single angles."""
+    true = clip("right")
+    mean = hand_arrays("right")["hands_mean"]
+    written.write_hot3d(tmp_path / "P0001", [true], lost=-1)
+    sequence = convert(tmp_path / "P0001", true, mean_pose="absolute", fps=None).sequence
+    expected = np.pad(true.pose[:, :15], [(0, 0), (0, 30)])
+    np.testing.assert_allclose(np.asarray(sequence.hands.params.pose[0]), expected, atol=1e-6)
+    relative = dataclasses.replace(true, pose=true.pose - mean)
+    written.write_hot3d(tmp_path / "P0002", [relative], lost=-1)
+    sequence = convert(tmp_path / "P0002", true, fps=None).sequence
+    expected[:, 15:] = mean[15:]
+    np.testing.assert_allclose(np.asarray(sequence.hands.params.pose[0]), expected, atol=1e-6)
 
 
 def test_parameters_that_are_not_those_of_the_joints(mano, tmp_path, convert):

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from toch_jax.base.errors import bad_input
-from toch_jax.trackers import aria, dyn_hamr, hamer, haptic, hawor, mediapipe, plain, v2d, vitra
+from toch_jax.trackers import aria, bvh, dyn_hamr, hamer, haptic, hawor, hot3d, mediapipe, plain, v2d, vitra
 from toch_jax.trackers.reading import Reading
 from toch_jax.trackers.source import Source, open_source
 from toch_jax.trackers.tracked import Tracked
@@ -34,6 +34,8 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "v2d-mano": Format("Video-to-Data's mano_params*.npz", dyn_hamr.fits_params, dyn_hamr.read_params),
         "aria": Format("Project Aria's hand_tracking_results.csv", aria.fits, aria.read),
         "haptic": Format("HaPTIC's folder of pickles", haptic.fits, haptic.read),
+        "bvh": Format("BVH of a glove or a suit, with --bone-map", bvh.fits, bvh.read),
+        "hot3d": Format("HOT3D's folder, or its mano_hand_pose_trajectory.jsonl", hot3d.fits, hot3d.read),
     }
 )
 

@@ -27,6 +27,8 @@ class Reading:
     joint_order: Annotated[str | None, _shown("NAME|INDICES")] = None
     """openpose, mediapipe, mano, webxr, openxr, visionos, aria, or where in the file's joints each of OpenPose's 21
     is."""
+    bone_map: Annotated[Path | None, _shown("FILE")] = None
+    """For BVH: which of its joints is which of the hand's."""
     hand_key: Annotated[str | None, _shown("KEY")] = None
     """The hand's array, if a file has several that fit."""
     hand_unit: Unit = "m"

@@ -2,7 +2,7 @@
 
 import dataclasses
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from toch_jax.base.errors import InputError, bad_input
+from toch_jax.hand.conventions import absolute_pose, pose_from_pca
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, rest_joints
 from toch_jax.object.mesh import load_mesh
@@ -124,9 +125,9 @@ def hand_arguments(path: str | Path, tracked: Tracked, reading: Reading) -> tupl
     transl = mano.transl * (METRES[reading.hand_unit] if tracked.joints is None else 1.0)
     if mano.places_wrist:
         transl = transl - _wrists(models, mano.betas)
-    pose = mano.pose
-    if mano.is_relative:
-        pose = pose + np.stack([np.asarray(model.pose_mean) for model in models])[:, None]
+    pairs = zip(models, mano.pose, strict=True)
+    to_pose = pose_from_pca if mano.is_pca else absolute_pose
+    pose = np.stack([_filled(to_pose, model, each, not mano.is_relative) for model, each in pairs])
     said = ("MANO's mean pose added",) if mano.is_relative else ()
     return {
         "hand_model": "mano",
@@ -135,6 +136,12 @@ def hand_arguments(path: str | Path, tracked: Tracked, reading: Reading) -> tupl
         "hand_transl": transl,
         "hand_betas": _betas(mano.betas),
     }, said
+
+
+def _filled(
+    to_pose: Callable[..., Any], model: HandModel, pose: Float[np.ndarray, "T K"], flat_hand_mean: bool
+) -> Float[np.ndarray, "T 45"]:
+    return np.asarray(to_pose(model, jnp.asarray(pose, jnp.float32), flat_hand_mean=flat_hand_mean), np.float64)
 
 
 def _as_asked(mano: ManoTrack, reading: Reading) -> ManoTrack:

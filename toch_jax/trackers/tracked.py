@@ -27,10 +27,12 @@ class ManoTrack:
     """Parameters of MANO's own hand of each side, as smplx names them; lost frames are NaN."""
 
     global_orient: Float[np.ndarray, "H T 3"]
-    pose: Float[np.ndarray, "H T 45"]
+    pose: Float[np.ndarray, "H T K"]
+    """45 numbers of axis-angle, or K coefficients of MANO's principal directions (`is_pca`)."""
     transl: Float[np.ndarray, "H T 3"]
     """Metres."""
     betas: Float[np.ndarray, "H T S"] | Float[np.ndarray, "H S"]
+    is_pca: bool = False
     is_relative: bool = False
     """Whether MANO's mean pose is to be added."""
     places_wrist: bool = False
