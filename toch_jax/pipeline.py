@@ -23,6 +23,7 @@ from toch_jax.sequence.derived import sequence_object
 from toch_jax.sequence.types import Sequence
 from toch_jax.solver.settings import DEFAULT, FitSettings
 from toch_jax.track.contact_check import check_contact, check_result
+from toch_jax.track.object_scale import with_scale_from_contact
 from toch_jax.track.object_with_hands import with_repaired_object
 from toch_jax.track.registered_hand import registered_hands
 from toch_jax.track.tracked_hand import TrackedHand, tracked_hands
@@ -38,6 +39,7 @@ def refine(
     object: ObjectModel | None = None,
     hand: HandForm = "given",
     keep_object: bool = False,
+    scale: Literal["given", "free"] = "given",
     progress: bool | Progress = False,
 ) -> Sequence:
     """Repair the hands of a sequence, with a standard deviation for each joint and frame.
@@ -56,9 +58,13 @@ def refine(
             parameters, joints and vertices of the hand model, which may be millimetres from those joints or points.
         keep_object: Whether to return the object's poses as given, lost ones interpolated. The hand is repaired with
             repaired poses either way.
+        scale: "free": the mesh of a rigid object is first scaled about its middle as the hands' contacts say, if they
+            do; a note says which. `object` is not used then.
         progress: Whether to write each stage to standard error as it begins; or a function to call with the stage's
             name, possibly from another thread.
     """
+    if scale == "free":
+        sequence, object = with_scale_from_contact(sequence), None
     repaired = repair(sequence, denoiser, settings=settings, object=object, progress=progress)
     clean = repaired.given if hand == "given" else repaired.model
     return with_object_of(clean, sequence) if keep_object else clean
@@ -93,6 +99,7 @@ def refine_many(
     object: ObjectModel | None = None,
     hand: HandForm = "given",
     keep_object: bool = False,
+    scale: Literal["given", "free"] = "given",
     progress: bool | Progress = False,
 ) -> Iterator[Sequence]:
     """Repair sequences in order with `refine`, each when the iterator reaches it (`list(...)` for all at once).
@@ -102,7 +109,15 @@ def refine_many(
     `progress` a bar counts the clips. Raises InputError at the first that cannot be repaired: "clip 3: ...".
     """
     network = as_denoiser(denoiser)
-    one = partial(refine, denoiser=network, settings=settings, object=object, hand=hand, keep_object=keep_object)
+    one = partial(
+        refine,
+        denoiser=network,
+        settings=settings,
+        object=object,
+        hand=hand,
+        keep_object=keep_object,
+        scale=scale,
+    )
     for number, (sequence, tell) in enumerate(each_clip(sequences, progress), 1):
         try:
             clean = one(sequence, progress=tell)

@@ -60,6 +60,7 @@ def denoise(
     denoiser: Annotated[str, tyro.conf.arg(metavar="FILE|default|none")] = "default",
     hand: Annotated[Literal["given", "model"], tyro.conf.arg(metavar="given|model")] = "given",
     keep_object: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    scale: Annotated[Literal["given", "free"], tyro.conf.arg(metavar="given|free")] = "given",
     picture: bool = True,
     reading: tyro.conf.OmitArgPrefixes[Reading] = Reading(),  # noqa: B008
 ) -> int:
@@ -75,6 +76,7 @@ def denoise(
             points. "model" writes parameters, joints and mesh of the hand model, whatever came.
         keep_object: Leave the object's poses as they came, also where they shake (lost ones are interpolated); the hand
             is then repaired beside better ones than the file holds.
+        scale: "free" scales the mesh of a rigid object as the hands' contacts say, if they do; a note says by how much.
         picture: Write a before/after picture (.png) beside each result.
         reading: How a tracker's file is read.
     """
@@ -90,6 +92,7 @@ def denoise(
         object_scale=object_scale,
         hand=hand,
         keep_object=keep_object,
+        scale=scale,
         picture=picture,
         reading=reading,
     )

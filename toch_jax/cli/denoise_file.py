@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from tqdm import tqdm
@@ -16,6 +17,7 @@ from toch_jax.denoiser.window import Denoiser
 from toch_jax.metrics.clip import measure, metrics_table, sequence_parts, summed_up
 from toch_jax.pipeline import HandForm, repair, with_object_of
 from toch_jax.sequence.file import save_sequence
+from toch_jax.track.object_scale import with_scale_from_contact
 from toch_jax.trackers.reading import Reading
 from toch_jax.trackers.to_sequence import is_sequence_file, load_any
 from toch_jax.view.picture import draw_picture
@@ -57,6 +59,7 @@ def denoise_file(
     object_scale: float = 1.0,
     hand: HandForm = "given",
     keep_object: bool = False,
+    scale: Literal["given", "free"] = "given",
     picture: bool = True,
     progress: Progress = silent,
     reading: Reading | None = None,
@@ -66,7 +69,8 @@ def denoise_file(
     `target` (.npz) and its picture (.png beside it) appear whole or not at all.
 
     `hand`: the form in which the hands are written, see `refine`. Of hands that are written as joints alone, the table
-    and the picture show the skin of the hand model that was fitted to them.
+    and the picture show the skin of the hand model that was fitted to them. With `scale` "free" the table and the
+    picture show the scaled object, before and after.
 
     `progress` is called with the name of each stage. Raises InputError for what is wrong with the file.
     """
@@ -74,6 +78,9 @@ def denoise_file(
     loaded = load_any(source, object_mesh, object_scale, reading)
     sequence, read = loaded.sequence, loaded.lines
     start = time.perf_counter()
+    if scale == "free":
+        progress("scale")
+        sequence = with_scale_from_contact(sequence)
     repaired = repair(sequence, denoiser, progress=progress)
     clean = repaired.given if hand == "given" else repaired.model
     if keep_object:

@@ -8,7 +8,7 @@ from scipy.ndimage import map_coordinates
 
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.conventions import to_openpose
-from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.object.model import DistanceGrid, ObjectModel, ObjectMotion
 from toch_jax.sequence.types import Sequence
 from toch_jax.track.tracked_hand import TrackedHand
 
@@ -76,12 +76,19 @@ def signed_distance(
     for part in range(object.n_parts):
         rotation, translation = (np.asarray(each[part], np.float64) for each in (motion.rotation, motion.translation))
         local = np.einsum("tba,tjb->tja", rotation, points - translation[:, None])
-        grid, spacing = np.asarray(object.grid.distance[part]), np.asarray(object.grid.spacing[part])
-        place = (local - np.asarray(object.grid.origin[part])) / spacing
-        held = np.clip(place, 0, np.array(grid.shape) - 1)
-        within = map_coordinates(grid, np.moveaxis(held, -1, 0), order=1)
-        distances.append(within + np.linalg.norm((place - held) * spacing, axis=-1))
+        distances.append(grid_distance(object.grid, part, local))
     return np.min(distances, axis=0)
+
+
+def grid_distance(grid: DistanceGrid, part: int, points: Float[np.ndarray, "T K 3"]) -> Float[np.ndarray, "T K"]:
+    """Signed distance (metres, negative inside) of points in a part's frame: interpolated in the grid, and beyond it
+    that of the nearest point of its box plus the distance from there.
+    """
+    distance, spacing = np.asarray(grid.distance[part]), np.asarray(grid.spacing[part])
+    place = (points - np.asarray(grid.origin[part])) / spacing
+    held = np.clip(place, 0, np.array(distance.shape) - 1)
+    within = map_coordinates(distance, np.moveaxis(held, -1, 0), order=1)
+    return within + np.linalg.norm((place - held) * spacing, axis=-1)
 
 
 def _inside(middle: Float[np.ndarray, "T"]) -> str:
