@@ -22,7 +22,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     text = re.sub(r"\]\(docs/", "](", text)
-    text = re.sub(r"(?<!!)\[([^\]]*)\]\((?!https?:|#|[\w]+\.(?:md|gif|png))[^)]*\)", r"\1", text)
+    text = re.sub(r"(?<!!)\[([^\]]*)\]\((?!https?:|#|(?:formats/)?[\w]+\.(?:md|gif|png))[^)]*\)", r"\1", text)
     files.append(File.generated(config, "index.md", content=text))
     return files
 

@@ -289,6 +289,23 @@ def write_haptic(folder: Path, clip: Clip) -> Path:
     return folder
 
 
+def leap_frames(left: Clip, right: Clip, lost: int) -> list[dict[str, Any]]:
+    """Frames of Ultraleap's server, after its greeting: millimetres, microseconds; no hand in frame `lost`."""
+    frames: list[dict[str, Any]] = [{"serviceVersion": "2.3.1", "version": 6}]
+    for t in range(left.n_frames):
+        hands, pointables = [], []
+        for number, clip in ((7, right), (9, left)) if t != lost else ():
+            place = 1000 * clip.joints[t]
+            hands.append({"id": number, "type": clip.side, "wrist": place[0].tolist(), "confidence": 1})
+            for finger in (1, 0, 4, 3, 2):
+                knuckle, middle, last, tip = place[1 + 4 * finger : 5 + 4 * finger].tolist()
+                bone = {"mcpPosition": knuckle, "pipPosition": middle, "dipPosition": last, "btipPosition": tip}
+                pointables.append({"handId": number, "type": finger, "tool": False, "carpPosition": knuckle, **bone})
+        stamp = 236_771_514_099 + 9_000 * t
+        frames.append({"id": t, "timestamp": stamp, "hands": hands, "pointables": pointables, "currentFrameRate": 110})
+    return frames
+
+
 def write_hot3d(folder: Path, clips: list[Clip], lost: int) -> Path:
     """A recording's hands, with a second stamp 0.09 ms after each, and two objects; frame `lost` of the hands is empty.
 

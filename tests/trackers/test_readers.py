@@ -244,6 +244,21 @@ def test_mediapipe_in_javascript(tmp_path):
     assert any("1300 x 700 pixels" in phrase for phrase in tracked.said)
 
 
+@pytest.mark.parametrize("lines", [False, True])
+def test_leap(lines, tmp_path):
+    left, right = clip("left"), clip("right")
+    frames = written.leap_frames(left, right, lost=5)
+    path = tmp_path / "leap.json"
+    path.write_text("\n".join(map(json.dumps, frames)) if lines else json.dumps(frames))
+    tracked = read_tracked(path)
+    assert (tracked.format, tracked.sides) == ("leap", ("left", "right"))
+    assert tracked.fps == pytest.approx(1000 / 9)
+    kept = np.arange(left.n_frames) != 5
+    for hand, true in enumerate((left, right)):
+        near(tracked.joints[hand][kept], true.joints[kept])
+    assert np.isnan(tracked.joints[:, 5]).all()
+
+
 def test_hot3d(tmp_path):
     """One of two stamps of a frame; the object that is named, at the hand's stamps."""
     clips = [clip("left"), clip("right")]

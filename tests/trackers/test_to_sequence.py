@@ -5,6 +5,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import trimesh
 from scipy.spatial.transform import Rotation
 from support import tracker_files as written
 from support.tracker_clip import Clip, clip, hand_arrays, write_hand
@@ -81,8 +82,14 @@ def test_a_translation_of_the_wrist(mano, tmp_path, convert):
     path = written.write_dyn_hamr(tmp_path / "world_results.npz", [moved])
     sequence = convert(path, true, hand_translation="wrist").sequence
     np.testing.assert_allclose(hand_joints(sequence, 0)[:, 0], true.joints[:, 0], atol=1e-5)
-    with pytest.raises(InputError, match="with --hand-translation wrist"):
-        convert(path, true)
+    without = hand_joints(convert(path, true).sequence, 0)
+    off = without - hand_joints(sequence, 0)
+    np.testing.assert_allclose(off, np.broadcast_to(true.wrist_offset, off.shape), atol=1e-5)
+    # an object that is smaller than the error
+    pose = true.object_poses[20]
+    ball = trimesh.creation.icosphere(1, 0.01).apply_translation((true.joints[20, 8] - pose[:3, 3]) @ pose[:3, :3])
+    with pytest.raises(InputError, match=r"touches it in 0% of the frames; .* with --hand-translation wrist"):
+        convert(path, dataclasses.replace(true, mesh=ball))
 
 
 def test_a_pose_relative_to_the_mean(mano, tmp_path, convert):

@@ -128,8 +128,9 @@ def _in_object(points: Float[np.ndarray, "T K 3"], poses: Float[np.ndarray, "T 4
 def likely_option(sequence: Sequence, points: Float[np.ndarray, "T K 3"], reading: Reading) -> str | None:
     """The option with which object and hand fit far better, and why; None if there is none.
 
-    With it, a hand that does not touch the object touches it, or one that touches it slips half as far along it. On
-    clips of real grasps transposed rotations and swapped quaternions have at least 0.86 of the slip of the right ones.
+    With it, a hand that does not touch the object touches it; or, for the form of the rotations, one that touches it
+    slips half as far along it. On 92 clips of real grasps, with and without noise, no option is named; transposed
+    rotations and swapped quaternions have at least 0.86 of the slip of the right ones.
     """
     poses = object_matrices(sequence)
     others = {option: (points, changed) for option, changed in other_conventions(poses, reading).items()}
@@ -140,7 +141,8 @@ def likely_option(sequence: Sequence, points: Float[np.ndarray, "T K 3"], readin
         other_touch, other_slip = _touch_and_slip(sequence, moved, changed)
         if touch < HARDLY and other_touch > OFTEN:
             return f"a hand that touches it in {touch:.0%} of the frames; {other_touch:.0%} with {option}"
-        if min(touch, other_touch) > OFTEN and other_slip < LIKELIER * slip:
+        # a hand that is moved may slip less by chance: it is nearer to the axis that the object turns about
+        if moved is points and min(touch, other_touch) > OFTEN and other_slip < LIKELIER * slip:
             mm = f"{1e3 * slip:.1f} mm a frame along it; {1e3 * other_slip:.1f} mm"
             return f"a hand that slips by {mm} with {option}"
     return None

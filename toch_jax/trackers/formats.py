@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from toch_jax.base.errors import bad_input
-from toch_jax.trackers import aria, bvh, dyn_hamr, hamer, haptic, hawor, hot3d, mediapipe, plain, v2d, vitra
+from toch_jax.base.errors import InputError, bad_input
+from toch_jax.trackers import aria, bvh, dyn_hamr, hamer, haptic, hawor, hot3d, leap, mediapipe, plain, v2d, vitra
 from toch_jax.trackers.reading import Reading
 from toch_jax.trackers.source import Source, open_source
 from toch_jax.trackers.tracked import Tracked
@@ -35,6 +35,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "aria": Format("Project Aria's hand_tracking_results.csv", aria.fits, aria.read),
         "haptic": Format("HaPTIC's folder of pickles", haptic.fits, haptic.read),
         "bvh": Format("BVH of a glove or a suit, with --bone-map", bvh.fits, bvh.read),
+        "leap": Format("Ultraleap's frames, version 6: JSON", leap.fits, leap.read),
         "hot3d": Format("HOT3D's folder, or its mano_hand_pose_trajectory.jsonl", hot3d.fits, hot3d.read),
     }
 )
@@ -53,7 +54,13 @@ def read_tracked(path: str | Path, reading: Reading | None = None) -> Tracked:
     name = reading.format or _recognised(source)
     if not FORMATS[name].fits(source):
         raise bad_input(path, "--format", f"a file of this format ({FORMATS[name].about})", _what(source))
-    return FORMATS[name].read(source, reading)
+    try:
+        return FORMATS[name].read(source, reading)
+    except InputError:
+        raise
+    except Exception as error:  # nested content of a file can be wrong in any way
+        found = " ".join(f"{type(error).__name__}: {error}".split())
+        raise bad_input(path, name, f"a whole file of this format ({FORMATS[name].about})", found) from error
 
 
 def _recognised(source: Source) -> str:

@@ -79,6 +79,8 @@ def _read(source: Source, reading: Reading, name: str, is_detection: Any, predic
 
     def detection(record: dict[str, Any]) -> Detection:
         given = predictions(record)
+        if not isinstance(given, dict):
+            raise bad_input(where, "detection", "a record of predictions", type(given).__name__)
         right = is_right(where, record)
         size = _image_size(source, record) or (camera.size if camera else None)
         focal = _virtual_focal(source, given, size)

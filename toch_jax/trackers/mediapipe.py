@@ -104,6 +104,8 @@ def placed_hand(
     The start is the landmarks' own orientation, which is nearly the camera's, and the place that is best with it, from
     linear equations.
     """
+    if not (np.isfinite(world).all() and np.isfinite(pixels).all()):
+        return None
     rays = (np.column_stack([pixels, np.ones(21)]) @ np.linalg.inv(intrinsics).T)[:, :2]
     # u (z + tz) = x + tx, v (z + tz) = y + ty
     system = np.zeros((21, 2, 3))
