@@ -46,6 +46,12 @@ class Writer(pickle._Pickler):
             self.write(pickle.BINPERSID)
         elif isinstance(obj, Storage):
             self.save_reduce(Named("torch.storage", "_load_from_bytes"), (legacy(obj),))
+        elif isinstance(obj, np.ndarray) and obj.dtype == object:
+            # as numpy does it, with what is inside by this pickler
+            state = (1, obj.shape, obj.dtype, False, obj.ravel().tolist())
+            self.save_reduce(
+                Named("numpy.core.multiarray", "_reconstruct"), (Named("numpy", "ndarray"), (0,), b"b"), state=state
+            )
         elif isinstance(obj, np.ndarray):
             strides = tuple(step // obj.itemsize for step in np.ascontiguousarray(obj).strides)
             hooks = collections.OrderedDict()

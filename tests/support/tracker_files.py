@@ -1,5 +1,6 @@
 """Files as trackers write them, each after its public layout; they share no code with the readers."""
 
+import io
 import json
 import pickle
 from pathlib import Path
@@ -287,6 +288,41 @@ def write_haptic(folder: Path, clip: Clip) -> Path:
         }
         (folder / f"{t:05d}.pkl").write_bytes(tensor_pickle(record))
     return folder
+
+
+def write_hold(folder: Path, clip: Clip, mean: np.ndarray) -> tuple[Path, Path]:
+    """data.npy with a tensor in it, and the object's mesh in HOLD's normalised frame."""
+    norm = np.diag([5.0, 5.0, 5.0, 1.0])
+    norm[:3, 3] = [0.1, -0.2, 0.3]
+    scale = 0.5
+    content = {
+        "seq_name": "clip",
+        "cameras": {"scale_mat_0": np.eye(4)},
+        "entities": {
+            clip.side: {
+                "hand_poses": np.concatenate([clip.orient, clip.pose - mean], axis=1),
+                "hand_trans": clip.transl,
+                "mean_shape": clip.betas,
+            },
+            "object": {
+                "obj_scale": scale,
+                "pts.cano": np.zeros((5, 3)),
+                "norm_mat": norm.astype(np.float32),
+                "object_poses": np.column_stack(
+                    [Rotation.from_matrix(clip.object_poses[:, :3, :3]).as_rotvec(), clip.object_poses[:, :3, 3]]
+                ),
+            },
+        },
+    }
+    header = io.BytesIO()
+    shape = {"descr": "|O", "fortran_order": False, "shape": ()}
+    np.lib.format.write_array_header_1_0(header, shape)
+    path = folder / "data.npy"
+    path.write_bytes(header.getvalue() + tensor_pickle(np.array(content, object)))
+    mesh = clip.mesh.copy()
+    mesh.vertices = mesh.vertices / scale @ norm[:3, :3].T + norm[:3, 3]
+    mesh.export(folder / "mesh_cano.obj")
+    return path, folder / "mesh_cano.obj"
 
 
 def leap_frames(left: Clip, right: Clip, lost: int) -> list[dict[str, Any]]:

@@ -92,6 +92,15 @@ def test_records(tmp_path):
     same(read_object_poses(tmp_path / "b.npz", Reading()).matrices)
 
 
+def test_null_is_a_lost_frame(tmp_path):
+    path = tmp_path / "a.json"
+    for values in (POSES.tolist(), [{"matrix": pose} for pose in POSES.tolist()]):
+        path.write_text(json.dumps([*values[:3], None, *values[4:]]))
+        found = read_object_poses(path, Reading()).matrices
+        assert np.isnan(found[3]).all()
+        same(np.delete(found, 3, 0), np.delete(POSES, 3, 0))
+
+
 @pytest.mark.parametrize("count", [3, 4])
 def test_few_frames(count, tmp_path):
     """Three frames of rotation vectors are no matrix, four of quaternions no pose."""

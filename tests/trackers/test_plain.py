@@ -54,6 +54,12 @@ def test_kinds_of_files(name, tmp_path):
     assert tracked.sides == ("left",)
 
 
+def test_null_is_a_lost_frame(tmp_path):
+    joints = read(tmp_path / "a.json", [None, *TRUE.joints[1:].tolist()]).joints[0]
+    assert np.isnan(joints[0]).all()
+    np.testing.assert_allclose(joints[1:], TRUE.joints[1:])
+
+
 @pytest.mark.parametrize("count", [25, 26, 27])
 def test_headsets(count, tmp_path):
     np.testing.assert_allclose(read(tmp_path / "a.npy", skeleton(count)).joints[0], TRUE.joints)

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import trimesh
 from scipy.spatial.transform import Rotation
 from support import tracker_files as written
 from support.tracker_clip import clip
@@ -257,6 +258,21 @@ def test_leap(lines, tmp_path):
     for hand, true in enumerate((left, right)):
         near(tracked.joints[hand][kept], true.joints[kept])
     assert np.isnan(tracked.joints[:, 5]).all()
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_hold(side, tmp_path):
+    """The pose is relative to the mean; the mesh is in a normalised frame."""
+    true = clip(side)
+    mean = np.linspace(-0.2, 0.3, 45)
+    path, mesh = written.write_hold(tmp_path, true, mean)
+    tracked = read_tracked(path)
+    assert (tracked.format, tracked.sides, tracked.mano.is_relative) == ("hold", (side,), True)
+    near(tracked.mano.pose[0] + mean, true.pose)
+    near(tracked.mano.transl[0], true.transl)
+    near(tracked.object_poses, true.object_poses)
+    change = tracked.mesh_to_object
+    near(trimesh.load(mesh, process=False).vertices @ change[:3, :3].T + change[:3, 3], true.mesh.vertices, 1e-6)
 
 
 def test_hot3d(tmp_path):

@@ -121,6 +121,15 @@ def test_coefficients_of_principal_directions(mano, tmp_path, convert):
     np.testing.assert_allclose(np.asarray(sequence.hands.params.pose[0]), expected, atol=1e-6)
 
 
+def test_a_mesh_in_a_normalised_frame(mano, tmp_path, convert):
+    """HOLD's."""
+    true = clip("right")
+    path, mesh = written.write_hold(tmp_path, true, hand_arrays("right")["hands_mean"])
+    sequence = load_any(path, mesh, 1.0, Reading(fps=8.0)).sequence
+    np.testing.assert_allclose(np.asarray(sequence.object_vertices), true.mesh.vertices, atol=1e-6)
+    np.testing.assert_allclose(hand_joints(sequence, 0)[:, :20], true.joints[:, :20], atol=1e-5)
+
+
 def test_parameters_that_are_not_those_of_the_joints(mano, tmp_path, convert):
     """VITRA's left pose is mirrored here; of a producer that has mirrored it already it may not be."""
     true = clip("left")

@@ -21,7 +21,7 @@ def convert(
 
     Args:
         source: The tracker's file or folder: HaMeR, WiLoR, HaWoR, Dyn-HaMR, MediaPipe, VITRA, Video-to-Data, Aria,
-            HaPTIC, HOT3D, Ultraleap, BVH, or plain arrays of joints. Its format is seen from its content.
+            HaPTIC, HOLD, HOT3D, Ultraleap, BVH, or plain arrays of joints. Its format is seen from its content.
         output: The sequence file (.npz) to write.
         object: The object's mesh: any format that trimesh reads, in metres.
         object_scale: Factor for the vertices of the object's mesh: 0.001 for millimetres.

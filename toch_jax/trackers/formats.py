@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from toch_jax.base.errors import InputError, bad_input
-from toch_jax.trackers import aria, bvh, dyn_hamr, hamer, haptic, hawor, hot3d, leap, mediapipe, plain, v2d, vitra
+from toch_jax.trackers import aria, bvh, dyn_hamr, hamer, haptic, hawor, hold, hot3d, leap, mediapipe, plain, v2d, vitra
 from toch_jax.trackers.reading import Reading
 from toch_jax.trackers.source import Source, open_source
 from toch_jax.trackers.tracked import Tracked
@@ -35,6 +35,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "aria": Format("Project Aria's hand_tracking_results.csv", aria.fits, aria.read),
         "haptic": Format("HaPTIC's folder of pickles", haptic.fits, haptic.read),
         "bvh": Format("BVH of a glove or a suit, with --bone-map", bvh.fits, bvh.read),
+        "hold": Format("HOLD's build/data.npy", hold.fits, hold.read),
         "leap": Format("Ultraleap's frames, version 6: JSON", leap.fits, leap.read),
         "hot3d": Format("HOT3D's folder, or its mano_hand_pose_trajectory.jsonl", hot3d.fits, hot3d.read),
     }

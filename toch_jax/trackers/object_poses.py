@@ -8,7 +8,6 @@
 A quaternion's order is never guessed; which four of seven numbers are the quaternion is seen by their length.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from scipy.spatial.transform import Rotation
 from toch_jax.base.errors import bad_input
 from toch_jax.trackers.detections import rotation_vectors
 from toch_jax.trackers.reading import METRES, Reading
-from toch_jax.trackers.source import Source, Table, array, frame_grid, frame_number, lengths, open_source
+from toch_jax.trackers.source import Source, Table, array, frame_grid, frame_number, lengths, open_source, with_lost
 
 _ROTATION_KEYS = ("rotation", "quaternion", "orientation", "rot", "R", "q")
 _TRANSLATION_KEYS = ("translation", "position", "transl", "trans", "pos", "t", "p")
@@ -46,12 +45,13 @@ def read_object_poses(path: Path, reading: Reading) -> ObjectPoses:
     if source.is_folder:
         return _folder(source, reading)
     value = _value(source, reading)
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        found = np.stack([_record(path, each, reading)[0] for each in value])
+    if isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        lost = np.full((4, 4), np.nan)
+        found = np.stack([lost if each is None else _record(path, each, reading)[0] for each in value])
     elif isinstance(value, dict):
         found = _record(path, value, reading)
     else:
-        found = matrices(path, value, reading)
+        found = matrices(path, with_lost(value), reading)
     return ObjectPoses(found, None)
 
 
@@ -84,8 +84,10 @@ def _value(source: Source, reading: Reading) -> Any:
     return content
 
 
-def _record(where: str | Path, record: Mapping[str, Any], reading: Reading) -> Float[np.ndarray, "T 4 4"]:
+def _record(where: str | Path, record: Any, reading: Reading) -> Float[np.ndarray, "T 4 4"]:
     """The poses of a dict with a matrix, or with a rotation and a translation."""
+    if not isinstance(record, dict):
+        raise bad_input(where, "object poses", "a record for each frame", type(record).__name__)
     whole = [key for key in _POSE_KEYS if key in record]
     if len(whole) == 1:
         return matrices(where, record[whole[0]], reading)

@@ -17,7 +17,7 @@ from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import Side
 from toch_jax.trackers.joint_orders import COUNTS, to_openpose
 from toch_jax.trackers.reading import METRES, Reading
-from toch_jax.trackers.source import Source, Table, array
+from toch_jax.trackers.source import Source, Table, array, with_lost
 from toch_jax.trackers.tracked import Tracked, sides_of
 
 N_MANO = 778
@@ -49,6 +49,7 @@ def _arrays(source: Source) -> dict[str, Any]:
 
 def _nested(value: Any) -> Any:
     """Nested lists of numbers as an array, which is what they are in JSON; other values as they are."""
+    value = with_lost(value)
     if isinstance(value, list) and value and isinstance(value[0], list):
         try:
             return array("", "", value, *_SHAPES, "H T J 3", "T 4 4", "T N")

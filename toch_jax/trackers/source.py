@@ -16,7 +16,7 @@ from jaxtyping import Float
 from toch_jax.base.errors import InputError, bad_input
 from toch_jax.base.files import LARGEST_FILE, read_array
 from toch_jax.base.pickles import unpickled
-from toch_jax.base.torch_files import read_tensors
+from toch_jax.base.torch_files import TensorUnpickler, read_tensors
 
 LARGEST_TABLE, LARGEST_JSON = 2**27, 2**25
 """Limits on the size of text files, bytes. JSON takes up to 40 times as much as Python's lists; a hand in each of
@@ -94,7 +94,9 @@ def _from_npy(path: Path, field: str, content: bytes) -> Any:
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         has_object = header(file)[2].hasobject
         return (
-            unpickled(path, field, file, "arrays, numbers and text") if has_object else read_array(path, field, content)
+            unpickled(path, field, file, "tensors, arrays, numbers and text", TensorUnpickler)
+            if has_object
+            else read_array(path, field, content)
         )
     except InputError:
         raise
@@ -220,6 +222,17 @@ def lengths(value: Any) -> tuple[int, ...]:
             return shape
         value = value[0]
     return (*shape, *value.shape) if isinstance(value, np.ndarray) else shape
+
+
+def with_lost(value: Any) -> Any:
+    """A list in which entries are null in JSON, which are lost frames, with NaN of the others' shape in their place."""
+    if not isinstance(value, list) or all(each is not None for each in value):
+        return value
+    shape = next((lengths(each) for each in value if each is not None), ())
+    if math.prod(shape) * len(value) * 8 > LARGEST_FILE:
+        return value
+    lost = np.full(shape, np.nan).tolist()
+    return [lost if each is None else each for each in value]
 
 
 def _as_array(where: str | Path, field: str, value: Any) -> np.ndarray:

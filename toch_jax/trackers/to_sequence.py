@@ -56,6 +56,8 @@ def sequence_from_tracker(
     if object_mesh is None:
         raise bad_input(path, "object", "the object's mesh (--object FILE), as the file has none", "none")
     vertices, faces = load_mesh(object_mesh, object_scale)
+    if (change := tracked.mesh_to_object) is not None:
+        vertices = vertices @ change[:3, :3].T + change[:3, 3]
     poses, said = _object_poses(path, tracked, reading)
     arguments, hand_said = hand_arguments(path, tracked, reading)
     common: dict[str, Any] = {

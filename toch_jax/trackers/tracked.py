@@ -58,6 +58,8 @@ class Tracked:
     camera: Camera | None = None
     object_poses: Float[np.ndarray, "T 4 4"] | None = None
     """Object to the frame of reference of the hands."""
+    mesh_to_object: Float[np.ndarray, "4 4"] | None = None
+    """From the frame of the object's mesh file to that of the poses, with its scale; None: they are the same."""
     said: tuple[str, ...] = ()
     """What was assumed or left out, a phrase each."""
 
