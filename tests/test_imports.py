@@ -5,7 +5,19 @@ from pathlib import Path
 
 ORDER = (
     *("base", "hand", "object", "sequence", "perturb", "field", "metrics", "denoiser", "solver", "track", "observe"),
-    *("fit", "trackers", "pipeline", "surface_fields", "warming", "datasets", "training", "benchmark", "view", "cli"),
+    *(
+        "fit",
+        "trackers",
+        "pipeline",
+        "surface_fields",
+        "warming",
+        "exporters",
+        "datasets",
+        "training",
+        "benchmark",
+        "view",
+        "cli",
+    ),
 )
 PACKAGE = Path(__file__).parents[1] / "toch_jax"
 

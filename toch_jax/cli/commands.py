@@ -14,6 +14,7 @@ import tyro
 from toch_jax.base.errors import InputError, bad_input, missing_extra
 from toch_jax.cli.convert import check_convert, convert, is_folder_of_clips, result_path
 from toch_jax.cli.experiments import benchmark, check_benchmark, train
+from toch_jax.cli.export import check_export, export
 from toch_jax.cli.parse import (
     File,
     FileOrFolder,
@@ -273,6 +274,7 @@ TOCH = Group(
         "demo": typed(demo),
         "denoise": typed(denoise, check_denoise),
         "convert": typed(convert, check_convert),
+        "export": typed(export, check_export),
         "view": typed(view),
         "info": typed(info),
         "warm-up": typed(warm_up),

@@ -1,0 +1,32 @@
+"""The formats' names, what they are, and to what files they are written. Imports nothing that takes long."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from toch_jax.base.errors import bad_input
+
+FOLDER = ""
+ENDINGS: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
+    {
+        "mano-smplx": ((".npz",), "MANO's parameters as smplx takes them"),
+        "mano-manopth": ((".npz",), "MANO's parameters as manopth takes them"),
+        "keypoints": ((".npy", ".npz", ".csv", ".json"), "21 joints of each hand"),
+        "contact": ((".npz",), "distance and contact of each vertex and joint"),
+    }
+)
+"""For each format the endings of its file (FOLDER: a folder), and what it holds."""
+
+
+def check_target(path: Path, to: str) -> None:
+    """Raise InputError if there is no format `to`, or if it is not written to such a path."""
+    if to not in ENDINGS:
+        raise bad_input("toch export", "--to", f"one of {', '.join(ENDINGS)}", to)
+    endings, _ = ENDINGS[to]
+    if FOLDER in endings:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise bad_input(path, "-o", "a new folder, or an empty one", "a file" if path.is_file() else "a full one")
+    elif path.suffix not in endings:
+        raise bad_input(path, "-o", f"a file name that ends in {' or '.join(endings)}", path.name)
+    elif path.is_dir():
+        raise bad_input(path, "-o", "a file", "a folder")

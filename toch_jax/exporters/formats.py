@@ -1,0 +1,34 @@
+"""The formats in which a clip can be written, by name."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from toch_jax.exporters import contact, keypoints, mano
+from toch_jax.exporters.endings import check_target
+from toch_jax.exporters.writing import Writing
+from toch_jax.sequence.types import Sequence
+
+Writer = Callable[[Path, Sequence, Writing], tuple[str, ...]]
+"""Writes a sequence to a path, whole or not at all. Returns remarks, a phrase each; raises InputError."""
+
+WRITERS: Mapping[str, Writer] = MappingProxyType(
+    {
+        "mano-smplx": mano.write_smplx,
+        "mano-manopth": mano.write_manopth,
+        "keypoints": keypoints.write_keypoints,
+        "contact": contact.write_contact,
+    }
+)
+"""By the names of `endings.ENDINGS`."""
+
+
+def export_sequence(path: str | Path, sequence: Sequence, to: str, writing: Writing | None = None) -> tuple[str, ...]:
+    """Write a sequence in the format `to` (a name of `WRITERS`). Returns remarks on what was left out or assumed.
+
+    Raises InputError if the format or the file's ending is unknown, or if the sequence lacks what the format needs.
+    """
+    path = Path(path)
+    check_target(path, to)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return WRITERS[to](path, sequence, writing or Writing())

@@ -1,0 +1,33 @@
+"""How the user wants a clip written. Imports nothing that takes long: the command line needs it for its help."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from toch_jax.trackers.reading import Unit
+
+
+def _shown(metavar: str) -> object:
+    """How the help shows an option that may be left out."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint="")
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What a format leaves open. What is left out is as the format has it."""
+
+    joint_order: Annotated[str, tyro.conf.arg(metavar="NAME|INDICES")] = "openpose"
+    """For keypoints: openpose, mediapipe, mano, or 21 indices with commas: where each of OpenPose's
+    is written."""
+    unit: Unit = "m"
+    """For keypoints, BVH and meshes."""
+    mean_pose: Annotated[Literal["absolute", "relative"], tyro.conf.arg(metavar="absolute|relative")] = "absolute"
+    """For MANO's parameters; relative: MANO's mean pose is taken off (flat_hand_mean=False)."""
+    up: Annotated[Literal["x", "y", "z", "-x", "-y", "-z"], tyro.conf.arg(metavar="x|y|z|-x|-y|-z")] = "y"
+    """For glTF and BVH, whose y points up: which axis of the clip does; -y before a camera that is level."""
+    camera: Annotated[str | None, _shown("FILE|PIXELS")] = None
+    """For hamer and vitra: the camera's intrinsics, or its focal length."""
+    like: Annotated[Path | None, _shown("FILE")] = None
+    """For dyn-hamr and vitra: the tracker's own file, whose other content is copied."""
