@@ -25,6 +25,7 @@ def test_help_lists_every_command(capsys):
     for command in (
         "demo",
         "denoise",
+        "convert",
         "view",
         "info",
         "warm-up",
@@ -54,7 +55,7 @@ def test_each_data_set_has_flags_of_its_own(dataset, own, capsys):
 
 
 def test_help_has_no_python_noise(capsys):
-    for command in (["denoise"], ["view"], ["benchmark"], ["prepare", "grab"]):
+    for command in (["denoise"], ["convert"], ["view"], ["benchmark"], ["prepare", "grab"]):
         text = shown(capsys, *command)
         assert "None" not in text
         assert "{" not in text.replace("{female,male}", "")

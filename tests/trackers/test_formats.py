@@ -130,32 +130,6 @@ def test_hostile_files_run_nothing_and_take_little_memory(tmp_path):
     assert int(memory) < 2e6
 
 
-@pytest.mark.parametrize("kind", ["pickle", "json"])
-def test_damaged_detections(kind, tmp_path):
-    """One value after the other is replaced by something else: a fault names the file, or the file is read."""
-    camera = str(written.write_camera_json(tmp_path))
-    rng = np.random.default_rng(3)
-    odd = [None, "text", [], {}, -1, float("nan"), [[1, 2], [3]], np.zeros((2, 0)), np.array(["a"]), True, 10**400]
-    frame = written.hamer_frames(clip("left"))[0][0]
-    keys = [*frame, *(f"pred_mano_params.{key}" for key in frame["pred_mano_params"])]
-    for key in keys:
-        for value in odd:
-            record = {**frame, "pred_mano_params": dict(frame["pred_mano_params"])}
-            (record["pred_mano_params"] if "." in key else record)[key.split(".")[-1]] = value
-            frames = [[record], [frame]] if rng.random() < 0.5 else [[frame], [record]]
-            path = tmp_path / f"a.{kind}"
-            if kind == "pickle":
-                written.dump(path, frames)
-            else:
-                path.write_text(json.dumps(frames, default=lambda each: each.tolist()))
-            try:
-                read_tracked(path, Reading(camera=camera, format="hamer"))
-            except InputError as fault:
-                message = str(fault)
-                if "a.pickle" not in message and "a.json" not in message:
-                    pytest.fail(message)
-
-
 def test_object_poses_of_hostile_folders(tmp_path):
     (tmp_path / "999999999.txt").write_text("1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n")
     (tmp_path / "0.txt").write_text("1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n")
