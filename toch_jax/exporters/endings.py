@@ -13,6 +13,7 @@ ENDINGS: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
         "mano-manopth": ((".npz",), "MANO's parameters as manopth takes them"),
         "keypoints": ((".npy", ".npz", ".csv", ".json"), "21 joints of each hand"),
         "contact": ((".npz",), "distance and contact of each vertex and joint"),
+        "gltf": ((".glb",), "hands with skin and skeleton, and the object, moving"),
     }
 )
 """For each format the endings of its file (FOLDER: a folder), and what it holds."""

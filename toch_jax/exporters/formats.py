@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from toch_jax.exporters import contact, keypoints, mano
+from toch_jax.exporters import contact, gltf, keypoints, mano
 from toch_jax.exporters.endings import check_target
 from toch_jax.exporters.writing import Writing
 from toch_jax.sequence.types import Sequence
@@ -18,6 +18,7 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         "mano-manopth": mano.write_manopth,
         "keypoints": keypoints.write_keypoints,
         "contact": contact.write_contact,
+        "gltf": gltf.write_glb,
     }
 )
 """By the names of `endings.ENDINGS`."""
