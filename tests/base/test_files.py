@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from toch_jax.base.errors import InputError
-from toch_jax.base.files import atomic, read_arrays, shipped_folder, write_arrays, write_text
+from toch_jax.base.files import atomic, atomic_folder, read_arrays, shipped_folder, write_arrays, write_text
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -72,3 +72,15 @@ def test_what_is_no_whole_file_is_named_by_its_field(content: bytes | None, tmp_
 def test_shipped_folders_are_there() -> None:
     assert (shipped_folder("experiments") / "open_grasps.py").is_file()
     assert list(shipped_folder("data_specs").glob("*.toml"))
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path):
+    with pytest.raises(RuntimeError, match="midway"), atomic_folder(tmp_path / "out") as folder:  # noqa: PT012
+        (folder / "one.txt").write_text("1")
+        raise RuntimeError("midway")
+    assert not list(tmp_path.iterdir())
+    with atomic_folder(tmp_path / "out") as folder:
+        (folder / "one.txt").write_text("1")
+        assert not (tmp_path / "out").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out" / "one.txt").read_text() == "1"

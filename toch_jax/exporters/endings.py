@@ -14,6 +14,9 @@ ENDINGS: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
         "keypoints": ((".npy", ".npz", ".csv", ".json"), "21 joints of each hand"),
         "contact": ((".npz",), "distance and contact of each vertex and joint"),
         "gltf": ((".glb",), "hands with skin and skeleton, and the object, moving"),
+        "bvh": ((".bvh",), "the hands' skeletons, moving"),
+        "obj": ((FOLDER,), "the meshes of hands and object in each frame"),
+        "ply": ((FOLDER,), "the meshes of hands and object in each frame"),
     }
 )
 """For each format the endings of its file (FOLDER: a folder), and what it holds."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from toch_jax.exporters import contact, gltf, keypoints, mano
+from toch_jax.exporters import bvh, contact, gltf, keypoints, mano, meshes
 from toch_jax.exporters.endings import check_target
 from toch_jax.exporters.writing import Writing
 from toch_jax.sequence.types import Sequence
@@ -19,6 +19,9 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         "keypoints": keypoints.write_keypoints,
         "contact": contact.write_contact,
         "gltf": gltf.write_glb,
+        "bvh": bvh.write_bvh,
+        "obj": meshes.write_obj,
+        "ply": meshes.write_ply,
     }
 )
 """By the names of `endings.ENDINGS`."""

@@ -58,6 +58,15 @@ class Skeleton:
         """Each tip from its finger's last joint, unposed."""
         return self.shaped[np.asarray(self.model.tips)] - self.rest[np.array(LAST_JOINTS)]
 
+    def joint_poses(self) -> tuple[Float[np.ndarray, "T 16 3 3"], Float[np.ndarray, "T 16 3"]]:
+        """Rotation and position of each joint in the world."""
+        turns, places = [self.rotation[:, 0]], [self.wrist]
+        for joint in range(1, N_SKELETON_JOINTS):
+            parent = self.model.parents[joint]
+            places.append(places[parent] + turns[parent] @ self.offsets[joint])
+            turns.append(turns[parent] @ self.rotation[:, joint])
+        return np.stack(turns, axis=1), np.stack(places, axis=1)
+
 
 def skeletons(sequence: Sequence) -> list[Skeleton]:
     """The hands' skeletons. Of betas that change over the clip the mean is taken.
@@ -98,19 +107,9 @@ def upward(up: str) -> Rotation:
     return Rotation.from_euler("xyz", UP[up], degrees=True)
 
 
-def joint_poses(skeleton: Skeleton) -> tuple[Float[np.ndarray, "T 16 3 3"], Float[np.ndarray, "T 16 3"]]:
-    """Rotation and position of each joint in the world."""
-    turns, places = [skeleton.rotation[:, 0]], [skeleton.wrist]
-    for joint in range(1, N_SKELETON_JOINTS):
-        parent = skeleton.model.parents[joint]
-        places.append(places[parent] + turns[parent] @ skeleton.offsets[joint])
-        turns.append(turns[parent] @ skeleton.rotation[:, joint])
-    return np.stack(turns, axis=1), np.stack(places, axis=1)
-
-
 def skinned(skeleton: Skeleton, moved: Float[np.ndarray, "T V 3"] | None = None) -> Float[np.ndarray, "T V 3"]:
     """Vertices in the world by linear blend skinning; `moved` is added to the unposed ones in each frame."""
-    turns, places = joint_poses(skeleton)
+    turns, places = skeleton.joint_poses()
     weights = np.asarray(skeleton.model.weights, np.float64)
     found = []
     for frame, (turn, place) in enumerate(zip(turns, places, strict=True)):
