@@ -16,6 +16,14 @@ def test_one_command(example_file, tmp_path, capsys):
     assert np.load(out).shape[-2:] == (21, 3)
 
 
+def test_another_frame_rate(example_file, tmp_path):
+    """The example has 111 frames at 30 fps."""
+    call = ["export", str(example_file), "--to", "keypoints", "-o", str(tmp_path / "hand.npz"), "--fps", "60"]
+    assert main(call) == 0
+    with np.load(tmp_path / "hand.npz") as file:
+        assert (file["fps"], len(file["left"]), len(file["object_pose"])) == (60, 221, 221)
+
+
 @pytest.mark.parametrize(
     ("to", "name", "message"),
     [

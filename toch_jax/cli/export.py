@@ -16,6 +16,7 @@ def export(
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
     object: OptionalFile = None,
     object_scale: float = 1.0,
+    fps: Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")] = None,
     writing: tyro.conf.OmitArgPrefixes[Writing] = Writing(),  # noqa: B008
 ) -> int:
     """Write a sequence file in the format of another program: docs/formats/export.md.
@@ -26,12 +27,16 @@ def export(
         output: The file to write; a folder where the format has several files.
         object: The object's mesh, where the sequence file holds none.
         object_scale: Factor for the vertices of the object's mesh: 0.001 for millimetres.
+        fps: Frames per second to write; hands and object are interpolated together, so that contact is kept.
         writing: What the format leaves open.
     """
     from toch_jax.exporters.formats import export_sequence
     from toch_jax.sequence.file import load_sequence
+    from toch_jax.track.resampling import resampled
 
     loaded = load_sequence(sequence, object, object_scale=object_scale)
+    if fps is not None:
+        loaded = resampled(loaded, fps)
     for remark in export_sequence(output, loaded, to, writing):
         print(f"note: {remark}")
     print(f"{to} -> {output}")
