@@ -17,6 +17,9 @@ ENDINGS: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
         "bvh": ((".bvh",), "the hands' skeletons, moving"),
         "obj": ((FOLDER,), "the meshes of hands and object in each frame"),
         "ply": ((FOLDER,), "the meshes of hands and object in each frame"),
+        "hamer": ((".npz",), "detections of HaMeR or WiLoR"),
+        "dyn-hamr": ((".npz",), "Dyn-HaMR's world results"),
+        "vitra": ((".npy",), "VITRA's episode"),
     }
 )
 """For each format the endings of its file (FOLDER: a folder), and what it holds."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from toch_jax.exporters import bvh, contact, gltf, keypoints, mano, meshes
+from toch_jax.exporters import bvh, contact, dyn_hamr, gltf, hamer, keypoints, mano, meshes, vitra
 from toch_jax.exporters.endings import check_target
 from toch_jax.exporters.writing import Writing
 from toch_jax.sequence.types import Sequence
@@ -22,6 +22,9 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         "bvh": bvh.write_bvh,
         "obj": meshes.write_obj,
         "ply": meshes.write_ply,
+        "hamer": hamer.write_hamer,
+        "dyn-hamr": dyn_hamr.write_dyn_hamr,
+        "vitra": vitra.write_vitra,
     }
 )
 """By the names of `endings.ENDINGS`."""

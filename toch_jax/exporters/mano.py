@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.spatial.transform import Rotation
 
 from toch_jax.base.arrays import put
 from toch_jax.base.errors import bad_input
@@ -112,6 +113,15 @@ def _about(sequence: Sequence, writing: Writing) -> dict[str, np.ndarray]:
         "flat_hand_mean": np.array(writing.mean_pose == "absolute"),
         "fps": np.array(sequence.fps),
     }
+
+
+def matrices(vectors: Float[np.ndarray, "T n"]) -> Float[np.ndarray, "T K 3 3"]:
+    """(T, 3 K) axis-angle as (T, K, 3, 3); NaN remain NaN."""
+    flat = np.array(vectors, np.float64).reshape(-1, 3)
+    known = np.isfinite(flat).all(axis=1)
+    found = np.full((len(flat), 3, 3), np.nan)
+    found[known] = Rotation.from_rotvec(flat[known]).as_matrix()
+    return found.reshape(len(vectors), -1, 3, 3)
 
 
 def is_right(sides: tuple[Side, ...], n_frames: int) -> Float[np.ndarray, "H T"]:

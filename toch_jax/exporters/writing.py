@@ -28,6 +28,6 @@ class Writing:
     up: Annotated[Literal["x", "y", "z", "-x", "-y", "-z"], tyro.conf.arg(metavar="x|y|z|-x|-y|-z")] = "y"
     """For glTF and BVH, whose y points up: which axis of the clip does; -y before a camera that is level."""
     camera: Annotated[str | None, _shown("FILE|PIXELS")] = None
-    """For hamer and vitra: the camera's intrinsics, or its focal length."""
+    """For hamer, vitra and dyn-hamr: the camera's intrinsics, or its focal length."""
     like: Annotated[Path | None, _shown("FILE")] = None
     """For dyn-hamr and vitra: the tracker's own file, whose other content is copied."""
