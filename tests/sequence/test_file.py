@@ -64,7 +64,7 @@ def test_lost_poses_of_the_object_are_interpolated_and_marked(tmp_path: Path, re
     np.testing.assert_array_equal(marked.object_observed, valid[None])
     np.testing.assert_array_equal(by_nan.object_motion.translation, marked.object_motion.translation)
     assert np.isfinite(by_nan.object_motion.rotation).all()
-    assert by_nan.notes[0] == "object: frames 2-3 are lost: interpolated"
+    assert by_nan.notes[0] == "object: frames 2-3 are lost: filled in"
     save_sequence(tmp_path / "again.npz", by_nan, keep=tmp_path / "nan.npz")
     again = load_sequence(tmp_path / "again.npz")
     np.testing.assert_array_equal(again.object_observed, valid[None])

@@ -44,7 +44,7 @@ def test_an_object_that_is_away_for_some_frames_is_interpolated(kind: str) -> No
     np.testing.assert_array_equal(np.asarray(mended.translation)[:, others], translation[:, others])
     (note,) = notes
     assert note.startswith("object: frames 10-13 are ")
-    assert note.endswith(": interpolated")
+    assert note.endswith(": filled in")
 
 
 def test_an_object_at_rest_at_the_origin_is_right() -> None:

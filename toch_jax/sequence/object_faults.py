@@ -41,9 +41,9 @@ def mend_object(
         name = f"object{f', part {part}' if len(middles) > 1 else ''}"
         rotating, largest = _rotation_jumps(rotation, fps)
         for which, what in (
-            (~given[part], "lost: interpolated"),
-            (blank, "without a pose (all zero): interpolated"),
-            (found.wrong, f"up to {found.away:.2f} m off the path of the frames around: interpolated"),
+            (~given[part], "lost: filled in"),
+            (blank, "without a pose (all zero): filled in"),
+            (found.wrong, f"up to {found.away:.2f} m off the path of the frames around: filled in"),
             (found.steps, f"up to {found.longest:.2f} m off the frame before, and it stays there: is that right?"),
             (rotating, f"up to {np.degrees(largest):.0f} degrees off the frame before: is that right?"),
         ):
