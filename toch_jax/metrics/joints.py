@@ -2,7 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from toch_jax.metrics.metric import Metric
 
@@ -112,7 +112,7 @@ def inside_interval(error: Float[np.ndarray, "*batch 3"], sigma: Float[np.ndarra
 
     `sigma` is one standard deviation of each of the point's three coordinates. A calibrated one gives `level` / 100.
     """
-    reach = norm.ppf(0.5 + level / 200) * sigma[..., None]
+    reach = ndtri(0.5 + level / 200) * sigma[..., None]
     return float((np.abs(error) <= reach).mean())
 
 
