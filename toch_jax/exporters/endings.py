@@ -20,6 +20,9 @@ ENDINGS: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
         "hamer": ((".npz",), "detections of HaMeR or WiLoR"),
         "dyn-hamr": ((".npz",), "Dyn-HaMR's world results"),
         "vitra": ((".npy",), "VITRA's episode"),
+        "dex-retargeting": ((".npz",), "keypoints in the wrist's frame, for dex-retargeting"),
+        "lerobot": ((FOLDER,), "features of a LeRobot data set, with names"),
+        "spider": ((FOLDER,), "keypoints and object, for SPIDER"),
     }
 )
 """For each format the endings of its file (FOLDER: a folder), and what it holds."""

@@ -4,7 +4,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from toch_jax.exporters import bvh, contact, dyn_hamr, gltf, hamer, keypoints, mano, meshes, vitra
+from toch_jax.exporters import (
+    bvh,
+    contact,
+    dex_retargeting,
+    dyn_hamr,
+    gltf,
+    hamer,
+    keypoints,
+    lerobot,
+    mano,
+    meshes,
+    spider,
+    vitra,
+)
 from toch_jax.exporters.endings import check_target
 from toch_jax.exporters.writing import Writing
 from toch_jax.sequence.types import Sequence
@@ -25,6 +38,9 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         "hamer": hamer.write_hamer,
         "dyn-hamr": dyn_hamr.write_dyn_hamr,
         "vitra": vitra.write_vitra,
+        "dex-retargeting": dex_retargeting.write_dex_retargeting,
+        "lerobot": lerobot.write_lerobot,
+        "spider": spider.write_spider,
     }
 )
 """By the names of `endings.ENDINGS`."""

@@ -26,7 +26,7 @@ class Writing:
     mean_pose: Annotated[Literal["absolute", "relative"], tyro.conf.arg(metavar="absolute|relative")] = "absolute"
     """For MANO's parameters; relative: MANO's mean pose is taken off (flat_hand_mean=False)."""
     up: Annotated[Literal["x", "y", "z", "-x", "-y", "-z"], tyro.conf.arg(metavar="x|y|z|-x|-y|-z")] = "y"
-    """For glTF and BVH, whose y points up: which axis of the clip does; -y before a camera that is level."""
+    """Which axis of the clip points up, for glTF, BVH (whose y does) and SPIDER (z); -y before a level camera."""
     camera: Annotated[str | None, _shown("FILE|PIXELS")] = None
     """For hamer, vitra and dyn-hamr: the camera's intrinsics, or its focal length."""
     like: Annotated[Path | None, _shown("FILE")] = None
