@@ -2,7 +2,7 @@
 
 Tracked object poses have jitter, as hands do, and a hand repaired in the frame of such an object takes its jitter over.
 Each part is repaired by itself (track/rigid_motion.py), with the noise estimated from its own differences: exact poses
-stay. A hinged object's parts are taken for independent rigid bodies.
+stay. A hinged object's parts are repaired as independent rigid bodies, and then put on their hinge (track/hinge.py).
 """
 
 import numpy as np
@@ -13,10 +13,11 @@ from toch_jax.base.arrays import put
 from toch_jax.object.model import ObjectMotion, part_middles
 from toch_jax.sequence.hand_faults import frame_ranges
 from toch_jax.sequence.types import Sequence
+from toch_jax.track.hinge import find_hinge, on_hinge
 from toch_jax.track.object_pose import FLOOR, PoseNoise, pose_noise
 from toch_jax.track.part_frame import nearest_part
 from toch_jax.track.pose_flips import without_flips
-from toch_jax.track.reference_frame import near_share, part_mesh, surface_distance
+from toch_jax.track.reference_frame import Pose, near_share, part_mesh, surface_distance
 from toch_jax.track.registered_hand import RegisteredHand
 from toch_jax.track.rigid_motion import NearHand, PartMotion, RigidTrack, move_together
 
@@ -41,7 +42,8 @@ def with_repaired_object(sequence: Sequence, hands: list[RegisteredHand]) -> Seq
     rotations, translations = np.array(motion.rotation), np.array(motion.translation)
     sigma = np.zeros((*translations.shape[:2], 6), np.float32)
     handled = [nearest_part(sequence, hand.joints, hand.observed) for hand in hands]
-    notes = []
+    notes: list[str] = []
+    noises: list[PoseNoise] = []
     for part, middle in enumerate(middles):
         name = f"object{f', part {part}' if len(middles) > 1 else ''}"
         observed = sequence.object_observed[part]
@@ -57,6 +59,7 @@ def with_repaired_object(sequence: Sequence, hands: list[RegisteredHand]) -> Seq
         # the middle, not the origin, which may be far away: there a rotation would look like a translation
         position = rotation @ middle + translation
         noise = pose_noise(position, rotation, observed)
+        noises.append(noise)
         changed = ~observed if noise.is_exact else np.ones_like(observed)
         if not changed.any():
             continue
@@ -73,12 +76,25 @@ def with_repaired_object(sequence: Sequence, hands: list[RegisteredHand]) -> Seq
         if not noise.is_exact and not shakes_more:
             shakes = f"{1e3 * noise.position:.1f} mm and {np.rad2deg(noise.rotation):.1f} degrees a coordinate"
             notes.append(f"{name}: its tracked pose shakes by {shakes}: smoothed")
+    if len(middles) == 2 and not any(noise.is_exact for noise in noises):
+        parts = Pose(rotations[0], translations[0]), Pose(rotations[1], translations[1])
+        hinge = find_hinge(parts, np.asarray(sequence.object_observed.all(axis=0)), _both(noises))
+        if hinge is not None:
+            for part, pose in enumerate(on_hinge(parts, hinge)):
+                rotations[part], translations[part] = pose
+            notes.append("object: its parts are kept on their hinge")
     return sequence.replace(
         object_motion=ObjectMotion(rotation=put(rotations), translation=put(translations)),
         object_valid=None,
         object_pose_sigma=put(sigma) if sigma.any() else None,
         notes=(*sequence.notes, *notes),
     )
+
+
+def _both(noises: list[PoseNoise]) -> tuple[float, float]:
+    """Noise of the pose of one part seen from another, metres and radians per coordinate."""
+    first, second = noises
+    return float(np.hypot(first.position, second.position)), float(np.hypot(first.rotation, second.rotation))
 
 
 def _near(sequence: Sequence, part: int, hand: RegisteredHand) -> NearHand:
