@@ -133,6 +133,11 @@ def test_pose_correctives_are_morph_targets(side, make, tmp_path):
     expected = pose_hand(arrays, arrays["v_template"].astype(np.float64), orient, pose, transl)
     (mesh,) = (mesh for mesh in found.json["meshes"] if mesh["name"].endswith("Hand"))
     assert 1 < len(mesh["weights"]) <= 20
+    (channel,) = (each for each in found.json["animations"][0]["channels"] if each["target"]["path"] == "weights")
+    weights = found.array(found.json["animations"][0]["samplers"][channel["sampler"]]["output"])
+    # sliders go from 0 to 1: Blender's importer cuts others off
+    assert weights.min() >= 0
+    assert weights.max() <= 1
     without = pose_hand({**arrays, "posedirs": 0 * arrays["posedirs"]}, arrays["v_template"], orient, pose, transl)
     assert np.abs(without - expected).max() > 20 * WITHIN
     for frame in range(20):

@@ -8,7 +8,7 @@ of what the clip's poses move, as many as leave less than CORRECTIVE_ERROR, with
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -40,11 +40,11 @@ def write_glb(path: Path, sequence: Sequence, writing: Writing) -> tuple[str, ..
     said = []
     vertices = hand_meshes(sequence).vertices
     for hand, skeleton in enumerate(skeletons(sequence)):
-        directions, weights = corrective_targets(skeleton)
-        children.append(_add_hand(scene, skeleton, directions, weights))
-        moved = np.einsum("tk,kvc->tvc", weights, directions)
+        targets = corrective_targets(skeleton)
+        children.append(_add_hand(scene, skeleton, targets))
+        moved = targets.base + np.einsum("tk,kvc->tvc", targets.weights, targets.directions)
         error = np.abs(skinned(skeleton, moved) - np.asarray(vertices)[hand]).max()
-        by = f", pose correctives by {len(directions)} morph targets" if len(directions) else ""
+        by = f", pose correctives by {len(targets.directions)} morph targets" if len(targets.directions) else ""
         said.append(f"{skeleton.name}: at most {1e3 * error:.3f} mm from the hand model{by}")
     children += _add_object(scene, sequence)
     scene.nodes[root]["children"] = children
@@ -102,16 +102,23 @@ def continuous(quaternions: Float[np.ndarray, "T 4"]) -> Float[np.ndarray, "T 4"
     return quaternions * np.concatenate([[1.0], np.cumprod(flips)])[:, None]
 
 
-def corrective_targets(
-    skeleton: Skeleton,
-) -> tuple[Float[np.ndarray, "K V 3"], Float[np.ndarray, "T K"]]:
-    """Directions of the unposed vertices, metres, and the weight of each in each frame, that make up the model's pose
-    correctives: the fewest principal directions that leave at most CORRECTIVE_ERROR."""
+class Targets(NamedTuple):
+    """Morph targets: what is added to the unposed vertices in a frame is base + weights directions, metres."""
+
+    base: Float[np.ndarray, "V 3"]
+    directions: Float[np.ndarray, "K V 3"]
+    weights: Float[np.ndarray, "T K"]
+    """0 to 1: Blender and others allow no more, and no less."""
+
+
+def corrective_targets(skeleton: Skeleton) -> Targets:
+    """The model's pose correctives as the fewest morph targets that leave at most CORRECTIVE_ERROR: principal
+    directions of what the clip's poses move."""
     n_frames, n_vertices = len(skeleton.rotation), len(skeleton.shaped)
     bend = (skeleton.rotation[:, 1:] - np.eye(3)).reshape(n_frames, -1)
     posedirs = np.asarray(skeleton.model.posedirs, np.float64).reshape(-1, bend.shape[1])
     if not posedirs.any():
-        return np.zeros((0, n_vertices, 3)), np.zeros((n_frames, 0))
+        return Targets(np.zeros((n_vertices, 3)), np.zeros((0, n_vertices, 3)), np.zeros((n_frames, 0)))
     basis, shares = np.linalg.qr(posedirs)
     left, sizes, right = np.linalg.svd(bend @ shares.T, full_matrices=False)
     weights, directions = left * sizes, right @ basis.T
@@ -121,16 +128,18 @@ def corrective_targets(
         middle = (low + high) // 2
         rest = (wanted - weights[:, :middle] @ directions[:middle]).reshape(n_frames, n_vertices, 3)
         low, high = (low, middle) if np.linalg.norm(rest, axis=-1).max() <= CORRECTIVE_ERROR else (middle + 1, high)
-    # weights of size 1 suit viewers with sliders
-    largest = np.abs(weights[:, :low]).max(axis=0, initial=1e-9)
-    return (directions[:low] * largest[:, None]).reshape(low, n_vertices, 3), weights[:, :low] / largest
+    weights, directions = weights[:, :low], directions[:low].reshape(low, n_vertices, 3)
+    least = weights.min(axis=0)
+    span = np.maximum(weights.max(axis=0) - least, 1e-12)
+    return Targets(
+        np.einsum("k,kvc->vc", least, directions), directions * span[:, None, None], (weights - least) / span
+    )
 
 
-def _add_hand(
-    scene: _Scene, skeleton: Skeleton, directions: Float[np.ndarray, "K V 3"], weights: Float[np.ndarray, "T K"]
-) -> int:
+def _add_hand(scene: _Scene, skeleton: Skeleton, targets: Targets) -> int:
     """Add a hand's joints, mesh, skin and motion; the node of its wrist."""
     arrays, model = scene.arrays, skeleton.model
+    shaped = skeleton.shaped + targets.base
     joints: list[int] = []
     for joint, name in enumerate(skeleton.bones):
         place = skeleton.offsets[joint] if joint else skeleton.wrist
@@ -146,8 +155,8 @@ def _add_hand(
     scene.skins.append({"joints": joints, "inverseBindMatrices": arrays.add(bind), "skeleton": joints[0]})
     faces = np.asarray(model.faces)
     attributes = {
-        "POSITION": arrays.add(skeleton.shaped.astype(np.float32), VERTICES, bounds=True),
-        "NORMAL": arrays.add(vertex_normals(skeleton.shaped, faces), VERTICES),
+        "POSITION": arrays.add(shaped.astype(np.float32), VERTICES, bounds=True),
+        "NORMAL": arrays.add(vertex_normals(shaped, faces), VERTICES),
         **_influences(arrays, np.asarray(model.weights)),
     }
     primitive: dict[str, Any] = {
@@ -157,13 +166,13 @@ def _add_hand(
     }
     mesh: dict[str, Any] = {"name": skeleton.name, "primitives": [primitive]}
     node = scene.node({"name": f"{skeleton.name}Skin", "mesh": len(scene.meshes), "skin": len(scene.skins) - 1})
-    if len(directions):
+    if len(targets.directions):
         primitive["targets"] = [
-            {"POSITION": arrays.add(each.astype(np.float32), VERTICES, bounds=True)} for each in directions
+            {"POSITION": arrays.add(each.astype(np.float32), VERTICES, bounds=True)} for each in targets.directions
         ]
-        mesh["weights"] = weights[0].tolist()
-        mesh["extras"] = {"targetNames": [f"pose{number}" for number in range(len(directions))]}
-        scene.animate(node, "weights", weights.ravel())
+        mesh["weights"] = targets.weights[0].tolist()
+        mesh["extras"] = {"targetNames": [f"pose{number}" for number in range(len(targets.directions))]}
+        scene.animate(node, "weights", targets.weights.ravel())
     scene.meshes.append(mesh)
     # transforms of a skinned mesh's node and of those above it do not count: it stands at the root
     scene.roots.append(node)

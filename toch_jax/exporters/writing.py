@@ -19,8 +19,7 @@ class Writing:
     """What a format leaves open. What is left out is as the format has it."""
 
     joint_order: Annotated[str, tyro.conf.arg(metavar="NAME|INDICES")] = "openpose"
-    """For keypoints: openpose, mediapipe, mano, or 21 indices with commas: where each of OpenPose's
-    is written."""
+    """For keypoints: openpose, mediapipe, mano, or 21 indices: the place of each of OpenPose's joints."""
     unit: Unit = "m"
     """For keypoints, BVH and meshes."""
     mean_pose: Annotated[Literal["absolute", "relative"], tyro.conf.arg(metavar="absolute|relative")] = "absolute"
