@@ -13,6 +13,8 @@ ENDINGS: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
         "mano-manopth": ((".npz",), "MANO's parameters as manopth takes them"),
         "keypoints": ((".npy", ".npz", ".csv", ".json"), "21 joints of each hand"),
         "contact": ((".npz",), "distance and contact of each vertex and joint"),
+        "object-poses": ((".npy", ".npz"), "the object's pose in each frame"),
+        "foundationpose": ((FOLDER,), "the object's pose in each frame, as text files"),
         "gltf": ((".glb",), "hands with skin and skeleton, and the object, moving"),
         "bvh": ((".bvh",), "the hands' skeletons, moving"),
         "obj": ((FOLDER,), "the meshes of hands and object in each frame"),

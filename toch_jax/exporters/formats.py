@@ -15,6 +15,7 @@ from toch_jax.exporters import (
     lerobot,
     mano,
     meshes,
+    object_poses,
     spider,
     vitra,
 )
@@ -31,6 +32,8 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         "mano-manopth": mano.write_manopth,
         "keypoints": keypoints.write_keypoints,
         "contact": contact.write_contact,
+        "object-poses": object_poses.write_object_poses,
+        "foundationpose": object_poses.write_foundationpose,
         "gltf": gltf.write_glb,
         "bvh": bvh.write_bvh,
         "obj": meshes.write_obj,
