@@ -3,7 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
+from support.tracker_files import write_camera
+
 from toch_jax.exporters.endings import ENDINGS, FOLDER
+from toch_jax.exporters.formats import export_sequence
+from toch_jax.exporters.writing import Writing
 
 PAGE = Path(__file__).parents[2] / "docs" / "formats" / "export.md"
 
@@ -14,3 +19,12 @@ def test_the_page_has_a_row_for_each_format():
     expected = [(name, ", ".join(each or "folder" for each in endings)) for name, (endings, _) in ENDINGS.items()]
     assert rows == expected
     assert FOLDER == ""
+
+
+@pytest.mark.parametrize("to", ENDINGS)
+def test_a_clip_of_one_frame(to, make, tmp_path):
+    """And nothing but what is named is written."""
+    target = tmp_path / "out" / f"clip{ENDINGS[to][0][0]}"
+    export_sequence(target, make("right").frames(0, 1), to, Writing(camera=str(write_camera(tmp_path))))
+    expected = {target.name} | ({"clip_bones.txt"} if to == "bvh" else set())
+    assert {path.name for path in target.parent.iterdir()} == expected
