@@ -117,6 +117,7 @@ def test_the_weaker_repairs(hand: TrackedHand) -> None:
     assert (np.asarray(tracked.joint_sigma) >= np.asarray(SIGMA)).all()
 
 
+@pytest.mark.slow
 def test_a_true_hand_beside_an_object_that_turns_the_wrong_way(example_file) -> None:
     """Rotations of the object given transposed: the hand is not shaken in order to follow them."""
     tracked = load_sequence(example_file).frames(56, 56 + FRAMES)

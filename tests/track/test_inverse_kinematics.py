@@ -114,7 +114,7 @@ def test_joints_of_the_other_side_are_refused(noise: float) -> None:
     params_from_joints(left, joints, all_seen(N_FRAMES), "clip.npz")
 
 
-@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("side", ["right", pytest.param("left", marks=pytest.mark.slow)])
 def test_unordered_points(side: Side) -> None:
     model, truth = of_side(side, grasp())
     rng = np.random.default_rng(0)

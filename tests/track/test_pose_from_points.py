@@ -57,7 +57,12 @@ def demo_hand(first: int) -> HandParams:
 
 @pytest.mark.parametrize(
     ("source", "seed", "scale"),
-    [("grasp", 1, 0.9), ("grasp", 5, 0.85), ("grasp", 7, 1.0), ("demo", 0, 0.85), ("demo", 1, 0.9), ("demo", 4, 1.1)],
+    [
+        ("grasp", 5, 0.85),
+        ("demo", 4, 1.1),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in [("grasp", 1, 0.9), ("grasp", 7, 1.0)]),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in [("demo", 0, 0.85), ("demo", 1, 0.9)]),
+    ],
 )
 def test_noise_on_unordered_points_leaves_the_hand_its_size(
     hand: HandModel, source: str, seed: int, scale: float

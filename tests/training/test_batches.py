@@ -203,7 +203,7 @@ def test_samples_of_all_parts_are_where_they_are_in_each_frame(
     assert np.ptp(np.asarray(window.points[hand])[:, ~own], axis=0).max() > 0.01
 
 
-@pytest.mark.parametrize("hand", [LEFT, RIGHT])
+@pytest.mark.parametrize("hand", [LEFT, pytest.param(RIGHT, marks=pytest.mark.slow)])
 def test_fields_are_those_of_the_road(
     sequence: Sequence, batch: tuple[Window, Target], surface: HandModel, hand: int
 ) -> None:

@@ -39,6 +39,7 @@ def problem(request, held):
     return request.param, scene.surface, tracked, points, normals, targets
 
 
+@pytest.mark.slow
 def test_energy_falls_and_the_hand_comes_to_touch(problem):
     how, surface, tracked, points, normals, targets = problem
     after = optimise(surface, tracked, points, normals, targets)

@@ -163,7 +163,7 @@ def test_lost_poses_are_bridged(clean: Sequence) -> None:
 
 
 def test_short_clips(clean: Sequence) -> None:
-    for frames in (1, 2, 3, 6):
+    for frames in (1, 3):
         short = clean.frames(0, frames)
         for filter in OBJECT_FILTERS:
             one = filter.with_setting(str(filter.settings[0]))

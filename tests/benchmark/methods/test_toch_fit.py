@@ -133,6 +133,7 @@ def test_loss_is_the_scripts(problem):
     np.testing.assert_allclose(float(found), wanted, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_few_correspondences_stand_for_all(held):
     scene = scene_of(held)
     field, points, normals = toch_fit.clean_field(scene, Echo())
