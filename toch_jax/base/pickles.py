@@ -14,6 +14,7 @@ import pickle
 import re
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -32,11 +33,12 @@ class _Record:
     """Stand-in for an object of another package; the pickled state becomes its attributes."""
 
 
-class StandIn:
+class StandIn(ABC):
     """Stand-in for a value that is built after the whole pickle is read."""
 
+    @abstractmethod
     def real(self) -> Any:
-        raise NotImplementedError
+        """The value itself."""
 
 
 class _DType:

@@ -49,7 +49,7 @@ class Repair(NamedTuple):
 
 
 class Quality(NamedTuple):
-    """What a repair must not make worse. Means over the observed frames."""
+    """Joints of one version of a hand, and what a repair must not make worse: means over the observed frames."""
 
     joints: Float[np.ndarray, "T 21 3"]
     """In the world, metres."""

@@ -17,7 +17,7 @@ LEAST_TURN = 0.2
 LARGEST_OPENING = 3.0
 """Root mean square of what remains off the hinge, over the parts' noise, above which the parts are not on a hinge."""
 ROUNDS = 5
-"""Alternations between the mean pose and the axis; chosen by hand."""
+"""Steps to the mean rotation, from which the rotation vectors sum to 0; chosen by hand."""
 
 
 class Hinge(NamedTuple):

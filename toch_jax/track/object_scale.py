@@ -46,6 +46,7 @@ errors within the posterior."""
 NEAR = 0.02
 """Distance of the nearest skin, metres, up to which a frame counts (plus the hand's offset)."""
 LEAST_FRAMES = 5
+"""Fewest frames near the object from which a hand counts; chosen by hand."""
 WELL_KNOWN = 0.025
 """Standard deviation of the logarithm of the scale above which it is not used. On MyoDM's training clips (true hands)
 15 of 24 are below it, with errors of at most 0.017, and on test clips 6 of 13, at most 0.022."""
@@ -136,7 +137,10 @@ def _touch(
 def _evidence(
     distance: Float[np.ndarray, "T D"], gradient: Float[np.ndarray, "T D 3"], error: float
 ) -> Float[np.ndarray, "T"]:
-    """Logarithm of each frame's evidence, up to a constant, for digits at these distances (metres)."""
+    """Logarithm of each frame's evidence, up to a constant, for digits at these distances (metres).
+
+    `gradient` is that of the distances; `error` is the standard deviation of the hand's offset, metres per coordinate.
+    """
     offset = np.zeros((len(distance), 3))
     factors, steps = STEPS
     for spread in np.repeat(SPREAD * np.array(factors), steps):
