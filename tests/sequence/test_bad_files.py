@@ -37,7 +37,7 @@ TRUTH = {
     [
         ({"format": "grab"}, 'format: expected "toch-sequence", found "grab"'),
         ({"format": None}, "format: expected this key, found none"),
-        ({"version": 2}, "version: expected 1, found 2"),
+        ({"version": 3}, "version: expected 1 or 2, found 3"),
         ({"version": "1"}, "version: expected whole numbers, found <U1"),
         ({"fps": 0.0}, "fps: expected frames a second, 0.01 to 10000, found 0"),
         ({"fps": np.nan}, "fps: expected frames a second, 0.01 to 10000, found nan"),

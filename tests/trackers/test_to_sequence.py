@@ -55,6 +55,7 @@ def test_joints_and_poses(tmp_path, convert):
     assert len(found.lines) <= 5
     assert found.lines[0] == "read as plain: 28 frames at 8 fps; left lost in 0"
     assert "bends as a left hand" in found.lines[1]
+    assert sequence.camera is None
 
 
 def test_a_sequence_file_is_taken_as_it_is(tmp_path, convert, example_file):
@@ -165,7 +166,10 @@ def test_left_hands_of_hamer_that_are_not_mirrored_are_refused(tmp_path, convert
     true = clip("left")
     path = written.dump(tmp_path / "hands.pkl", written.hamer_frames(true))
     camera = str(written.write_camera(tmp_path))
-    assert convert(path, true, camera=camera).sequence.hand_side == ("left",)
+    sequence = convert(path, true, camera=camera).sequence
+    assert sequence.hand_side == ("left",)
+    np.testing.assert_allclose(sequence.camera.intrinsics, written.INTRINSICS)
+    np.testing.assert_array_equal(sequence.camera.centre, 0)
     with pytest.raises(
         InputError, match=r"left hand: expected fingers that bend as a left hand's.*--left-hands mirrored"
     ):
@@ -280,6 +284,7 @@ def test_an_object_before_the_moving_camera(mano, tmp_path, convert):
     motion = found.sequence.object_motion
     np.testing.assert_allclose(np.asarray(motion.translation[0]), true.object_poses[:, :3, 3], atol=1e-6)
     assert "object moved from the camera to the world" in found.lines[3]
+    np.testing.assert_allclose(found.sequence.camera.centre, np.tile([0, 0, -0.25], (true.n_frames, 1)), atol=1e-6)
 
 
 def test_frames_are_matched_by_number(tmp_path, convert):

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
 
 from toch_jax.base.errors import bad_input
-from toch_jax.sequence.record import FORMAT, HAND_DATA, VERSION, record_from_sequence, sequence_from_record
+from toch_jax.sequence.record import FORMAT, HAND_DATA, VERSIONS, record_from_sequence, sequence_from_record
 from toch_jax.sequence.types import Sequence
 
 PER_HAND = (
@@ -64,6 +64,9 @@ def sequence_from_arrays(
     truth_joints: ArrayLike | None = None,
     truth_vertices: ArrayLike | None = None,
     truth_vertex_order: str | None = None,
+    camera_intrinsics: ArrayLike | None = None,
+    camera_rotation: ArrayLike | None = None,
+    camera_translation: ArrayLike | None = None,
     where: str = "sequence_from_arrays",
 ) -> Sequence:
     """A checked Sequence from arrays. Metres, radians, frames per second; world = R v + t; T frames.
@@ -76,6 +79,7 @@ def sequence_from_arrays(
       (T, 45) or (T, 15, 3, 3).
     - A frame whose matrices are all zero counts as lost, like a frame of NaN.
     - The motion of a rigid object may omit the axis P: (T, 3) instead of (P, T, 3).
+    - `camera_rotation` is axis-angle or matrices: (3, 3) or (T, 3, 3).
 
     Of MANO's 48 pose numbers the first 3 are `hand_global_orient` and the other 45 `hand_pose`. The pose is absolute:
     add MANO's mean pose to a pose that is relative to it. Raises InputError, whose message begins with `where`.
@@ -100,9 +104,11 @@ def sequence_from_arrays(
         record["object_rotation"] = _axis_angle(
             where, "object_rotation", record["object_rotation"], (3,), axes, tracked
         )
+    if "camera_rotation" in record:
+        record["camera_rotation"] = _camera_rotation(where, record["camera_rotation"], n_frames)
     record |= {key: record[key][None] for key in PER_HAND if one_hand and key in record}
     record |= {key: record[key][None] for key in PER_PART if key in record and record[key].ndim == 2}
-    record |= {"format": np.array(FORMAT), "version": np.array(VERSION)}
+    record |= {"format": np.array(FORMAT), "version": np.array(VERSIONS[-1])}
     found = sequence_from_record(where, record, mend_scale="object_vertices *")
     return found.replace(hand_axis=not one_hand, part_axis=not one_part)
 
@@ -124,6 +130,14 @@ def arrays_from_sequence(sequence: Sequence) -> dict[str, Any]:
     if not sequence.part_axis:
         record |= {key: record[key][0] for key in (*PER_PART, "object_valid") if key in record}
     return {key: value.item() if value.ndim == 0 else value.copy() for key, value in record.items()}
+
+
+def _camera_rotation(where: str, rotation: np.ndarray, n_frames: int) -> np.ndarray:
+    """The camera's rotation as axis-angle, (3,) or (T, 3). (3, 3) are axis-angle of three frames, or one matrix."""
+    one_matrix = rotation.shape == (3, 3) and not (n_frames == 3 and _no_rotation(rotation, np.array(True)))
+    fixed = _Axes((), n_frames, "the camera rests")
+    moving = _Axes(("T",), n_frames, "the camera moves")
+    return _axis_angle(where, "camera_rotation", rotation, (3,), fixed if one_matrix else moving)
 
 
 def _axis_angle(

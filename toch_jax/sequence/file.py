@@ -1,8 +1,8 @@
-"""The sequence file, version 1: a plain .npz of arrays, no pickles. Metres, radians, column vectors.
+"""The sequence file, version 2: a plain .npz of arrays, no pickles. Metres, radians, column vectors.
 
 | key | shape | meaning |
 |---|---|---|
-| format, version | () | "toch-sequence", 1 |
+| format, version | () | "toch-sequence", 1 or 2 |
 | fps | () | frames per second |
 | hand_side | (H,) | "right" or "left" |
 | hand_valid | (H,T) bool, optional | false where the tracker lost the hand; NaN in the data means the same
@@ -16,6 +16,8 @@
   another file instead |
 | object_rotation, object_translation | (P,T,3), (P,T,3) | from each part's frame to the world, axis-angle |
 | object_valid | (P,T) or (T,) bool, optional | false where the tracker lost the part; NaN in its pose means the same |
+| camera_rotation, camera_translation | (3,) or (T,3), optional | the world to the camera; from version 2 on |
+| camera_intrinsics | (3,3), optional | pixels; from version 2 on |
 | truth_* | as hand_* | ground truth: truth_global_orient, truth_pose, ..., truth_vertex_order |
 | hand_joint_sigma | (H,T,21) | standard deviation of each coordinate of each joint (OpenPose order) |
 | object_pose_sigma | (P,T,6) | standard deviation of each coordinate of the rotation vector, then of the translation |

@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 
 from toch_jax.hand.model import HandParams, Side
 from toch_jax.object.model import ObjectModel, ObjectMotion
+from toch_jax.sequence.camera import Camera
 from toch_jax.sequence.types import Hands, Sequence
 
 OTHER_SIDE: dict[Side, Side] = {"right": "left", "left": "right"}
@@ -25,6 +26,7 @@ def mirror(sequence: Sequence) -> Sequence:
         object_faces=sequence.object_faces[:, ::-1],
         object_motion=mirror_motion(sequence.object_motion),
         truth=None if sequence.truth is None else _mirror_hands(sequence.truth),
+        camera=None if sequence.camera is None else _mirror_camera(sequence.camera),
     )
 
 
@@ -68,6 +70,12 @@ def mirror_params(params: HandParams) -> HandParams:
         betas=params.betas,
         transl=mirror_points(params.transl),
     )
+
+
+def _mirror_camera(camera: Camera) -> Camera:
+    """The camera that sees the mirrored scene in mirrored images; where their middle is depends on their width."""
+    reflection = jnp.array([-1.0, 1.0, 1.0])
+    return Camera(reflection[:, None] * camera.rotation * reflection, mirror_points(camera.translation))
 
 
 def _mirror_hands(hands: Hands) -> Hands:

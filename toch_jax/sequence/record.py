@@ -17,12 +17,15 @@ from toch_jax.hand.model import HandParams, Side
 from toch_jax.object.build import check_parts
 from toch_jax.object.mesh import check_mesh
 from toch_jax.object.model import ObjectMotion, motion_from_axis_angle, motion_to_axis_angle, part_middles
+from toch_jax.sequence.camera_keys import CAMERA_KEYS, camera_arrays, read_camera
 from toch_jax.sequence.checks import Reader, check_angles, check_hand_size, check_meeting
 from toch_jax.sequence.hand_faults import ENOUGH, enough_joints, mark_missing, missing_notes, wrong_frames
 from toch_jax.sequence.object_faults import mend_object
 from toch_jax.sequence.types import Hands, Sequence
 
-FORMAT, VERSION = "toch-sequence", 1
+FORMAT = "toch-sequence"
+VERSIONS = (1, 2)
+"""Versions that are read; a sequence is written in the first that has all its keys."""
 # Vertices of MANO's mesh.
 N_MANO = 778
 VERTEX_ORDERS = ("mano", "open", "unordered")
@@ -34,7 +37,7 @@ MESH_KEYS = ("object_vertices", "object_faces", "object_vertex_part")
 OBJECT_KEYS = (*MESH_KEYS, "object_rotation", "object_translation")
 KEYS = (
     *("format", "version", "fps", "hand_side", "hand_valid", "hand_model", "hand_joint_sigma"),
-    *(*OBJECT_KEYS, "object_valid", "object_pose_sigma"),
+    *(*OBJECT_KEYS, "object_valid", "object_pose_sigma", *CAMERA_KEYS),
     *(prefix + name for prefix in ("hand_", "truth_") for name in (*HAND_DATA, "vertex_order")),
 )
 
@@ -89,6 +92,8 @@ def sequence_from_record(
             check_hand_size(where, "truth_", truth, np.ones((reader.axes["H"][0], reader.axes["T"][0]), bool))
     with caught(faults):
         sigma, pose_sigma = _sigma(reader, "hand_joint_sigma", "H T 21"), _sigma(reader, "object_pose_sigma", "P T 6")
+    with caught(faults):
+        camera = read_camera(reader)
     raise_all(faults)
     wrong, notes = wrong_frames(sides, data, observed, fps)
     observed &= ~wrong
@@ -111,6 +116,7 @@ def sequence_from_record(
         hand_joint_sigma=None if sigma is None else put(sigma),
         object_valid=None if tracked.all() else put(tracked),
         object_pose_sigma=None if pose_sigma is None else put(pose_sigma),
+        camera=camera,
         notes=(*notes, *object_notes),
         source=str(where),
     )
@@ -121,7 +127,7 @@ def record_from_sequence(sequence: Sequence) -> dict[str, np.ndarray]:
     rotation, translation = motion_to_axis_angle(sequence.object_motion)
     record: dict[str, np.ndarray] = {
         "format": np.array(FORMAT),
-        "version": np.array(VERSION),
+        "version": np.array(VERSIONS[0] if sequence.camera is None else VERSIONS[1]),
         "fps": np.array(sequence.fps),
         "hand_side": np.array(sequence.hand_side),
         "hand_valid": np.asarray(sequence.hand_valid),
@@ -140,6 +146,8 @@ def record_from_sequence(sequence: Sequence) -> dict[str, np.ndarray]:
         record["object_valid"] = np.asarray(sequence.object_valid)
     if sequence.object_pose_sigma is not None:
         record["object_pose_sigma"] = np.asarray(sequence.object_pose_sigma)
+    if sequence.camera is not None:
+        record |= camera_arrays(sequence.camera)
     for prefix, hands in (("hand_", sequence.hands), ("truth_", sequence.truth)):
         if hands is None:
             continue
@@ -178,8 +186,8 @@ def _nearest_key(key: str) -> str | None:
 def _check_format(reader: Reader) -> None:
     if (found := reader.text("format")) != FORMAT:
         raise bad_input(reader.where, "format", f'"{FORMAT}"', f'"{found}"')
-    if (number := int(reader.array("version", "", "iu")[()])) != VERSION:
-        raise bad_input(reader.where, "version", str(VERSION), str(number))
+    if (number := int(reader.array("version", "", "iu")[()])) not in VERSIONS:
+        raise bad_input(reader.where, "version", " or ".join(map(str, VERSIONS)), str(number))
 
 
 def _fps(reader: Reader) -> float:

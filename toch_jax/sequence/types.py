@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 from toch_jax.base.arrays import short_repr
 from toch_jax.hand.model import HandParams, Side
 from toch_jax.object.model import ObjectMotion
+from toch_jax.sequence.camera import Camera
 
 
 class Hands(struct.PyTreeNode):
@@ -55,6 +56,7 @@ class Sequence(struct.PyTreeNode):
     object_pose_sigma: Float[Array, "P T 6"] | None = None
     """Standard deviation of each coordinate of the rotation vector in the world (rad), then of the translation (m);
     estimated by `refine`, 0 for poses that it did not change, None if it changed none."""
+    camera: Camera | None = None
     source: str = struct.field(pytree_node=False, default="sequence")
     """The file or call that the sequence came from, for error messages."""
     notes: tuple[str, ...] = struct.field(pytree_node=False, default=())
@@ -65,7 +67,7 @@ class Sequence(struct.PyTreeNode):
     """Whether `arrays_from_sequence` gives the object's motion the axis P; false if the input arrays had none."""
 
     def __repr__(self) -> str:
-        names = ("fps", "hand_side", "hands", "object_vertices", "object_faces", "object_motion", "truth")
+        names = ("fps", "hand_side", "hands", "object_vertices", "object_faces", "object_motion", "truth", "camera")
         observed = self.hand_valid
         has_values = isinstance(observed, np.ndarray | jax.Array) and not isinstance(observed, jax.core.Tracer)
         lost = (~np.asarray(observed)).sum(axis=1).tolist() if has_values else None
@@ -89,7 +91,8 @@ class Sequence(struct.PyTreeNode):
             *("object_motion", "object_valid", "object_pose_sigma"),
         )
         timed = {name: getattr(self, name) for name in names}
-        return self.replace(**jax.tree.map(lambda leaf: leaf[:, start:stop], timed))
+        camera = None if self.camera is None else self.camera.frames(start, stop)
+        return self.replace(**jax.tree.map(lambda leaf: leaf[:, start:stop], timed), camera=camera)
 
     @property
     def object_observed(self) -> Bool[np.ndarray, "P T"]:

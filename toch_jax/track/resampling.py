@@ -18,6 +18,7 @@ from toch_jax.base.errors import bad_input
 from toch_jax.hand.conventions import to_openpose
 from toch_jax.hand.model import HandModel, HandParams, rest_joints, skin_frames
 from toch_jax.object.model import ObjectMotion
+from toch_jax.sequence.camera import Camera
 from toch_jax.sequence.derived import hand_meshes, hand_models
 from toch_jax.sequence.types import Hands, Sequence
 from toch_jax.track.part_frame import nearest_part
@@ -54,6 +55,7 @@ def resampled(sequence: Sequence, fps: float | int) -> Sequence:
         object_valid=None if object_valid is None else _valid_at(object_valid, at),
         hand_joint_sigma=None if sigma is None else put(_linear(np.asarray(sigma), at, axis=1), np.float32),
         object_pose_sigma=None if pose_sigma is None else put(_linear(np.asarray(pose_sigma), at, axis=1), np.float32),
+        camera=None if sequence.camera is None else _camera_at(sequence.camera, at),
     )
 
 
@@ -76,6 +78,13 @@ def _slerp(turns: Float[np.ndarray, "T 3 3"], at: Float[np.ndarray, "N"]) -> Flo
 
 def _pose_at(pose: Pose, at: Float[np.ndarray, "N"]) -> Pose:
     return Pose(_slerp(pose.rotation, at), _linear(pose.translation, at))
+
+
+def _camera_at(camera: Camera, at: Float[np.ndarray, "N"]) -> Camera:
+    """The camera at positions in the clip; its centre moves evenly between two frames."""
+    rotation, centre = _slerp(np.asarray(camera.rotation), at), _linear(camera.centre, at)
+    translation = -np.einsum("tab,tb->ta", rotation, centre)
+    return camera.replace(rotation=put(rotation, np.float32), translation=put(translation, np.float32))
 
 
 def _valid_at(valid: Bool[Array | np.ndarray, "H T"], at: Float[np.ndarray, "N"]) -> Bool[Array, "H N"]:

@@ -66,12 +66,28 @@ def sequence_from_tracker(
         "object_vertices": vertices,
         "object_faces": faces,
         "where": str(path),
+        **_camera(tracked),
     }
     try:
         sequence = sequence_from_arrays(**common, **_motion(poses), **arguments)
     except InputError as fault:
         raise InputError(f"{fault}{_mend(common, poses, arguments, reading)}") from fault
     return checked(sequence, dataclasses.replace(tracked, said=(*tracked.said, *hand_said, *said)), reading)
+
+
+def _camera(tracked: Tracked) -> dict[str, Any]:
+    """The camera as arguments of `sequence_from_arrays`; none where it is not known where it is in the hands' world."""
+    camera = tracked.camera
+    if camera is None:
+        return {}
+    has_intrinsics = camera.intrinsics is not None and np.isfinite(camera.intrinsics).all()
+    poses = camera.from_world
+    if poses is None and has_intrinsics and not tracked.is_world:
+        poses = np.eye(4)
+    if poses is None or not np.isfinite(poses).all():
+        return {}
+    found = {"camera_rotation": poses[..., :3, :3], "camera_translation": poses[..., :3, 3]}
+    return found | {"camera_intrinsics": camera.intrinsics} if has_intrinsics else found
 
 
 def _motion(poses: Float[np.ndarray, "T 4 4"]) -> dict[str, Any]:
