@@ -37,31 +37,37 @@ def signed_distance_gradient(
     grid: DistanceGrid, part: int | Int[Array, "*#batch"], points: Float[Array, "*batch 3"]
 ) -> tuple[Float[Array, "*batch"], Float[Array, "*batch 3"]]:
     """`signed_distance` and its gradient in the part's frame, outward and of length about 1 within the grid."""
+    # Each coordinate is an array of its own: XLA's loops over a last axis of 3 take five times as long on a CPU.
     size = grid.distance.shape[-1]
     part = jnp.broadcast_to(jnp.asarray(part), points.shape[:-1])
-    spacing = grid.spacing[part]
-    node = (points - grid.origin[part]) / spacing
-    clamped = jnp.clip(node, 0.0, size - 1.0)
-    cell = jnp.clip(jnp.floor(clamped).astype(jnp.int32), 0, size - 2)
-    fraction = clamped - cell
+    spacing = [grid.spacing[part, axis] for axis in range(3)]
+    node = [(points[..., axis] - grid.origin[part, axis]) / spacing[axis] for axis in range(3)]
+    clamped = [jnp.clip(position, 0.0, size - 1.0) for position in node]
+    cell = [jnp.clip(jnp.floor(position).astype(jnp.int32), 0, size - 2) for position in clamped]
+    x, y, z = (position - low for position, low in zip(clamped, cell, strict=True))
 
     values = grid.distance.reshape(-1)
-    first = ((part * size + cell[..., 0]) * size + cell[..., 1]) * size + cell[..., 2]
-    distance = jnp.zeros(points.shape[:-1])
-    slope = jnp.zeros_like(points)
-    for corner in itertools.product((0, 1), repeat=3):
-        value = values[first + (corner[0] * size + corner[1]) * size + corner[2]]
-        weight = [fraction[..., axis] if corner[axis] else 1 - fraction[..., axis] for axis in range(3)]
-        sign = [1.0 if up else -1.0 for up in corner]
-        distance += value * weight[0] * weight[1] * weight[2]
-        slope += value[..., None] * jnp.stack(
-            [sign[0] * weight[1] * weight[2], sign[1] * weight[0] * weight[2], sign[2] * weight[0] * weight[1]], axis=-1
-        )
+    first = ((part * size + cell[0]) * size + cell[1]) * size + cell[2]
+    corner = {
+        ijk: values[first + (ijk[0] * size + ijk[1]) * size + ijk[2]] for ijk in itertools.product((0, 1), repeat=3)
+    }
+    # along z on the cell's four edges, then along y on its two faces, then along x
+    rise_z = {(i, j): corner[i, j, 1] - corner[i, j, 0] for i in (0, 1) for j in (0, 1)}
+    edge = {(i, j): corner[i, j, 0] + z * rise for (i, j), rise in rise_z.items()}
+    rise_y = [edge[i, 1] - edge[i, 0] for i in (0, 1)]
+    face = [edge[i, 0] + y * rise_y[i] for i in (0, 1)]
+    distance = face[0] + x * (face[1] - face[0])
+    slope_z = [rise_z[i, 0] + y * (rise_z[i, 1] - rise_z[i, 0]) for i in (0, 1)]
+    slope = face[1] - face[0], rise_y[0] + x * (rise_y[1] - rise_y[0]), slope_z[0] + x * (slope_z[1] - slope_z[0])
 
-    beyond = (node - clamped) * spacing
-    squared = jnp.sum(beyond**2, axis=-1)
+    beyond = [(position - near) * step for position, near, step in zip(node, clamped, spacing, strict=True)]
+    squared = beyond[0] ** 2 + beyond[1] ** 2 + beyond[2] ** 2
     is_outside = squared > 0
     # `where` twice, because the gradient of the square root at 0 is not finite.
     outside = jnp.where(is_outside, jnp.sqrt(jnp.where(is_outside, squared, 1.0)), 0.0)
-    away = beyond / jnp.where(is_outside, outside, 1.0)[..., None]
-    return distance + outside, jnp.where(beyond == 0, slope / spacing, 0.0) + away
+    length = jnp.where(is_outside, outside, 1.0)
+    gradient = [
+        jnp.where(gap == 0, rise / step, 0.0) + gap / length
+        for gap, rise, step in zip(beyond, slope, spacing, strict=True)
+    ]
+    return distance + outside, jnp.stack(gradient, axis=-1)
