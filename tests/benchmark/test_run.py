@@ -56,6 +56,22 @@ def test_noise_of_the_object_is_the_objects(clean: Sequence) -> None:
     assert 0 < np.asarray(noisy.object_valid).sum() < clean.n_frames
 
 
+def test_noise_along_rays_brings_a_camera_unless_there_is_one(clean: Sequence) -> None:
+    noisy = perturb_clip("mug_lift", clean, parse_perturbation("ray(0.04,0)"), 0)
+    again = perturb_clip("mug_lift", noisy.replace(hands=clean.hands), parse_perturbation("ray(0.04,0)"), 1)
+    assert noisy.camera is not None
+    assert again.camera is noisy.camera
+    for each in (noisy, again):
+        assert each.hands.params is not None
+        assert clean.hands.params is not None
+        before, after = (np.asarray(params.transl[0]) for params in (clean.hands.params, each.hands.params))
+        moved = after - before
+        assert np.linalg.norm(moved, axis=1).max() > 1e-4
+        # the wrist is a few centimetres from `transl`, so that rays to it are nearly those to `transl`
+        turned = np.cross(moved, noisy.camera.rays(before))
+        assert np.linalg.norm(turned, axis=1).max() < 0.3 * np.linalg.norm(moved, axis=1).min()
+
+
 def test_a_run_goes_on_where_it_stopped(tmp_path: Path, clean: Sequence) -> None:
     clips, asked = [("a", clean), ("b", clean)], []
 

@@ -10,6 +10,7 @@ from support.records import Record, write_record
 from toch_jax.base.errors import InputError
 from toch_jax.base.files import read_arrays
 from toch_jax.sequence.arrays import arrays_from_sequence, sequence_from_arrays
+from toch_jax.sequence.camera import resting_camera
 from toch_jax.sequence.file import load_sequence, save_sequence
 from toch_jax.sequence.mirror import mirror
 from toch_jax.sequence.record import sequence_from_record
@@ -111,3 +112,12 @@ def test_at_twice_the_rate_the_camera_moves_evenly(record: Record) -> None:
     assert camera is not None
     np.testing.assert_allclose(camera.centre[::2], sequence.camera.centre, atol=1e-5)
     np.testing.assert_allclose(camera.centre[1], sequence.camera.centre[:2].mean(axis=0), atol=1e-5)
+
+
+def test_a_resting_camera_looks_ahead() -> None:
+    place, ahead = np.array([0.3, -0.5, 0.7]), np.array([0.1, 0.2, 0.0])
+    camera = resting_camera(place, ahead, 4)
+    np.testing.assert_allclose(camera.centre, np.tile(place, (4, 1)), atol=1e-6)
+    seen = np.asarray(camera.rotation[0]) @ ahead + np.asarray(camera.translation[0])
+    np.testing.assert_allclose(seen, [0, 0, np.linalg.norm(ahead - place)], atol=1e-6)
+    np.testing.assert_allclose(np.linalg.det(camera.rotation), 1, atol=1e-6)

@@ -23,7 +23,9 @@ from toch_jax.benchmark.methods.method import Method, Repair, hand_model, predic
 from toch_jax.benchmark.results import Table
 from toch_jax.benchmark.score import GroundTruth, Scores, prepare, score
 from toch_jax.object.model import part_middles
+from toch_jax.perturb.camera_noise import random_camera
 from toch_jax.perturb.registry import Perturbation, parse_perturbation
+from toch_jax.sequence.camera import resting_camera
 from toch_jax.sequence.object_faults import mend_object
 from toch_jax.sequence.types import Sequence
 
@@ -142,14 +144,23 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def perturb_clip(clip_id: str, clean: Sequence, perturbation: Perturbation, seed: int) -> Sequence:
-    """The clip with perturbed hands and object, the clean hands as truth. The random key is from id and seed only."""
+    """The clip with perturbed hands and object, the clean hands as truth. The random key is from id and seed only.
+
+    Noise that needs a camera puts a resting one into a clip that has none.
+    """
     key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(clip_id.encode()))
     assert clean.hands.params is not None
+    n_hands = len(clean.hand_side)
+    if perturbation.needs_camera and clean.camera is None:
+        place = random_camera(jax.random.fold_in(key, n_hands + 1), clean.hands.params.transl)
+        middle = np.asarray(clean.hands.params.transl).reshape(-1, 3).mean(axis=0)
+        clean = clean.replace(camera=resting_camera(np.asarray(place, np.float64), middle, clean.n_frames))
+    seen_from = None if clean.camera is None else put(clean.camera.centre, np.float32)
     noisy, masks = [], []
     for hand, side in enumerate(clean.hand_side):
         params = jax.tree.map(lambda leaf, hand=hand: leaf[hand], clean.hands.params)
         model = hand_model(clean.hand_model or "open", side)
-        perturbed, observed = perturbation(jax.random.fold_in(key, hand), model, params)
+        perturbed, observed = perturbation(jax.random.fold_in(key, hand), model, params, seen_from)
         noisy.append(perturbed)
         masks.append(observed)
     noisy_clip: Sequence = clean.replace(
@@ -160,7 +171,7 @@ def perturb_clip(clip_id: str, clean: Sequence, perturbation: Perturbation, seed
     if not perturbation.moves_object:
         return noisy_clip
     middles = part_middles(np.asarray(clean.object_vertices), np.asarray(clean.object_vertex_part))
-    moved, tracked = perturbation.of_object(jax.random.fold_in(key, len(noisy)), clean.object_motion, middles)
+    moved, tracked = perturbation.of_object(jax.random.fold_in(key, n_hands), clean.object_motion, middles)
     # as in a file that is read: lost frames are interpolated
     motion, kept, _ = mend_object(moved, np.asarray(tracked), middles, clean.fps)
     return noisy_clip.replace(object_motion=motion, object_valid=None if kept.all() else put(kept))

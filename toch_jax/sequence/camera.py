@@ -9,7 +9,7 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Float
 
-from toch_jax.base.arrays import short_repr
+from toch_jax.base.arrays import put, short_repr
 
 
 class Camera(struct.PyTreeNode):
@@ -38,3 +38,17 @@ class Camera(struct.PyTreeNode):
     def frames(self, start: int, stop: int) -> Camera:
         """The frames from `start` up to, not including, `stop`."""
         return self.replace(rotation=self.rotation[start:stop], translation=self.translation[start:stop])
+
+
+def resting_camera(place: Float[np.ndarray, "3"], ahead: Float[np.ndarray, "3"], n_frames: int) -> Camera:
+    """A camera that rests at `place` and looks at the point `ahead` (world, metres)."""
+    forward = np.asarray(ahead, np.float64) - place
+    forward = forward / np.linalg.norm(forward)
+    # any direction that is not the camera's own
+    side = np.cross(np.eye(3)[np.abs(forward).argmin()], forward)
+    side = side / np.linalg.norm(side)
+    rotation = np.stack([side, np.cross(forward, side), forward])
+    return Camera(
+        rotation=put(np.broadcast_to(rotation, (n_frames, 3, 3)), np.float32),
+        translation=put(np.broadcast_to(-rotation @ place, (n_frames, 3)), np.float32),
+    )
