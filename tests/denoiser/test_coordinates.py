@@ -62,13 +62,14 @@ def test_smoothing_reads_valid_frames_only() -> None:
 
 
 def test_nearness_is_a_softmax_of_squared_distances() -> None:
-    points = normal(1, 1, 9, 3)
-    joints = normal(1, 1, 21, 3, seed=1)
+    points = normal(2, 3, 9)
+    joints = normal(2, 21, 3, seed=1)
     weights, least = plain_jit(lambda points, joints: nearness(points, joints, 0.5), points, joints)
-    squared = cdist(np.asarray(points[0, 0]), np.asarray(joints[0, 0])) ** 2
-    expected = softmax(-squared / (2 * 0.5**2), axis=-1)
-    np.testing.assert_allclose(weights[0, 0], expected, atol=1e-5)
-    np.testing.assert_allclose(least[0, 0, :, 0], np.sqrt((expected * squared).sum(-1)), atol=1e-5)
+    for frame in range(2):
+        squared = cdist(np.asarray(joints[frame]), np.asarray(points[frame]).T) ** 2
+        expected = softmax(-squared / (2 * 0.5**2), axis=0)
+        np.testing.assert_allclose(weights[frame], expected, atol=1e-5)
+        np.testing.assert_allclose(least[frame, 0], np.sqrt((expected * squared).sum(axis=0)), atol=1e-5)
 
 
 def test_canonical_box_of_another_hand() -> None:

@@ -85,19 +85,19 @@ def filter_paths(
 
 
 def nearness(
-    points: Float[Array, "B W N 3"], joints: Float[Array, "B W 21 3"], width: float
-) -> tuple[Float[Array, "B W N 21"], Float[Array, "B W N 1"]]:
+    points: Float[Array, "W 3 N"], joints: Float[Array, "W 21 3"], width: float
+) -> tuple[Float[Array, "W 21 N"], Float[Array, "W 1 N"]]:
     """Weights of the joints near each point (softmax of -squared distance / (2 width^2)), and a soft minimum distance.
 
     Squared distances are expanded into products, so that differences of all points and joints need not be stored.
     """
     squared = (
-        jnp.sum(points**2, axis=-1)[..., None]
-        + jnp.sum(joints**2, axis=-1)[:, :, None]
-        - 2.0 * jnp.einsum("bwnc,bwjc->bwnj", points, joints)
+        jnp.sum(points**2, axis=1)[:, None]
+        + jnp.sum(joints**2, axis=2)[:, :, None]
+        - 2.0 * jnp.einsum("wjc,wcn->wjn", joints, points)
     )
-    weights = jax.nn.softmax(-squared / (2.0 * width**2), axis=-1)
-    least = jnp.sum(weights * squared, axis=-1, keepdims=True)
+    weights = jax.nn.softmax(-squared / (2.0 * width**2), axis=1)
+    least = jnp.sum(weights * squared, axis=1, keepdims=True)
     return weights, jnp.sqrt(jnp.maximum(least, 1e-6))
 
 

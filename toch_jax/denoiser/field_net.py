@@ -3,19 +3,24 @@
 It works in the palm's mean frame, so that it need not learn directions in space; corrects joints by a mixture of
 filtered paths; and reads the field at each sample relative to the corrected joints.
 
+Features of samples have the axes (W, C, N), samples last, so that vector instructions run over the samples, and are
+computed window by window (layers.py).
+
 Other parts of the object and the other hand enter by layers that are initialised with 0: what training has not shown, a
 left hand or a hinge, has no effect.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import optax
-from flax import nnx
+from flax import nnx, struct
 from jaxtyping import Array, Bool, Float
 
 from toch_jax.denoiser.coordinates import filter_paths, from_canonical, nearness, palm_frame, to_canonical
+from toch_jax.denoiser.layers import TemporalBlock, each_window, filtered_in_time, of_samples
 from toch_jax.denoiser.window import DenoiserConfig, Estimate, JointEstimate, Network, Target, Window, weighted_mean
 from toch_jax.field.contact_field import FieldEstimate
 
@@ -61,20 +66,30 @@ class FieldNetConfig(DenoiserConfig):
     """Weight of the standard deviations' negative log likelihood (nats). Its gradient moves nothing else."""
 
 
-class TemporalBlock(nnx.Module):
-    """Residual convolution over frames, with 3 taps `dilation` apart; neighbours not observed are not read."""
+class _Samples(struct.PyTreeNode):
+    """The object's samples and the field that is read at them, in the palm's mean frame; decimetres."""
 
-    def __init__(self, width: int, dilation: int, *, rngs: nnx.Rngs) -> None:
-        self.dilation = dilation
-        self.norm = nnx.LayerNorm(width, rngs=rngs)
-        self.taps = nnx.Linear(3 * width, width, rngs=rngs)
-        self.out = nnx.Linear(width, width, kernel_init=nnx.initializers.normal(1e-2), rngs=rngs)
+    points: Float[Array, "*B #W 3 N"]
+    normals: Float[Array, "*B #W 3 N"]
+    own: Float[Array, "*B 1 1 N"]
+    mask: Float[Array, "*B W 1 N"]
+    distance: Float[Array, "*B W 1 N"]
+    correspondence: Float[Array, "*B W 3 N"]
+    """Canonical coordinates."""
 
-    def __call__(self, frames: Float[Array, "B W C"], observed: Bool[Array, "B W"]) -> Float[Array, "B W C"]:
-        normal = self.norm(frames)
-        shown = jnp.where(observed[..., None], normal, 0.0)
-        around = [_shift(shown, -self.dilation), normal, _shift(shown, self.dilation)]
-        return frames + self.out(jax.nn.silu(self.taps(jnp.concatenate(around, axis=-1))))
+
+class _Features(struct.PyTreeNode):
+    """What has been computed of the samples before the joints are corrected."""
+
+    point: Float[Array, "*B W C N"]
+    shape: Float[Array, "*B 1 C N"]
+    """Features of the object's shape around each sample."""
+    noisy: Float[Array, "*B W 8 N"]
+    """The field that is read."""
+    hits: Float[Array, "*B W 3 N"]
+    """Points of the hand's surface that the field states."""
+    near: Float[Array, "*B W 21 N"]
+    """Weights of the joints near each hit."""
 
 
 class FieldNet(Network):
@@ -114,15 +129,20 @@ class FieldNet(Network):
         # into the palm's mean frame, decimetres
         mean = filter_paths(window.joints, observed, (float("inf"),))[0, :, 0]
         rotation, origin = palm_frame(mean)
-        points, joints, tracked, other = (
+        joints, tracked, other = (
             _UNIT * jnp.einsum("bwjc,bcd->bwjd", each - origin[:, None, None], rotation)
-            for each in (window.points, window.joints, window.tracked, window.other.joints)
+            for each in (window.joints, window.tracked, window.other.joints)
         )
-        normals = jnp.einsum("bwnc,bcd->bwnd", window.normals, rotation)
-        mask = window.field.mask[..., None].astype(jnp.float32)
-        distance = _UNIT * window.field.distance[..., None]
         canonical = config.canonical
         correspondence = to_canonical(window.field.correspondence, window.field.mask, *canonical)
+        samples = _Samples(
+            points=_UNIT * jnp.einsum("bwnc,bcd->bwdn", window.points - origin[:, None, None], rotation),
+            normals=jnp.einsum("bwnc,bcd->bwdn", window.normals, rotation),
+            own=window.own[:, None, None].astype(jnp.float32),
+            mask=window.field.mask[:, :, None].astype(jnp.float32),
+            distance=_UNIT * window.field.distance[:, :, None],
+            correspondence=jnp.swapaxes(correspondence, 2, 3),
+        )
 
         # candidates for the joints (tracked, filtered) relative to those read; and the tracked joints' usual deviation
         rough = jnp.where(observed[..., None, None], tracked - joints, 0.0)
@@ -131,24 +151,11 @@ class FieldNet(Network):
         count = jnp.maximum(observed.sum(axis=1), 1)[:, None]
         jitter = jnp.sqrt((rough**2).sum(axis=(1, 3)) / count + 1e-6) * _FINE / _UNIT
 
-        # the object's shape, once per window: as it is in the first frame
-        shape = self.shape_in(jnp.concatenate([points[:, 0], normals[:, 0]], axis=-1))
-        shape = jax.nn.silu(shape + self.shape_part(1.0 - window.own[..., None]))
-        shape = jax.nn.silu(self.shape_out(shape))
-
-        # each sample's features relative to the hand, and their summary for each frame
-        hits = points + distance * normals
-        noisy = jnp.concatenate([mask, distance * 5.0, distance * 5.0 * normals, correspondence], axis=-1)
-        shown, near = self._geometry(hits, points, normals, joints)
-        point = jax.nn.silu(self.point_in(jnp.concatenate([noisy, shown], axis=-1)) + shape[:, None])
-        point = jax.nn.silu(self.point_out(point))
-        touched = jnp.sum(point * mask, axis=2) / (jnp.sum(mask, axis=2) + 1.0)
+        features, summary = each_window(self._read, (samples, joints))
         frame = self.frame_in(
             jnp.concatenate(
                 [
-                    jnp.max(point, axis=2),
-                    touched,
-                    jnp.broadcast_to(jnp.max(shape, axis=1)[:, None], touched.shape),
+                    summary,
                     _flat(joints),
                     _flat(_to_palm(joints, joints)),
                     _flat(filtered),
@@ -168,33 +175,70 @@ class FieldNet(Network):
         mixed = jnp.einsum("bwjck,bwjk->bwjc", filtered, by_joint[..., :-4])
         palm, _ = palm_frame(joints)
         correction = (mixed + jnp.einsum("bwdc,bwjc->bwjd", palm, by_joint[..., -4:-1])) / _FINE * _UNIT
-        clean = joints + correction
 
-        # the field: geometry relative to the corrected joints
-        moved = jnp.einsum("bwnj,bwjc->bwnc", near, correction)
-        along = jnp.sum(moved * normals, axis=-1, keepdims=True)
-        reached = hits + mask * along * normals
-        shown, _ = self._geometry(reached, points, normals, clean)
-        in_palm = jnp.einsum("bwnc,bwcd->bwnd", moved, palm)
-        local = jnp.concatenate([point, noisy, shown, 5.0 * along, 5.0 * in_palm], axis=-1)
-        answer = self.answer_in(local) + self.answer_shape(shape)[:, None] + self.answer_frame(frame)[:, :, None]
-        answer = jax.nn.silu(answer)
-        answer = answer + _filter(answer, self.answer_taps[...], observed)
-        answer = self.answer_out(jax.nn.silu(self.answer_mid(answer)))
-
+        answer, distance = each_window(self._answer, (samples, features, frame, joints, correction, observed))
         return Estimate(
             field=FieldEstimate(
-                mask_logit=answer[..., 0],
-                distance=((distance + along) * mask)[..., 0] / _UNIT + answer[..., 1] / _FINE,
-                correspondence=from_canonical(correspondence + answer[..., 2:5], *canonical),
-                distance_sigma=self._sigma(answer[..., 5]),
-                correspondence_sigma=self._sigma(answer[..., 6]),
+                mask_logit=answer[:, :, 0],
+                distance=distance / _UNIT + answer[:, :, 1] / _FINE,
+                correspondence=from_canonical(correspondence + jnp.swapaxes(answer[:, :, 2:5], 2, 3), *canonical),
+                distance_sigma=self._sigma(answer[:, :, 5]),
+                correspondence_sigma=self._sigma(answer[:, :, 6]),
             ),
             joints=JointEstimate(
-                joints=jnp.einsum("bwjd,bcd->bwjc", clean, rotation) / _UNIT + origin[:, None, None],
+                joints=jnp.einsum("bwjd,bcd->bwjc", joints + correction, rotation) / _UNIT + origin[:, None, None],
                 sigma=self._sigma(by_joint[..., -1]),
             ),
         )
+
+    def _read(self, of_window: tuple[_Samples, Float[Array, "W 21 3"]]) -> tuple[_Features, Float[Array, "W S"]]:
+        """Each sample's features relative to the hand (joints, decimetres), and their summary for each frame."""
+        samples, joints = of_window
+        # the object's shape, once per window: as it is in the first frame
+        shape = of_samples(self.shape_in, jnp.concatenate([samples.points[:1], samples.normals[:1]], axis=1))
+        shape = jax.nn.silu(shape + of_samples(self.shape_part, 1.0 - samples.own))
+        shape = jax.nn.silu(of_samples(self.shape_out, shape))
+
+        hits = samples.points + samples.distance * samples.normals
+        shown, near = self._geometry(hits, samples, joints)
+        far = 5.0 * samples.distance
+        noisy = jnp.concatenate([samples.mask, far, far * samples.normals, samples.correspondence], axis=1)
+        point = jax.nn.silu(of_samples(self.point_in, jnp.concatenate([noisy, shown], axis=1)) + shape)
+        point = jax.nn.silu(of_samples(self.point_out, point))
+        touched = jnp.sum(point * samples.mask, axis=2) / (jnp.sum(samples.mask, axis=2) + 1.0)
+        whole = jnp.broadcast_to(jnp.max(shape, axis=2), touched.shape)
+        summary = jnp.concatenate([jnp.max(point, axis=2), touched, whole], axis=1)
+        return _Features(point=point, shape=shape, noisy=noisy, hits=hits, near=near), summary
+
+    def _answer(
+        self,
+        of_window: tuple[
+            _Samples,
+            _Features,
+            Float[Array, "W F"],
+            Float[Array, "W 21 3"],
+            Float[Array, "W 21 3"],
+            Bool[Array, "W"],
+        ],
+    ) -> tuple[Float[Array, "W 7 N"], Float[Array, "W N"]]:
+        """The field's seven outputs, from the geometry relative to the corrected joints; and the distance (decimetres)
+        that the correction alone gives.
+
+        Of one window: samples, their features, features of frames, joints and their correction, observed frames.
+        """
+        samples, features, frame, joints, correction, observed = of_window
+        palm, _ = palm_frame(joints)
+        moved = jnp.einsum("wjc,wjn->wcn", correction, features.near)
+        along = jnp.sum(moved * samples.normals, axis=1, keepdims=True)
+        reached = features.hits + samples.mask * along * samples.normals
+        shown, _ = self._geometry(reached, samples, joints + correction)
+        in_palm = jnp.einsum("wcd,wcn->wdn", palm, moved)
+        local = jnp.concatenate([features.point, features.noisy, shown, 5.0 * along, 5.0 * in_palm], axis=1)
+        answer = of_samples(self.answer_in, local) + of_samples(self.answer_shape, features.shape)
+        answer = jax.nn.silu(answer + self.answer_frame(frame)[:, :, None])
+        answer = answer + filtered_in_time(answer, self.answer_taps[...], observed)
+        answer = of_samples(self.answer_out, jax.nn.silu(of_samples(self.answer_mid, answer)))
+        return answer, ((samples.distance + along) * samples.mask)[:, 0]
 
     def loss(self, window: Window, target: Target) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
         """Loss and its terms: cross entropy of the mask; absolute errors of distance, correspondence and joints (cm).
@@ -229,47 +273,21 @@ class FieldNet(Network):
         return total + config.sigma_loss * terms["sigma"], terms
 
     def _geometry(
-        self,
-        hits: Float[Array, "B W N 3"],
-        points: Float[Array, "B #W N 3"],
-        normals: Float[Array, "B #W N 3"],
-        joints: Float[Array, "B W 21 3"],
-    ) -> tuple[Float[Array, "B W N 10"], Float[Array, "B W N 21"]]:
+        self, hits: Float[Array, "W 3 N"], samples: _Samples, joints: Float[Array, "W 21 3"]
+    ) -> tuple[Float[Array, "W 10 N"], Float[Array, "W 21 N"]]:
         """Sample, normal, vector and distance from near joints to the hit, in the palm's frame; joint weights."""
         palm, wrist = palm_frame(joints)
         near, least = nearness(hits, joints, _UNIT * self.config.joint_width)
-        away = hits - jnp.einsum("bwnj,bwjc->bwnc", near, joints)
-        position = jnp.einsum("bwnc,bwcd->bwnd", points, palm) - jnp.einsum("bwc,bwcd->bwd", wrist, palm)[:, :, None]
-        normal = jnp.einsum("bwnc,bwcd->bwnd", normals, palm)
-        away = jnp.einsum("bwnc,bwcd->bwnd", away, palm)
-        return jnp.concatenate([position, normal, 3.0 * away, 3.0 * least], axis=-1), near
+        in_palm = partial(jnp.einsum, "wcd,wcn->wdn", palm)
+        position = in_palm(samples.points - wrist[..., None])
+        normal = in_palm(jnp.broadcast_to(samples.normals, hits.shape))
+        away = in_palm(hits - jnp.einsum("wjc,wjn->wcn", joints, near))
+        return jnp.concatenate([position, normal, 3.0 * away, 3.0 * least], axis=1), near
 
     def _sigma(self, raw: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
         """Standard deviation (metres) between the bounds, by a sigmoid on a log scale."""
         low, high = self.config.sigma_bounds
         return low * (high / low) ** jax.nn.sigmoid(raw)
-
-
-def _shift(frames: Float[Array, "B W C"], by: int) -> Float[Array, "B W C"]:
-    """Frames moved in time: frame t of the result is frame t + by, or 0 outside of the window."""
-    size = frames.shape[1]
-    if abs(by) >= size:
-        return jnp.zeros_like(frames)
-    pad = ((0, 0), (max(-by, 0), max(by, 0)), (0, 0))
-    return jnp.pad(frames, pad)[:, max(by, 0) : max(by, 0) + size]
-
-
-def _filter(
-    samples: Float[Array, "B W N C"], taps: Float[Array, "taps C"], observed: Bool[Array, "B W"]
-) -> Float[Array, "B W N C"]:
-    """Each channel of each sample filtered over frames; lost frames count as 0."""
-    size, reach = samples.shape[1], taps.shape[0] // 2
-    shown = jnp.where(observed[:, :, None, None], samples, 0.0)
-    padded = jnp.pad(shown, ((0, 0), (reach, reach), (0, 0), (0, 0)))
-    filtered = padded[:, :size] * taps[0]
-    for k in range(1, taps.shape[0]):
-        filtered = filtered + padded[:, k : k + size] * taps[k]
-    return filtered
 
 
 def _to_palm(points: Float[Array, "B W 21 3"], joints: Float[Array, "B W 21 3"]) -> Float[Array, "B W 21 3"]:
