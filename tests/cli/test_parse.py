@@ -41,7 +41,7 @@ def test_help_lists_every_command(capsys):
 @pytest.mark.parametrize(
     ("dataset", "own"),
     [
-        ("open_grasps", []),
+        ("open_grasps", ["--processes"]),
         ("myodm", ["--wheel"]),
         ("grab", ["--raw", "--toch-rules"]),
         ("arctic", ["--raw", "--protocol"]),

@@ -201,15 +201,16 @@ def _as_typed() -> str:
     return "toch" if shutil.which("toch") == str(started.absolute()) else str(started)
 
 
-def open_grasps(data_dir: OptionalFolder = None) -> int:
+def open_grasps(data_dir: OptionalFolder = None, processes: int | None = None) -> int:
     """Generate open_grasps: hands that grasp, move and put down common objects, one and two hands.
 
     Args:
         data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.
+        processes: Clips are made by this many processes at once; by default one for each core, at most 8.
     """
     from toch_jax.datasets.open_grasps import prepare
 
-    print(prepare(data_dir))
+    print(prepare(data_dir, processes=processes))
     return 0
 
 

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from toch_jax.base.errors import InputError, bad_input
 from toch_jax.base.files import write_arrays
+from toch_jax.base.processes import map_in_processes
 from toch_jax.datasets.prepared import Example, check_example, dataset_dir
 from toch_jax.datasets.recordings import write_hands
 from toch_jax.datasets.spec import SPLITS, DatasetSpec
@@ -49,29 +50,40 @@ def fingerprint(facts: Mapping[str, object], models: Mapping[Side, HandModel] | 
     return digest.hexdigest()[:12]
 
 
-def convert_all(spec: DatasetSpec, tasks: Iterable[Task]) -> tuple[dict[str, list[Path]], dict[str, str]]:
+def convert_all(
+    spec: DatasetSpec, tasks: Iterable[Task], processes: int = 1
+) -> tuple[dict[str, list[Path]], dict[str, str]]:
     """The cached files of each split that hold clips, and the tasks left out: name -> error message.
 
-    Files that exist are reused. One task's clips are in memory at a time. Raises InputError if no task gives a clip.
+    Files that exist are reused. One task's clips are in memory at a time, in each of the `processes`; tasks must pickle
+    if there are several. Raises InputError if no task gives a clip.
     """
-    files: dict[str, list[Path]] = {split: [] for split in SPLITS}
-    faults: dict[str, str] = {}
     tasks = list(tasks)
-    for task in tqdm(tasks, desc=spec.name, unit="recording"):
-        if not task.cache.exists():
-            try:
-                cache_clips(task.cache, [check_example(spec, clip) for clip in task.convert()])
-            except InputError as fault:
-                faults[task.cache.stem] = str(fault)
-                tqdm.write(f"toch: skipped: {fault}", file=sys.stderr)
-                continue
-        if _holds_clips(task.cache):
-            files[task.split].append(task.cache)
+    missing = [task for task in tasks if not task.cache.exists()]
+    found = map_in_processes(functools.partial(_convert, spec), missing, processes)
+    faults: dict[str, str] = {}
+    for task, fault in zip(missing, tqdm(found, spec.name, len(missing), unit="recording"), strict=True):
+        if fault is not None:
+            faults[task.cache.stem] = fault
+            tqdm.write(f"toch: skipped: {fault}", file=sys.stderr)
     if faults:
         tqdm.write(f"toch: {len(faults)} of {len(tasks)} recordings skipped", file=sys.stderr)
+    files: dict[str, list[Path]] = {split: [] for split in SPLITS}
+    for task in tasks:
+        if task.cache.stem not in faults and _holds_clips(task.cache):
+            files[task.split].append(task.cache)
     if not any(files.values()):
         raise bad_input(spec.name, "recordings", "one with a clip in it", next(iter(faults.values()), "none"))
     return {split: paths for split, paths in files.items() if paths}, faults
+
+
+def _convert(spec: DatasetSpec, task: Task) -> str | None:
+    """Convert one task and cache its clips. The message of its InputError, or None."""
+    try:
+        cache_clips(task.cache, [check_example(spec, clip) for clip in task.convert()])
+    except InputError as fault:
+        return str(fault)
+    return None
 
 
 def cache_clips(path: Path, clips: list[Example]) -> None:

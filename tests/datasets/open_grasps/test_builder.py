@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from toch_jax.base.errors import InputError
 from toch_jax.datasets.open_grasps import builder
 from toch_jax.datasets.open_grasps.builder import Plan, facts, prepare
 from toch_jax.datasets.open_grasps.motion.one_hand import Job
@@ -44,6 +45,11 @@ def test_cached_clips_do_not_depend_on_the_specs_words_or_splits() -> None:
     assert facts(SPEC, Plan(), 3) == facts(other, Plan(sequences=1), 3)
     assert facts(SPEC, Plan(), 3) != facts(SPEC, Plan(seed=1), 3)
     assert facts(SPEC, Plan(), 3) != facts(dataclasses.replace(SPEC, features={}), Plan(), 3)
+
+
+def test_no_processes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="open_grasps: processes: expected 1 or more, found 0"):
+        prepare(tmp_path, processes=0)
 
 
 def fake_clips(spec: object, model: object, samples: object, job: Job | TwoHandedJob) -> list[Example]:
@@ -84,11 +90,11 @@ def test_prepare_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(builder, "make_clips", dies_at_the_third)
     monkeypatch.setattr(builder, "make_two_handed", dies_at_the_third)
     with pytest.raises(KeyboardInterrupt):
-        prepare(tmp_path, Plan(sequences=9, held_out=2, two_handed=6))
+        prepare(tmp_path, Plan(sequences=9, held_out=2, two_handed=6), processes=1)
     with pytest.raises(ValueError, match="toch prepare open_grasps"):
         next(read_examples("open_grasps", "train", tmp_path))
     made.append("resumed")
-    prepare(tmp_path, Plan(sequences=9, held_out=2, two_handed=6))
+    prepare(tmp_path, Plan(sequences=9, held_out=2, two_handed=6), processes=1)
     assert len(made) == len(set(made))
     found = [clip["id"] for clip in read_examples("open_grasps", "train", tmp_path)]
     assert len(found) == 9 + 6

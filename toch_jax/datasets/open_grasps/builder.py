@@ -4,6 +4,8 @@ import dataclasses
 from functools import partial
 from pathlib import Path
 
+from toch_jax.base.errors import bad_input
+from toch_jax.base.processes import usual_processes
 from toch_jax.datasets.convert import Task, convert_all, fingerprint, write_dataset
 from toch_jax.datasets.open_grasps.motion.one_hand import Job, make_clips
 from toch_jax.datasets.open_grasps.objects.hinged import HINGED
@@ -16,7 +18,7 @@ from toch_jax.hand.files import load_hand
 NAME = "open_grasps"
 CLIPS_PER_JOB, CLIPS_PER_TWO_HANDED_JOB = 4, 3
 """Clips of one object in one size: few, so that a data set has many sizes."""
-GENERATION, TWO_HANDED_GENERATION = 3, 1
+GENERATION, TWO_HANDED_GENERATION = 4, 2
 """Increase when the same options would give different clips of one hand, or of two: cached ones are then not reused."""
 
 
@@ -80,10 +82,17 @@ class Plan:
 DEFAULT_PLAN = Plan()
 
 
-def prepare(data_dir: str | Path | None = None, plan: Plan = DEFAULT_PLAN) -> Path:
-    """Make the data set and return its folder. An existing data set is replaced; an interrupted call can be resumed."""
+def prepare(data_dir: str | Path | None = None, plan: Plan = DEFAULT_PLAN, processes: int | None = None) -> Path:
+    """Make the data set and return its folder. An existing data set is replaced; an interrupted call can be resumed.
+
+    `processes` make clips at the same time, by default one for each core, at most 8. The clips do not depend on them.
+    Raises InputError if they are fewer than one.
+    """
+    if processes is not None and processes < 1:
+        raise bad_input(NAME, "processes", "1 or more", str(processes))
     data_dir = Path(data_dir or default_data_dir())
-    files, skipped = convert_all(load_spec(NAME), make_tasks(plan, data_dir / "work"))
+    tasks = make_tasks(plan, data_dir / "work")
+    files, skipped = convert_all(load_spec(NAME), tasks, processes or usual_processes())
     return write_dataset(load_spec(NAME), files, data_dir, shuffled=True, skipped=skipped)
 
 

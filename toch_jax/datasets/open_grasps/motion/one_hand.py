@@ -281,15 +281,14 @@ def first_pose(
     """
     tilts = Rotation.from_rotvec(TILTS, degrees=True)
     yaws = Rotation.from_rotvec(np.outer(rng.uniform(0, 360, N_YAWS), [0, 0, 1]), degrees=True)
-    poses = [yaw * tilt for tilt in tilts for yaw in yaws]
+    poses = Rotation.concatenate([yaws * tilt for tilt in tilts])
     if upright is not None:
-        poses = [pose * upright for pose in poses]
+        poses = poses * upright
     change = rng.normal(scale=FOREARM_NOISE, size=3)
     score = np.zeros(len(poses))
     for wrist, direction, elbow in zip(wrists, forearms, elbows, strict=True):
         preferred = elbow + change
-        height = np.array([pose.apply(wrist)[2] for pose in poses])
-        forearm = np.array([pose.apply(direction) for pose in poses])
+        height, forearm = poses.apply(wrist)[:, 2], poses.apply(direction)
         score += forearm @ preferred / np.linalg.norm(preferred) + HEIGHT_WEIGHT * np.clip(height, *HEIGHT_RANGE)
     score[:N_YAWS] += UPRIGHT_BONUS
     return poses[int(np.argmax(score))] * Rotation.from_rotvec(rng.normal(scale=TILT_NOISE, size=3))

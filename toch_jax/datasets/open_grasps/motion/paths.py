@@ -29,6 +29,8 @@ TESTED = np.linspace(0.03, 0.8, 14)
 """The u of a path at which it is tested on the grid: from just off the grasp to where nothing can be in the way."""
 MAX_GRID_DEPTH = 2.5e-3
 """Largest penetration of a path by the grid, metres: less than the exact test allows (search.py), as the grid errs."""
+DEPTHS_AT_ONCE = 48
+"""Hands whose penetration is computed together: a CPU's cache holds no more."""
 BALL_TOLERANCE = 1e-3
 """Penetration (m) of the soft-tissue balls that does not count."""
 
@@ -139,10 +141,14 @@ def clear_paths(
 @jax.jit
 def grid_depth(samples: HandSamples, grid: DistanceGrid, hands: Grasp) -> Float[Array, "n"]:
     """Penetration depth (m) of each hand by the grid: of its skin points, or of its soft-tissue balls."""
-    points, joints = pose_hand(samples, hands)
-    skin = signed_distance(grid, 0, points[:, :N_SKIN])
-    balls = signed_distance(grid, 0, ball_centres(samples, joints)) - samples.ball_radius
-    return jnp.maximum(-jnp.min(skin, axis=1), -jnp.min(balls, axis=1) - BALL_TOLERANCE)
+
+    def depth(hand: Grasp) -> Float[Array, ""]:
+        points, joints = pose_hand(samples, hand)
+        skin = signed_distance(grid, 0, points[:N_SKIN])
+        balls = signed_distance(grid, 0, ball_centres(samples, joints)) - samples.ball_radius
+        return jnp.maximum(-jnp.min(skin), -jnp.min(balls) - BALL_TOLERANCE)
+
+    return jax.lax.map(depth, hands, batch_size=DEPTHS_AT_ONCE)
 
 
 def between(first: Hand, second: Hand, share: Float[np.ndarray, "n"]) -> Hand:

@@ -7,7 +7,16 @@ import optax
 from flax import struct
 from jaxtyping import Array, Float, Int
 
-from toch_jax.datasets.open_grasps.search.hands import NORMAL_STEP, Grasp, HandSamples, ball_centres, pose_hand
+from toch_jax.datasets.open_grasps.search.hands import (
+    NORMAL_STEP,
+    Grasp,
+    HandSamples,
+    ShapedHand,
+    ball_centres,
+    pose_hand,
+    pose_joints,
+    shape_hand,
+)
 from toch_jax.object.distance import signed_distance_gradient
 from toch_jax.object.model import DistanceGrid
 
@@ -70,14 +79,14 @@ LAST_STEP = 0.05
 @jax.jit
 def self_overlap(samples: HandSamples, grasp: Grasp) -> Float[Array, "*batch"]:
     """Largest overlap of the soft-tissue balls of two digits, metres; negative if no two overlap."""
-    return jnp.max(_overlaps(samples, ball_centres(samples, pose_hand(samples, grasp)[1])), axis=(-1, -2))
+    return jnp.max(_overlaps(samples, ball_centres(samples, pose_joints(samples, grasp))), axis=(-1, -2))
 
 
 def _overlaps(samples: HandSamples, balls: Float[Array, "*batch L 3"]) -> Float[Array, "*batch L L"]:
     """Overlap of each two soft-tissue balls, metres; negative if they are apart."""
-    between = balls[..., :, None, :] - balls[..., None, :, :]
+    squared = sum((balls[..., :, None, axis] - balls[..., None, :, axis]) ** 2 for axis in range(3))
     # the small number keeps the gradient of a ball's distance to itself finite
-    return samples.ball_gap - jnp.sqrt(jnp.sum(between**2, axis=-1) + 1e-10)
+    return samples.ball_gap - jnp.sqrt(squared + 1e-10)
 
 
 def distance_to(grid: DistanceGrid, points: Float[Array, "n 3"]) -> tuple[Float[Array, "n"], Float[Array, "n 3"]]:
@@ -91,9 +100,11 @@ def distance_to(grid: DistanceGrid, points: Float[Array, "n 3"]) -> tuple[Float[
     return jax.lax.stop_gradient(distance) + jnp.sum(normal * (points - fixed), axis=-1), normal
 
 
-def energy(samples: HandSamples, grid: DistanceGrid, grasp: Grasp, goal: GraspGoal) -> Float[Array, ""]:
+def energy(
+    samples: HandSamples, grid: DistanceGrid, shaped: ShapedHand, grasp: Grasp, goal: GraspGoal
+) -> Float[Array, ""]:
     """Cost of one hand's grasp, dimensionless; 0 is best."""
-    points, joints = pose_hand(samples, grasp)
+    points, joints = pose_hand(samples, grasp, shaped)
     n_skin = samples.pads[0, 0]
     balls = ball_centres(samples, joints)
     distance, normal = distance_to(grid, jnp.concatenate([points, balls]))
@@ -153,6 +164,8 @@ def close_hands(
     `limits` are the lower and upper limits of `bend`, radians.
     """
 
+    shaped = shape_hand(samples, start.betas)
+
     def apply(change: dict[str, Array]) -> Grasp:
         return start.replace(
             rotation=start.rotation @ jaxlie.SO3.exp(change["rotation"]).as_matrix(),
@@ -161,7 +174,7 @@ def close_hands(
         )
 
     def total(change: dict[str, Array]) -> tuple[Array, Array]:
-        each = jax.vmap(energy, in_axes=(None, None, 0, 0))(samples, grid, apply(change), goal)
+        each = jax.vmap(energy, in_axes=(None, None, 0, 0, 0))(samples, grid, shaped, apply(change), goal)
         return jnp.sum(each), each
 
     adam = optax.scale_by_adam(b1=BETAS[0], b2=BETAS[1])

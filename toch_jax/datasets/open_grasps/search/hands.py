@@ -11,7 +11,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int
 from scipy.spatial.transform import Rotation
 
-from toch_jax.hand.model import HandModel, rest_joints, skin_rotations
+from toch_jax.hand.model import HandModel, forward_kinematics, rest_joints
 
 N_DIGITS = 5
 """Thumb, index, middle, ring, pinky: the order of HandModel.tips."""
@@ -47,13 +47,24 @@ BALL_GAP = 0.92
 
 
 class HandSamples(struct.PyTreeNode):
-    """A hand reduced to K points: N_SKIN skin samples, pads, points above the pads, inputs of the joint regressor.
+    """A hand reduced to K points: N_SKIN skin samples, pads, points above the pads, and the tips.
 
-    L balls along the bones approximate the soft tissue.
+    The points are skinned without pose correctives, so that a search takes little time. L balls along the bones
+    approximate the soft tissue.
     """
 
-    model: HandModel
-    """Hand model whose vertices are the K points; `skin` and `skin_rotations` work as usual. It has no faces."""
+    template: Float[Array, "K 3"]
+    """Points of the mean hand at rest, metres."""
+    shapedirs: Float[Array, "K 3 S"]
+    """Change of the points with each shape coefficient, metres."""
+    weights: Float[Array, "K 16"]
+    """Skinning weights."""
+    joints: Float[Array, "16 3"]
+    """Joints of the mean hand at rest, metres."""
+    joint_shapedirs: Float[Array, "16 3 S"]
+    """Change of the joints with each shape coefficient, metres."""
+    tips: Int[Array, "5"]
+    """Indices of the points at the tips, thumb to pinky."""
     pads: Int[Array, "5 8"]
     """Indices of points on the palmar side of each digit's last segment."""
     above_pads: Int[Array, "5 8"]
@@ -70,6 +81,8 @@ class HandSamples(struct.PyTreeNode):
     """Least distance (m) allowed between the centres of two balls; 0 for balls of the same digit."""
     ball_radius: Float[Array, "L"]
     """Radius of each ball, metres."""
+    parents: tuple[int, ...] = struct.field(pytree_node=False)
+    """Parent of each joint; -1 for the wrist."""
 
 
 def hand_samples(model: HandModel) -> HandSamples:
@@ -107,24 +120,18 @@ def hand_samples(model: HandModel) -> HandSamples:
     chosen = np.concatenate([skin, *pads])
     above = np.concatenate(pads)
 
-    regressor = np.asarray(model.joint_regressor)
-    support = np.unique(np.concatenate([np.flatnonzero(regressor.any(axis=0)), tips]))
-    every = np.concatenate([rows[chosen], rows[above], np.eye(len(template))[support]])
+    regressor = jnp.asarray(model.joint_regressor)
+    every = np.concatenate([rows[chosen], rows[above], np.eye(len(template))[tips]])
     lifted = np.zeros((len(every), 3))
     lifted[len(chosen) : len(chosen) + len(above)] = NORMAL_STEP * normals[above]
-    first_support = len(chosen) + len(above)
-    reduced = model.replace(
-        v_template=jnp.asarray(every @ template + lifted, jnp.float32),
-        shapedirs=jnp.einsum("kv,vcs->kcs", jnp.asarray(every, jnp.float32), model.shapedirs),
-        posedirs=jnp.zeros((len(every), 3, 135)),
-        weights=jnp.asarray(every @ weights, jnp.float32),
-        joint_regressor=jnp.zeros((16, len(every))).at[:, first_support:].set(regressor[:, support]),
-        tips=jnp.asarray(first_support + np.searchsorted(support, tips)),
-        faces=jnp.zeros((0, 3), jnp.int32),
-    )
     pad_index = np.arange(N_DIGITS * PAD_SIZE).reshape(N_DIGITS, PAD_SIZE)
     return HandSamples(
-        model=reduced,
+        template=jnp.asarray(every @ template + lifted, jnp.float32),
+        shapedirs=jnp.einsum("kv,vcs->kcs", jnp.asarray(every, jnp.float32), model.shapedirs),
+        weights=jnp.asarray(every @ weights, jnp.float32),
+        joints=jnp.asarray(joints),
+        joint_shapedirs=jnp.einsum("jv,vcs->jcs", regressor, model.shapedirs),
+        tips=jnp.asarray(len(every) - N_DIGITS + np.arange(N_DIGITS)),
         pads=jnp.asarray(N_SKIN + pad_index),
         above_pads=jnp.asarray(N_SKIN + N_DIGITS * PAD_SIZE + pad_index),
         axes=jnp.asarray(np.stack([flexion, np.cross(bones, flexion), bones], axis=1), jnp.float32),
@@ -133,6 +140,7 @@ def hand_samples(model: HandModel) -> HandSamples:
         ball_fraction=jnp.asarray(balls[1], jnp.float32),
         ball_gap=jnp.asarray(balls[2], jnp.float32),
         ball_radius=jnp.asarray(balls[3], jnp.float32),
+        parents=model.parents,
     )
 
 
@@ -280,11 +288,60 @@ def repeated(hand: Hand, frames: int) -> Hand:
     return Hand(*(np.repeat(part, frames, axis=0) for part in (hand.rotation, hand.wrist, hand.bend)))
 
 
-def pose_hand(samples: HandSamples, grasp: Grasp) -> tuple[Float[Array, "*batch K 3"], Float[Array, "*batch 21 3"]]:
-    """Points and joints of the samples in the object's frame, metres."""
-    rotations = jnp.concatenate([grasp.rotation[..., None, :, :], finger_rotations(samples.axes, grasp.bend)], axis=-3)
-    root = rest_joints(samples.model, grasp.betas)[..., 0, :]
-    return skin_rotations(samples.model, rotations, grasp.betas, grasp.wrist - root)
+class ShapedHand(struct.PyTreeNode):
+    """The samples of a hand with its shape, at rest, metres: what does not change while it moves."""
+
+    points: Float[Array, "*batch K 3"]
+    joints: Float[Array, "*batch 16 3"]
+
+
+def shape_hand(samples: HandSamples, betas: Float[Array, "*batch S"]) -> ShapedHand:
+    """The samples at rest of a hand with the shape coefficients `betas`."""
+    return ShapedHand(
+        points=samples.template + jnp.einsum("kcs,...s->...kc", samples.shapedirs, betas),
+        joints=samples.joints + jnp.einsum("jcs,...s->...jc", samples.joint_shapedirs, betas),
+    )
+
+
+def pose_hand(
+    samples: HandSamples, grasp: Grasp, shaped: ShapedHand | None = None
+) -> tuple[Float[Array, "*batch K 3"], Float[Array, "*batch 21 3"]]:
+    """Points and joints of the samples in the object's frame, metres. `shaped`: `shape_hand` of the grasp's betas."""
+    rest = shape_hand(samples, grasp.betas) if shaped is None else shaped
+    motion = _joint_motions(samples, grasp, rest)
+    points = _skinned(samples.weights, motion, rest.points)
+    return points, _joints(samples, motion, rest)
+
+
+def pose_joints(samples: HandSamples, grasp: Grasp) -> Float[Array, "*batch 21 3"]:
+    """The joints alone, as in `pose_hand`."""
+    rest = shape_hand(samples, grasp.betas)
+    return _joints(samples, _joint_motions(samples, grasp, rest), rest)
+
+
+def _joint_motions(samples: HandSamples, grasp: Grasp, rest: ShapedHand) -> Float[Array, "*batch 16 3 4"]:
+    """Rotation and translation (m) of each joint's bone from rest to the object's frame."""
+    turns = jnp.concatenate([grasp.rotation[..., None, :, :], finger_rotations(samples.axes, grasp.bend)], axis=-3)
+    rotation, position = forward_kinematics(samples.parents, turns, rest.joints)
+    position = position + (grasp.wrist - rest.joints[..., 0, :])[..., None, :]
+    offset = position - jnp.einsum("...jab,...jb->...ja", rotation, rest.joints)
+    return jnp.concatenate([rotation, offset[..., None]], axis=-1)
+
+
+def _skinned(
+    weights: Float[Array, "k 16"], motion: Float[Array, "*batch 16 3 4"], points: Float[Array, "*batch k 3"]
+) -> Float[Array, "*batch k 3"]:
+    """Points moved with their bones, metres."""
+    blended = jnp.einsum("kj,...jab->...kab", weights, motion)
+    return jnp.einsum("...kab,...kb->...ka", blended[..., :3], points) + blended[..., 3]
+
+
+def _joints(
+    samples: HandSamples, motion: Float[Array, "*batch 16 3 4"], rest: ShapedHand
+) -> Float[Array, "*batch 21 3"]:
+    tips = _skinned(samples.weights[samples.tips], motion, rest.points[..., samples.tips, :])
+    joints = jnp.einsum("...jab,...jb->...ja", motion[..., :3], rest.joints) + motion[..., 3]
+    return jnp.concatenate([joints, tips], axis=-2)
 
 
 def ball_centres(samples: HandSamples, joints: Float[Array, "*batch 21 3"]) -> Float[Array, "*batch L 3"]:

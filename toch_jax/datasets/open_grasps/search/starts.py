@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from toch_jax.datasets.open_grasps.search.energy import GraspGoal, energy
-from toch_jax.datasets.open_grasps.search.hands import Grasp, HandSamples, pose_hand
+from toch_jax.datasets.open_grasps.search.hands import Grasp, HandSamples, pose_hand, shape_hand
 from toch_jax.hand.prior import RANGES
 from toch_jax.object.model import DistanceGrid, ObjectModel
 
@@ -66,6 +66,8 @@ ALONG_FINGERS = np.array([-1.0, -0.2, 0.0])
 """Direction in the hand's frame from which its roll is counted: along the fingers, a little to the palm."""
 OVERSAMPLING = 16
 """Random starts for each one that is kept."""
+COSTS_AT_ONCE = 43
+"""Starts whose cost is computed together: a CPU's cache holds no more."""
 MAX_BETA = 2.2
 """Shape coefficients are standard normal, clipped here: few people are beyond."""
 CLEARANCE = 0.008
@@ -140,17 +142,18 @@ def make_starts(
         bend=jnp.zeros((len(names), 15, 3)),
         stiffness=jnp.ones(len(names)),
     )
-    betas = np.clip(rng.normal(size=(len(names), samples.model.shapedirs.shape[-1])), -MAX_BETA, MAX_BETA)
+    betas = np.clip(rng.normal(size=(len(names), samples.shapedirs.shape[-1])), -MAX_BETA, MAX_BETA)
 
     # closure of each kind at which the distance of the pads is the object's width plus CLEARANCE
     width = np.linalg.norm(thumb_side - finger_side, axis=1)
     closures = np.linspace(0, 1, N_CLOSURES)
-    spans = {name: _span(samples, KINDS[name], template(KINDS[name], closures)) for name in KINDS}
+    postures = {name: template(KINDS[name], closures) for name in KINDS}
+    spans = {name: _span(samples, KINDS[name], postures[name]) for name in KINDS}
     thumb, finger = (np.stack([spans[name][side] for name in names]) for side in (0, 1))
     best = np.abs(np.linalg.norm(thumb - finger, axis=-1) - width[:, None] - CLEARANCE).argmin(axis=1)
     every = np.arange(len(names))
     thumb, finger = thumb[every, best], finger[every, best]
-    bend = np.stack([template(kind, closures[[index]])[0] for kind, index in zip(kinds, best, strict=True)])
+    bend = np.stack([postures[name][index] for name, index in zip(names, best, strict=True)])
     bend = bend + rng.normal(scale=BEND_NOISE, size=bend.shape) * (np.arange(3) < 2)
 
     # rotate the hand such that finger -> thumb is parallel to the pair, with a random roll about it
@@ -173,7 +176,7 @@ def make_starts(
     of_kind = np.stack([np.flatnonzero([n == name for n in names]) for name in KINDS])
     best_of_kind = np.stack([row[np.argsort(cost[row], kind="stable")[:quota]] for row in of_kind])
     chosen = best_of_kind.T.ravel()[:count]
-    start, goal = jax.tree.map(lambda leaf: leaf[jnp.asarray(chosen)], (start, goal))
+    start, goal = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[chosen]), (start, goal))
     return start, goal, [names[i] for i in chosen]
 
 
@@ -190,14 +193,17 @@ def _span(
 def _pads(samples: HandSamples, bend: Float[Array, "n 15 3"]) -> Float[Array, "n 5 3"]:
     """Centre of each digit's pad for a mean hand with the wrist joint at the origin, metres."""
     count = bend.shape[0]
-    betas = jnp.zeros((count, samples.model.shapedirs.shape[-1]))
+    betas = jnp.zeros((count, samples.shapedirs.shape[-1]))
     hand = Grasp(rotation=jnp.tile(jnp.eye(3), (count, 1, 1)), wrist=jnp.zeros((count, 3)), bend=bend, betas=betas)
     return jnp.mean(pose_hand(samples, hand)[0][:, samples.pads], axis=2)
 
 
 @jax.jit
 def _costs(samples: HandSamples, grid: DistanceGrid, start: Grasp, goal: GraspGoal) -> Float[Array, "n"]:
-    return jax.vmap(energy, in_axes=(None, None, 0, 0))(samples, grid, start, goal)
+    def cost(each: tuple[Grasp, GraspGoal]) -> Float[Array, ""]:
+        return energy(samples, grid, shape_hand(samples, each[0].betas), *each)
+
+    return jax.lax.map(cost, (start, goal), batch_size=COSTS_AT_ONCE)
 
 
 def _frame(along: Float[np.ndarray, "n 3"], towards: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3 3"]:
