@@ -6,7 +6,7 @@ import jaxlie
 import numpy as np
 
 from toch_jax.hand.mesh import mirror
-from toch_jax.hand.model import HandModel, HandParams, rest_joints, skin, skin_frames, skin_rotations
+from toch_jax.hand.model import HandModel, HandParams, posed_joints, rest_joints, skin, skin_frames, skin_rotations
 
 
 def test_rest_pose_is_the_template(hand: HandModel) -> None:
@@ -60,6 +60,10 @@ def test_batch_axes(hand: HandModel, params: HandParams) -> None:
     np.testing.assert_allclose(grid.reshape(flat.shape), flat, atol=1e-6)
     mapped = jax.jit(jax.vmap(lambda p: skin(hand, p)[0]))(params)
     np.testing.assert_allclose(mapped, flat, atol=1e-6)
+
+
+def test_joints_alone_are_those_of_the_skinned_hand(hand: HandModel, params: HandParams) -> None:
+    np.testing.assert_allclose(jax.jit(posed_joints)(hand, params), skin_frames(hand, params)[1], atol=1e-6)
 
 
 def test_one_shape_serves_many_frames(hand: HandModel, params: HandParams) -> None:

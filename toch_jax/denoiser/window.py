@@ -19,6 +19,8 @@ from toch_jax.hand.model import HandModel
 from toch_jax.sequence.mirror import mirror_points
 
 Config = TypeVar("Config", bound="DenoiserConfig")
+_LOST = 1e6
+"""Squared distance (m2) of joints that were not observed: larger than any other."""
 
 
 class OtherHand(struct.PyTreeNode):
@@ -295,12 +297,13 @@ def near_samples(
     # relative to the samples' mean, so that the expanded square loses no precision
     middle = points.mean(axis=(0, 1))
     points, joints = points - middle, joints - middle
-    squared = (
-        jnp.sum(points**2, axis=-1)[..., None]
-        + jnp.sum(joints**2, axis=-1)[:, None]
-        - 2.0 * jnp.einsum("wnc,wjc->wnj", points, joints)
-    )
-    squared = jnp.where(observed[:, None, None], jnp.maximum(squared, 0.0), jnp.inf)
-    nearest = jnp.where(observed.any(), jnp.sqrt(jnp.min(squared, axis=(0, 2))), 0.0)
+    length = jnp.where(observed[:, None], jnp.sum(joints**2, axis=-1), _LOST)
+    if len(points) == 1:
+        # samples at rest: the joints of all frames are points like any others
+        joints, length = joints.reshape(1, -1, 3), length.reshape(1, -1)
+    # samples last, so that vector instructions run over them
+    squared = length[..., None] - 2.0 * jnp.einsum("wjc,wnc->wjn", joints, points)
+    squared = jnp.min(jnp.min(squared, axis=1) + jnp.sum(points**2, axis=-1), axis=0)
+    nearest = jnp.where(observed.any(), jnp.sqrt(jnp.maximum(squared, 0.0)), 0.0)
     log_weight = -jnp.maximum(nearest - radius, 0.0) / radius
     return jnp.sort(jax.lax.top_k(log_weight + jax.random.gumbel(key, log_weight.shape), count)[1])

@@ -106,10 +106,7 @@ def skin(model: HandModel, params: HandParams) -> tuple[Float[Array, "*batch V 3
 
     Linear blend skinning with shape and pose correctives, as in smplx's `lbs` (Loper et al. 2015, eq. 2-7).
     """
-    batch = params.pose.shape[:-1]
-    angles = jnp.concatenate([params.global_orient[..., None, :], params.pose.reshape(*batch, 15, 3)], axis=-2)
-    rotations = jaxlie.SO3.exp(angles).as_matrix()
-    return skin_rotations(model, rotations, params.betas, params.transl)
+    return skin_rotations(model, _rotations(params), params.betas, params.transl)
 
 
 def skin_rotations(
@@ -119,18 +116,40 @@ def skin_rotations(
     transl: Float[Array, "*batch 3"],
 ) -> tuple[Float[Array, "*batch V 3"], Float[Array, "*batch 21 3"]]:
     """`skin` from rotation matrices instead of axis-angle: the wrist's first, each relative to its parent."""
+    vertices, skeleton = _posed(model, slice(None), rotations, betas, transl)
+    return vertices, jnp.concatenate([skeleton, vertices[..., model.tips, :]], axis=-2)
+
+
+def posed_joints(model: HandModel, params: HandParams) -> Float[Array, "*batch 21 3"]:
+    """The joints of `skin`; of the vertices only the tips are computed. Metres."""
+    tips, skeleton = _posed(model, model.tips, _rotations(params), params.betas, params.transl)
+    return jnp.concatenate([skeleton, tips], axis=-2)
+
+
+def _rotations(params: HandParams) -> Float[Array, "*batch 16 3 3"]:
+    batch = params.pose.shape[:-1]
+    angles = jnp.concatenate([params.global_orient[..., None, :], params.pose.reshape(*batch, 15, 3)], axis=-2)
+    return jaxlie.SO3.exp(angles).as_matrix()
+
+
+def _posed(
+    model: HandModel,
+    chosen: slice | Int[Array, "K"],
+    rotations: Float[Array, "*batch 16 3 3"],
+    betas: Float[Array, "*#batch S"],
+    transl: Float[Array, "*batch 3"],
+) -> tuple[Float[Array, "*batch K 3"], Float[Array, "*batch 16 3"]]:
+    """The chosen vertices, and the joints of the skeleton."""
     rest = jnp.broadcast_to(rest_joints(model, betas), (*rotations.shape[:-3], N_SKELETON_JOINTS, 3))
-    shaped = model.v_template + jnp.einsum("vcs,...s->...vc", model.shapedirs, betas)
+    shaped = model.v_template[chosen] + jnp.einsum("vcs,...s->...vc", model.shapedirs[chosen], betas)
     bend = (rotations[..., 1:, :, :] - jnp.eye(3)).reshape(*rotations.shape[:-3], 135)
-    shaped = shaped + jnp.einsum("vcq,...q->...vc", model.posedirs, bend)
+    shaped = shaped + jnp.einsum("vcq,...q->...vc", model.posedirs[chosen], bend)
     rotation, position = forward_kinematics(model.parents, rotations, rest)
     offset = position - jnp.einsum("...jab,...jb->...ja", rotation, rest)
-    blended_rotation = jnp.einsum("vj,...jab->...vab", model.weights, rotation)
-    blended_offset = jnp.einsum("vj,...ja->...va", model.weights, offset)
+    blended_rotation = jnp.einsum("vj,...jab->...vab", model.weights[chosen], rotation)
+    blended_offset = jnp.einsum("vj,...ja->...va", model.weights[chosen], offset)
     vertices = jnp.einsum("...vab,...vb->...va", blended_rotation, shaped) + blended_offset
-    vertices = vertices + transl[..., None, :]
-    joints = jnp.concatenate([position + transl[..., None, :], vertices[..., model.tips, :]], axis=-2)
-    return vertices, joints
+    return vertices + transl[..., None, :], position + transl[..., None, :]
 
 
 @jax.jit

@@ -13,7 +13,7 @@ from toch_jax.base.device import batched_map
 from toch_jax.denoiser.window import DenoiserConfig, OtherHand, Target, Window, map_frames, near_samples, rotate, scale
 from toch_jax.field.contact_field import ContactField, contact_field
 from toch_jax.hand.mesh import close_surface, closed_faces
-from toch_jax.hand.model import HandModel, HandParams, skin
+from toch_jax.hand.model import HandModel, HandParams, posed_joints, skin
 from toch_jax.object.model import ObjectModel, ObjectMotion, ObjectSamples, relative_to, samples_from_part
 from toch_jax.perturb.training import NoiseConfig, lose_frames, perturb, shake_object, sway
 from toch_jax.sequence.mirror import mirror_points
@@ -22,7 +22,7 @@ from toch_jax.track.smoothing import smooth_track
 from toch_jax.training.clips import Clips
 
 _WINDOWS = 8
-"""Number of windows whose fields are computed at once, except on a CPU."""
+"""Number of windows whose samples or fields are computed at once, except on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def track(
     both = jax.tree.map(lambda a, b: jnp.concatenate([a, b], axis=1), given, scenes.clean)
     vertices, joints = skin(surface, both)
     before, truth = jnp.split(joints, 2, axis=1)
-    tracked = skin(surface, noisy)[1]
+    tracked = posed_joints(surface, noisy)
     samples = draw_samples(sample_key, scenes.replace(motion=seen), before, observed, config.samples)
     objects = scenes.objects.replace(samples=samples)
     points, normals = jax.vmap(samples_from_part)(samples, seen)
@@ -146,7 +146,11 @@ def draw_samples(
     """`count` samples of each scene's object near the hand (`near_samples`), axes (B, count, ...)."""
     keys = jax.random.split(key, len(joints))
     points, _ = jax.vmap(samples_from_part)(scenes.objects.samples, scenes.motion)
-    chosen = jax.vmap(near_samples, in_axes=(0, 0, 0, 0, None))(keys, points, joints, observed, count)
+
+    def near(each: tuple[jax.Array, jax.Array, jax.Array, jax.Array]) -> jax.Array:
+        return near_samples(*each, count)
+
+    chosen = batched_map(near, (keys, points, joints, observed), _WINDOWS)
     return jax.vmap(ObjectSamples.take)(scenes.objects.samples, chosen)
 
 
@@ -172,7 +176,7 @@ def _other_hand(
     """
     noise_key, lose_key, sway_key = jax.random.split(key, 3)
     tracked = perturb(noise_key, noise, surface, sway(sway_key, noise, surface, scenes.other))
-    joints = mirror_points(skin(surface, tracked)[1]) - translation[:, :, None]
+    joints = mirror_points(posed_joints(surface, tracked)) - translation[:, :, None]
     seen = jnp.einsum("btca,btjc->btja", rotation, joints)
     return OtherHand(joints=seen, observed=lose_frames(lose_key, noise, scenes.other_known))
 

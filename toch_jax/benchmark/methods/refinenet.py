@@ -29,7 +29,7 @@ from toch_jax.benchmark.methods.scene import Scene, near_points, nearest, pick, 
 from toch_jax.denoiser.checkpoints import load_network
 from toch_jax.denoiser.window import Network
 from toch_jax.hand.mesh import decimate
-from toch_jax.hand.model import HandModel, HandParams, rest_joints, skin, skin_frames, skin_rotations
+from toch_jax.hand.model import HandModel, HandParams, posed_joints, rest_joints, skin, skin_frames, skin_rotations
 from toch_jax.object.model import ObjectModel, samples_from_part
 from toch_jax.perturb.training import perturb, sway
 from toch_jax.sequence.types import Sequence
@@ -235,7 +235,7 @@ def draw_frames(key: jax.Array, clips: Clips, surface: HandModel, training: Refi
     clean = sway(sway_key, training.noise, surface, scenes.clean)
     tracked = perturb(noise_key, training.noise, surface, clean)
     count = min(training.refiner.samples, scenes.objects.samples.points.shape[1])
-    samples = draw_samples(sample_key, scenes, skin(surface, tracked)[1], scenes.frame_mask, count)
+    samples = draw_samples(sample_key, scenes, posed_joints(surface, tracked), scenes.frame_mask, count)
 
     def framewise(values: Float[Array, "B #W K 3"]) -> Float[Array, "T K 3"]:
         return jnp.broadcast_to(values, (*clean.transl.shape[:2], count, 3)).reshape(-1, count, 3)
