@@ -143,8 +143,7 @@ def field_of_lines(
 ) -> ContactField:
     """`contact_field` from lines and vertices in one frame of reference, without occlusion by other parts.
 
-    Samples that do not move in that frame may have one frame (#T = 1). Lines are grouped by their positions in
-    frame 0, so map over clips instead of concatenating them along T.
+    Samples that do not move in that frame may have one frame (#T = 1).
     """
     # A hit farther than the clearance is behind the object and does not count. The search goes on as far as a hand is
     # thick, because the hand's far side decides whether the sample is inside.

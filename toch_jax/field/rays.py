@@ -1,7 +1,7 @@
 """Intersection of lines with a moving mesh: the nearest hit in both directions along each line.
 
-Lines and triangles are grouped into blocks of neighbours. In each frame a block of lines is tested against the blocks
-of triangles whose bounding sphere one of its lines enters: about 5 % of all pairs for a hand near an object.
+Triangles are grouped into blocks of neighbours. In each frame the lines that enter a block's bounding sphere, about 5 %
+of all for a hand near an object, are put into groups and tested against the triangles of that block.
 """
 
 import math
@@ -12,16 +12,17 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from toch_jax.base.device import batched_map
-
 _LINES, _TRIANGLES = 8, 16
-"""Lines and triangles in a block; eight lines fill a vector register of a CPU (AVX)."""
-_BATCH = 512
-"""Pairs of blocks tested at once: few enough for the cache of a CPU. Chosen by hand."""
-_FRAMES = 256
-"""Frames computed at once on a GPU or TPU; chosen by hand, for memory."""
+"""Lines in a group and triangles in a block; eight lines fill a vector register of a CPU (AVX)."""
+_AT_ONCE = 4
+"""Triangles of a block whose hits are compared at once; chosen by hand."""
 _MISS = np.uint32(2**31)
 """Key of a line that hits nothing (see `_search`)."""
+
+
+def _sizes(n_lines: int) -> tuple[int, int]:
+    """Frames, and groups of lines, computed at once. On a CPU few enough for its cache; all chosen by hand."""
+    return (max(1, 4096 // n_lines), 512) if jax.default_backend() == "cpu" else (256, 2**16)
 
 
 @struct.dataclass
@@ -52,23 +53,29 @@ def nearest_hits(
     pose where points close in space are close on the surface; they group the triangles. A line through an edge or a
     vertex hits one of the triangles there; a triangle without area is never hit.
     """
-    ends = origins[0, :, None] + directions[0, :, None] * (limits * jnp.array([1.0, -1.0]))[..., None]
-    line_blocks = _blocks_of_neighbours(ends.reshape(len(ends), 6), _LINES)
-    face_blocks = _blocks_of_neighbours(rest[faces].mean(axis=1), _TRIANGLES)
-    in_blocks = origins[:, line_blocks], directions[:, line_blocks]
-    lines = (origins, directions, *in_blocks, _line_frames(*in_blocks))
+    blocks = _blocks_of_neighbours(rest[faces].mean(axis=1), _TRIANGLES)
     # Sorted: both triangles at an edge have its ends in the same order, so that no line passes between them
     # (Woop et al. 2013).
-    blocks = jnp.sort(faces[face_blocks], axis=-1)
+    corners = jnp.sort(faces[blocks], axis=-1)
+    n_frames = len(vertices)
+    together = min(n_frames, _sizes(len(limits))[0])
+    # the last frame is repeated to fill the last row
+    rows = jnp.minimum(jnp.arange(-(-n_frames // together) * together), n_frames - 1).reshape(-1, together)
 
-    def frame(t: Int[Array, ""]) -> Hits:
-        o, d, block_o, block_d, block_frames = (each[t if len(each) > 1 else 0] for each in lines)
-        found, position = _search(block_o, block_d, limits[line_blocks], block_frames, vertices[t][blocks])
-        nothing = jnp.zeros((2, len(o)), jnp.int32)
-        triangle = nothing.at[:, line_blocks].set(jnp.where(found, face_blocks.reshape(-1)[position], -1))
-        return _intersect(o, d, limits, vertices[t], faces, triangle)
+    def hits_in(frames: Int[Array, "K"]) -> Hits:
+        o, d = (each[frames] if len(each) > 1 else each for each in (origins, directions))
+        posed = vertices[frames]
+        # by one index, so that the result lies in memory as it is read
+        places = jnp.arange(together)[:, None] * posed.shape[1] + corners.reshape(-1)
+        at_corners = posed.reshape(-1, 3)[places].reshape(together, *corners.shape, 3)
+        spheres = _bounding_spheres(posed, corners)
+        found, position = _search(o, d, limits, at_corners, *spheres)
+        triangle = jnp.where(found, blocks.reshape(-1)[position], -1)
+        o, d = (jnp.broadcast_to(each, (together, *each.shape[1:])) for each in (o, d))
+        return jax.vmap(_intersect, in_axes=(0, 0, None, 0, None, 0))(o, d, limits, posed, faces, triangle)
 
-    return batched_map(frame, jnp.arange(len(vertices)), _FRAMES)
+    hits = jax.lax.map(hits_in, rows)
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:n_frames], hits)
 
 
 def _blocks_of_neighbours(positions: Float[Array, "n k"], size: int) -> Int[Array, "blocks size"]:
@@ -101,116 +108,146 @@ def _blocks_of_neighbours(positions: Float[Array, "n k"], size: int) -> Int[Arra
 
 
 def _search(
-    origins: Float[Array, "L l 3"],
-    directions: Float[Array, "L l 3"],
-    limits: Float[Array, "L l 2"],
-    lines: Float[Array, "L 12 l"],
-    corners: Float[Array, "C c 3 3"],
-) -> tuple[Bool[Array, "2 L l"], Int[Array, "2 L l"]]:
+    origins: Float[Array, "#K N 3"],
+    directions: Float[Array, "#K N 3"],
+    limits: Float[Array, "N 2"],
+    corners: Float[Array, "K C c 3 3"],
+    centre: Float[Array, "3 K C"],
+    squared: Float[Array, "K C"],
+) -> tuple[Bool[Array, "K 2 N"], Int[Array, "K 2 N"]]:
     """Whether each line hits anything along (0) and against (1) it, and the nearest triangle's index over all blocks.
+
+    `centre` and `squared` are the blocks' bounding spheres.
 
     Hits are compared by a key, an unsigned integer: the distance in fixed point in its high bits (a negative one wraps
     around), the triangle's index in its low bits. The nearest hit along the line has the smallest key, the nearest hit
     against it the largest.
     """
-    n_blocks, face_size = corners.shape[:2]
-    position_bits = max(1, (n_blocks * face_size - 1).bit_length())
+    n_frames, n_blocks, block_size = corners.shape[:3]
+    n_lines = len(limits)
+    at_once = _sizes(n_lines)[1]
+    position_bits = max(1, (n_blocks * block_size - 1).bit_length())
     scale = (2 ** (31 - position_bits) - 1) / jnp.max(limits)
-    triangles = corners.reshape(n_blocks, face_size, 9)
-    pairs = _meeting_pairs(origins, directions, limits, corners.reshape(n_blocks, -1, 3))
-    counts = jnp.cumsum(jax.lax.population_count(pairs).reshape(-1).astype(jnp.int32))
+    triangles = corners.reshape(-1, block_size, 9)
+    rotated = _line_frames(origins, directions)
+    entering = _entering(origins, directions, limits, centre, squared)
+    # numbers of lines that enter each block: in its words so far, and in all; groups of them in all blocks so far
+    so_far = jnp.cumsum(jax.lax.population_count(entering).astype(jnp.int32), axis=1)
+    groups = -(-so_far[:, -1] // _LINES)
+    last = jnp.cumsum(groups)
 
     def nearer(nearest: tuple[Array, Array], key: Array) -> tuple[tuple[Array, Array], None]:
-        return (jnp.minimum(nearest[0], key), jnp.maximum(nearest[1], key)), None
+        return (jnp.minimum(nearest[0], key.min(axis=0)), jnp.maximum(nearest[1], key.max(axis=0))), None
 
     def batch(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         i, ahead, behind = state
-        line_block, face_block = _nth_pairs(pairs, counts, i * _BATCH + jnp.arange(_BATCH))
-        keys = _keys(lines[line_block], triangles[face_block], face_block * face_size, scale, position_bits)
-        nothing = jnp.full(keys.shape[1:], _MISS, jnp.uint32)
+        group = i * at_once + jnp.arange(at_once)
+        block = jnp.minimum(jnp.searchsorted(last, group, side="right"), len(last) - 1)
+        rank = (group - last[block] + groups[block])[:, None] * _LINES + jnp.arange(_LINES)
+        line = jnp.minimum(_nth_bits(entering[block], so_far[block], rank), n_lines - 1)
+        frame, first = block // n_blocks, block % n_blocks * block_size
+        place = frame[:, None] * n_lines + line
+        rows = _columns(rotated, place if len(origins) > 1 else line)
+        keys = _keys(rows, triangles[block], first, scale, position_bits)
+        nothing = jnp.full(line.shape, _MISS, jnp.uint32)
         # A scan: separate calls of min and max would each compute the keys.
+        keys = keys.reshape(-1, _AT_ONCE, *line.shape)
         (low, high), _ = jax.lax.scan(nearer, (nothing, nothing), keys)
-        return i + 1, ahead.at[line_block].min(low, mode="drop"), behind.at[line_block].max(high, mode="drop")
+        # the last group of a block may not be full
+        place = jnp.where(rank < so_far[block][:, -1:], place, n_frames * n_lines)
+        return i + 1, ahead.at[place].min(low, mode="drop"), behind.at[place].max(high, mode="drop")
 
-    nothing = jnp.full(origins.shape[:2], _MISS, jnp.uint32)
+    nothing = jnp.full(n_frames * n_lines, _MISS, jnp.uint32)
     start = (jnp.int32(0), nothing, nothing)
-    _, *nearest = jax.lax.while_loop(lambda state: state[0] * _BATCH < counts[-1], batch, start)
-    key = jnp.stack(nearest)
+    _, *nearest = jax.lax.while_loop(lambda state: state[0] * at_once < last[-1], batch, start)
+    key = jnp.stack([each.reshape(n_frames, n_lines) for each in nearest], axis=1)
     return key != _MISS, (key & np.uint32(2**position_bits - 1)).astype(jnp.int32)
 
 
-def _line_frames(
-    origins: Float[Array, "*batch l 3"], directions: Float[Array, "*batch l 3"]
-) -> Float[Array, "*batch 12 l"]:
+def _line_frames(origins: Float[Array, "#K N 3"], directions: Float[Array, "#K N 3"]) -> Float[Array, "12 KN"]:
     """The rotation of each line's direction to the z axis (9 numbers, by rows) and the line's rotated origin (3)."""
-    x, y, z = jnp.moveaxis(directions, -1, 0)
+    (x, y, z), o = (jnp.moveaxis(each, -1, 0).reshape(3, -1) for each in (directions, origins))
     # Smooth except at z = 0, and accurate everywhere (Duff et al. 2017).
     sign = jnp.where(z >= 0, 1.0, -1.0)
     a = -1.0 / (sign + z)
     b = x * y * a
-    rows = jnp.stack([1.0 + sign * x * x * a, sign * b, -sign * x, b, sign + y * y * a, -y, x, y, z], axis=-1)
-    moved = jnp.sum(rows.reshape(*rows.shape[:-1], 3, 3) * origins[..., None, :], axis=-1)
-    return jnp.swapaxes(jnp.concatenate([rows, moved], axis=-1), -1, -2)
+    rows = ((1.0 + sign * x * x * a, sign * b, -sign * x), (b, sign + y * y * a, -y), (x, y, z))
+    moved = [sum(row[k] * o[k] for k in range(3)) for row in rows]
+    return jnp.stack([*rows[0], *rows[1], *rows[2], *moved])
 
 
-def _meeting_pairs(
-    origins: Float[Array, "L l 3"],
-    directions: Float[Array, "L l 3"],
-    limits: Float[Array, "L l 2"],
-    corners: Float[Array, "C K 3"],
-) -> UInt32[Array, "L W"]:
-    """One bit for each pair of blocks, in words of 32 triangle blocks: whether a line enters the bounding sphere."""
-    # Padded to whole words of 32 blocks with copies of the last block, whose squared radius is made negative.
-    block = jnp.minimum(jnp.arange(-(-len(corners) // 32) * 32), len(corners) - 1)
-    centre = (corners.min(axis=1) + corners.max(axis=1)) / 2
-    squared = jnp.max(jnp.sum((corners - centre[:, None]) ** 2, -1), axis=1)
-    squared = jnp.where(jnp.arange(len(block)) < len(corners), squared[block], -1.0) + 1e-8
-    centre = centre[block]
-    middle = origins + directions * ((limits[..., :1] - limits[..., 1:]) / 2)
-    half = limits.sum(-1) / 2
-    meets = jnp.zeros((len(origins), len(block)), bool)
-    for j in range(origins.shape[1]):  # a loop, so that vector instructions run over the spheres
-        to_middle = [centre[:, k] - middle[:, j, k, None] for k in range(3)]
-        along = sum(to_middle[k] * directions[:, j, k, None] for k in range(3))
-        beyond = jnp.maximum(jnp.abs(along) - half[:, j, None], 0.0)
-        meets |= sum(w * w for w in to_middle) - along * along + beyond * beyond <= squared
-    bits = meets.reshape(len(origins), -1, 32).astype(jnp.uint32)
+def _columns(rows: Float[Array, "R n"], index: Int[Array, "*axes"]) -> Float[Array, "R *axes"]:
+    """`rows[:, index]`, one row after the other: vector instructions then run over the last axis of `index`."""
+    return jax.lax.map(lambda row: row[index], rows)
+
+
+def _bounding_spheres(
+    vertices: Float[Array, "K V 3"], blocks: Int[Array, "C c 3"]
+) -> tuple[Float[Array, "3 K C"], Float[Array, "K C"]]:
+    """Centre and squared radius of a sphere around the triangles of each block; metres."""
+    places = jnp.arange(len(vertices))[:, None, None, None] * vertices.shape[1] + jnp.moveaxis(blocks, 0, 2)
+    corners = _columns(vertices.reshape(-1, 3).T, places)
+    centre = (corners.min(axis=(2, 3)) + corners.max(axis=(2, 3))) / 2
+    squared = jnp.max(jnp.sum((corners - centre[:, :, None, None]) ** 2, axis=0), axis=(1, 2))
+    return centre, squared + 1e-8
+
+
+def _entering(
+    origins: Float[Array, "#K N 3"],
+    directions: Float[Array, "#K N 3"],
+    limits: Float[Array, "N 2"],
+    centre: Float[Array, "3 K C"],
+    squared: Float[Array, "K C"],
+) -> UInt32[Array, "KC W"]:
+    """One bit for each block and line, in words of 32 lines: whether the line enters the block's bounding sphere."""
+    # filled up to whole words with lines at infinity
+    missing = -len(limits) % 32
+    middle = origins + directions * ((limits[:, :1] - limits[:, 1:]) / 2)
+    middle = jnp.pad(middle, ((0, 0), (0, missing), (0, 0)), constant_values=1e6)
+    directions = jnp.pad(directions, ((0, 0), (0, missing), (0, 0)))
+    half = jnp.pad(limits.sum(axis=-1) / 2, (0, missing))
+    # coordinate by coordinate, so that vector instructions run over the lines
+    to_middle = [centre[k, ..., None] - middle[:, None, :, k] for k in range(3)]
+    along = sum(to_middle[k] * directions[:, None, :, k] for k in range(3))
+    beyond = jnp.maximum(jnp.abs(along) - half, 0.0)
+    meets = sum(w * w for w in to_middle) - along * along + beyond * beyond <= squared[..., None]
+    bits = meets.reshape(math.prod(squared.shape), -1, 32).astype(jnp.uint32)
     return jnp.sum(bits << jnp.arange(32, dtype=jnp.uint32), axis=-1, dtype=jnp.uint32)
 
 
-def _nth_pairs(
-    pairs: UInt32[Array, "L W"], counts: Int[Array, "LW"], n: Int[Array, "M"]
-) -> tuple[Int[Array, "M"], Int[Array, "M"]]:
-    """Block of lines and block of triangles of the n-th pairs; after the last pair the block of lines is L.
+def _nth_bits(words: UInt32[Array, "M W"], so_far: Int[Array, "M W"], n: Int[Array, "M l"]) -> Int[Array, "M l"]:
+    """Position of the n-th set bit in each row of words; `so_far` is the number of set bits up to the end of each word.
 
-    `counts` is the cumulative number of set bits, word by word.
+    After the last set bit the result is any position.
     """
-    word = jnp.searchsorted(counts, n, side="right")
-    bits = pairs.reshape(-1).at[word].get(mode="fill", fill_value=0)
-    rank = n - counts.at[word].get(mode="clip") + jax.lax.population_count(bits).astype(jnp.int32)
+    word = jnp.minimum(jnp.sum(n[:, None] >= so_far[:, :, None], axis=1), words.shape[1] - 1)
+    bits, until = (jnp.take_along_axis(each, word, axis=1) for each in (words, so_far))
+    rank = n - until + jax.lax.population_count(bits).astype(jnp.int32)
     position = jnp.zeros_like(n)
     for width in (16, 8, 4, 2, 1):
         low = (bits >> position.astype(jnp.uint32)) & jnp.uint32(2**width - 1)
         below = jax.lax.population_count(low).astype(jnp.int32)
         position += jnp.where(rank >= below, width, 0)
         rank -= jnp.where(rank >= below, below, 0)
-    return word // pairs.shape[1], word % pairs.shape[1] * 32 + position
+    return word * 32 + position
 
 
 def _keys(
-    line: Float[Array, "M 12 l"],
+    rows: Float[Array, "12 M l"],
     triangle: Float[Array, "M c 9"],
     first: Int[Array, "M"],
     scale: Float[Array, ""],
     position_bits: int,
 ) -> UInt32[Array, "c M l"]:
-    """The key (see `_search`) of each line and triangle in each pair of blocks; _MISS where they do not intersect."""
-    row = [line[:, k] for k in range(12)]
+    """The key (see `_search`) of each line and triangle in each group; _MISS where they do not intersect.
+
+    `rows` are from `_line_frames`; `first` is the index of the block's first triangle.
+    """
     coordinate = [triangle[:, :, k].T[..., None] for k in range(9)]
 
     def observed(corner: int, axis: int) -> Float[Array, "c M l"]:
         x, y, z = coordinate[3 * corner : 3 * corner + 3]
-        return x * row[3 * axis] + (y * row[3 * axis + 1] + (z * row[3 * axis + 2] - row[9 + axis]))
+        return x * rows[3 * axis] + (y * rows[3 * axis + 1] + (z * rows[3 * axis + 2] - rows[9 + axis]))
 
     (xa, ya), (xb, yb), (xc, yc) = ((observed(corner, 0), observed(corner, 1)) for corner in range(3))
     # In its own frame the line is at (0, 0): inside the triangle if it is on the same side of all three edges. Every
