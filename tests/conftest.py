@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from toch_jax.base.device import MATMUL_PRECISION
+from toch_jax.base.programs import forget_programs
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel
 
@@ -48,6 +49,7 @@ def small_memory() -> Iterator[None]:
     yield
     statistics = Path("/proc/self/statm")
     if statistics.exists() and int(statistics.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > MOST_MEMORY:
+        forget_programs()
         jax.clear_caches()
         gc.collect()
         # the C library keeps what was freed

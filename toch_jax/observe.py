@@ -1,7 +1,6 @@
 """The denoiser's estimate for a tracked hand, from its contact field on samples of the object near the hand."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -10,6 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from toch_jax.base.arrays import take
 from toch_jax.base.device import full_precision
+from toch_jax.base.programs import program
 from toch_jax.base.progress import Progress, silent
 from toch_jax.denoiser.window import (
     Denoiser,
@@ -73,7 +73,7 @@ def read_clip(
     return _clip(tracked.coarse, tracked.part, tracked.track, object.without_mesh(), tracked.other, given, *reading)
 
 
-@partial(jax.jit, static_argnames=("smoothed", "samples"))
+@program("smoothed", "samples")
 def _clip(
     coarse: HandModel,
     part: int | Int[Array, ""],

@@ -50,6 +50,7 @@ def example(n_frames: int, hand_model: str = "open") -> Sequence:
     with as_file(files("toch_jax.example") / "tracked.npz") as path:
         clip = load_sequence(path)
     params, side = take(clip.hands.params, 0), clip.hand_side[0]
+    assert params is not None
     joints = put(to_openpose(np.asarray(skin_frames(load_hand("open", side), params)[1])))
     clip = clip.replace(
         hand_side=(side,),

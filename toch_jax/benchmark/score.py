@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from toch_jax.base.programs import program
 from toch_jax.benchmark.methods.method import Prediction, hand_model, predict
 from toch_jax.field.contact_field import ContactField, contact_field
 from toch_jax.hand.mesh import close_surface
@@ -274,12 +275,12 @@ def _at(motion: ObjectMotion, frames: np.ndarray) -> ObjectMotion:
     return _take(motion, jnp.asarray(frames))
 
 
-@jax.jit
+@program()
 def _take(motion: ObjectMotion, frames: Int[Array, "S"]) -> ObjectMotion:
     return ObjectMotion(motion.rotation[:, frames], motion.translation[:, frames])
 
 
-_samples_in_world = jax.jit(samples_in_frame)
+_samples_in_world = program()(samples_in_frame)
 
 
 def _skin_in_part(motion: ObjectMotion, part: int, hand: PosedHand) -> Float[np.ndarray, "T V 3"]:

@@ -3,7 +3,6 @@ the denoising of a whole clip: samples near the hand, overlapping windows, blend
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import jax
@@ -13,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from toch_jax.base.arrays import short_repr
 from toch_jax.base.errors import bad_input
+from toch_jax.base.programs import program
 from toch_jax.denoiser.coordinates import Offset, canonical_scale_offset
 from toch_jax.field.contact_field import ContactField, FieldEstimate, masked
 from toch_jax.hand.model import HandModel
@@ -160,7 +160,7 @@ def map_frames(function: Callable[[Array], Array], window: Window) -> Window:
     return window.replace(**jax.tree.map(function, {name: getattr(window, name) for name in names}))
 
 
-@jax.jit
+@program()
 def mirror(window: Window) -> Window:
     """The window of the mirrored scene: x is negated, as between left and right hand models. Its own inverse.
 
@@ -176,7 +176,7 @@ def mirror(window: Window) -> Window:
     )
 
 
-@jax.jit
+@program()
 def mirror_estimate(estimate: Estimate) -> Estimate:
     """The estimate in the mirrored scene (see `mirror`). Its own inverse."""
     joints = estimate.joints
@@ -224,7 +224,7 @@ def weighted_mean(values: Float[Array, "*batch"], weights: Float[Array, "*batch"
     return jnp.sum(values * weights) / jnp.maximum(jnp.sum(weights), 1.0)
 
 
-@partial(jax.jit, static_argnames=("step",))
+@program("step")
 def denoise_clip(denoiser: Denoiser, clip: Window, step: int = 1) -> Estimate:
     """Estimate for each frame of one clip; clip and estimate are one long window (B = 1, W = T).
 

@@ -6,6 +6,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.device import full_precision
+from toch_jax.base.programs import program
 from toch_jax.field.rays import nearest_hits
 from toch_jax.object.build import GRID_MARGIN
 from toch_jax.object.distance import signed_distance
@@ -50,7 +51,7 @@ class FieldEstimate(struct.PyTreeNode):
     """One standard deviation of each coordinate of the correspondence, metres."""
 
 
-@jax.jit
+@program()
 def behind_other_parts(
     samples: ObjectSamples, grid: DistanceGrid, motion: ObjectMotion, distance: Float[Array, "T N"]
 ) -> Bool[Array, "T N"]:
@@ -100,7 +101,7 @@ def contact_field(
     return masked(field, ~behind_other_parts(object.samples, object.grid, motion, field.distance))
 
 
-@jax.jit
+@program()
 def masked(field: ContactField, kept: Bool[Array, "*#batch #N"]) -> ContactField:
     """The field with contact at the samples in `kept` only."""
     mask = field.mask & kept
@@ -111,7 +112,7 @@ def masked(field: ContactField, kept: Bool[Array, "*#batch #N"]) -> ContactField
     )
 
 
-@jax.jit
+@program()
 def _field_of_samples(
     samples: ObjectSamples,
     motion: ObjectMotion,

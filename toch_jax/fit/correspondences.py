@@ -1,13 +1,12 @@
 """Cost terms from a denoiser's estimate: skin points and joints with their targets and weights."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from toch_jax.base.arrays import put
+from toch_jax.base.programs import program
 from toch_jax.denoiser.window import JointEstimate
 from toch_jax.field.contact_field import FieldEstimate
 from toch_jax.hand.mesh import closest_on_canonical
@@ -63,7 +62,7 @@ def field_term(
     return SurfaceTerm(face, barycentric, target, normal, on_skin * weight_along, on_skin * weight_across)
 
 
-@partial(jax.jit, static_argnames="count")
+@program("count")
 def _surest(
     estimate: FieldEstimate,
     points: Float[Array, "T N 3"],
@@ -98,7 +97,7 @@ def weighted(
     return surface, None if joints is None else joints.replace(weight=put(by_frame * np.asarray(joints.weight)))
 
 
-@jax.jit
+@program()
 def joint_term(estimate: JointEstimate, effective_samples: float | Float[Array, ""]) -> JointTerm:
     """Joint term from denoised joints, which are correlated: the 21 of a frame count as `effective_samples`."""
     return JointTerm(target=estimate.joints, weight=effective_samples / 21 / estimate.sigma**2)

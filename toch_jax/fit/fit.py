@@ -11,7 +11,6 @@ returned at no further cost. Otherwise the joint problem is solved over all fram
 from collections.abc import Sequence
 from functools import partial
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
@@ -19,6 +18,7 @@ from jaxtyping import Array, Float
 from scipy.ndimage import gaussian_filter1d
 
 from toch_jax.base.arrays import pad_last, put
+from toch_jax.base.programs import program
 from toch_jax.hand.binding import Binding, own_skin
 from toch_jax.hand.model import HandModel, HandParams
 from toch_jax.object.model import DistanceGrid
@@ -92,6 +92,7 @@ def solve_hand(
     smoothed = solve_trajectory(model, smooth, start, settings.steps)
     last, solution = robust, solve_trajectory(model, robust, smoothed.state, settings.steps)
     n_frames = int(np.count_nonzero(track.frame_mask))
+    assert robust.contact is not None
     depth = np.asarray(penetration_depth(model, robust.contact, solution.state))[:n_frames]
     share = push_back_share(depth, float(track.fps), settings)
     if share.max() > 0:
@@ -131,7 +132,7 @@ def as_fitted(
     )
 
 
-@jax.jit
+@program()
 def _problems(
     model: HandModel,
     track: Track,
@@ -237,7 +238,7 @@ def fit_together(
     return [as_fitted(each, state, solution.costs, sigma, settings) for each, state, sigma in found]
 
 
-@partial(jax.jit, static_argnames="iterations")
+@program("iterations")
 def solve_together(
     models: tuple[HandModel, ...],
     problems: tuple[Problem, ...],
@@ -259,7 +260,7 @@ def step_hands(
     return tuple(step_state(*each) for each in zip(states, *by_hand, strict=True))
 
 
-@jax.jit
+@program()
 def _sigmas(models: tuple[HandModel, ...], solution: Solution[tuple[HandState, ...]]) -> list[Float[Array, "T 21"]]:
     """Standard deviations of the joints' coordinates (metres, as `joint_sigma`) of hands that were solved together."""
     spread = covariance(solution)

@@ -17,6 +17,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.arrays import put
+from toch_jax.base.programs import program
 from toch_jax.hand.model import LAST_JOINTS, HandModel, HandParams, forward_kinematics, rest_joints, skin, skin_frames
 
 MOST_FRAMES = 32
@@ -171,7 +172,7 @@ def carry_joints(model: HandModel, params: HandParams, offset: Float[np.ndarray,
     return put(model_joints + np.einsum("tjab,jb->tja", bone_rotation, offset), np.float32)
 
 
-@jax.jit
+@program()
 def _posed_joints(model: HandModel, params: HandParams) -> tuple[Float[Array, "T 21 3"], Float[Array, "T 21 3 3"]]:
     """The model's joints, and the rotation of the bone of each."""
     n_frames = params.pose.shape[0]

@@ -4,13 +4,13 @@ import dataclasses
 
 import fast_simplification
 import igl
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.arrays import put
 from toch_jax.base.errors import bad_input
+from toch_jax.base.programs import program
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.hand.prior import MIRRORED, mirror_prior
 
@@ -40,7 +40,7 @@ def close_surface(model: HandModel, vertices: Float[Array, "*batch V C"]) -> Flo
     return jnp.concatenate([vertices, centre], axis=-2)
 
 
-@jax.jit
+@program()
 def mirror(model: HandModel) -> HandModel:
     """The hand model of the other side: x is negated, so that rotation vectors become (x, -y, -z)."""
     flip = jnp.array([-1.0, 1.0, 1.0])

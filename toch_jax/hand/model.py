@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 import jaxlie
 from flax import struct
 from jaxtyping import Array, Float, Int
 
 from toch_jax.base.arrays import short_repr
+from toch_jax.base.programs import program
 
 Side = Literal["right", "left"]
 
@@ -152,7 +152,7 @@ def _posed(
     return vertices + transl[..., None, :], position + transl[..., None, :]
 
 
-@jax.jit
+@program()
 def skin_frames(model: HandModel, params: HandParams) -> tuple[Float[Array, "*batch V 3"], Float[Array, "*batch 21 3"]]:
     """`skin` compiled, for callers outside a jitted function."""
     return skin(model, params)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from toch_jax.base.arrays import put
+from toch_jax.base.programs import program
 from toch_jax.metrics.contact import (
     Part,
     contact_frames,
@@ -28,7 +28,7 @@ MAX_VOLUME_FRAMES = 64
 Chosen by hand."""
 
 
-in_part = jax.jit(to_part)
+in_part = program()(to_part)
 """`to_part`, compiled once for each length of clip: without compilation it takes longer than the metrics do."""
 
 

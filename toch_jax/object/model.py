@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int
 from scipy.spatial.transform import Rotation
 
 from toch_jax.base.arrays import put, short_repr
+from toch_jax.base.programs import program
 
 
 class ObjectMesh(struct.PyTreeNode):
@@ -137,7 +138,7 @@ def part_middles(vertices: Float[np.ndarray, "Vo 3"], vertex_part: Int[np.ndarra
     return np.stack([(box.min(axis=0) + box.max(axis=0)) / 2 for box in boxes]).astype(np.float64)
 
 
-@jax.jit
+@program()
 def relative_to(motion: ObjectMotion, part: int | Int[Array, ""]) -> ObjectMotion:
     """Each part's motion relative to one part, whose own pose is then the identity."""
     back = jnp.swapaxes(motion.rotation[part], 1, 2)

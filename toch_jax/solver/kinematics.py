@@ -7,13 +7,13 @@ correctives are part of the positions but not of the derivatives: for models tha
 the solver takes a step only if the cost falls.
 """
 
-import jax
 import jax.numpy as jnp
 import jaxlie
 import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Int
 
+from toch_jax.base.programs import program
 from toch_jax.hand.model import HandModel, HandParams, forward_kinematics, rest_joints
 
 WRIST_SCALE = 0.05
@@ -34,7 +34,7 @@ class HandState(struct.PyTreeNode):
     """Shape coefficients, the same in all frames."""
 
 
-@jax.jit
+@program()
 def state_from_params(model: HandModel, params: HandParams) -> HandState:
     """State from parameters with (T, ...) axes and betas (S,)."""
     n_frames = params.pose.shape[0]
@@ -43,7 +43,7 @@ def state_from_params(model: HandModel, params: HandParams) -> HandState:
     return HandState(jaxlie.SO3.exp(angles).as_matrix(), wrist, params.betas)
 
 
-@jax.jit
+@program()
 def params_from_state(model: HandModel, state: HandState) -> HandParams:
     """Parameters from a state: global_orient (T,3), pose (T,45), betas (S,), transl (T,3)."""
     angles = jaxlie.SO3.from_matrix(state.rotations).log()

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Bool, Float
 
+from toch_jax.base.programs import program
 from toch_jax.hand.model import HandModel
 from toch_jax.solver.kinematics import HandState, joint_points, pose_bones, project, step_state
 from toch_jax.solver.normal_equations import Linear, factor, frame_covariance, no_terms, solve
@@ -52,7 +53,7 @@ def damped(linear: Linear, damping: Float[Array, ""]) -> Linear:
     )
 
 
-@partial(jax.jit, static_argnames="iterations")
+@program("iterations")
 def solve_trajectory(model: HandModel, problem: Problem, start: HandState, iterations: int) -> Solution[HandState]:
     """Minimise the cost from `start`. At most `iterations` steps are tried; one is taken only if it lowers the cost."""
     nothing = no_terms(start.wrist.shape[0], start.betas.shape[0])
@@ -99,7 +100,7 @@ def descend(
     return Solution(state, linear, costs)
 
 
-@jax.jit
+@program()
 def joint_sigma(model: HandModel, solution: Solution[HandState]) -> Float[Array, "T 21"]:
     """Standard deviation of a joint's coordinates (root mean square over the three), m, from the normal equations."""
     return joint_spread(model, solution.state, covariance(solution))

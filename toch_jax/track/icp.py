@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 from scipy.spatial import cKDTree
 
+from toch_jax.base.programs import program
 from toch_jax.hand.binding import nearest_on_skin, posed_places, posed_skin
 from toch_jax.hand.mesh import farthest_points
 from toch_jax.hand.model import HandModel, HandParams
@@ -44,7 +45,7 @@ BARE = 0.015
 Chosen by hand."""
 
 
-@jax.jit
+@program()
 def _solve(
     model: HandModel,
     start: HandParams,
@@ -93,8 +94,8 @@ def place_hand(
         frames = first + np.arange(PIECE)
         valid = frames < n_frames
         frames = np.minimum(frames, n_frames - 1)
-        terms = (jax.tree.map(partial(_pick, frames), term) for term in (surface, joints))
-        placed.append(_solve(model, take(start, frames), jnp.asarray(valid), *terms, *weights))
+        drawn, held = (jax.tree.map(partial(_pick, frames), term) for term in (surface, joints))
+        placed.append(_solve(model, take(start, frames), jnp.asarray(valid), drawn, held, *weights))
     whole = jax.tree.map(lambda *leaves: jnp.asarray(np.concatenate(leaves)[:n_frames]), *placed)
     return whole.replace(betas=placed[0].betas)
 

@@ -5,10 +5,10 @@ coefficients), and white accelerations of variance q have q, 2 q, 6 q. Second an
 Slow errors (bias, drift) cannot be estimated in this way: they look like motion.
 """
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from toch_jax.base.programs import program
 from toch_jax.solver.kinematics import HandState
 from toch_jax.solver.normal_equations import rotation_vectors
 from toch_jax.solver.settings import Levels, Scalar
@@ -46,7 +46,7 @@ def joint_noise(noise: Levels) -> Float[Array, ""]:
     return jnp.sqrt(noise.wrist**2 + (TURN_REACH * noise.orient) ** 2 + (BEND_REACH * noise.fingers) ** 2)
 
 
-@jax.jit
+@program()
 def denoiser_share(noise: Levels, observed: Bool[Array, "T"], steady: Scalar) -> Float[Array, "T"]:
     """Weight of a denoiser's estimate in each frame, 0 to 1; 1 where the hand was not observed.
 
@@ -56,7 +56,7 @@ def denoiser_share(noise: Levels, observed: Bool[Array, "T"], steady: Scalar) ->
     return jnp.where(observed, square / (square + steady**2), 1.0)
 
 
-@jax.jit
+@program()
 def estimate_noise(state: HandState, valid: Bool[Array, "T"], assumed: Levels) -> Levels:
     """Noise levels of a tracked trajectory; `assumed` if it is too short for an estimate."""
     turn = rotation_vectors(jnp.swapaxes(state.rotations[:-1], -1, -2) @ state.rotations[1:])

@@ -1,6 +1,5 @@
 """Hand parameters in the frame of an object part, in which a hand that holds the part is at rest."""
 
-import jax
 import jax.numpy as jnp
 import jaxlie
 import numpy as np
@@ -8,6 +7,7 @@ from jaxtyping import Array, Bool, Float
 from scipy.spatial import cKDTree
 
 from toch_jax.base.arrays import take
+from toch_jax.base.programs import program
 from toch_jax.hand.model import HandModel, HandParams, Side, rest_joints
 from toch_jax.object.model import to_part
 from toch_jax.sequence.record import nearest_observed
@@ -35,7 +35,7 @@ def other_hand(sides: tuple[Side, ...], hand: int) -> int | None:
     return next((index for index, side in enumerate(sides) if side != sides[hand]), None)
 
 
-@jax.jit
+@program()
 def move_hand(
     model: HandModel, params: HandParams, rotation: Float[Array, "T 3 3"], translation: Float[Array, "T 3"]
 ) -> HandParams:
@@ -59,7 +59,7 @@ def hand_to_world(model: HandModel, params: HandParams, sequence: Sequence, part
     return move_hand(model, params, *_pose(sequence, part))
 
 
-@jax.jit
+@program()
 def move_hand_back(
     model: HandModel, params: HandParams, rotation: Float[Array, "T 3 3"], translation: Float[Array, "T 3"]
 ) -> HandParams:

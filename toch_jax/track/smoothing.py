@@ -11,6 +11,7 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Float
 
+from toch_jax.base.programs import program
 from toch_jax.hand.model import HandModel, HandParams
 from toch_jax.solver.costs.motion import GAUSSIAN, SmoothTerm, smooth_term
 from toch_jax.solver.kinematics import state_from_params
@@ -38,7 +39,7 @@ class Smoothed(struct.PyTreeNode):
     """Estimated noise of the tracked trajectory."""
 
 
-@jax.jit
+@program()
 def smooth_track(
     model: HandModel,
     tracked: HandParams,

@@ -9,6 +9,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.arrays import pad_last, put, repeat, take
+from toch_jax.base.programs import program
 from toch_jax.denoiser.window import OtherHand
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.mesh import decimate
@@ -72,7 +73,7 @@ class Track(struct.PyTreeNode):
     smoothed: Smoothed
 
 
-@jax.jit
+@program()
 def in_part_frame(model: HandModel, track: Track, part: int | Int[Array, ""]) -> Track:
     """The track as seen from a part of the object, which is then at rest."""
     pose = track.motion.rotation[part], track.motion.translation[part]
@@ -185,7 +186,7 @@ def _beside(sequence: Sequence, hand: TrackedHand, hands: list[TrackedHand]) -> 
     return OtherHand(pad_last(joints, bucket(sequence.n_frames)), hands[index].track.observed)
 
 
-_in_part = jax.jit(to_part)
+_in_part = program()(to_part)
 
 
 @cache

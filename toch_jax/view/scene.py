@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import jax
 import numpy as np
 import trimesh
 from jaxtyping import Float, Int
 
 from toch_jax.base.arrays import put, take
 from toch_jax.base.errors import bad_input
+from toch_jax.base.programs import program
 from toch_jax.metrics.clip import in_part
 from toch_jax.metrics.contact import CONTACT_SAMPLE_M, Part, signed_distances
 from toch_jax.object.model import to_world
@@ -31,7 +31,7 @@ OBJECT_OPACITY = 0.45
 DEEP_M = 0.01
 """Depth (metres) inside the object from which skin has DEEP_COLOR."""
 
-in_world = jax.jit(to_world)
+in_world = program()(to_world)
 
 
 def rows_of(sequence: Sequence, clean: Sequence | None = None, skins: tuple[Sequence, Sequence] | None = None) -> Rows:

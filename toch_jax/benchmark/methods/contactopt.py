@@ -23,6 +23,7 @@ import optax
 from flax import struct
 from jaxtyping import Array, Float, Int
 
+from toch_jax.base.programs import program
 from toch_jax.benchmark.methods.scene import Nearest, Scene, near_points, nearest, pick, repair_hands
 from toch_jax.hand.model import HandModel, HandParams, skin, skin_frames
 from toch_jax.object.model import ObjectModel
@@ -73,7 +74,7 @@ def contactopt(sequence: Sequence, object: ObjectModel | None = None) -> Sequenc
     return repair_hands(sequence, repair, object)
 
 
-@jax.jit
+@program()
 def contact_target(
     model: HandModel,
     vertices: Float[Array, "T V 3"],
@@ -119,7 +120,7 @@ def energy(
     )
 
 
-@jax.jit
+@program()
 def optimise(
     model: HandModel,
     tracked: HandParams,

@@ -25,6 +25,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from toch_jax.base.errors import bad_input
+from toch_jax.base.programs import program
 from toch_jax.benchmark.methods.scene import Scene, near_points, nearest, pick, repair_hands
 from toch_jax.denoiser.checkpoints import load_network
 from toch_jax.denoiser.window import Network
@@ -155,7 +156,7 @@ def load_refinenet(path: str | Path) -> RefineNet:
     return load_network(path, (RefineNet,))
 
 
-@jax.jit
+@program()
 def _refine(
     network: RefineNet,
     model: HandModel,

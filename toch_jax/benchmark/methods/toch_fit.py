@@ -32,6 +32,7 @@ import optax
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
+from toch_jax.base.programs import program
 from toch_jax.benchmark.methods.scene import Scene, near_points, repair_hands
 from toch_jax.denoiser.window import Denoiser, Window, cut_windows, no_other_hand
 from toch_jax.field.contact_field import FieldEstimate, contact_field
@@ -112,7 +113,7 @@ def clean_field(scene: Scene, denoiser: Denoiser) -> tuple[FieldEstimate, Float[
     return _denoise(denoiser, clip, scene.n_frames), points, normals
 
 
-@jax.jit
+@program()
 def _denoise(denoiser: Denoiser, clip: Window, n_frames: Int[Array, ""]) -> FieldEstimate:
     padded = clip.observed.shape[1]
     last = jnp.maximum(n_frames - WINDOW, 0)
@@ -160,7 +161,7 @@ def correspondences(
     return _targets(scene.surface, field, points, normals, chosen, weight, face, barycentric)
 
 
-@jax.jit
+@program()
 def _draw(
     key: jax.Array, field: FieldEstimate, valid_frames: Int[Array, ""]
 ) -> tuple[Int[Array, "T M"], Float[Array, "T M"]]:
@@ -175,7 +176,7 @@ def _draw(
     return chosen, jnp.where(kept, share / total, 0.0)
 
 
-@jax.jit
+@program()
 def _targets(
     surface: HandModel,
     field: FieldEstimate,
@@ -211,7 +212,7 @@ def fit(key: jax.Array, model: HandModel, targets: Targets, n_frames: Int[Array,
     return _fit(key, model, targets, n_frames)
 
 
-@jax.jit
+@program()
 def _fit(key: jax.Array, model: HandModel, targets: Targets, n_frames: Int[Array, ""]) -> HandParams:
     padded, n_shape = len(targets.weight), model.shapedirs.shape[-1]
     orient, pose, transl, shape = jax.random.split(key, 4)

@@ -13,6 +13,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 from toch_jax.base.device import batched_map
+from toch_jax.base.programs import program
 from toch_jax.hand.model import HandModel
 from toch_jax.solver.kinematics import N_UNKNOWNS, Bones, HandState, all_vertices, pose_bones, project, skin_points
 from toch_jax.solver.normal_equations import Linear, Rows, add_rows
@@ -63,7 +64,7 @@ def add_hands(linear: Linear, term: HandsTerm, states: tuple[HandState, ...]) ->
     return linear
 
 
-@jax.jit
+@program()
 def faced(term: HandsTerm, states: tuple[HandState, ...]) -> tuple[HandsTerm, Bool[Array, ""]]:
     """The term with each point's weight times a facing weight, and whether any point then has a cost.
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Bool, Float
 
+from toch_jax.base.programs import program
 from toch_jax.hand.binding import Binding, bound_points
 from toch_jax.hand.model import HandModel
 from toch_jax.object.distance import distance_to_object
@@ -92,7 +93,7 @@ def _push_back(
     return jnp.clip(first[..., 0] - over, 0.0, PUSH_BACK_STEPS) * PUSH_BACK_STEP, out.any(axis=-1)
 
 
-@jax.jit
+@program()
 def penetration_depth(model: HandModel, term: PenetrationTerm, state: HandState) -> Float[Array, "T"]:
     """Depth of each frame's deepest skin point inside the object, metres; 0 if none is inside."""
     points = bound_points(model, all_vertices(model, pose_bones(model, state)), term.skin)[0]
