@@ -61,7 +61,7 @@ def test_commands_have_exact_products(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_frames_together_are_hit_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the TPU's batching of frames, whether all five frames fit in one batch or not."""
+    """Also where the last batch is not full, and with few groups of lines at once."""
     rng = np.random.default_rng(0)
     corners = rng.normal(size=(60, 3))
     faces = jnp.asarray(rng.integers(0, 60, (90, 3)))
@@ -69,11 +69,11 @@ def test_frames_together_are_hit_as_one_by_one(monkeypatch: pytest.MonkeyPatch) 
     origins, directions = jnp.asarray(rng.normal(size=(2, 1, 40, 3)), jnp.float32)
     directions /= jnp.linalg.norm(directions, axis=-1, keepdims=True)
     given = (origins, directions, jnp.full((40, 2), 3.0), frames, faces, jnp.asarray(corners, jnp.float32))
+    monkeypatch.setattr("toch_jax.field.rays._sizes", lambda _: (1, 512))
     one_by_one = plain_jit(lambda *given: nearest_hits(*given), *given)
     assert 20 < np.isfinite(one_by_one.distance).sum() < one_by_one.distance.size - 20
-    monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
-    for together in (2, 8):
-        monkeypatch.setattr("toch_jax.field.rays._FRAMES", together)
+    for sizes in ((2, 3), (8, 2**16)):
+        monkeypatch.setattr("toch_jax.field.rays._sizes", lambda _, sizes=sizes: sizes)
         at_once = plain_jit(lambda *given: nearest_hits(*given), *given)
         for one, other in zip(jax.tree.leaves(one_by_one), jax.tree.leaves(at_once), strict=True):
             np.testing.assert_array_equal(one, other)
