@@ -4,7 +4,20 @@ import ast
 from pathlib import Path
 
 ORDER = (
-    *("base", "hand", "object", "sequence", "perturb", "field", "metrics", "denoiser", "solver", "track", "observe"),
+    *(
+        "base",
+        "hand",
+        "object",
+        "sequence",
+        "perturb",
+        "field",
+        "metrics",
+        "denoiser",
+        "solver",
+        "track",
+        "critic",
+        "observe",
+    ),
     *(
         "fit",
         "trackers",

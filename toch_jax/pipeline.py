@@ -6,10 +6,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from toch_jax.base.arrays import put, take
 from toch_jax.base.device import full_precision, keep_compiled
 from toch_jax.base.errors import InputError, naming
 from toch_jax.base.progress import Progress, compilation_told, each_clip, reporter, silent
+from toch_jax.critic.align import Alignment, align, aligned, alignment_note
+from toch_jax.critic.files import as_critic
+from toch_jax.critic.network import Critic
 from toch_jax.denoiser.checkpoints import as_denoiser
 from toch_jax.denoiser.window import Denoiser
 from toch_jax.fit.correspondences import denoiser_terms
@@ -37,6 +42,7 @@ def refine(
     *,
     settings: FitSettings | None = None,
     object: ObjectModel | None = None,
+    critic: Critic | str | Path | None = None,
     hand: HandForm = "given",
     keep_object: bool = False,
     scale: Literal["given", "free"] = "given",
@@ -54,6 +60,9 @@ def refine(
             the hand is fitted to its own track, smooth motion and non-penetration only.
         settings: What the fit assumes of hands and trackers; None: the defaults.
         object: The sequence's object, if it has been built before (`sequence_object`).
+        critic: None, or what tells by touch that a hand is off as a whole, so that it is moved: "default", the network
+            that comes with the package; one from `load_critic`, or its file. It is not used without a denoiser. Most
+            useful for errors along a known camera's ray.
         hand: "given": the form of the input: parameters, the tracker's own joints, or its own points; "model":
             parameters, joints and vertices of the hand model, which may be millimetres from those joints or points.
         keep_object: Whether to return the object's poses as given, lost ones interpolated. The hand is repaired with
@@ -65,7 +74,7 @@ def refine(
     """
     if scale == "free":
         sequence, object = with_scale_from_contact(sequence), None
-    repaired = repair(sequence, denoiser, settings=settings, object=object, progress=progress)
+    repaired = repair(sequence, denoiser, settings=settings, object=object, critic=critic, progress=progress)
     clean = repaired.given if hand == "given" else repaired.model
     return with_object_of(clean, sequence) if keep_object else clean
 
@@ -81,14 +90,17 @@ def repair(
     *,
     settings: FitSettings | None = None,
     object: ObjectModel | None = None,
+    critic: Critic | str | Path | None = None,
     progress: bool | Progress = False,
 ) -> Repaired:
     """Repair the hands of a sequence, as `refine` does; returns both forms of the hands."""
     keep_compiled()
     network, tell = as_denoiser(denoiser), reporter(progress)
     with compilation_told(tell):
-        observer = None if network is None else partial(observe, denoiser=network, progress=tell)
-        return repair_by(sequence, observer, settings or DEFAULT, object, tell)
+        if network is None:
+            return repair_by(sequence, None, settings or DEFAULT, object, tell)
+        observer = partial(observe, denoiser=network, progress=tell)
+        return repair_by(sequence, observer, settings or DEFAULT, object, tell, as_critic(critic))
 
 
 def refine_many(
@@ -97,6 +109,7 @@ def refine_many(
     *,
     settings: FitSettings | None = None,
     object: ObjectModel | None = None,
+    critic: Critic | str | Path | None = None,
     hand: HandForm = "given",
     keep_object: bool = False,
     scale: Literal["given", "free"] = "given",
@@ -114,6 +127,7 @@ def refine_many(
         denoiser=network,
         settings=settings,
         object=object,
+        critic=as_critic(critic),
         hand=hand,
         keep_object=keep_object,
         scale=scale,
@@ -133,8 +147,12 @@ def repair_by(
     settings: FitSettings = DEFAULT,
     object: ObjectModel | None = None,
     progress: Progress = silent,
+    critic: Critic | None = None,
 ) -> Repaired:
-    """Repair the hands of a sequence with any `observer` of the tracked hands; None: no field is used."""
+    """Repair the hands of a sequence with any `observer` of the tracked hands; None: no field is used.
+
+    Without a `critic` no hand is moved as a whole.
+    """
     progress("object")
     object = (sequence_object(sequence) if object is None else object).without_mesh()
     progress(f"hand from {given_as(sequence.hands)}")
@@ -142,17 +160,30 @@ def repair_by(
     given_motion, sequence = sequence.object_motion, with_repaired_object(sequence, registered)
     hands = tracked_hands(sequence, settings, registered)
     sequence = sequence.replace(notes=(*sequence.notes, *check_contact(sequence, hands, object)))
-    observations = [None if observer is None else observer(each, object) for each in hands]
+    if critic is not None:
+        progress("alignment")
+    places = [None if critic is None else align(hand, object, critic, sequence.camera) for hand in hands]
+    moved = [
+        hand if place is None or not place.moves else aligned(hand, place)
+        for hand, place in zip(hands, places, strict=True)
+    ]
+    observations = [None if observer is None else observer(each, object) for each in moved]
     progress("fit")
     bindings = [_bound(sequence, hand) for hand in hands]
-    solved = [_solve(*each, object, settings) for each in zip(hands, observations, bindings, strict=True)]
+    solved = [_solve(*each, object, settings) for each in zip(moved, observations, bindings, strict=True)]
     fitted = fit_together(solved, [hand.coarse for hand in hands], [hand.frame for hand in hands], settings)
     compared = partial(no_worse, object=object, before=given_motion, after=sequence.object_motion)
     kept = []
-    for hand, one, binding in zip(hands, fitted, bindings, strict=True):
-        alone = partial(_fit_alone, hand, binding, object, settings)
-        kept.append(compared(hand, repairs(hand, one, None if observer is None else alone)))
+    for hand, place, one, binding in zip(hands, places, fitted, bindings, strict=True):
+        fit = partial(_fit_alone, hand, binding, object, settings, place)
+        others = [] if observer is None else [("was fitted without the denoiser", partial(fit, None))]
+        if place is not None and place.moves:
+            others.insert(0, ("was fitted where it was tracked", partial(fit, observer)))
+        by = 0.0 if place is None else float(np.linalg.norm(place.offset, axis=1).mean())
+        kept.append(compared(hand, repairs(hand, _in_doubt(one, place), others), aligned_by=by))
     chosen, remarks = zip(*kept, strict=True)
+    said = [alignment_note(hand, place) for hand, place in zip(hands, places, strict=True) if place is not None]
+    sequence = sequence.replace(notes=(*sequence.notes, *filter(None, said)))
     sequence = sequence.replace(notes=(*sequence.notes, *chain(*remarks)))
     repaired = in_both_forms(sequence, hands, chosen, bindings)
     notes = check_result(repaired.model, hands, object)
@@ -179,6 +210,23 @@ def _solve(
     return solve_hand(tracked.model, tracked.track, object.grid, surface, joints, settings, binding)
 
 
-def _fit_alone(tracked: TrackedHand, binding: Binding | None, object: ObjectModel, settings: FitSettings) -> Fitted:
-    """Fit one hand by itself, without a field."""
-    return fitted_alone(_solve(tracked, None, binding, object, settings), settings)
+def _fit_alone(
+    tracked: TrackedHand,
+    binding: Binding | None,
+    object: ObjectModel,
+    settings: FitSettings,
+    place: Alignment | None,
+    observer: Observer | None,
+) -> Fitted:
+    """Fit one hand by itself, where it was tracked."""
+    observation = None if observer is None else observer(tracked, object)
+    return _in_doubt(fitted_alone(_solve(tracked, observation, binding, object, settings), settings), place, stays=True)
+
+
+def _in_doubt(fitted: Fitted, place: Alignment | None, stays: bool = False) -> Fitted:
+    """The fitted hand with the standard deviation of its slow error; `stays`: it was not moved by the alignment."""
+    if place is None:
+        return fitted
+    variance = place.sigma**2 + (np.mean(place.offset**2, axis=1) if stays else 0.0)
+    sigma = np.sqrt(np.asarray(fitted.joint_sigma) ** 2 + variance[:, None])
+    return fitted.replace(joint_sigma=put(sigma, np.float32))

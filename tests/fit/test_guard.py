@@ -105,7 +105,7 @@ def test_the_weaker_repairs(hand: TrackedHand) -> None:
     """Smoothed, then as tracked with lost frames from the smoothed one; never surer than the track is."""
     lost = dataclasses.replace(hand, observed=np.arange(FRAMES) != 5)
     fitted = Fitted(cut_frames(hand.track.params, FRAMES), SIGMA, jnp.zeros(1), hand.track.smoothed.noise)
-    full, smoothed, tracked = repairs(lost, fitted, None)
+    full, smoothed, tracked = repairs(lost, fitted)
     assert full.done == "was fitted"
     assert full.joint_sigma is SIGMA
     smooth = in_world(hand, cut_frames(hand.track.smoothed.params, FRAMES))

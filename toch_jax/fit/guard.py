@@ -61,15 +61,17 @@ class Quality(NamedTuple):
     """Share of the frames with a vertex within 5 mm of the object or inside it."""
 
 
-def repairs(hand: TrackedHand, fitted: Fitted, without_field: Callable[[], Fitted] | None) -> Iterator[Repair]:
+def repairs(
+    hand: TrackedHand, fitted: Fitted, others: Iterable[tuple[str, Callable[[], Fitted]]] = ()
+) -> Iterator[Repair]:
     """Repairs of a hand, from the strongest to none; each is computed when it is reached.
 
-    `without_field` fits the hand to its track, smooth motion and the object only; None if `fitted` is that.
+    `others` are weaker fits, each with what it is, such as "was fitted without the denoiser".
     """
     yield Repair("was fitted", in_world(hand, fitted.params), fitted.joint_sigma)
-    if without_field is not None:
-        alone = without_field()
-        yield Repair("was fitted without the denoiser", in_world(hand, alone.params), alone.joint_sigma)
+    for done, fit in others:
+        found = fit()
+        yield Repair(done, in_world(hand, found.params), found.joint_sigma)
     # what is less certain than the fit, and than the track
     sigma = put(np.maximum(np.asarray(fitted.joint_sigma), float(joint_noise(hand.track.smoothed.noise))))
     smooth = in_world(hand, cut_frames(hand.track.smoothed.params, hand.n_frames))
@@ -85,16 +87,18 @@ def no_worse(
     object: ObjectModel,
     before: ObjectMotion,
     after: ObjectMotion,
+    aligned_by: float = 0.0,
 ) -> tuple[Repair, tuple[str, ...]]:
     """The first of the `repairs` that does not make the hand worse, else the last; and a note if it is not the first.
 
-    `before` and `after` are the object's motion in the world, as tracked and as repaired.
+    `before` and `after` are the object's motion in the world, as tracked and as repaired. `aligned_by`: how far the
+    hand was moved as a whole before the fit, metres.
     """
     fps = float(hand.track.fps)
     given = quality(hand, framewise(hand.world), object, before, fps)
     faults: list[str] = []
     for repair in repairs:
-        fault = _fault(hand, given, quality(hand, repair.params, object, after, fps))
+        fault = _fault(hand, given, quality(hand, repair.params, object, after, fps), aligned_by)
         if fault is None:
             break
         faults.append(fault)
@@ -116,7 +120,7 @@ def quality(hand: TrackedHand, params: HandParams, object: ObjectModel, motion: 
     )
 
 
-def _fault(hand: TrackedHand, before: Quality, after: Quality) -> str | None:
+def _fault(hand: TrackedHand, before: Quality, after: Quality, aligned_by: float) -> str | None:
     """What is worse after a repair than before, or None."""
     factor, more = ACCELERATION
     if after.acceleration > factor * before.acceleration + more:
@@ -128,6 +132,6 @@ def _fault(hand: TrackedHand, before: Quality, after: Quality) -> str | None:
     factor, more = MOVED
     moved = float(np.linalg.norm(after.joints - before.joints, axis=-1)[hand.observed].mean())
     noise = float(joint_noise(hand.track.smoothed.noise))
-    if moved > factor * noise + more:
+    if moved > factor * noise + more + aligned_by:
         return f"moved it by {1e3 * moved:.0f} mm, where its track shakes by {1e3 * noise:.1f} mm a coordinate"
     return None

@@ -181,7 +181,7 @@ def _fingers(parents: tuple[int, ...]) -> list[int]:
     return fingers
 
 
-def of_shape(model: HandModel, params: HandParams, betas: Float[Array, "T S"]) -> HandParams:
+def of_shape(model: HandModel, params: HandParams, betas: Float[Array, "*batch S"]) -> HandParams:
     """The hand with another shape and its wrist where it was: trackers locate the wrist, whatever the shape."""
     moved = rest_joints(model, params.betas)[..., 0, :] - rest_joints(model, betas)[..., 0, :]
     return params.replace(betas=betas, transl=params.transl + moved)

@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 
 from toch_jax.base.arrays import pad_last, put, take
 from toch_jax.base.errors import bad_input
+from toch_jax.critic.features import SlopeGrid, slope_grid
 from toch_jax.denoiser.window import DenoiserConfig, frame_step
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.object.build import build_object
@@ -40,6 +41,8 @@ class Shapes(struct.PyTreeNode):
     """Index of each part's grid; 0, a grid without occlusion, for rigid objects and for parts that do not exist."""
     grids: DistanceGrid
     """Axes (Q, ...)."""
+    slopes: SlopeGrid | None = None
+    """The same grids for the critic, with those of rigid objects too, in half precision; None unless asked for."""
 
     def object(self, index: Int[Array, ""]) -> ObjectModel:
         """The object of this index, with P parts and without its mesh."""
@@ -89,11 +92,13 @@ def build_clips(
     frame_rate: float = DenoiserConfig.frame_rate,
     where: str = "clips",
     hand_model: str | None = None,
+    with_distances: bool = False,
 ) -> Clips:
     """The windows (half overlapping) of all hands of all sequences, at each of `speeds` and about `frame_rate` Hz.
 
     `model` is the right hand; `hand_model` is its name in the sequences, if it differs from `model.name`. `where` names
-    the clips in errors. Raises InputError for sequences without hand parameters of this model, and if no window has a
+    the clips in errors. `with_distances`: rigid objects have grids too, and all grids slopes. Raises InputError for
+    sequences without hand parameters of this model, and if no window has a
     hand near an object.
     """
     cache: dict[bytes, int] = {}
@@ -109,7 +114,7 @@ def build_clips(
         for hand, side in enumerate(sequence.hand_side):
             right = sequence if side == "right" else mirror(sequence)
             clip, joints, part = _in_part_frame(right, hand, model, frame_rate)
-            piece = _shape(right, n_samples, cache, objects)
+            piece = _shape(right, n_samples, cache, objects, with_distances)
             of_hand = piece, part, side == "left", other_hand(sequence.hand_side, hand) is not None
             near = np.asarray(clip.observed) & (_distance(objects[piece], clip.motion, joints) <= NEAR)
             for speed in speeds:
@@ -122,7 +127,7 @@ def build_clips(
         raise bad_input(where, "windows", "a hand within 15 cm of an object", "none")
     columns = (jnp.asarray(each) for each in zip(*windows, strict=True))
     named = dict(zip(("start", "length", "object", "part", "left", "two_handed"), columns, strict=True))
-    shapes = _stack(objects)
+    shapes = _stack(objects, with_distances)
     n_parts = shapes.grid_of_part.shape[1]
     played = [each._replace(motion=_with_parts(each.motion, n_parts)) for each in played]
     timed = [(each.params, each.observed, each.other, each.other_observed) for each in played]
@@ -186,34 +191,38 @@ def _in_part_frame(
     return _HandFrames(clip, observed, motion, other, other_seen), np.asarray(joints), part
 
 
-def _shape(sequence: Sequence, n_samples: int, cache: dict[bytes, int], objects: list[ObjectModel]) -> int:
+def _shape(
+    sequence: Sequence, n_samples: int, cache: dict[bytes, int], objects: list[ObjectModel], with_distances: bool
+) -> int:
     """Index of the sequence's object in `objects`, to which it is added when it first occurs."""
     vertices, faces = np.asarray(sequence.object_vertices), np.asarray(sequence.object_faces)
     vertex_part = np.asarray(sequence.object_vertex_part)
     key = vertices.tobytes() + faces.tobytes() + vertex_part.tobytes()
     if key not in cache:
         cache[key] = len(objects)
-        # the grid of a rigid object is never read
-        nodes = GRID_NODES if vertex_part.any() else 8
+        # denoisers never read the grid of a rigid object
+        nodes = GRID_NODES if with_distances or vertex_part.any() else 8
         objects.append(build_object(vertices, faces, vertex_part, n_samples, sdf_resolution=nodes).without_mesh())
     return cache[key]
 
 
-def _stack(objects: list[ObjectModel]) -> Shapes:
+def _stack(objects: list[ObjectModel], with_distances: bool) -> Shapes:
     """The objects of `_shape`, stacked."""
-    hinged = [one for one in objects if one.n_parts > 1]
-    nodes = GRID_NODES if hinged else 2
+    gridded = [one for one in objects if one.n_parts > 1 or with_distances]
+    nodes = GRID_NODES if gridded else 2
     free = DistanceGrid(jnp.full((1, nodes, nodes, nodes), _FREE), jnp.zeros((1, 3)), jnp.ones((1, 3)))
     of_part = np.zeros((len(objects), max(one.n_parts for one in objects)), np.int32)
     total = 1
     for row, one in zip(of_part, objects, strict=True):
-        if one.n_parts > 1:
+        if one.n_parts > 1 or with_distances:
             row[: one.n_parts] = total + np.arange(one.n_parts)
             total += one.n_parts
+    grids = jax.tree.map(lambda *each: put(np.concatenate(each)), free, *(one.grid for one in gridded))
     return Shapes(
         samples=jax.tree.map(lambda *each: jnp.stack(each), *(one.samples for one in objects)),
         grid_of_part=jnp.asarray(of_part),
-        grids=jax.tree.map(lambda *each: jnp.concatenate(each), free, *(one.grid for one in hinged)),
+        grids=grids,
+        slopes=slope_grid(grids, np.float16) if with_distances else None,
     )
 
 

@@ -162,11 +162,18 @@ class TrainingRun:
     validate_every: int = 500
     """Number of steps between validations."""
     validation_batches: int = 16
+    least: str | None = None
+    """The validation error of which the weights with the least are kept; None: the last weights are."""
 
     @property
     def frame_rate(self) -> float:
         """Frame rate of the clips, Hz."""
         return DenoiserConfig.frame_rate
+
+    @property
+    def with_distances(self) -> bool:
+        """Whether its batches need distances to all objects."""
+        return False
 
     def learner(self, hand: HandModel) -> Learner:
         """The network and how it learns; `hand` is the right hand of the clips, not decimated."""

@@ -4,6 +4,7 @@ The weights are the same bit for bit whether or not a run is interrupted and res
 """
 
 import json
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -55,6 +56,7 @@ def run_experiment(experiment: TrainingRun, run_dir: str | Path) -> dict[str, fl
             frame_rate=experiment.frame_rate,
             where=split,
             hand_model=name,
+            with_distances=experiment.with_distances,
         )
 
     return train(experiment, run_dir, clips("train"), clips("val"), hand)
@@ -82,6 +84,17 @@ def train(
 
     def validated(network: Any) -> dict[str, float]:
         return validate(learner, network, validation, experiment.seed, experiment.validation_batches)
+
+    def keep(network: Any, line: Mapping[str, float | int], is_last: bool) -> None:
+        """Write the weights if they are the last, or those of the least error so far, as the experiment says."""
+        name = experiment.least
+        if name is None:
+            chosen = is_last
+        else:
+            before = [each[name] for each in read_metrics(run_dir / "metrics.jsonl")[:-1] if name in each]
+            chosen = line[name] < min(before, default=math.inf)
+        if chosen:
+            save_network(network, run_dir / WEIGHTS)
 
     # the device's default matmul precision, many times as fast: enough for gradients, not for geometry
     @jax.jit
@@ -115,12 +128,11 @@ def train(
                 line = metrics.write(done, terms)
                 progress.set_postfix(loss=f"{line['loss']:.3f}")
             if done % experiment.validate_every == 0 and done < experiment.steps:
-                metrics.write(done, validated(state[0]))
+                keep(state[0], metrics.write(done, validated(state[0])), is_last=False)
             saver.save_async(done, dict(enumerate(jax.tree.leaves(state))), force=done == experiment.steps)
 
     result = validated(state[0])
-    metrics.write(experiment.steps, result)
-    save_network(state[0], run_dir / WEIGHTS)
+    keep(state[0], metrics.write(experiment.steps, result), is_last=True)
     plot_losses(run_dir / "metrics.jsonl", run_dir / "loss.png")
     return result
 
