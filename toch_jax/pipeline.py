@@ -19,7 +19,7 @@ from toch_jax.denoiser.checkpoints import as_denoiser
 from toch_jax.denoiser.window import Denoiser
 from toch_jax.fit.correspondences import denoiser_terms
 from toch_jax.fit.fit import Fitted, Solved, fit_together, fitted_alone, solve_hand
-from toch_jax.fit.guard import no_worse, repairs
+from toch_jax.fit.guard import AS_FITTED, no_worse, repairs
 from toch_jax.fit.hand_forms import Repaired, given_as, in_both_forms
 from toch_jax.hand.binding import Binding, bind
 from toch_jax.object.model import ObjectModel
@@ -182,7 +182,11 @@ def repair_by(
         by = 0.0 if place is None else float(np.linalg.norm(place.offset, axis=1).mean())
         kept.append(compared(hand, repairs(hand, _in_doubt(one, place), others), aligned_by=by))
     chosen, remarks = zip(*kept, strict=True)
-    said = [alignment_note(hand, place) for hand, place in zip(hands, places, strict=True) if place is not None]
+    said = [
+        alignment_note(hand, place)
+        for hand, place, repair in zip(hands, places, chosen, strict=True)
+        if place is not None and repair.done == AS_FITTED
+    ]
     sequence = sequence.replace(notes=(*sequence.notes, *filter(None, said)))
     sequence = sequence.replace(notes=(*sequence.notes, *chain(*remarks)))
     repaired = in_both_forms(sequence, hands, chosen, bindings)

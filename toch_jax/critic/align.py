@@ -46,13 +46,12 @@ UNLIKELY = 0.02
 """Probability below which a way to be wrong is left out; chosen by hand."""
 STEADY = 0.008
 """Noise of the track's joints (metres per coordinate) at which the scores count half: what smoothing leaves of a
-shaking hand is no place that a clean one has. Chosen on MyoDM's validation clips: with it `beta` makes none worse."""
+shaking hand is no place that a clean one has. Chosen by hand."""
 SURE = 0.001
 """Standard deviation (metres) of the position of a hand that has no slow error."""
 MOST_RIGHT = 0.3
-"""Largest probability of having no slow error with which a hand is moved. Chosen on MyoDM's validation clips: a hand
-that is moved whatever it is leaves T, R and B up to a tenth worse there and on test clips, one that is moved from here
-on none of them."""
+"""Largest probability of having no slow error with which a hand is moved. Chosen on MyoDM's validation clips, where
+hands that are moved whatever it is leave T, R and B up to a tenth worse."""
 
 
 class Hypothesis(NamedTuple):

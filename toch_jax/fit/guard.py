@@ -36,6 +36,9 @@ MOVED = 4.0, 0.06
 """A repair may move the joints on the mean by this factor of the tracked joints' noise (per coordinate, so that noise
 itself is 1.6 of it) and this more (metres). Slow errors of trackers are some centimetres; chosen by hand."""
 
+AS_FITTED = "was fitted"
+"""What `Repair.done` says of the strongest repair."""
+
 
 class Repair(NamedTuple):
     """One hand, repaired."""
@@ -68,7 +71,7 @@ def repairs(
 
     `others` are weaker fits, each with what it is, such as "was fitted without the denoiser".
     """
-    yield Repair("was fitted", in_world(hand, fitted.params), fitted.joint_sigma)
+    yield Repair(AS_FITTED, in_world(hand, fitted.params), fitted.joint_sigma)
     for done, fit in others:
         found = fit()
         yield Repair(done, in_world(hand, found.params), found.joint_sigma)
