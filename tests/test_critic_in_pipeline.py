@@ -20,13 +20,15 @@ def clean(example_file) -> Sequence:
 
 
 def error(clip: Sequence, clean: Sequence) -> float:
-    return mpjpe_mm(pose_hands(clip)[0].joints, pose_hands(clean)[0].joints).mean()
+    return mpjpe_mm(pose_hands(clip)[0].joints, pose_hands(clean)[0].joints)
 
 
-def test_an_error_along_the_ray_goes_and_its_note_says_how_far(clean: Sequence) -> None:
-    noisy = perturb_clip("example", clean, parse_perturbation("ray(0.04,0.005)"), seed=1).replace(truth=None)
+@pytest.mark.parametrize("seed", [2, 3])
+def test_an_error_of_centimetres_along_the_ray_goes_and_its_note_says_how_far(clean: Sequence, seed: int) -> None:
+    noisy = perturb_clip("example", clean, parse_perturbation("ray(0.04,0.005)"), seed).replace(truth=None)
+    assert error(noisy, clean) > 30
     without, found = (refine(noisy, critic=critic) for critic in (None, "default"))
-    assert error(found, clean) < 0.6 * error(without, clean)
+    assert error(found, clean) < 0.3 * error(without, clean)
     assert any("moved as a whole by" in note for note in found.notes)
     assert not any("moved as a whole by" in note for note in without.notes)
     # less certain than where no slow error is thought of
