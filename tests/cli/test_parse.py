@@ -118,7 +118,7 @@ def test_completion_knows_the_commands(shell, capsys):
         ("prepare arctic --raw there --protocol p3", "Expected one of ('p1', 'p2')"),
         ("train open_grasps --step 3", "toch train open_grasps: unknown option --step, did you mean --steps?"),
         ("train open_grasps --steps many", "parsing --steps: expected a whole number, found 'many'"),
-        ("train", "toch train: expected an experiment first (arctic_ours, grab_ours, grab_toch, "),
+        ("train", "toch train: expected an experiment first (arctic_ours, critic_myodm, "),
         ("train --steps 3", "or a Python file), found --steps; see toch train --help"),
         ("train open_grasp", "did you mean open_grasps?"),
         ("train nothing", "toch: nothing: experiment: expected a Python file that binds `experiment`, or one of "),
