@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -69,6 +70,13 @@ def test_a_kept_program_is_read_and_a_damaged_one_written_anew(kept: Path) -> No
         forget_programs()
         assert total(VALUES, {"scale": None}) == 14
         assert file.stat().st_size == size
+
+
+def test_threads_share_a_program(kept: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda _: float(total(VALUES[:1], {"scale": None}, 4)), range(8)))
+    assert found == [1.0] * 8
+    assert len(list(kept.iterdir())) == 1
 
 
 def test_other_settings_of_jax_are_other_programs(kept: Path) -> None:

@@ -11,6 +11,7 @@ import math
 import pickle
 import platform
 import re
+import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -33,7 +34,11 @@ _LIBRARIES = ("jax", "jaxlib", "jaxlie", "flax")
 
 _In = ParamSpec("_In")
 _Out = TypeVar("_Out")
-_loaded: dict[Hashable, Callable[[list[Any]], Any]] = {}
+Runnable = Callable[[list[Any]], Any]
+_loaded: dict[Hashable, Runnable] = {}
+_one_at_a_time = threading.RLock()
+"""Threads that need the same program wait for the first of them; reentrant, as programs may be called while one is
+traced."""
 
 
 def program(*static: str) -> Callable[[Callable[_In, _Out]], Callable[_In, _Out]]:
@@ -69,19 +74,30 @@ def program(*static: str) -> Callable[[Callable[_In, _Out]], Callable[_In, _Out]
                 tuple(getattr(jax.config, each) for each in _TRACED_BY),
             )
             if key not in _loaded:
-                path = _path(key)
-                found = None if path is None else _load(path)
-                if found is None:
-                    with _kept_only_here():
-                        found = jitted.lower(leaves, tree, settled).compile(LIGHT)
-                    if path is not None:
-                        _save(path, found)
-                _loaded[key] = found
+                with _one_at_a_time:
+                    if key not in _loaded:
+                        _loaded[key] = _found(key) or _made(key, jitted, (leaves, tree, settled))
             return _loaded[key](leaves)
 
         return run
 
     return of
+
+
+def _found(key: tuple[Hashable, ...]) -> Runnable | None:
+    """The program that an earlier process kept, if any."""
+    path = _path(key)
+    return None if path is None else _load(path)
+
+
+def _made(key: tuple[Hashable, ...], jitted: Any, arguments: tuple[Any, ...]) -> Runnable:
+    """The program, compiled now, and kept."""
+    with _kept_only_here():
+        compiled: jax.stages.Compiled = jitted.lower(*arguments).compile(LIGHT)
+    path = _path(key)
+    if path is not None:
+        _save(path, compiled)
+    return compiled
 
 
 def forget_programs() -> None:
@@ -134,11 +150,11 @@ def _kept_only_here() -> Iterator[None]:
         jax.config.update(name, usual)
 
 
-def _load(path: Path) -> Callable[[list[Any]], Any] | None:
+def _load(path: Path) -> Runnable | None:
     hush()
     _find_lapack()
     try:
-        loaded: Callable[[list[Any]], Any] = serialize_executable.deserialize_and_load(*pickle.loads(path.read_bytes()))
+        loaded: Runnable = serialize_executable.deserialize_and_load(*pickle.loads(path.read_bytes()))
     except (OSError, EOFError, ValueError, pickle.UnpicklingError, jax.errors.JaxRuntimeError):
         return None
     return loaded
