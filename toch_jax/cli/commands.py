@@ -59,6 +59,7 @@ def denoise(
     object: OptionalFile = None,
     object_scale: float = 1.0,
     denoiser: Annotated[str, tyro.conf.arg(metavar="FILE|default|none")] = "default",
+    critic: Annotated[str, tyro.conf.arg(metavar="FILE|default|none")] = "none",
     hand: Annotated[Literal["given", "model"], tyro.conf.arg(metavar="given|model")] = "given",
     keep_object: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     scale: Annotated[Literal["given", "free"], tyro.conf.arg(metavar="given|free")] = "given",
@@ -73,6 +74,8 @@ def denoise(
         object: The object's mesh, if the sequence file holds none: any format that trimesh reads, in metres.
         object_scale: Factor for the vertices of the object's mesh, wherever it comes from: 0.001 for millimetres.
         denoiser: A file that `toch train` wrote; "default" is the network in the package, "none" fits without one.
+        critic: "default" also tells by touch whether a hand is off as a whole, above all along a known camera's ray,
+            and moves it; a note says how far. Or a file that `toch train` wrote. Not used without a denoiser.
         hand: "given" writes hands in the form in which they came: parameters, the tracker's own joints, or its own
             points. "model" writes parameters, joints and mesh of the hand model, whatever came.
         keep_object: Leave the object's poses as they came, also where they shake (lost ones are interpolated); the hand
@@ -83,12 +86,13 @@ def denoise(
     """
     from toch_jax.base.progress import to_stderr
     from toch_jax.cli.denoise_file import denoise_file, denoise_folder, folder_text, report_text
+    from toch_jax.critic.files import load_critic
     from toch_jax.denoiser.checkpoints import load_denoiser
 
-    network = None if denoiser == "none" else load_denoiser(denoiser)
     repair_file = partial(
         denoise_file,
-        denoiser=network,
+        denoiser=None if denoiser == "none" else load_denoiser(denoiser),
+        critic=None if critic == "none" else load_critic(critic),
         object_mesh=object,
         object_scale=object_scale,
         hand=hand,
@@ -113,11 +117,17 @@ def denoise(
 
 
 def check_denoise(
-    sequence: Path, output: Path, denoiser: str = "default", reading: Reading | None = None, **_: object
+    sequence: Path,
+    output: Path,
+    denoiser: str = "default",
+    critic: str = "none",
+    reading: Reading | None = None,
+    **_: object,
 ) -> None:
     """Refuse a network or a file that is not there, and a result of one clip that is no .npz."""
-    if denoiser not in ("default", "none") and not Path(denoiser).is_file():
-        raise bad_input(denoiser, "--denoiser", "a file, default or none", "no such file")
+    for network, flag in ((denoiser, "--denoiser"), (critic, "--critic")):
+        if network not in ("default", "none") and not Path(network).is_file():
+            raise bad_input(network, flag, "a file, default or none", "no such file")
     check_convert(sequence, output, reading)
 
 

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from toch_jax.base.errors import InputError, bad_input, naming
 from toch_jax.base.files import atomic
 from toch_jax.base.progress import Progress, each_clip, silent
+from toch_jax.critic.network import Critic
 from toch_jax.denoiser.window import Denoiser
 from toch_jax.metrics.clip import measure, metrics_table, sequence_parts, summed_up
 from toch_jax.pipeline import HandForm, repair, with_object_of
@@ -63,6 +64,7 @@ def denoise_file(
     picture: bool = True,
     progress: Progress = silent,
     reading: Reading | None = None,
+    critic: Critic | None = None,
 ) -> Report:
     """Repair one sequence file, or one file or folder of a tracker, read by `reading`.
 
@@ -81,7 +83,7 @@ def denoise_file(
     if scale == "free":
         progress("scale")
         sequence = with_scale_from_contact(sequence)
-    repaired = repair(sequence, denoiser, progress=progress)
+    repaired = repair(sequence, denoiser, critic=critic, progress=progress)
     clean = repaired.given if hand == "given" else repaired.model
     if keep_object:
         clean = with_object_of(clean, sequence)
