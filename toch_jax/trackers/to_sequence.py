@@ -9,13 +9,14 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int32
+from scipy.spatial.transform import Rotation
 
 from toch_jax.base.errors import InputError, bad_input
-from toch_jax.hand.conventions import absolute_pose, pose_from_pca
+from toch_jax.hand.conventions import absolute_pose, pose_from_pca, with_left_fault, without_left_fault
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, rest_joints
-from toch_jax.object.mesh import load_mesh
+from toch_jax.object.mesh import check_mesh, load_mesh, read_mesh
 from toch_jax.sequence.arrays import sequence_from_arrays
 from toch_jax.sequence.file import load_sequence
 from toch_jax.trackers.conventions import other_conventions
@@ -53,11 +54,7 @@ def sequence_from_tracker(
 ) -> CheckedSequence:
     """The sequence of a tracker's file, and what the self-check says of it. Raises InputError."""
     tracked = read_tracked(path, reading)
-    if object_mesh is None:
-        raise bad_input(path, "object", "the object's mesh (--object FILE), as the file has none", "none")
-    vertices, faces = load_mesh(object_mesh, object_scale)
-    if (change := tracked.mesh_to_object) is not None:
-        vertices = vertices @ change[:3, :3].T + change[:3, 3]
+    vertices, faces = _mesh(path, tracked, object_mesh, object_scale)
     poses, said = _object_poses(path, tracked, reading)
     arguments, hand_said = hand_arguments(path, tracked, reading)
     common: dict[str, Any] = {
@@ -73,6 +70,21 @@ def sequence_from_tracker(
     except InputError as fault:
         raise InputError(f"{fault}{_mend(common, poses, arguments, reading)}") from fault
     return checked(sequence, dataclasses.replace(tracked, said=(*tracked.said, *hand_said, *said)), reading)
+
+
+def _mesh(
+    path: Path, tracked: Tracked, object_mesh: Path | None, scale: float
+) -> tuple[Float[np.ndarray, "Vo 3"], Int32[np.ndarray, "Fo 3"]]:
+    """The object's mesh in the frame of its poses, metres: `object_mesh`, else the one beside the tracker's file."""
+    file = object_mesh or tracked.object_mesh
+    if file is None:
+        raise bad_input(path, "object", "the object's mesh (--object FILE), as the file has none", "none")
+    change = tracked.mesh_to_object
+    if change is None:
+        return load_mesh(file, scale)
+    mesh = read_mesh(file)
+    # checked in metres: the file may be in another unit
+    return check_mesh(file, scale * mesh.vertices @ change[:3, :3].T + change[:3, 3], mesh.faces)
 
 
 def _camera(tracked: Tracked) -> dict[str, Any]:
@@ -140,19 +152,21 @@ def hand_arguments(path: str | Path, tracked: Tracked, reading: Reading) -> tupl
         what = "joints" if tracked.joints is not None else "vertices"
         return points, (f"the file's {what}, as MANO's files are not here ($TOCH_MANO)",)
     mano = _as_asked(tracked.mano, reading)
-    transl = mano.transl * (METRES[reading.hand_unit] if tracked.joints is None else 1.0)
-    if mano.places_wrist:
-        transl = transl - _wrists(models, mano.betas)
+    if tracked.joints is None:
+        mano = dataclasses.replace(mano, transl=mano.transl * METRES[reading.hand_unit])
+    betas, transl = _shapes_and_places(models, mano)
     pairs = zip(models, mano.pose, strict=True)
     to_pose = pose_from_pca if mano.is_pca else absolute_pose
     pose = np.stack([_filled(to_pose, model, each, not mano.is_relative) for model, each in pairs])
-    said = ("MANO's mean pose added",) if mano.is_relative else ()
+    said: tuple[str, ...] = ("MANO's mean pose added",) if mano.is_relative else ()
+    if mano.has_left_fault and "left" in tracked.sides:
+        said += ("left betas of MANO_LEFT.pkl's faulty directions changed to those of the mended",)
     return {
         "hand_model": "mano",
         "hand_global_orient": mano.global_orient,
         "hand_pose": pose,
         "hand_transl": transl,
-        "hand_betas": _betas(mano.betas),
+        "hand_betas": betas,
     }, said
 
 
@@ -166,7 +180,8 @@ def _as_asked(mano: ManoTrack, reading: Reading) -> ManoTrack:
     if reading.mean_pose is not None:
         mano = dataclasses.replace(mano, is_relative=reading.mean_pose == "relative")
     if reading.hand_translation is not None:
-        mano = dataclasses.replace(mano, places_wrist=reading.hand_translation == "wrist")
+        places_wrist = reading.hand_translation == "wrist"
+        mano = dataclasses.replace(mano, places_wrist=places_wrist, turns_about_origin=False)
     return mano
 
 
@@ -177,10 +192,30 @@ def _betas(betas: Float[np.ndarray, "H *T S"]) -> Float[np.ndarray, "H *T S"]:
     return np.where(np.isfinite(betas), betas, np.nanmean(betas, axis=1, keepdims=True))
 
 
-def _wrists(models: list[HandModel], betas: np.ndarray) -> np.ndarray:
-    """Each model's wrist in its template, metres, (H, 1 or T, 3)."""
-    shaped = _betas(betas)
-    shaped = shaped[:, None] if shaped.ndim == 2 else shaped
+def _shapes_and_places(
+    models: list[HandModel], mano: ManoTrack
+) -> tuple[Float[np.ndarray, "H *T S"], Float[np.ndarray, "H T 3"]]:
+    """Betas of the models, and smplx's translations: those with which the wrists are where the file has them."""
+    given = _betas(mano.betas)
+    is_faulty = [mano.has_left_fault and model.side == "left" for model in models]
+    if not (mano.places_wrist or mano.turns_about_origin or any(is_faulty)):
+        return given, mano.transl
+    as_given = [with_left_fault(model) if each else model for model, each in zip(models, is_faulty, strict=True)]
+    rows = zip(models, given, is_faulty, strict=True)
+    betas = np.stack([without_left_fault(model, each) if faulty else each for model, each, faulty in rows])
+    place = mano.transl
+    if mano.turns_about_origin:
+        turns = Rotation.from_rotvec(np.nan_to_num(mano.global_orient).reshape(-1, 3)).as_matrix()
+        turns = turns.reshape(*mano.global_orient.shape, 3)
+        place = place + np.einsum("htab,htb->hta", turns, np.broadcast_to(_wrists(as_given, given), place.shape))
+    elif not mano.places_wrist:
+        place = place + _wrists(as_given, given)
+    return betas, place - _wrists(models, betas)
+
+
+def _wrists(models: list[HandModel], betas: Float[np.ndarray, "H *T S"]) -> Float[np.ndarray, "H T1 3"]:
+    """Each model's wrist in its template, metres, for all frames or each."""
+    shaped = betas[:, None] if betas.ndim == 2 else betas
     pairs = zip(models, shaped, strict=True)
     return np.stack([np.asarray(rest_joints(model, jnp.asarray(each, jnp.float32)))[:, 0] for model, each in pairs])
 

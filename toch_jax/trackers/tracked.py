@@ -37,6 +37,10 @@ class ManoTrack:
     """Whether MANO's mean pose is to be added."""
     places_wrist: bool = False
     """Whether `transl` is where the wrist is, not where the model's origin is."""
+    turns_about_origin: bool = False
+    """Whether the hand is turned about the model's origin, not its wrist, before `transl` is added (EasyMocap)."""
+    has_left_fault: bool = False
+    """Whether the betas of left hands are of MANO_LEFT.pkl with its fault (hand/conventions.py)."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Tracked:
     """Object to the frame of reference of the hands."""
     mesh_to_object: Float[np.ndarray, "4 4"] | None = None
     """From the frame of the object's mesh file to that of the poses, with its scale; None: they are the same."""
+    object_mesh: Path | None = None
+    """The object's mesh file, where it lies in a known place beside the file."""
     said: tuple[str, ...] = ()
     """What was assumed or left out, a phrase each."""
 
