@@ -21,9 +21,10 @@ def convert(
 
     Args:
         source: The tracker's file or folder: HaMeR, WiLoR, HaWoR, Dyn-HaMR, MediaPipe, VITRA, Video-to-Data, Aria,
-            HaPTIC, HOLD, HOT3D, Ultraleap, BVH, or plain arrays of joints. Its format is seen from its content.
+            HaPTIC, HOLD, HOT3D, Ultraleap, BVH, or plain arrays of joints; the annotation of TACO. Its format is seen
+            from its content.
         output: The sequence file (.npz) to write.
-        object: The object's mesh: any format that trimesh reads, in metres.
+        object: The object's mesh: any format that trimesh reads, in metres. A data set's own is found beside it.
         object_scale: Factor for the vertices of the object's mesh: 0.001 for millimetres.
         reading: How the tracker's file is read.
     """

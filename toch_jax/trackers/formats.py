@@ -6,7 +6,22 @@ from pathlib import Path
 from types import MappingProxyType
 
 from toch_jax.base.errors import InputError, bad_input
-from toch_jax.trackers import aria, bvh, dyn_hamr, hamer, haptic, hawor, hold, hot3d, leap, mediapipe, plain, v2d, vitra
+from toch_jax.trackers import (
+    aria,
+    bvh,
+    dyn_hamr,
+    hamer,
+    haptic,
+    hawor,
+    hold,
+    hot3d,
+    leap,
+    mediapipe,
+    plain,
+    taco,
+    v2d,
+    vitra,
+)
 from toch_jax.trackers.reading import Reading
 from toch_jax.trackers.source import Source, open_source
 from toch_jax.trackers.tracked import Tracked
@@ -38,6 +53,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "hold": Format("HOLD's build/data.npy", hold.fits, hold.read),
         "leap": Format("Ultraleap's frames, version 6: JSON", leap.fits, leap.read),
         "hot3d": Format("HOT3D's folder, or its mano_hand_pose_trajectory.jsonl", hot3d.fits, hot3d.read),
+        "taco": Format("TACO's folder of a sequence in Hand_Poses", taco.fits, taco.read),
     }
 )
 

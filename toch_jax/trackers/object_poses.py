@@ -19,7 +19,17 @@ from scipy.spatial.transform import Rotation
 from toch_jax.base.errors import bad_input
 from toch_jax.trackers.detections import rotation_vectors
 from toch_jax.trackers.reading import METRES, Reading
-from toch_jax.trackers.source import Source, Table, array, frame_grid, frame_number, lengths, open_source, with_lost
+from toch_jax.trackers.source import (
+    Source,
+    Table,
+    array,
+    frame_grid,
+    frame_number,
+    lengths,
+    numbered,
+    open_source,
+    with_lost,
+)
 
 _ROTATION_KEYS = ("rotation", "quaternion", "orientation", "rot", "R", "q")
 _TRANSLATION_KEYS = ("translation", "position", "transl", "trans", "pos", "t", "p")
@@ -80,7 +90,7 @@ def _value(source: Source, reading: Reading) -> Any:
             raise bad_input(source.path, "--object-key", expected, reading.object_key)
         return content[reading.object_key]
     if isinstance(content, dict) and content and all(str(key).isdigit() for key in content):
-        return [content[key] for key in sorted(content, key=lambda key: int(key))]
+        return list(numbered(source.path, content).values())
     return content
 
 

@@ -178,6 +178,14 @@ def need(where: str | Path, record: Any, key: str) -> Any:
     return record[key]
 
 
+def numbered(where: str | Path, record: Any) -> dict[int, Any]:
+    """The entries of a dict whose keys are frames' numbers, in the order of these. Raises InputError."""
+    if not isinstance(record, dict) or not record or not all(str(key).isdigit() for key in record):
+        found = f"the keys {', '.join(map(str, record))[:80]}" if isinstance(record, dict) else type(record).__name__
+        raise bad_input(where, "frames", "a record with a frame's number as each key", found)
+    return {int(key): record[key] for key in sorted(record, key=int)}
+
+
 def array(where: str | Path, field: str, value: Any, *shapes: str) -> Float[np.ndarray, "*axes"]:
     """Numbers of a file as float64 with one of `shapes`: numbers and letters (any length, equal where equal).
 
