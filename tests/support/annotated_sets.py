@@ -1,10 +1,12 @@
 """Folders of data sets with annotated hands and objects, each after its public layout; they share no code with the
 readers."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
 import trimesh
+from scipy.spatial.transform import Rotation
 
 from support.torch_writer import tensor_pickle
 from support.tracker_clip import Clip
@@ -52,3 +54,54 @@ def write_taco(root: Path, clips: list[Clip], other: np.ndarray) -> Path:
     from_world[:, 2, 3] = np.linspace(0.1, 0.2, clips[0].n_frames)
     np.save(camera / "egocentric_frame_extrinsic.npy", from_world)
     return folder
+
+
+def quaternions(clip: Clip) -> np.ndarray:
+    """(T, 16, 4), w x y z, by the half angle; some are of another length or sign, which are the same rotations."""
+    vectors = np.concatenate([clip.orient[:, None], clip.pose.reshape(-1, 15, 3)], axis=1)
+    angle = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    axis = vectors / np.where(angle > 0, angle, 1)
+    found = np.concatenate([np.cos(angle / 2), np.sin(angle / 2) * axis], axis=-1)
+    found[::2] *= -1
+    found[1, 0] *= 1.3
+    return found
+
+
+CAMERA = np.eye(4)
+CAMERA[:3, :3] = Rotation.from_rotvec([0.3, -0.5, 0.2]).as_matrix()
+CAMERA[:3, 3] = [0.1, 0.2, 0.4]
+"""World to camera."""
+
+
+def write_oakink(root: Path, clip: Clip, frames: list[int], with_joints: bool = True) -> list[Path]:
+    """Files of OakInk-Image of both persons of a handover before two cameras, with the object's mesh; those of the
+    clip, which is person 1 before camera 2. `frames` are the frames' numbers."""
+    info, joints = root / "image" / "anno" / "general_info", root / "image" / "anno" / "hand_j"
+    info.mkdir(parents=True)
+    joints.mkdir()
+    turns = quaternions(clip)
+    files = []
+    for person, camera in ((0, 0), (0, 2), (1, 0), (1, 2)):
+        for t, number in enumerate(frames):
+            away = 1.0 - person
+            from_world = CAMERA.copy()
+            from_world[0, 3] += 2 - camera
+            content = {
+                "hand_anno": {
+                    "hand_tsl": (wrists(clip)[t] + away).astype(np.float32),
+                    "hand_shape": clip.betas.astype(np.float32),
+                    "hand_pose": turns[t].astype(np.float32),
+                },
+                "obj_anno": clip.object_poses[t].astype(np.float32),
+                "cam_extr": from_world.astype(np.float32),
+                "cam_intr": np.array([[600.0, 0, 424], [0, 601.0, 240], [0, 0, 1]], np.float32),
+            }
+            name = f"A01001_0004_0001_0003__2021-09-26-19-59-58__{person}__{number}__{camera}.pkl"
+            (info / name).write_bytes(tensor_pickle(content))
+            if with_joints:
+                before = (clip.joints[t] + away) @ from_world[:3, :3].T + from_world[:3, 3]
+                (joints / name).write_bytes(pickle.dumps(before.astype(np.float32)))
+            if (person, camera) == (1, 2):
+                files.append(info / name)
+    write_mesh(root / "image" / "obj" / "A01001.obj", clip.mesh, shift=0.25)
+    return files

@@ -21,8 +21,8 @@ def convert(
 
     Args:
         source: The tracker's file or folder: HaMeR, WiLoR, HaWoR, Dyn-HaMR, MediaPipe, VITRA, Video-to-Data, Aria,
-            HaPTIC, HOLD, HOT3D, Ultraleap, BVH, or plain arrays of joints; the annotation of TACO. Its format is seen
-            from its content.
+            HaPTIC, HOLD, HOT3D, Ultraleap, BVH, plain arrays of joints, or a data set's own annotation
+            (docs/formats/index.md). Its format is seen from its content.
         output: The sequence file (.npz) to write.
         object: The object's mesh: any format that trimesh reads, in metres. A data set's own is found beside it.
         object_scale: Factor for the vertices of the object's mesh: 0.001 for millimetres.

@@ -56,6 +56,16 @@ def rotation_vectors(
     return vectors.reshape(*np.shape(matrices)[:-2], 3)
 
 
+def quaternion_vectors(quaternions: Float[np.ndarray, "*batch 4"]) -> Float[np.ndarray, "*batch 3"]:
+    """Quaternions (w, x, y, z) of any length as axis-angle; NaN where one is zero or not finite."""
+    flat = np.asarray(quaternions, np.float64).reshape(-1, 4)
+    given = np.isfinite(flat).all(axis=1) & (flat != 0).any(axis=1)
+    vectors = np.full((len(flat), 3), np.nan)
+    if given.any():
+        vectors[given] = Rotation.from_quat(np.roll(flat[given], -1, axis=1)).as_rotvec()
+    return vectors.reshape(*np.shape(quaternions)[:-1], 3)
+
+
 def unmirrored(found: Detection) -> Detection:
     """A left hand that was estimated as a right hand in a mirrored image; its place is the mirrored one already."""
     return Detection(

@@ -17,6 +17,7 @@ from toch_jax.trackers import (
     hot3d,
     leap,
     mediapipe,
+    oakink,
     plain,
     taco,
     v2d,
@@ -53,6 +54,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "hold": Format("HOLD's build/data.npy", hold.fits, hold.read),
         "leap": Format("Ultraleap's frames, version 6: JSON", leap.fits, leap.read),
         "hot3d": Format("HOT3D's folder, or its mano_hand_pose_trajectory.jsonl", hot3d.fits, hot3d.read),
+        "oakink": Format("OakInk-Image's files in general_info, or one of them", oakink.fits, oakink.read),
         "taco": Format("TACO's folder of a sequence in Hand_Poses", taco.fits, taco.read),
     }
 )

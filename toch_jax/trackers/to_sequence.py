@@ -79,12 +79,16 @@ def _mesh(
     file = object_mesh or tracked.object_mesh
     if file is None:
         raise bad_input(path, "object", "the object's mesh (--object FILE), as the file has none", "none")
-    change = tracked.mesh_to_object
-    if change is None:
+    if tracked.mesh_to_object is None and not tracked.centre_mesh:
         return load_mesh(file, scale)
     mesh = read_mesh(file)
+    vertices = scale * mesh.vertices
+    if tracked.centre_mesh:
+        vertices = vertices - (vertices.min(axis=0) + vertices.max(axis=0)) / 2
+    if (change := tracked.mesh_to_object) is not None:
+        vertices = vertices @ change[:3, :3].T + change[:3, 3]
     # checked in metres: the file may be in another unit
-    return check_mesh(file, scale * mesh.vertices @ change[:3, :3].T + change[:3, 3], mesh.faces)
+    return check_mesh(file, vertices, mesh.faces)
 
 
 def _camera(tracked: Tracked) -> dict[str, Any]:

@@ -64,6 +64,8 @@ class Tracked:
     """Object to the frame of reference of the hands."""
     mesh_to_object: Float[np.ndarray, "4 4"] | None = None
     """From the frame of the object's mesh file to that of the poses, with its scale; None: they are the same."""
+    centre_mesh: bool = False
+    """Whether the poses are of the mesh file's with the centre of its bounding box at the origin."""
     object_mesh: Path | None = None
     """The object's mesh file, where it lies in a known place beside the file."""
     said: tuple[str, ...] = ()
