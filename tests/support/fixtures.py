@@ -150,3 +150,15 @@ def held() -> Sequence:
 @pytest.fixture(scope="session")
 def held_object(held) -> ObjectModel:
     return sequence_object(held)
+
+
+@pytest.fixture
+def open_mano(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of MANO's files, for which the open hand stands."""
+    from support.annotated_hand import write_open_mano
+
+    folder = tmp_path_factory.getbasetemp() / "open_with_directions"
+    if not folder.exists():
+        write_open_mano(folder)
+    monkeypatch.setenv("TOCH_MANO", str(folder))
+    return folder

@@ -89,3 +89,14 @@ def test_lost_frames_stay_lost():
     track = ManoTrack(orient[None], true.pose[None], transl[None], true.betas[None], turns_about_origin=True)
     found, _ = hand_arguments("file", Tracked(format="test", sides=("left",), mano=track), Reading())
     assert np.flatnonzero(np.isnan(found["hand_transl"][0]).any(axis=1)).tolist() == [3]
+
+
+def test_a_rigid_motion_after_posing():
+    """M (R (x - w) + w + t) of the hand's points is the hand with other parameters."""
+    true = clip("left")
+    turn = Rotation.from_rotvec(np.linspace([0.1, 2, 0], [1, 0.4, -0.2], true.n_frames)).as_matrix()
+    moved_by = np.tile(np.eye(4), (true.n_frames, 1, 1))
+    moved_by[:, :3, :3], moved_by[:, :3, 3] = turn, np.linspace([0, 1, 0], [2, 1, 0.5], true.n_frames)
+    track = ManoTrack(true.orient[None], true.pose[None], true.transl[None], true.betas[None], moved_by=moved_by[None])
+    expected = np.einsum("tab,tvb->tva", turn, true.vertices) + moved_by[:, None, :3, 3]
+    np.testing.assert_allclose(posed("left", track)[0], expected, atol=1e-5)

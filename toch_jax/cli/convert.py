@@ -52,7 +52,11 @@ def check_convert(source: Path, output: Path, reading: Reading | None = None, **
 
 def is_folder_of_clips(path: Path) -> bool:
     """Whether the path is a folder of sequence files, not what one tracker wrote of one clip."""
-    return path.is_dir() and (any(path.glob("*.npz")) or not any(path.iterdir()))
+    if not path.is_dir() or not any(path.glob("*.npz")):
+        return path.is_dir() and not any(path.iterdir())
+    from toch_jax.trackers.formats import is_one_clip
+
+    return not is_one_clip(path)
 
 
 def result_path(source: Path, output: Path) -> Path:

@@ -13,6 +13,7 @@ from toch_jax.trackers import (
     hamer,
     haptic,
     hawor,
+    ho3d,
     hold,
     hot3d,
     leap,
@@ -56,6 +57,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "hot3d": Format("HOT3D's folder, or its mano_hand_pose_trajectory.jsonl", hot3d.fits, hot3d.read),
         "oakink": Format("OakInk-Image's files in general_info, or one of them", oakink.fits, oakink.read),
         "taco": Format("TACO's folder of a sequence in Hand_Poses", taco.fits, taco.read),
+        "ho3d": Format("HO-3D's or H2O-3D's folder of a sequence", ho3d.fits, ho3d.read),
     }
 )
 
@@ -80,6 +82,12 @@ def read_tracked(path: str | Path, reading: Reading | None = None) -> Tracked:
     except Exception as error:  # nested content of a file can be wrong in any way
         found = " ".join(f"{type(error).__name__}: {error}".split())
         raise bad_input(path, name, f"a whole file of this format ({FORMATS[name].about})", found) from error
+
+
+def is_one_clip(folder: Path) -> bool:
+    """Whether the folder has one of the formats, whatever its files are called."""
+    source = open_source(folder)
+    return any(each.fits(source) for each in FORMATS.values())
 
 
 def _recognised(source: Source) -> str:

@@ -23,6 +23,8 @@ LARGEST_TABLE, LARGEST_JSON = 2**27, 2**25
 10,000 frames has 13 MB."""
 MOST_FRAMES = 100_000
 """Limit on the number of frames of a clip, which a file's frame numbers may ask for: an hour at 30 fps."""
+MODELS_ABOVE = 4
+"""How many folders above that of a clip are searched for the object's mesh."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,36 @@ def _from_json(path: Path, text: str) -> Any:
             raise bad_input(path, "file", "JSON, or JSON in each line", f"{error!s:.100}") from error
 
 
+def read_yaml(path: Path) -> Any:
+    """The dicts, lists, numbers and text of a YAML file. Raises InputError for one that is missing or damaged."""
+    # imported here: only some data sets have YAML
+    import yaml
+
+    if not path.is_file():
+        raise bad_input(path, "file", "a YAML file", "nothing")
+    if path.stat().st_size > LARGEST_JSON:
+        raise bad_input(path, "file", f"at most {LARGEST_JSON / 1e6:.0f} MB", f"{path.stat().st_size / 1e6:.0f} MB")
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise bad_input(path, "file", "YAML", " ".join(f"{error!s:.100}".split())) from error
+
+
+def read_pickled(path: Path) -> Any:
+    """What a pickle of any protocol holds, Python 2's too: `open_source` tells only those of protocol 2 and later."""
+    if path.stat().st_size > LARGEST_FILE:
+        raise bad_input(path, "file", f"at most {LARGEST_FILE / 1e9:.1f} GB", f"{path.stat().st_size / 1e9:.3g} GB")
+    return unpickled(path, "pickle", io.BytesIO(path.read_bytes()), "arrays, numbers and text", TensorUnpickler)
+
+
+def model_beside(folder: Path, *names: str) -> Path | None:
+    """The file at `names` in the folder's own folder or one of those above it, where data sets keep the meshes of their
+    objects; None if there is none.
+    """
+    found = (parent.joinpath(*names) for parent in list(folder.absolute().parents)[:MODELS_ABOVE])
+    return next((path for path in found if path.is_file()), None)
+
+
 def need(where: str | Path, record: Any, key: str) -> Any:
     """The value of `key` in a dict from a file. Raises InputError."""
     if not isinstance(record, dict):
@@ -273,3 +305,12 @@ def frame_grid(where: str | Path, numbers: Sequence[int]) -> tuple[np.ndarray, n
     if count > MOST_FRAMES:
         raise bad_input(where, "frame numbers", f"a clip of at most {MOST_FRAMES:,} frames", f"{count:,}")
     return given.min() + step * np.arange(count), (given - given.min()) // step
+
+
+def numbered_files(where: str | Path, files: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
+    """`frame_grid` of files with the frame's number in their names. Raises InputError."""
+    numbers = [frame_number(file.name) for file in files]
+    if not files or None in numbers or len(set(numbers)) < len(numbers):
+        found = ", ".join(file.name for file in files[:3]) or "none"
+        raise bad_input(where, "files", "one for each frame, with its number in its name", found)
+    return frame_grid(where, [number for number in numbers if number is not None])

@@ -78,7 +78,8 @@ def _mesh(
     """The object's mesh in the frame of its poses, metres: `object_mesh`, else the one beside the tracker's file."""
     file = object_mesh or tracked.object_mesh
     if file is None:
-        raise bad_input(path, "object", "the object's mesh (--object FILE), as the file has none", "none")
+        name = "the object's mesh" if tracked.object_name is None else f"the mesh of {tracked.object_name}"
+        raise bad_input(path, "object", f"{name} (--object FILE), as the file has none", "none")
     if tracked.mesh_to_object is None and not tracked.centre_mesh:
         return load_mesh(file, scale)
     mesh = read_mesh(file)
@@ -158,7 +159,7 @@ def hand_arguments(path: str | Path, tracked: Tracked, reading: Reading) -> tupl
     mano = _as_asked(tracked.mano, reading)
     if tracked.joints is None:
         mano = dataclasses.replace(mano, transl=mano.transl * METRES[reading.hand_unit])
-    betas, transl = _shapes_and_places(models, mano)
+    orient, betas, transl = _turns_shapes_places(models, mano)
     pairs = zip(models, mano.pose, strict=True)
     to_pose = pose_from_pca if mano.is_pca else absolute_pose
     pose = np.stack([_filled(to_pose, model, each, not mano.is_relative) for model, each in pairs])
@@ -167,7 +168,7 @@ def hand_arguments(path: str | Path, tracked: Tracked, reading: Reading) -> tupl
         said += ("left betas of MANO_LEFT.pkl's faulty directions changed to those of the mended",)
     return {
         "hand_model": "mano",
-        "hand_global_orient": mano.global_orient,
+        "hand_global_orient": orient,
         "hand_pose": pose,
         "hand_transl": transl,
         "hand_betas": betas,
@@ -196,14 +197,15 @@ def _betas(betas: Float[np.ndarray, "H *T S"]) -> Float[np.ndarray, "H *T S"]:
     return np.where(np.isfinite(betas), betas, np.nanmean(betas, axis=1, keepdims=True))
 
 
-def _shapes_and_places(
+def _turns_shapes_places(
     models: list[HandModel], mano: ManoTrack
-) -> tuple[Float[np.ndarray, "H *T S"], Float[np.ndarray, "H T 3"]]:
-    """Betas of the models, and smplx's translations: those with which the wrists are where the file has them."""
+) -> tuple[Float[np.ndarray, "H T 3"], Float[np.ndarray, "H *T S"], Float[np.ndarray, "H T 3"]]:
+    """Orientations, betas of the models, and smplx's translations: those with which the wrists are where the file has
+    them."""
     given = _betas(mano.betas)
     is_faulty = [mano.has_left_fault and model.side == "left" for model in models]
-    if not (mano.places_wrist or mano.turns_about_origin or any(is_faulty)):
-        return given, mano.transl
+    if not (mano.places_wrist or mano.turns_about_origin or mano.moved_by is not None or any(is_faulty)):
+        return mano.global_orient, given, mano.transl
     as_given = [with_left_fault(model) if each else model for model, each in zip(models, is_faulty, strict=True)]
     rows = zip(models, given, is_faulty, strict=True)
     betas = np.stack([without_left_fault(model, each) if faulty else each for model, each, faulty in rows])
@@ -214,7 +216,16 @@ def _shapes_and_places(
         place = place + np.einsum("htab,htb->hta", turns, np.broadcast_to(_wrists(as_given, given), place.shape))
     elif not mano.places_wrist:
         place = place + _wrists(as_given, given)
-    return betas, place - _wrists(models, betas)
+    orient = mano.global_orient
+    if mano.moved_by is not None:
+        turns, shift = mano.moved_by[..., :3, :3], mano.moved_by[..., :3, 3]
+        place = np.einsum("htab,htb->hta", turns, place) + shift
+        known = np.isfinite(orient).all(axis=-1) & np.isfinite(turns).all(axis=(-2, -1))
+        orient = np.full(orient.shape, np.nan)
+        if known.any():
+            turned = Rotation.from_matrix(turns[known]) * Rotation.from_rotvec(mano.global_orient[known])
+            orient[known] = turned.as_rotvec()
+    return orient, betas, place - _wrists(models, betas)
 
 
 def _wrists(models: list[HandModel], betas: Float[np.ndarray, "H *T S"]) -> Float[np.ndarray, "H T1 3"]:

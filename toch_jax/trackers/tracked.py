@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.spatial.transform import Rotation
 
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import Side
@@ -41,6 +42,8 @@ class ManoTrack:
     """Whether the hand is turned about the model's origin, not its wrist, before `transl` is added (EasyMocap)."""
     has_left_fault: bool = False
     """Whether the betas of left hands are of MANO_LEFT.pkl with its fault (hand/conventions.py)."""
+    moved_by: Float[np.ndarray, "H T 4 4"] | None = None
+    """Rigid motion of the posed hand into the frame of reference of `Tracked`; None: it is there already."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Tracked:
     """From the frame of the object's mesh file to that of the poses, with its scale; None: they are the same."""
     centre_mesh: bool = False
     """Whether the poses are of the mesh file's with the centre of its bounding box at the origin."""
+    object_name: str | None = None
+    """As the data set calls it."""
     object_mesh: Path | None = None
     """The object's mesh file, where it lies in a known place beside the file."""
     said: tuple[str, ...] = ()
@@ -86,6 +91,21 @@ MIRROR_AXIS_ANGLE = np.array([1.0, -1.0, -1.0])
 def mirrored_pose(pose: Float[np.ndarray, "*batch 45"]) -> Float[np.ndarray, "*batch 45"]:
     """The finger pose of the mirrored hand."""
     return pose * np.tile(MIRROR_AXIS_ANGLE, 15)
+
+
+def rigid(turn: Float[np.ndarray, "T K"], place: Float[np.ndarray, "T 3"]) -> Float[np.ndarray, "T 4 4"]:
+    """Matrices from axis-angle (K = 3) or quaternions xyzw (K = 4) and translations; NaN where a number of them is, and
+    where a quaternion is zero.
+    """
+    known = np.isfinite(turn).all(axis=1) & np.isfinite(place).all(axis=1)
+    if turn.shape[1] == 4:
+        known &= np.linalg.norm(np.nan_to_num(turn), axis=1) > 0
+    found = np.full((len(turn), 4, 4), np.nan)
+    found[known] = np.eye(4)
+    if known.any():
+        build = Rotation.from_quat if turn.shape[1] == 4 else Rotation.from_rotvec
+        found[known, :3, :3], found[known, :3, 3] = build(turn[known]).as_matrix(), place[known]
+    return found
 
 
 def sides_of(where: str | Path, side: str | None, n_hands: int) -> tuple[Side, ...]:
