@@ -9,6 +9,7 @@ from toch_jax.base.errors import InputError, bad_input
 from toch_jax.trackers import (
     aria,
     bvh,
+    dexycb,
     dyn_hamr,
     hamer,
     haptic,
@@ -58,6 +59,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "oakink": Format("OakInk-Image's files in general_info, or one of them", oakink.fits, oakink.read),
         "taco": Format("TACO's folder of a sequence in Hand_Poses", taco.fits, taco.read),
         "ho3d": Format("HO-3D's or H2O-3D's folder of a sequence", ho3d.fits, ho3d.read),
+        "dexycb": Format("DexYCB's folder of a sequence, or of one camera's labels", dexycb.fits, dexycb.read),
     }
 )
 
