@@ -15,6 +15,7 @@ from toch_jax.trackers import (
     haptic,
     hawor,
     ho3d,
+    hocap,
     hold,
     hot3d,
     leap,
@@ -60,6 +61,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "taco": Format("TACO's folder of a sequence in Hand_Poses", taco.fits, taco.read),
         "ho3d": Format("HO-3D's or H2O-3D's folder of a sequence", ho3d.fits, ho3d.read),
         "dexycb": Format("DexYCB's folder of a sequence, or of one camera's labels", dexycb.fits, dexycb.read),
+        "hocap": Format("HO-Cap's folder of a sequence", hocap.fits, hocap.read),
     }
 )
 
