@@ -11,6 +11,7 @@ from toch_jax.trackers import (
     bvh,
     dexycb,
     dyn_hamr,
+    h2o,
     hamer,
     haptic,
     hawor,
@@ -62,6 +63,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "ho3d": Format("HO-3D's or H2O-3D's folder of a sequence", ho3d.fits, ho3d.read),
         "dexycb": Format("DexYCB's folder of a sequence, or of one camera's labels", dexycb.fits, dexycb.read),
         "hocap": Format("HO-Cap's folder of a sequence", hocap.fits, hocap.read),
+        "h2o": Format("H2O's folder of one camera of a sequence", h2o.fits, h2o.read),
     }
 )
 
