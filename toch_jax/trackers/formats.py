@@ -17,6 +17,7 @@ from toch_jax.trackers import (
     hawor,
     ho3d,
     hocap,
+    hoi4d,
     hold,
     hot3d,
     leap,
@@ -64,6 +65,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "dexycb": Format("DexYCB's folder of a sequence, or of one camera's labels", dexycb.fits, dexycb.read),
         "hocap": Format("HO-Cap's folder of a sequence", hocap.fits, hocap.read),
         "h2o": Format("H2O's folder of one camera of a sequence", h2o.fits, h2o.read),
+        "hoi4d": Format("HOI4D's folder of a sequence in refinehandpose_right", hoi4d.fits, hoi4d.read),
     }
 )
 
