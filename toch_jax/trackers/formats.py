@@ -9,6 +9,7 @@ from toch_jax.base.errors import InputError, bad_input
 from toch_jax.trackers import (
     aria,
     bvh,
+    contactpose,
     dexycb,
     dyn_hamr,
     h2o,
@@ -66,6 +67,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "hocap": Format("HO-Cap's folder of a sequence", hocap.fits, hocap.read),
         "h2o": Format("H2O's folder of one camera of a sequence", h2o.fits, h2o.read),
         "hoi4d": Format("HOI4D's folder of a sequence in refinehandpose_right", hoi4d.fits, hoi4d.read),
+        "contactpose": Format("ContactPose's folder of a grasp", contactpose.fits, contactpose.read),
     }
 )
 
