@@ -24,12 +24,12 @@ from toch_jax.base.errors import InputError, bad_input
 from toch_jax.base.files import LARGEST_FILE
 from toch_jax.base.pickles import ArrayUnpickler, StandIn, unpickled
 
-_STORAGES = {
+STORAGES = {
     **{"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "BoolStorage": "|b1"},
     **{"LongStorage": "<i8", "IntStorage": "<i4", "ShortStorage": "<i2", "CharStorage": "|i1", "ByteStorage": "|u1"},
 }
 """numpy's dtype of each storage class."""
-_MAGIC, _LEGACY_VERSION = 0x1950A86A20F9469CFC6C, 1001
+MAGIC, LEGACY_VERSION = 0x1950A86A20F9469CFC6C, 1001
 """What the legacy layout begins with: MAGIC_NUMBER and PROTOCOL_VERSION of torch/serialization.py."""
 _EXPECTED = "tensors, arrays, numbers and text"
 
@@ -125,7 +125,7 @@ def _storage_from_bytes(content: Any) -> _Storage:
 def _legacy(file: io.BytesIO) -> Any:
     """The object of a file in the legacy layout, with its storages read; tensors are still stand-ins."""
     header = [TensorUnpickler(file).load() for _ in range(3)]
-    if header[:2] != [_MAGIC, _LEGACY_VERSION]:
+    if header[:2] != [MAGIC, LEGACY_VERSION]:
         raise pickle.UnpicklingError("not a file of PyTorch")
     reader = TensorUnpickler(file)
     found = reader.load()
@@ -145,7 +145,7 @@ class _Ordered(dict[Any, Any]):
 
 
 _NAMES: dict[tuple[str, str], Any] = {
-    **{("torch", name): _StorageClass(dtype) for name, dtype in _STORAGES.items()},
+    **{("torch", name): _StorageClass(dtype) for name, dtype in STORAGES.items()},
     ("torch", "_rebuild_tensor"): _Tensor,
     ("torch", "_rebuild_tensor_v2"): _Tensor,
     ("torch", "_load_from_bytes"): _storage_from_bytes,
@@ -170,7 +170,7 @@ def read_tensors(path: str | Path, content: bytes) -> Any:
     if content[:2] == b"PK":
         return _zipped(path, content)
     kind: type[ArrayUnpickler] = TensorUnpickler
-    if content[2:13] == pickle.dumps(_MAGIC, 2)[2:13]:
+    if content[2:13] == pickle.dumps(MAGIC, 2)[2:13]:
         kind = _LegacyUnpickler
     return unpickled(path, "pickle", io.BytesIO(content), _EXPECTED, kind)
 

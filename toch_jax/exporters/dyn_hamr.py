@@ -6,7 +6,6 @@ identity, cam_t 0 and world_scale 1; intrins is written with `--camera`.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -14,35 +13,12 @@ from jaxtyping import Float
 from toch_jax.base.errors import bad_input
 from toch_jax.base.files import write_arrays
 from toch_jax.exporters.keypoints import object_matrices
+from toch_jax.exporters.like import like_tracked, mirrored
 from toch_jax.exporters.mano import is_right, lost_remark, mano_arrays
 from toch_jax.exporters.writing import Writing
 from toch_jax.sequence.types import Sequence
-from toch_jax.trackers import dyn_hamr
 from toch_jax.trackers.camera import read_camera
-from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, open_source
-from toch_jax.trackers.tracked import FLIP, MIRROR_AXIS_ANGLE, mirrored_pose
-
-
-def as_right_hands(sequence: Sequence) -> dict[str, np.ndarray]:
-    """MANO's parameters, those of left hands as the right hand of the mirror image. Raises InputError."""
-    arrays = {key: value.copy() for key, value in mano_arrays(sequence).items()}
-    for hand, side in enumerate(sequence.hand_side):
-        if side == "left":
-            arrays["global_orient"][hand] *= MIRROR_AXIS_ANGLE
-            arrays["pose"][hand] = mirrored_pose(arrays["pose"][hand])
-            arrays["transl"][hand] *= FLIP
-    return arrays
-
-
-def like_source(writing: Writing, name: str, fits: Any) -> Source | None:
-    """The file of `--like`. Raises InputError if it has not the format `name`."""
-    if writing.like is None:
-        return None
-    source = open_source(writing.like)
-    if not fits(source):
-        raise bad_input(writing.like, "--like", f"a file of the format {name}", "another")
-    return source
+from toch_jax.trackers.source import Source
 
 
 def whole_intrinsics(given: str) -> Float[np.ndarray, "3 3"]:
@@ -55,7 +31,11 @@ def whole_intrinsics(given: str) -> Float[np.ndarray, "3 3"]:
 
 def write_dyn_hamr(path: Path, sequence: Sequence, writing: Writing) -> tuple[str, ...]:
     """Write world results. Raises InputError."""
-    arrays, n_frames, n_hands = as_right_hands(sequence), sequence.n_frames, len(sequence.hand_side)
+    arrays, n_frames, n_hands = (
+        mirrored(mano_arrays(sequence), sequence, transl=True),
+        sequence.n_frames,
+        len(sequence.hand_side),
+    )
     pose = arrays["pose"]
     record: dict[str, np.ndarray] = {
         "trans": arrays["transl"],
@@ -65,8 +45,7 @@ def write_dyn_hamr(path: Path, sequence: Sequence, writing: Writing) -> tuple[st
         "betas": arrays["betas"],
         "is_right": is_right(sequence.hand_side, n_frames),
     }
-    source = like_source(writing, "dyn-hamr", dyn_hamr.fits)
-    if source is None:
+    if writing.like is None:
         record |= {
             "cam_R": np.tile(np.eye(3), (n_hands, n_frames, 1, 1)),
             "cam_t": np.zeros((n_hands, n_frames, 3)),
@@ -75,6 +54,7 @@ def write_dyn_hamr(path: Path, sequence: Sequence, writing: Writing) -> tuple[st
         if writing.camera is not None:
             record["intrins"] = whole_intrinsics(writing.camera)[[0, 1, 0, 1], [0, 1, 2, 2]]
     else:
+        source, _ = like_tracked(sequence, writing, "dyn-hamr")
         record = _merged(source, record, sequence)
     floats = {key: value.astype(np.float32) if value.dtype == np.float64 else value for key, value in record.items()}
     write_arrays(path, floats)
@@ -83,11 +63,6 @@ def write_dyn_hamr(path: Path, sequence: Sequence, writing: Writing) -> tuple[st
 
 def _merged(source: Source, record: dict[str, np.ndarray], sequence: Sequence) -> dict[str, np.ndarray]:
     """The tracker's arrays with the hands replaced."""
-    tracked = dyn_hamr.read(source, Reading())
-    if (tracked.sides, tracked.n_frames) != (sequence.hand_side, sequence.n_frames):
-        expected = f"the clip's hands ({', '.join(sequence.hand_side)}) and {sequence.n_frames} frames"
-        found = f"{', '.join(tracked.sides)} and {tracked.n_frames} frames"
-        raise bad_input(source.path, "--like", expected, found)
     plain = {key: np.asarray(value) for key, value in source.content.items()}
     kept = {key: value for key, value in plain.items() if value.dtype.kind in "biufU"}
     if "trans_aligned" in kept:

@@ -75,42 +75,47 @@ def wrists(models: list[HandModel], arrays: dict[str, np.ndarray]) -> Float[np.n
 
 def write_smplx(path: Path, sequence: Sequence, writing: Writing) -> tuple[str, ...]:
     """Write the arguments of smplx's MANO. Raises InputError."""
-    arrays, said = mano_arrays(sequence), lost_remark(sequence, "are NaN")
+    write_arrays(path, smplx_record(sequence, absolute=writing.mean_pose == "absolute"))
+    return lost_remark(sequence, "are NaN")
+
+
+def smplx_record(sequence: Sequence, *, absolute: bool) -> dict[str, np.ndarray]:
+    """The arguments of smplx's MANO by name, and what they mean. Raises InputError."""
+    arrays = mano_arrays(sequence)
     record = {
         "betas": arrays["betas"],
         "global_orient": arrays["global_orient"],
-        "hand_pose": _as_asked(sequence, arrays["pose"], writing),
+        "hand_pose": arrays["pose"] if absolute else relative_pose(sequence, arrays["pose"]),
         "transl": arrays["transl"],
     }
-    write_arrays(path, _float32(record) | _about(sequence, writing))
-    return said
+    return _float32(record) | _about(sequence, absolute)
 
 
 def write_manopth(path: Path, sequence: Sequence, writing: Writing) -> tuple[str, ...]:
     """Write the arguments of manopth's ManoLayer, and the wrist. Raises InputError, also without MANO's files."""
     arrays, said = mano_arrays(sequence), lost_remark(sequence, "are NaN")
-    pose = _as_asked(sequence, arrays["pose"], writing)
+    absolute = writing.mean_pose == "absolute"
+    pose = arrays["pose"] if absolute else relative_pose(sequence, arrays["pose"])
     record = {
         "th_pose_coeffs": np.concatenate([arrays["global_orient"], pose], axis=-1),
         "th_betas": arrays["betas"],
         "th_trans": arrays["transl"],
         "wrist": wrists(mano_models(sequence), arrays),
     }
-    write_arrays(path, _float32(record) | _about(sequence, writing))
+    write_arrays(path, _float32(record) | _about(sequence, absolute))
     return said
 
 
-def _as_asked(sequence: Sequence, pose: Float[np.ndarray, "H T 45"], writing: Writing) -> Float[np.ndarray, "H T 45"]:
-    if writing.mean_pose == "absolute":
-        return pose
+def relative_pose(sequence: Sequence, pose: Float[np.ndarray, "H T 45"]) -> Float[np.ndarray, "H T 45"]:
+    """The pose with MANO's mean taken off. Raises InputError if MANO's files are not here."""
     means = [np.asarray(model.pose_mean) for model in mano_models(sequence)]
     return pose - np.stack(means)[:, None]
 
 
-def _about(sequence: Sequence, writing: Writing) -> dict[str, np.ndarray]:
+def _about(sequence: Sequence, absolute: bool) -> dict[str, np.ndarray]:
     return {
         "is_right": is_right(sequence.hand_side, sequence.n_frames),
-        "flat_hand_mean": np.array(writing.mean_pose == "absolute"),
+        "flat_hand_mean": np.array(absolute),
         "fps": np.array(sequence.fps),
     }
 

@@ -13,12 +13,12 @@ import numpy as np
 
 from toch_jax.base.errors import bad_input
 from toch_jax.base.files import atomic
-from toch_jax.exporters.dyn_hamr import like_source, whole_intrinsics
+from toch_jax.exporters.dyn_hamr import whole_intrinsics
 from toch_jax.exporters.keypoints import joints_of
+from toch_jax.exporters.like import like_source
 from toch_jax.exporters.mano import known_frames, lost_remark, mano_arrays, mano_models, matrices, wrists
 from toch_jax.exporters.writing import Writing
 from toch_jax.sequence.types import Sequence
-from toch_jax.trackers import vitra
 from toch_jax.trackers.tracked import mirrored_pose
 
 SHAPES = {
@@ -76,7 +76,7 @@ def write_vitra(path: Path, sequence: Sequence, writing: Writing) -> tuple[str, 
 
 def _frame(sequence: Sequence, writing: Writing) -> dict[str, Any]:
     """The episode without its hands."""
-    source = like_source(writing, "vitra", vitra.fits)
+    source = like_source(writing, "vitra")
     if source is not None:
         count = len(source.content["extrinsics"])
         if count != sequence.n_frames:

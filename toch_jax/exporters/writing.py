@@ -27,6 +27,12 @@ class Writing:
     up: Annotated[Literal["x", "y", "z", "-x", "-y", "-z"], tyro.conf.arg(metavar="x|y|z|-x|-y|-z")] = "y"
     """Which axis of the clip points up, for glTF, BVH (whose y does) and SPIDER (z); -y before a level camera."""
     camera: Annotated[str | None, _shown("FILE|PIXELS")] = None
-    """For hamer, vitra and dyn-hamr: the camera's intrinsics, or its focal length."""
-    like: Annotated[Path | None, _shown("FILE")] = None
-    """For dyn-hamr and vitra: the tracker's own file, whose other content is copied."""
+    """For hands before a camera (hamer, vitra, dyn-hamr, ...): its intrinsics, or its focal length."""
+    like: Annotated[Path | None, _shown("FILE|FOLDER")] = None
+    """For the trackers' formats: the tracker's own file, whose other content is kept."""
+    left_hands: Annotated[Literal["own", "mirrored"] | None, _shown("own|mirrored")] = None
+    """For the trackers' formats: as the file of --like was read with."""
+    bone_map: Annotated[Path | None, _shown("FILE")] = None
+    """For BVH: which of the joints of the file of --like is which of the hand's."""
+    object_key: Annotated[str | None, _shown("KEY")] = None
+    """For HOT3D: the object's identifier."""

@@ -105,3 +105,18 @@ def to_real_camera(
     away = np.array([size[0] / 2 - cx, size[1] / 2 - cy]) if size is not None and np.isfinite([cx, cy]).all() else 0.0
     lateral = place[:2] * np.array([1.0, fx / fy]) + away * depth / np.array([fx, fy])
     return np.append(lateral, depth)
+
+
+def to_virtual_camera(
+    camera: Camera, place: Float[np.ndarray, "*axes 3"], virtual_focal: float, size: tuple[float, float] | None
+) -> Float[np.ndarray, "*axes 3"]:
+    """Places before the real camera as places before the virtual one: the inverse of `to_real_camera`."""
+    assert camera.intrinsics is not None
+    (fx, _, cx), (_, fy, cy), _ = camera.intrinsics
+    depth = place[..., 2:]
+    size = size or camera.size
+    away = np.zeros(2)
+    if size is not None and np.isfinite([cx, cy]).all():
+        away = np.array([size[0] / 2 - cx, size[1] / 2 - cy])
+    lateral = (place[..., :2] - away * depth / np.array([fx, fy])) / np.array([1.0, fx / fy])
+    return np.concatenate([lateral, depth * virtual_focal / fx], axis=-1)

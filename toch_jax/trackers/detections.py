@@ -89,7 +89,7 @@ def images(source: Source, is_detection: Callable[[Any], bool]) -> list[tuple[in
     """
     content, where = source.content, source.path
     if is_detection(content):
-        content = _rows(content)
+        content = record_rows(content)
     names = [str(name) for name in content] if isinstance(content, dict) else None
     entries = list(content.values()) if isinstance(content, dict) else content
     if not isinstance(entries, list | tuple):
@@ -101,7 +101,7 @@ def images(source: Source, is_detection: Callable[[Any], bool]) -> list[tuple[in
             if not (isinstance(each, dict) and not each) and each is not None:
                 raise bad_input(where, f"image {index}", "a detection or a list of them", f"{type(entry).__name__}")
             each = []
-        rows = [row for one in each for row in _rows(one)]
+        rows = [row for one in each for row in record_rows(one)]
         own = {number for row in rows if (number := _own_number(row)) is not None}
         for number in sorted(own):
             found.append((number, [row for row in rows if _own_number(row) == number]))
@@ -116,10 +116,14 @@ def images(source: Source, is_detection: Callable[[Any], bool]) -> list[tuple[in
     return [(index, rows) for index, (_, rows) in enumerate(found)]
 
 
-def _rows(record: dict[str, Any]) -> list[dict[str, Any]]:
+def row_count(record: dict[str, Any]) -> int:
+    """The number of hands in a detection."""
+    return (*lengths(record.get("is_right", record.get("right"))), 1)[0]
+
+
+def record_rows(record: dict[str, Any]) -> list[dict[str, Any]]:
     """A detection whose arrays have a row for each of several hands, as one detection for each."""
-    flags = record.get("is_right", record.get("right"))
-    count = (*lengths(flags), 1)[0]
+    count = row_count(record)
     if count > 1:
         return [{key: _row(value, index, count) for key, value in record.items()} for index in range(count)]
     return [record]

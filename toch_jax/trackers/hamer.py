@@ -31,20 +31,22 @@ FOCAL, CROP = 5000.0, 256.0
 """Focal length and side of HaMeR's image crops, pixels (EXTRA.FOCAL_LENGTH and MODEL.IMAGE_SIZE of its settings)."""
 
 
-def _is_hamer(value: Any) -> bool:
+def is_hamer(value: Any) -> bool:
+    """Whether a value of a file is a detection of HaMeR's or WiLoR's."""
     return isinstance(value, dict) and "pred_cam_t_full" in value and "wilor_preds" not in value
 
 
-def _is_wilor_mini(value: Any) -> bool:
+def is_wilor_mini(value: Any) -> bool:
+    """Whether a value of a file is a detection of WiLoR-mini's; images without predictions have one too."""
     return isinstance(value, dict) and "hand_bbox" in value and "is_right" in value
 
 
 def fits_hamer(source: Source) -> bool:
-    return _some(source, _is_hamer)
+    return _some(source, is_hamer)
 
 
 def fits_wilor_mini(source: Source) -> bool:
-    return _some(source, lambda value: _is_wilor_mini(value) and "wilor_preds" in value)
+    return _some(source, lambda value: is_wilor_mini(value) and "wilor_preds" in value)
 
 
 def _some(source: Source, is_detection: Any) -> bool:
@@ -63,12 +65,12 @@ def _some(source: Source, is_detection: Any) -> bool:
 
 def read_hamer(source: Source, reading: Reading) -> Tracked:
     """HaMeR's or WiLoR's detections. Raises InputError, also without the real camera."""
-    return _read(source, reading, "hamer", _is_hamer, lambda record: record, "mirrored")
+    return _read(source, reading, "hamer", is_hamer, lambda record: record, "mirrored")
 
 
 def read_wilor_mini(source: Source, reading: Reading) -> Tracked:
     """WiLoR-mini's detections. Raises InputError, also without the real camera."""
-    return _read(source, reading, "wilor-mini", _is_wilor_mini, lambda record: record["wilor_preds"], "own")
+    return _read(source, reading, "wilor-mini", is_wilor_mini, lambda record: record["wilor_preds"], "own")
 
 
 def _read(source: Source, reading: Reading, name: str, is_detection: Any, predictions: Any, left_hands: str) -> Tracked:
@@ -82,8 +84,8 @@ def _read(source: Source, reading: Reading, name: str, is_detection: Any, predic
         if not isinstance(given, dict):
             raise bad_input(where, "detection", "a record of predictions", type(given).__name__)
         right = is_right(where, record)
-        size = _image_size(source, record) or (camera.size if camera else None)
-        focal = _virtual_focal(source, given, size)
+        size = image_size(source, record) or (camera.size if camera else None)
+        focal = virtual_focal(source, given, size)
         focals.append(focal)
         sizes.append(size is not None)
         place = array(where, "pred_cam_t_full", given.get("pred_cam_t_full"), "3")
@@ -127,7 +129,8 @@ def _hand(source: Source, given: dict[str, Any], place: np.ndarray, right: bool)
     )
 
 
-def _image_size(source: Source, record: dict[str, Any]) -> tuple[float, float] | None:
+def image_size(source: Source, record: dict[str, Any]) -> tuple[float, float] | None:
+    """Width and height of a detection's image, pixels, if it has them."""
     for key in ("img_size", "image_size"):
         if key in record:
             width, height = array(source.path, key, record[key], "2")
@@ -135,7 +138,8 @@ def _image_size(source: Source, record: dict[str, Any]) -> tuple[float, float] |
     return None
 
 
-def _virtual_focal(source: Source, given: dict[str, Any], size: tuple[float, float] | None) -> float:
+def virtual_focal(source: Source, given: dict[str, Any], size: tuple[float, float] | None) -> float:
+    """The focal length of the virtual camera, pixels. Raises InputError if it is not known."""
     if "scaled_focal_length" in given:
         return float(array(source.path, "scaled_focal_length", given["scaled_focal_length"], ""))
     if size is None:

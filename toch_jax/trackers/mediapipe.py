@@ -36,7 +36,8 @@ FARTHEST_PIXEL = 0.1
 extent in the image, with which a frame is used; chosen by hand."""
 
 
-def _keys(frame: Any) -> tuple[str, str, str, str] | None:
+def keys_of(frame: Any) -> tuple[str, str, str, str] | None:
+    """The names in a frame of landmarks of the image, of the world, of the side, and of its word."""
     for image, world, sides, name in _KEYS:
         for side in sides:
             if isinstance(frame, dict) and {image, world, side} <= set(frame):
@@ -46,7 +47,7 @@ def _keys(frame: Any) -> tuple[str, str, str, str] | None:
 
 def fits(source: Source) -> bool:
     content = source.content
-    return isinstance(content, list) and any(_keys(frame) for frame in content)
+    return isinstance(content, list) and any(keys_of(frame) for frame in content)
 
 
 def read(source: Source, reading: Reading) -> Tracked:
@@ -62,25 +63,36 @@ def read(source: Source, reading: Reading) -> Tracked:
     size = camera.size or (2 * intrinsics[0, 2], 2 * intrinsics[1, 2])
     found: list[tuple[int, list[Detection]]] = []
     for index, frame in enumerate(source.content):
-        keys = _keys(frame)
+        keys = keys_of(frame)
         hands: list[Detection] = []
         if keys is not None:
             images, worlds, sides, name = keys
             for image, world, side in zip(frame[images], frame[worlds], frame[sides], strict=False):
                 pixels = _points(source, images, image)[:, :2] * size
-                is_right = _is_right(source, side, name) != (reading.left_hands == "mirrored")
+                is_right = hand_is_right(source, side, name) != (reading.left_hands == "mirrored")
                 placed = placed_hand(_points(source, worlds, world), pixels, intrinsics)
                 if placed is not None:
                     hands.append(Detection("right" if is_right else "left", placed[0], placed - placed[0]))
         found.append((index, hands))
     said = [] if camera.size else [f"image of {size[0]:.0f} x {size[1]:.0f} pixels, twice the principal point"]
-    fps = None
-    stamps = [frame.get("timestamp_ms") if isinstance(frame, dict) else None for frame in source.content]
-    if all(stamp is not None for stamp in stamps):
-        at, fps, gaps = on_grid(where, 1e-3 * array(where, "timestamp_ms", stamps, "T"))
-        found = [(int(frame), hands) for frame, (_, hands) in zip(at, found, strict=True)]
-        said += gaps
+    at, fps, gaps = _grid(source)
+    found = [(frame, hands) for frame, (_, hands) in zip(at, found, strict=True)]
+    said += gaps
     return tracked_hands(source, "mediapipe", found, camera, said, fps)
+
+
+def frame_indices(source: Source) -> list[int]:
+    """The frame of each entry: by the time stamps where all have them, else the order. Raises InputError."""
+    return _grid(source)[0]
+
+
+def _grid(source: Source) -> tuple[list[int], float | None, tuple[str, ...]]:
+    """The frame of each entry, the frame rate, and a remark on gaps."""
+    stamps = [frame.get("timestamp_ms") if isinstance(frame, dict) else None for frame in source.content]
+    if any(stamp is None for stamp in stamps):
+        return list(range(len(stamps))), None, ()
+    at, fps, gaps = on_grid(source.path, 1e-3 * array(source.path, "timestamp_ms", stamps, "T"))
+    return at.tolist(), fps, gaps
 
 
 def _points(source: Source, key: str, landmarks: Any) -> Float[np.ndarray, "21 3"]:
@@ -88,7 +100,8 @@ def _points(source: Source, key: str, landmarks: Any) -> Float[np.ndarray, "21 3
     return array(source.path, key, rows, "21 3")
 
 
-def _is_right(source: Source, side: Any, name: str) -> bool:
+def hand_is_right(source: Source, side: Any, name: str) -> bool:
+    """Whether a hand is called right. Raises InputError."""
     first = side[0] if isinstance(side, list) and side else side
     word = need(source.path, first, name)
     if word not in ("Left", "Right"):

@@ -19,7 +19,8 @@ from toch_jax.trackers.source import MOST_FRAMES, Source, array, need, open_sour
 from toch_jax.trackers.tracked import Camera, Tracked
 
 
-def _files(source: Source) -> list[Path]:
+def track_files(source: Source) -> list[Path]:
+    """The JSON files of a folder of tracks, or of one track."""
     if not source.is_folder:
         return []
     files = [file for child in source.content.values() if child.is_dir() for file in sorted(child.glob("*.json"))]
@@ -27,17 +28,18 @@ def _files(source: Source) -> list[Path]:
 
 
 def fits(source: Source) -> bool:
-    files = _files(source)
-    return bool(files) and _is_track(open_source(files[0]).content)
+    files = track_files(source)
+    return bool(files) and is_track(open_source(files[0]).content)
 
 
-def _is_track(content: Any) -> bool:
+def is_track(content: Any) -> bool:
+    """Whether a file's content is a hand in a frame."""
     return isinstance(content, dict) and {"mano", "is_right", "frame_idx"} <= set(content)
 
 
 def read(source: Source, reading: Reading) -> Tracked:
     """The folder of the tracks, or the folder of one track. Raises InputError."""
-    files = _files(source)
+    files = track_files(source)
     if len(files) > 2 * MOST_FRAMES:
         raise bad_input(source.path, "folder", f"at most {2 * MOST_FRAMES:,} files", f"{len(files):,}")
     camera = read_camera(reading.camera) if reading.camera else None
@@ -45,7 +47,7 @@ def read(source: Source, reading: Reading) -> Tracked:
     scales: list[float] = []
     for file in files:
         record = open_source(file).content
-        if not _is_track(record):
+        if not is_track(record):
             continue
         number = int(array(file, "frame_idx", record["frame_idx"], ""))
         mano = need(file, record, "mano")
