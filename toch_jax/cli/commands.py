@@ -21,6 +21,7 @@ from toch_jax.cli.parse import (
     Folder,
     Group,
     OptionalFile,
+    OptionalFileOrFolder,
     OptionalFolder,
     Switch,
     UsageError,
@@ -56,7 +57,7 @@ def demo(output: tyro.conf.Positional[Path] = Path("demo")) -> int:
 def denoise(
     sequence: tyro.conf.Positional[FileOrFolder],
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
-    object: OptionalFile = None,
+    object: OptionalFileOrFolder = None,
     object_scale: float = 1.0,
     denoiser: Annotated[str, tyro.conf.arg(metavar="FILE|default|none")] = "default",
     critic: Annotated[str, tyro.conf.arg(metavar="FILE|default|none")] = "none",
@@ -71,7 +72,8 @@ def denoise(
     Args:
         sequence: A sequence file (.npz), a tracker's file or folder (`toch convert --help`), or a folder of .npz files.
         output: The file, or folder, to write. Files of a folder that were repaired before are left as they are.
-        object: The object's mesh, if the sequence file holds none: any format that trimesh reads, in metres.
+        object: The object's mesh, if the sequence file holds none: any file that trimesh reads, in metres; points,
+            which are closed; or a folder with a mesh for each part.
         object_scale: Factor for the vertices of the object's mesh, wherever it comes from: 0.001 for millimetres.
         denoiser: A file that `toch train` wrote; "default" is the network in the package, "none" fits without one.
         critic: "default" also tells by touch whether a hand is off as a whole, above all along a known camera's ray,
@@ -134,7 +136,7 @@ def check_denoise(
 def view(
     sequence: tyro.conf.Positional[File],
     clean: tyro.conf.Positional[OptionalFile] = None,
-    object: OptionalFile = None,
+    object: OptionalFileOrFolder = None,
     port: int = 8080,
 ) -> int:
     """Show a sequence in a browser: the tracked hands, the repaired ones, and the ground truth where the file has it.

@@ -6,14 +6,14 @@ from typing import Annotated
 import tyro
 
 from toch_jax.base.errors import bad_input
-from toch_jax.cli.parse import FileOrFolder, OptionalFile
+from toch_jax.cli.parse import FileOrFolder, OptionalFileOrFolder
 from toch_jax.trackers.reading import Reading
 
 
 def convert(
     source: tyro.conf.Positional[FileOrFolder],
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
-    object: OptionalFile = None,
+    object: OptionalFileOrFolder = None,
     object_scale: float = 1.0,
     reading: tyro.conf.OmitArgPrefixes[Reading] = Reading(),  # noqa: B008
 ) -> int:
@@ -24,7 +24,8 @@ def convert(
             HaPTIC, HOLD, HOT3D, Ultraleap, BVH, plain arrays of joints, or a data set's own annotation
             (docs/formats/index.md). Its format is seen from its content.
         output: The sequence file (.npz) to write.
-        object: The object's mesh: any format that trimesh reads, in metres. A data set's own is found beside it.
+        object: The object's mesh: any file that trimesh reads, in metres; points (also .npy), which are closed; or a
+            folder with a mesh for each part. A data set's own is found beside it.
         object_scale: Factor for the vertices of the object's mesh: 0.001 for millimetres.
         reading: How the tracker's file is read.
     """

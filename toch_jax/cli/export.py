@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from toch_jax.cli.parse import File, OptionalFile
+from toch_jax.cli.parse import File, OptionalFileOrFolder
 from toch_jax.exporters.endings import ENDINGS, check_target
 from toch_jax.exporters.writing import Writing
 
@@ -14,7 +14,7 @@ def export(
     sequence: tyro.conf.Positional[File],
     to: Annotated[str, tyro.conf.arg(metavar="NAME")],
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
-    object: OptionalFile = None,
+    object: OptionalFileOrFolder = None,
     object_scale: float = 1.0,
     fps: Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")] = None,
     writing: tyro.conf.OmitArgPrefixes[Writing] = Writing(),  # noqa: B008

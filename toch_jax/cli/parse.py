@@ -38,6 +38,9 @@ File = Annotated[Path, Existing("a file")]
 FileOrFolder = Annotated[Path, Existing("a file or a folder")]
 Folder = Annotated[Path, Existing("a folder"), tyro.conf.arg(metavar="FOLDER")]
 OptionalFile = Annotated[Path | None, Existing("a file"), tyro.conf.arg(metavar="FILE", help_behavior_hint="")]
+OptionalFileOrFolder = Annotated[
+    Path | None, Existing("a file or a folder"), tyro.conf.arg(metavar="FILE|FOLDER", help_behavior_hint="")
+]
 OptionalFolder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")]
 Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")]
 

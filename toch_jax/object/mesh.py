@@ -43,6 +43,17 @@ def load_mesh(path: str | Path, scale: float = 1.0) -> tuple[Float[np.ndarray, "
 
 def read_mesh(path: str | Path) -> trimesh.Trimesh:
     """The vertices and faces of a mesh file as they are stored. Raises InputError for a file without triangles."""
+    vertices, faces = read_geometry(path)
+    if len(faces) == 0:
+        raise bad_input(path, "object mesh", "triangles", f"a point cloud, no triangles ({len(vertices):,} vertices)")
+    return trimesh.Trimesh(vertices, faces, process=False)
+
+
+def read_geometry(path: str | Path) -> tuple[Float[np.ndarray, "V 3"], Int[np.ndarray, "F 3"]]:
+    """The vertices and faces of a file as they are stored, with the transforms of a scene; of a point cloud no faces.
+
+    Raises InputError for a file that cannot be read.
+    """
     path = Path(path)
     if not path.is_file():
         raise bad_input(path, "object mesh", "a mesh file", "no such file")
@@ -52,13 +63,13 @@ def read_mesh(path: str | Path) -> trimesh.Trimesh:
             # process=False keeps the vertices and their order, so that a label for each vertex still fits.
             scene = trimesh.load_scene(path, process=False, maintain_order=True, skip_materials=True)
             mesh = scene.to_mesh()
+            points = [part.vertices for part in scene.dump() if isinstance(part, trimesh.PointCloud)]
     except Exception as error:  # trimesh's readers raise many types of errors
         found = " ".join(f"{type(error).__name__}: {error}".split())
         raise bad_input(path, "object mesh", "a mesh that trimesh reads (obj, ply, stl, glb, off)", found) from error
-    if len(mesh.faces) == 0:
-        n_points = sum(len(part.vertices) for part in scene.geometry.values())
-        raise bad_input(path, "object mesh", "triangles", f"a point cloud, no triangles ({n_points:,} vertices)")
-    return mesh
+    if len(mesh.faces):
+        return np.asarray(mesh.vertices), np.asarray(mesh.faces)
+    return np.concatenate([np.zeros((0, 3)), *points]), np.zeros((0, 3), np.int64)
 
 
 def check_mesh(

@@ -34,7 +34,8 @@ import numpy as np
 
 from toch_jax.base.errors import bad_input
 from toch_jax.base.files import read_arrays, write_arrays
-from toch_jax.object.mesh import check_mesh, load_mesh
+from toch_jax.object.load import load_object
+from toch_jax.object.mesh import check_mesh
 from toch_jax.object.model import motion_from_axis_angle
 from toch_jax.sequence.record import MESH_KEYS, OBJECT_KEYS, record_from_sequence, sequence_from_record
 from toch_jax.sequence.types import Sequence
@@ -43,24 +44,28 @@ from toch_jax.sequence.types import Sequence
 def load_sequence(path: str | Path, object_mesh: str | Path | None = None, *, object_scale: float = 1.0) -> Sequence:
     """The sequence in a file. The mesh in `object_mesh`, if given, replaces the file's own.
 
-    `object_mesh` is any file that trimesh reads, or another sequence file (.npz) that holds a mesh.
+    `object_mesh` is any file that trimesh reads, a folder with a mesh for each part, a file of points (see
+    `load_object`), or another sequence file (.npz) that holds a mesh.
     `object_scale` multiplies the vertices of the mesh in use: 0.001 for millimetres.
     Raises InputError, with one line for each fault in the files.
     """
     record = read_arrays(path)
     if not 0 < object_scale < math.inf:
         raise bad_input(path, "object_scale", "a factor above 0", f"{object_scale:g}")
-    mesh = None
     if object_mesh is not None and Path(object_mesh).suffix == ".npz":
         record |= _mesh_arrays(object_mesh)
         object_mesh = None
+    notes: tuple[str, ...] = ()
     if object_mesh is not None:
-        mesh = load_mesh(object_mesh, object_scale)
+        loaded = load_object(object_mesh, object_scale)
+        record |= {"object_vertices": loaded.vertices, "object_faces": loaded.faces}
+        record |= {"object_vertex_part": loaded.part} if loaded.names else {}
+        notes = loaded.said
     elif object_scale != 1 and "object_vertices" in record and "object_faces" in record:
         mesh = check_mesh(path, record["object_vertices"], record["object_faces"], scale=object_scale)
-    if mesh is not None:
         record["object_vertices"], record["object_faces"] = mesh
-    return sequence_from_record(path, record)
+    sequence = sequence_from_record(path, record)
+    return sequence.replace(notes=(*notes, *sequence.notes))
 
 
 def holds_mesh(path: str | Path) -> bool:

@@ -93,31 +93,40 @@ def parameter_fault(
 
 
 def nearest_joint(
-    sequence: Sequence, points: Float[np.ndarray, "T K 3"], poses: Float[np.ndarray, "T 4 4"] | None = None
+    sequence: Sequence, points: Float[np.ndarray, "T K 3"], poses: Float[np.ndarray, "P T 4 4"] | None = None
 ) -> Float[np.ndarray, "T"]:
     """Distance of the nearest point of a hand from the object's surface in each frame, metres; NaN where lost.
 
-    `poses` of a rigid object, if given, are used instead of the sequence's.
+    `poses`, if given, are used instead of the sequence's.
     """
+    distance = part_distances(sequence, points, object_matrices(sequence) if poses is None else poses)
+    nearest = distance.min(axis=0)
+    return np.where(np.isfinite(nearest), nearest, np.nan)
+
+
+def part_distances(
+    sequence: Sequence, points: Float[np.ndarray, "T K 3"], poses: Float[np.ndarray, "P T 4 4"]
+) -> Float[np.ndarray, "P T"]:
+    """Distance of the nearest point of a hand from the surface of each part, metres; inf where lost."""
     vertices, faces = np.asarray(sequence.object_vertices, np.float64), np.asarray(sequence.object_faces, np.int64)
     part = np.asarray(sequence.object_vertex_part)
-    nearest = np.full(len(points), np.nan)
-    for index in range(int(part.max()) + 1):
+    nearest = np.full(poses.shape[:2], np.inf)
+    for index, motion in enumerate(poses):
         own = faces[part[faces[:, 0]] == index]
-        local = _in_object(points, poses if poses is not None else object_matrices(sequence, index))
+        local = _in_object(points, motion)
         known = np.isfinite(local).all(axis=-1)
-        squared = np.full(known.shape, np.nan)
+        squared = np.full(known.shape, np.inf)
         if known.any() and len(own):
             squared[known] = igl.point_mesh_squared_distance(np.ascontiguousarray(local[known]), vertices, own)[0]
-        least = np.sqrt(np.where(known, squared, np.inf).min(axis=1))
-        nearest = np.fmin(nearest, np.where(np.isfinite(least), least, np.nan))
+        nearest[index] = np.sqrt(squared.min(axis=1))
     return nearest
 
 
-def object_matrices(sequence: Sequence, part: int = 0) -> Float[np.ndarray, "T 4 4"]:
-    poses = np.tile(np.eye(4), (sequence.n_frames, 1, 1))
-    poses[:, :3, :3] = np.asarray(sequence.object_motion.rotation)[part]
-    poses[:, :3, 3] = np.asarray(sequence.object_motion.translation)[part]
+def object_matrices(sequence: Sequence) -> Float[np.ndarray, "P T 4 4"]:
+    rotation = np.asarray(sequence.object_motion.rotation)
+    poses = np.tile(np.eye(4), (*rotation.shape[:2], 1, 1))
+    poses[..., :3, :3] = rotation
+    poses[..., :3, 3] = np.asarray(sequence.object_motion.translation)
     return poses
 
 
@@ -159,52 +168,57 @@ def _other_translations(sequence: Sequence, reading: Reading) -> dict[str, Float
 
 
 def _touch_and_slip(
-    sequence: Sequence, points: Float[np.ndarray, "T K 3"], poses: Float[np.ndarray, "T 4 4"]
+    sequence: Sequence, points: Float[np.ndarray, "T K 3"], poses: Float[np.ndarray, "P T 4 4"]
 ) -> tuple[float, float]:
-    """Share of frames with a point within CLOSE, and the median step of the nearest points in the object's frame."""
+    """Share of frames with a point within CLOSE, and the median step of the nearest points in the frame of the part
+    that is touched most."""
     every = -(-len(points) // MOST_FRAMES)
-    distance = nearest_joint(sequence, points[::every], poses[::every])
-    known = np.isfinite(distance)
+    distance = part_distances(sequence, points[::every], poses[:, ::every])
+    known = np.isfinite(distance).any(axis=0)
     if not known.any():
         return 0.0, np.inf
-    near = distance < CLOSE
-    local = _in_object(points, poses)
-    frames = np.flatnonzero(near) * every
+    touched = int((distance < CLOSE).sum(axis=1).argmax())
+    near = distance.min(axis=0) < CLOSE
+    local = _in_object(points, poses[touched])
+    frames = np.flatnonzero(distance[touched] < CLOSE) * every
     frames = frames[frames + 1 < len(points)]
     steps = np.linalg.norm(local[frames + 1] - local[frames], axis=-1)
     steps = np.nanmedian(steps, axis=1) if len(steps) else np.array([np.inf])
     return float(near.sum() / known.sum()), float(np.nanmedian(steps)) if np.isfinite(steps).any() else np.inf
 
 
-def other_conventions(poses: Float[np.ndarray, "T 4 4"], reading: Reading) -> dict[str, Float[np.ndarray, "T 4 4"]]:
+def other_conventions(
+    poses: Float[np.ndarray, "*P T 4 4"], reading: Reading
+) -> dict[str, Float[np.ndarray, "*P T 4 4"]]:
     """The poses as they would be with other options."""
-    turned = Rotation.from_matrix(poses[:, :3, :3])
     others: dict[str, np.ndarray] = {}
     for unit, factor in (("mm", 0.001), ("cm", 0.01)):
         if reading.object_unit == "m":
-            others[f"--object-unit {unit}"] = _with(poses, translation=poses[:, :3, 3] * factor)
+            others[f"--object-unit {unit}"] = _with(poses, translation=poses[..., :3, 3] * factor)
+    transposed = poses[..., :3, :3].swapaxes(-1, -2)
     match reading.object_rotation:
         case "wxyz" | "xyzw" as form:
-            quaternion = turned.as_quat()
+            quaternion = Rotation.from_matrix(poses[..., :3, :3].reshape(-1, 3, 3)).as_quat()
             # read as one order, they were of the other
             moved = np.roll(quaternion, 1 if form == "wxyz" else -1, axis=1)
             other = "xyzw" if form == "wxyz" else "wxyz"
-            others[f"--object-rotation {other}"] = _with(poses, Rotation.from_quat(moved).as_matrix())
+            turned = Rotation.from_quat(moved).as_matrix().reshape(transposed.shape)
+            others[f"--object-rotation {other}"] = _with(poses, turned)
         case "rows":
-            others["--object-rotation matrix"] = _with(poses, poses[:, :3, :3].swapaxes(1, 2))
+            others["--object-rotation matrix"] = _with(poses, transposed)
         case "matrix" | None:
-            others["--object-rotation rows"] = _with(poses, poses[:, :3, :3].swapaxes(1, 2))
+            others["--object-rotation rows"] = _with(poses, transposed)
     return others
 
 
 def _with(
-    poses: Float[np.ndarray, "T 4 4"],
-    rotation: Float[np.ndarray, "T 3 3"] | None = None,
-    translation: Float[np.ndarray, "T 3"] | None = None,
-) -> Float[np.ndarray, "T 4 4"]:
+    poses: Float[np.ndarray, "*P T 4 4"],
+    rotation: Float[np.ndarray, "*P T 3 3"] | None = None,
+    translation: Float[np.ndarray, "*P T 3"] | None = None,
+) -> Float[np.ndarray, "*P T 4 4"]:
     changed = poses.copy()
     if rotation is not None:
-        changed[:, :3, :3] = rotation
+        changed[..., :3, :3] = rotation
     if translation is not None:
-        changed[:, :3, 3] = translation
+        changed[..., :3, 3] = translation
     return changed

@@ -43,7 +43,7 @@ UNIT = 1e-2
 class ObjectPoses:
     """Object to the frame of reference of its file, metres; NaN where lost."""
 
-    matrices: Float[np.ndarray, "T 4 4"]
+    matrices: Float[np.ndarray, "T 4 4"] | Float[np.ndarray, "P T 4 4"]
     numbers: Int[np.ndarray, "T"] | None
     """Each frame's number, where the file has it."""
     said: tuple[str, ...] = ()
@@ -54,15 +54,17 @@ def read_object_poses(path: Path, reading: Reading) -> ObjectPoses:
     source = open_source(path)
     if source.is_folder:
         return _folder(source, reading)
-    value = _value(source, reading)
+    return ObjectPoses(poses_in(path, _value(source, reading), reading), None)
+
+
+def poses_in(where: str | Path, value: Any, reading: Reading) -> Float[np.ndarray, "T 4 4"]:
+    """The poses in an array, a dict of arrays, or a list with a record for each frame. Raises InputError."""
     if isinstance(value, list) and any(isinstance(each, dict) for each in value):
         lost = np.full((4, 4), np.nan)
-        found = np.stack([lost if each is None else _record(path, each, reading)[0] for each in value])
-    elif isinstance(value, dict):
-        found = _record(path, value, reading)
-    else:
-        found = matrices(path, with_lost(value), reading)
-    return ObjectPoses(found, None)
+        return np.stack([lost if each is None else _record(where, each, reading)[0] for each in value])
+    if isinstance(value, dict):
+        return _record(where, value, reading)
+    return matrices(where, with_lost(value), reading)
 
 
 def _folder(source: Source, reading: Reading) -> ObjectPoses:

@@ -9,19 +9,20 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int32
+from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
 from toch_jax.base.errors import InputError, bad_input
 from toch_jax.hand.conventions import absolute_pose, pose_from_pca, with_left_fault, without_left_fault
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, rest_joints
-from toch_jax.object.mesh import check_mesh, load_mesh, read_mesh
+from toch_jax.object.load import LoadedObject, load_object
 from toch_jax.sequence.arrays import sequence_from_arrays
 from toch_jax.sequence.file import load_sequence
 from toch_jax.trackers.conventions import other_conventions
 from toch_jax.trackers.formats import read_tracked
 from toch_jax.trackers.object_poses import ObjectPoses, read_object_poses
+from toch_jax.trackers.part_poses import read_part_poses
 from toch_jax.trackers.reading import METRES, Reading
 from toch_jax.trackers.self_check import CheckedSequence, checked
 from toch_jax.trackers.tracked import ManoTrack, Tracked
@@ -54,14 +55,15 @@ def sequence_from_tracker(
 ) -> CheckedSequence:
     """The sequence of a tracker's file, and what the self-check says of it. Raises InputError."""
     tracked = read_tracked(path, reading)
-    vertices, faces = _mesh(path, tracked, object_mesh, object_scale)
-    poses, said = _object_poses(path, tracked, reading)
+    loaded = _object(path, tracked, object_mesh, object_scale)
+    poses, said = _object_poses(path, tracked, loaded.names, reading)
     arguments, hand_said = hand_arguments(path, tracked, reading)
     common: dict[str, Any] = {
         "fps": _fps(path, tracked, reading),
         "hand_side": list(tracked.sides),
-        "object_vertices": vertices,
-        "object_faces": faces,
+        "object_vertices": loaded.vertices,
+        "object_faces": loaded.faces,
+        "object_vertex_part": loaded.part,
         "where": str(path),
         **_camera(tracked),
     }
@@ -69,27 +71,26 @@ def sequence_from_tracker(
         sequence = sequence_from_arrays(**common, **_motion(poses), **arguments)
     except InputError as fault:
         raise InputError(f"{fault}{_mend(common, poses, arguments, reading)}") from fault
-    return checked(sequence, dataclasses.replace(tracked, said=(*tracked.said, *hand_said, *said)), reading)
+    said = (*loaded.said, *tracked.said, *hand_said, *said)
+    return checked(sequence, dataclasses.replace(tracked, said=said), reading)
 
 
-def _mesh(
-    path: Path, tracked: Tracked, object_mesh: Path | None, scale: float
-) -> tuple[Float[np.ndarray, "Vo 3"], Int32[np.ndarray, "Fo 3"]]:
-    """The object's mesh in the frame of its poses, metres: `object_mesh`, else the one beside the tracker's file."""
+def _object(path: Path, tracked: Tracked, object_mesh: Path | None, scale: float) -> LoadedObject:
+    """The object in the frame of its poses, metres: `object_mesh`, else the mesh beside the tracker's file."""
     file = object_mesh or tracked.object_mesh
     if file is None:
         name = "the object's mesh" if tracked.object_name is None else f"the mesh of {tracked.object_name}"
         raise bad_input(path, "object", f"{name} (--object FILE), as the file has none", "none")
     if tracked.mesh_to_object is None and not tracked.centre_mesh:
-        return load_mesh(file, scale)
-    mesh = read_mesh(file)
-    vertices = scale * mesh.vertices
-    if tracked.centre_mesh:
-        vertices = vertices - (vertices.min(axis=0) + vertices.max(axis=0)) / 2
-    if (change := tracked.mesh_to_object) is not None:
-        vertices = vertices @ change[:3, :3].T + change[:3, 3]
-    # checked in metres: the file may be in another unit
-    return check_mesh(file, vertices, mesh.faces)
+        return load_object(file, scale)
+
+    def placed(vertices: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V 3"]:
+        if tracked.centre_mesh:
+            vertices = vertices - (vertices.min(axis=0) + vertices.max(axis=0)) / 2
+        change = np.eye(4) if tracked.mesh_to_object is None else tracked.mesh_to_object
+        return vertices @ change[:3, :3].T + change[:3, 3]
+
+    return load_object(file, scale, placed)
 
 
 def _camera(tracked: Tracked) -> dict[str, Any]:
@@ -107,12 +108,12 @@ def _camera(tracked: Tracked) -> dict[str, Any]:
     return found | {"camera_intrinsics": camera.intrinsics} if has_intrinsics else found
 
 
-def _motion(poses: Float[np.ndarray, "T 4 4"]) -> dict[str, Any]:
-    return {"object_rotation": poses[:, :3, :3], "object_translation": poses[:, :3, 3]}
+def _motion(poses: Float[np.ndarray, "*P T 4 4"]) -> dict[str, Any]:
+    return {"object_rotation": poses[..., :3, :3], "object_translation": poses[..., :3, 3]}
 
 
 def _mend(
-    common: Mapping[str, Any], poses: Float[np.ndarray, "T 4 4"], arguments: Mapping[str, Any], reading: Reading
+    common: Mapping[str, Any], poses: Float[np.ndarray, "*P T 4 4"], arguments: Mapping[str, Any], reading: Reading
 ) -> str:
     """The end of an error message: the option with which the same arrays are a sequence, or nothing."""
     others = {option: (changed, arguments) for option, changed in other_conventions(poses, reading).items()}
@@ -236,16 +237,22 @@ def _wrists(models: list[HandModel], betas: Float[np.ndarray, "H *T S"]) -> Floa
 
 
 def _object_poses(
-    path: str | Path, tracked: Tracked, reading: Reading
-) -> tuple[Float[np.ndarray, "T 4 4"], tuple[str, ...]]:
-    """The object's pose in each frame of the hands, in their frame of reference, and remarks."""
-    if reading.object_poses is not None:
+    path: str | Path, tracked: Tracked, parts: tuple[str, ...], reading: Reading
+) -> tuple[Float[np.ndarray, "*P T 4 4"], tuple[str, ...]]:
+    """The object's pose, or that of each of its parts, in each frame of the hands, in their frame of reference, and
+    remarks."""
+    if reading.object_poses is not None and parts:
+        found = read_part_poses(reading.object_poses, parts, reading)
+    elif reading.object_poses is not None:
         found = read_object_poses(reading.object_poses, reading)
     elif tracked.object_poses is not None:
         found = ObjectPoses(tracked.object_poses, None, ("object poses from the file",))
     else:
         raise bad_input(path, "object poses", "a file or a folder (--object-poses), as the file has none", "none")
     where = reading.object_poses or path
+    if len(parts or "1") != (len(found.matrices) if found.matrices.ndim == 4 else 1):
+        shape = f"poses of shape {found.matrices.shape}"
+        raise bad_input(where, "object poses", f"poses of {len(parts or '1')} parts, as --object has", shape)
     poses, said = _in_frames(where, found, tracked)
     if reading.object_frame == "camera" and tracked.is_world:
         if tracked.camera is None or tracked.camera.from_world is None:
@@ -257,18 +264,18 @@ def _object_poses(
 
 def _in_frames(
     where: str | Path, found: ObjectPoses, tracked: Tracked
-) -> tuple[Float[np.ndarray, "T 4 4"], tuple[str, ...]]:
-    count = tracked.n_frames
-    if len(found.matrices) == 1 and count > 1:
-        return np.tile(found.matrices, (count, 1, 1)), ("one object pose for all frames",)
+) -> tuple[Float[np.ndarray, "*P T 4 4"], tuple[str, ...]]:
+    count, given = tracked.n_frames, found.matrices.shape[-3]
+    if given == 1 and count > 1:
+        return np.repeat(found.matrices, count, axis=-3), ("one object pose for all frames",)
     if found.numbers is not None and tracked.numbers is not None and not np.array_equal(found.numbers, tracked.numbers):
         at = {int(number): frame for frame, number in enumerate(found.numbers)}
         index = np.array([at.get(int(number), -1) for number in tracked.numbers])
         if (index < 0).all():
             wanted = f"some of the hands' {tracked.numbers[0]} to {tracked.numbers[-1]}"
             raise bad_input(where, "frame numbers", wanted, f"{found.numbers[0]} to {found.numbers[-1]}")
-        poses = np.where((index >= 0)[:, None, None], found.matrices[index], np.nan)
+        poses = np.where((index >= 0)[:, None, None], found.matrices[..., index, :, :], np.nan)
         return poses, ("object and hands matched by frame number",)
-    if len(found.matrices) != count:
-        raise bad_input(where, "object poses", f"the {count} frames of the hands", str(len(found.matrices)))
+    if given != count:
+        raise bad_input(where, "object poses", f"the {count} frames of the hands", str(given))
     return found.matrices, ()

@@ -63,8 +63,8 @@ class Tracked:
     numbers: Int[np.ndarray, "T"] | None = None
     """Each frame's number in the video."""
     camera: Camera | None = None
-    object_poses: Float[np.ndarray, "T 4 4"] | None = None
-    """Object to the frame of reference of the hands."""
+    object_poses: Float[np.ndarray, "T 4 4"] | Float[np.ndarray, "P T 4 4"] | None = None
+    """Object, or each of its P parts, to the frame of reference of the hands."""
     mesh_to_object: Float[np.ndarray, "4 4"] | None = None
     """From the frame of the object's mesh file to that of the poses, with its scale; None: they are the same."""
     centre_mesh: bool = False
