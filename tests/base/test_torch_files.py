@@ -50,6 +50,18 @@ def test_tensors_are_as_written(write):
     same(read_tensors("a.pth", write(CONTENT)), CONTENT)
 
 
+def test_tensors_after_another_header():
+    """That of another system, and none of PyTorch's: the bytes of storages lie as latin-1 in the pickle."""
+    content = tensor_pickle(CONTENT)
+    other = content.replace(b"longq", b"lungq")
+    assert other != content
+    same(read_tensors("a.pth", other), CONTENT)
+    without = content.replace(b"\xc3\xbc\xc2\x9cF", b"\xc3\xbc\xc2\x9cG")
+    assert without != content
+    with pytest.raises(InputError, match="not a file of PyTorch"):
+        read_tensors("a.pth", without)
+
+
 def test_arrays_that_joblib_wrote():
     """The file was written by joblib 1.6.0 (golden/make_joblib.py)."""
     found = read_tensors("a.pth", (GOLDEN / "joblib.pth").read_bytes())

@@ -118,12 +118,15 @@ class ArrayUnpickler(pickle._Unpickler):
 
     def __init__(self, file: io.BufferedIOBase, more: Mapping[tuple[str, str], Any] = MappingProxyType({})) -> None:
         super().__init__(file, encoding="latin1")  # type: ignore[arg-type]
-        # new classes for every file, so that no file can change them for the next one
-        records = {name: type(name[1], (_Record,), {}) for name in _RECORDS}
-        self.allowed: dict[tuple[str, str], Any] = {**records, **_FUNCTIONS, **more}
+        self.more = more
+        self.records: dict[tuple[str, str], type[_Record]] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        found = self.allowed.get((module.split(".")[0], name))
+        key = module.split(".")[0], name
+        if key in _RECORDS and key not in self.more:
+            # new classes for every file, so that no file can change them for the next one
+            return self.records.setdefault(key, type(name, (_Record,), {}))
+        found = self.more.get(key, _FUNCTIONS.get(key))
         if found is None:
             raise _Refused(f"{module}.{name}")
         return found

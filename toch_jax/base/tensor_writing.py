@@ -13,15 +13,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from toch_jax.base.torch_files import LEGACY_VERSION, MAGIC, STORAGES
+from toch_jax.base.torch_files import HEADER, STORAGES
 
 _CLASSES = {np.dtype(dtype): name for name, dtype in STORAGES.items()}
-_SYSTEM = {
-    "protocol_version": LEGACY_VERSION,
-    "little_endian": True,
-    "type_sizes": {"short": 2, "int": 4, "long": 4},
-}
-"""The third pickle of a file in the legacy layout."""
 
 
 class _Name:
@@ -87,8 +81,7 @@ class _StoragePickler(_Pickler):
 def _storage_bytes(storage: _Storage) -> bytes:
     """The storage as `torch.save` writes it in the legacy layout."""
     file = io.BytesIO()
-    for header in (MAGIC, LEGACY_VERSION, _SYSTEM):
-        pickle.dump(header, file, protocol=2)
+    file.write(HEADER)
     _StoragePickler(file, tensors=True).dump(storage)
     pickle.dump(["0"], file, protocol=2)
     file.write(storage.numbers.size.to_bytes(8, "little"))

@@ -29,8 +29,16 @@ STORAGES = {
     **{"LongStorage": "<i8", "IntStorage": "<i4", "ShortStorage": "<i2", "CharStorage": "|i1", "ByteStorage": "|u1"},
 }
 """numpy's dtype of each storage class."""
-MAGIC, LEGACY_VERSION = 0x1950A86A20F9469CFC6C, 1001
+_MAGIC, _LEGACY_VERSION = 0x1950A86A20F9469CFC6C, 1001
 """What the legacy layout begins with: MAGIC_NUMBER and PROTOCOL_VERSION of torch/serialization.py."""
+_SYSTEM = {
+    "protocol_version": _LEGACY_VERSION,
+    "little_endian": True,
+    "type_sizes": {"short": 2, "int": 4, "long": 4},
+}
+HEADER = b"".join(pickle.dumps(each, 2) for each in (_MAGIC, _LEGACY_VERSION, _SYSTEM))
+"""The first three pickles of the legacy layout as torch/serialization.py writes them: a pickle of thousands of tensors
+has them before each."""
 _EXPECTED = "tensors, arrays, numbers and text"
 
 
@@ -124,8 +132,9 @@ def _storage_from_bytes(content: Any) -> _Storage:
 
 def _legacy(file: io.BytesIO) -> Any:
     """The object of a file in the legacy layout, with its storages read; tensors are still stand-ins."""
-    header = [TensorUnpickler(file).load() for _ in range(3)]
-    if header[:2] != [MAGIC, LEGACY_VERSION]:
+    if file.getbuffer()[: len(HEADER)] == HEADER:
+        file.seek(len(HEADER))
+    elif [TensorUnpickler(file).load() for _ in range(3)][:2] != [_MAGIC, _LEGACY_VERSION]:
         raise pickle.UnpicklingError("not a file of PyTorch")
     reader = TensorUnpickler(file)
     found = reader.load()
@@ -170,7 +179,7 @@ def read_tensors(path: str | Path, content: bytes) -> Any:
     if content[:2] == b"PK":
         return _zipped(path, content)
     kind: type[ArrayUnpickler] = TensorUnpickler
-    if content[2:13] == pickle.dumps(MAGIC, 2)[2:13]:
+    if content[2:13] == pickle.dumps(_MAGIC, 2)[2:13]:
         kind = _LegacyUnpickler
     return unpickled(path, "pickle", io.BytesIO(content), _EXPECTED, kind)
 
