@@ -105,3 +105,50 @@ def write_oakink(root: Path, clip: Clip, frames: list[int], with_joints: bool = 
                 files.append(info / name)
     write_mesh(root / "image" / "obj" / "A01001.obj", clip.mesh, shift=0.25)
     return files
+
+
+OAKINK2_OBJECTS = ("O02@0010@00001", "C10@0010@00002")
+
+
+def write_oakink2(root: Path, clips: list[Clip], lost: int, step: int = 2, without: str = "") -> Path:
+    """A recording of OakInk2 from mocap frame 400, with two objects, the second of which is the clips', and its mesh;
+    frame `lost` of the clips has no hands, and no frame has the key `without`."""
+    count = clips[0].n_frames
+    frames = range(400, 400 + step * count, step)
+    hands = {
+        # not in the frames' order
+        frames[t]: {
+            key: value[None].astype(np.float32)
+            for clip in clips
+            for key, value in {
+                f"{clip.side[0]}h__pose_coeffs": quaternions(clip)[t],
+                f"{clip.side[0]}h__tsl": wrists(clip)[t],
+                f"{clip.side[0]}h__betas": clip.betas,
+            }.items()
+            if key != without
+        }
+        for t in reversed(range(count))
+        if t != lost
+    }
+    still = {frame: np.eye(4) for frame in frames}
+    images = list(range(400, 400 + step * count, 4))
+    content = {
+        "cam_def": {"0123": "allocentric_top"},
+        "cam_selection": ["egocentric", "allocentric_top"],
+        "frame_id_list": images,
+        "cam_intr": {"allocentric_top": {f: np.array([[610.0, 0, 424], [0, 611, 240], [0, 0, 1]]) for f in images}},
+        "cam_extr": {"egocentric": {f: np.eye(4) for f in images}, "allocentric_top": dict.fromkeys(images, CAMERA)},
+        "mocap_frame_id_list": list(frames),
+        "obj_list": list(OAKINK2_OBJECTS),
+        "obj_transf": {
+            OAKINK2_OBJECTS[0]: still,
+            OAKINK2_OBJECTS[1]: dict(zip(frames, clips[0].object_poses, strict=True)),
+        },
+        "raw_smplx": {frame: {"world_tsl": np.zeros((1, 3), np.float32)} for frame in frames},
+        "raw_mano": hands,
+    }
+    path = root / "anno_preview" / "scene_01__A001++seq__4c966751912ef4687b87__2023-04-27-18-41-04.pkl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(tensor_pickle(content))
+    write_mesh(root / "object_raw" / "align_ds" / OAKINK2_OBJECTS[1] / "scan.ply", clips[0].mesh)
+    return path
