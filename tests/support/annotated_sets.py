@@ -1,6 +1,7 @@
 """Folders of data sets with annotated hands and objects, each after its public layout; they share no code with the
 readers."""
 
+import json
 import pickle
 from pathlib import Path
 
@@ -151,4 +152,51 @@ def write_oakink2(root: Path, clips: list[Clip], lost: int, step: int = 2, witho
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(tensor_pickle(content))
     write_mesh(root / "object_raw" / "align_ds" / OAKINK2_OBJECTS[1] / "scan.ply", clips[0].mesh)
+    return path
+
+
+GIGAHANDS_OBJECT = ("17_instruments", "ukelele_scan")
+
+
+def write_gigahands(root: Path, clips: list[Clip], means: dict[str, np.ndarray], places: list[np.ndarray]) -> Path:
+    """A sequence of GigaHands from frame 10 of the video: the left hand is not seen in frame 13, and no hand in frame
+    15. `means` are MANO's mean poses, `places` where EasyMocap puts each hand's origin: its Th."""
+    session = root / "hand_poses" / "p003-instrument"
+    count = clips[0].n_frames
+    frames = [frame for frame in range(10, 10 + count) if frame != 15]
+    rows = [frame - 10 for frame in frames]
+    hands = {
+        clip.side: {
+            "poses": np.concatenate([np.zeros((count, 3)), clip.pose - means[clip.side]], axis=1)[rows].tolist(),
+            "Rh": clip.orient[rows].tolist(),
+            "Th": place[rows].tolist(),
+            "shapes": clip.betas[None].tolist(),
+        }
+        for clip, place in zip(clips, places, strict=True)
+    }
+    (session / "params").mkdir(parents=True)
+    path = session / "params" / "033.json"
+    path.write_text(json.dumps(hands))
+    keypoints = session / "keypoints_3d" / "033"
+    keypoints.mkdir(parents=True)
+    (keypoints / "chosen_frames_left.json").write_text(json.dumps([frame for frame in frames if frame != 13]))
+    # sets of frames have no order
+    (keypoints / "chosen_frames_right.json").write_text(json.dumps(frames[::-1]))
+    objects = root / "object_poses" / Path(*GIGAHANDS_OBJECT) / "p003-instrument_0033" / "pose"
+    objects.mkdir(parents=True)
+    write_gigahands_object(objects / "optimized_pose.json", clips[0].object_poses, 10, as_quaternions=True)
+    write_mesh(root / "object_meta" / Path(*GIGAHANDS_OBJECT) / "ukelele-simplified1_1.obj", clips[0].mesh)
+    return path
+
+
+def write_gigahands_object(path: Path, poses: np.ndarray, first: int, as_quaternions: bool) -> Path:
+    """Poses in every second frame; as quaternions w x y z they are those of the transposed matrices."""
+    matrices = poses[:, :3, :3].swapaxes(1, 2) if as_quaternions else poses[:, :3, :3]
+    turns = Rotation.from_matrix(matrices)
+    rows = turns.as_quat()[:, [3, 0, 1, 2]] if as_quaternions else turns.as_rotvec()
+    content = {
+        f"{first + t:06d}": {"mesh_translation": [poses[t, :3, 3].tolist()], "mesh_rotation": rows[t].tolist()}
+        for t in range(0, len(poses), 2)
+    }
+    path.write_text(json.dumps(content))
     return path

@@ -36,6 +36,7 @@ def test_the_clip_of_a_file(true, tmp_path):
     expected = matrices(np.concatenate([true.orient, true.pose], axis=1))
     np.testing.assert_allclose(matrices(turns[KEPT]), expected, atol=1e-5)
     np.testing.assert_allclose(tracked.joints[0][KEPT], true.joints, atol=1e-6)
+    assert tracked.object_name == "A01001"
     np.testing.assert_allclose(tracked.object_poses[KEPT], true.object_poses, atol=1e-6)
     np.testing.assert_allclose(tracked.camera.from_world, np.tile(CAMERA, (29, 1, 1)), atol=1e-6)
     assert tracked.camera.intrinsics[1].tolist() == [0, 601, 240]

@@ -38,6 +38,7 @@ def test_hands_object_and_camera(file, clips):
         expected = matrices(np.concatenate([true.orient, true.pose], axis=1))
         np.testing.assert_allclose(matrices(turns[KEPT]), expected[KEPT], atol=1e-5)
         np.testing.assert_allclose(tracked.mano.betas[hand][KEPT], np.tile(true.betas, (27, 1)), atol=1e-6)
+    assert tracked.object_name == OAKINK2_OBJECTS[1]
     np.testing.assert_allclose(tracked.object_poses, clips[0].object_poses, atol=1e-6)
     np.testing.assert_allclose(tracked.camera.from_world, np.tile(CAMERA, (28, 1, 1)), atol=1e-6)
     assert tracked.camera.intrinsics[0].tolist() == [610, 0, 424]

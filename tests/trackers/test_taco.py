@@ -35,6 +35,7 @@ def test_hands_object_and_camera(folder, clips):
         np.testing.assert_allclose(tracked.mano.pose[hand], true.pose, atol=1e-6)
         np.testing.assert_allclose(tracked.mano.betas[hand], true.betas, atol=1e-6)
     np.testing.assert_array_equal(tracked.object_poses, clips[0].object_poses)
+    assert tracked.object_name == "007"
     assert tracked.camera.intrinsics.tolist() == [[900, 0, 960], [0, 901, 540], [0, 0, 1]]
     np.testing.assert_allclose(tracked.camera.from_world[-1, :3, 3], [0, 0, 0.2])
     target = read_tracked(folder, Reading(object_key="target"))

@@ -106,6 +106,7 @@ def read(source: Source, reading: Reading) -> Tracked:
         camera=Camera(rows[0]["intrinsics"], SIZE, from_world),
         object_poses=tracks["object"],
         centre_mesh=True,
+        object_name=name,
         object_mesh=next((mesh for mesh in meshes if mesh.is_file()), None),
         said=(f"object {name}, with the centre of its mesh's bounding box at the origin",),
     )

@@ -71,6 +71,7 @@ def read(source: Source, reading: Reading) -> Tracked:
         numbers=every,
         camera=_camera(where, content, len(every)),
         object_poses=poses,
+        object_name=name,
         object_mesh=None if name is None else _mesh(where, name),
         said=() if name is None else (f"object {name}",),
     )

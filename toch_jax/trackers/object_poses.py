@@ -3,6 +3,7 @@
 - A folder with a file for each frame (FoundationPose's ob_in_cam: 4 x 4 numbers as text); frames without one are lost.
 - .npy, .npz, JSON, a table or text with poses (T, 4, 4), (T, 3, 4), rows of 16 or 12 numbers (matrices), of 7 (a
   quaternion and a translation), of 6 (axis-angle, then translation), or with rotations and translations by name.
+- GigaHands' optimized_pose.json.
 - One pose alone is that of an object at rest.
 
 A quaternion's order is never guessed; which four of seven numbers are the quaternion is seen by their length.
@@ -17,6 +18,7 @@ from jaxtyping import Float, Int
 from scipy.spatial.transform import Rotation
 
 from toch_jax.base.errors import bad_input
+from toch_jax.trackers import gigahands
 from toch_jax.trackers.detections import rotation_vectors
 from toch_jax.trackers.reading import METRES, Reading
 from toch_jax.trackers.source import (
@@ -54,6 +56,9 @@ def read_object_poses(path: Path, reading: Reading) -> ObjectPoses:
     source = open_source(path)
     if source.is_folder:
         return _folder(source, reading)
+    if gigahands.has_object_poses(source.content):
+        numbers, matrices_of = gigahands.object_poses(source)
+        return ObjectPoses(matrices_of, numbers)
     return ObjectPoses(poses_in(path, _value(source, reading), reading), None)
 
 

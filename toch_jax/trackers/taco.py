@@ -50,7 +50,7 @@ def read(source: Source, reading: Reading) -> Tracked:
         [array(path, "hand_shape", need(path, open_source(path).content, "hand_shape"), "10") for path in shapes]
     )
     motion = np.stack(list(hands.values()))
-    poses, mesh = _object(folder, count, reading)
+    poses, name, mesh = _object(folder, count, reading)
     return Tracked(
         format="taco",
         sides=sides,
@@ -62,6 +62,7 @@ def read(source: Source, reading: Reading) -> Tracked:
         camera=_camera(folder, count),
         object_poses=poses,
         mesh_to_object=CM,
+        object_name=name,
         object_mesh=mesh,
         said=(
             *([f"the {reading.object_key}'s poses"] if poses is not None else []),
@@ -78,28 +79,33 @@ def _motion(path: Path) -> Float[np.ndarray, "T 51"]:
     return np.concatenate([pose, place], axis=1)
 
 
-def _beside(folder: Path, name: str) -> Path:
-    """The folder of the same sequence among the files of another kind."""
-    folder = folder.resolve()
-    return folder.parents[2] / name / folder.parent.name / folder.name
+def _beside(folder: Path, name: str, *names: str) -> Path:
+    """The folder `name` beside Hand_Poses, or the file or folder in it."""
+    return list(folder.resolve().parents)[:3][-1].joinpath(name, *names)
 
 
-def _object(folder: Path, count: int, reading: Reading) -> tuple[Float[np.ndarray, "T 4 4"] | None, Path | None]:
-    """The poses and the mesh of the tool or the target, where they lie beside the hands."""
-    files = {path.stem.split("_")[0]: path for path in sorted(_beside(folder, "Object_Poses").glob("t*_*.npy"))}
+def _object(
+    folder: Path, count: int, reading: Reading
+) -> tuple[Float[np.ndarray, "T 4 4"] | None, str | None, Path | None]:
+    """The poses, number and mesh of the tool or the target, where they lie beside the hands."""
+    own = folder.resolve()
+    found = sorted(_beside(folder, "Object_Poses", own.parent.name, own.name).glob("t*_*.npy"))
+    files = {path.stem.split("_")[0]: path for path in found}
     if not files or reading.object_poses is not None:
-        return None, None
+        return None, None, None
     if reading.object_key not in files:
         names = ", ".join(f"{name} ({path.stem})" for name, path in files.items())
         raise bad_input(folder, "--object-key", f"one of {names}", reading.object_key or "none")
     path = files[reading.object_key]
     poses = array(path, "object poses", open_source(path).content, f"{count} 4 4")
-    mesh = folder.resolve().parents[2] / "Object_Models" / f"{path.stem.split('_')[-1]}_cm.obj"
-    return poses, mesh if mesh.is_file() else None
+    name = path.stem.split("_")[-1]
+    mesh = _beside(folder, "Object_Models", f"{name}_cm.obj")
+    return poses, name, mesh if mesh.is_file() else None
 
 
 def _camera(folder: Path, count: int) -> Camera | None:
-    parameters = _beside(folder, "Egocentric_Camera_Parameters")
+    own = folder.resolve()
+    parameters = _beside(folder, "Egocentric_Camera_Parameters", own.parent.name, own.name)
     lens, path = parameters / "egocentric_intrinsic.txt", parameters / "egocentric_frame_extrinsic.npy"
     if not (lens.is_file() and path.is_file()):
         return None
