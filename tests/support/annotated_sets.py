@@ -200,3 +200,53 @@ def write_gigahands_object(path: Path, poses: np.ndarray, first: int, as_quatern
     }
     path.write_text(json.dumps(content))
     return path
+
+
+def write_hograspnet(
+    root: Path, clip: Clip, object_file: str, size: float = 1.0, camera: str = "mas", mesh_scale: float = 1.0
+) -> Path:
+    """A trial of HOGraspNet: a file for each frame but the fifth; centimetres. `size` is the hand's, as a factor of
+    MANO's, `mesh_scale` the factor with which the set's code multiplies the mesh."""
+    trial = root / "data" / "labeling_data" / "230905_S01_obj_16_grasp_14" / "trial_0"
+    folder = trial / "annotation" / camera
+    folder.mkdir(parents=True)
+    from_world = np.eye(4) if camera == "mas" else CAMERA
+    joints = wrists(clip)[:, None] + size * (clip.joints - wrists(clip)[:, None])
+    for t in range(clip.n_frames):
+        if t == 5:
+            continue
+        before = joints[t] @ from_world[:3, :3].T + from_world[:3, 3]
+        pose, extrinsic = clip.object_poses[t].copy(), from_world[:3].copy()
+        pose[:3, 3] *= 100
+        extrinsic[:, 3] *= 100
+        content = {
+            "actor": {"id": "1", "handsize": 17.5},
+            "object": {"id": "16"},
+            "calibration": {
+                "error": 0.4,
+                "extrinsic": extrinsic.tolist(),
+                "intrinsic": [[[905.0, 0, 960], [0, 906, 540], [0, 0, 1]]],
+            },
+            "annotations": [{"class_id": 14, "data": [(100 * joints[t]).tolist()]}],
+            "Mesh": [
+                {
+                    "object_file": object_file,
+                    "object_mat": pose.tolist(),
+                    "mano_side": clip.side,
+                    "mano_trans": [clip.orient[t].tolist()],
+                    "mano_pose": [clip.pose[t].tolist()],
+                    "mano_betas": [clip.betas.tolist()],
+                }
+            ],
+            "hand": {
+                "mano_scale": 10 / size,
+                "mano_xyz_root": (100 * wrists(clip)[0]).tolist(),
+                "3D_pose_per_cam": (100 * before).tolist(),
+            },
+            "contact": [0.0] * 4,
+        }
+        # with the mark of UTF-8 at the beginning
+        (folder / f"{camera}_{t + 3}.json").write_text(json.dumps(content), encoding="utf-8-sig")
+    name = Path(object_file).stem
+    write_mesh(root / "data" / "obj_scanned_models" / name / f"{name}.obj", clip.mesh, 100 / mesh_scale)
+    return trial
