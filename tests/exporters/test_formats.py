@@ -21,7 +21,7 @@ def test_the_page_has_a_row_for_each_format():
     assert FOLDER == ""
 
 
-NEED_THE_FILE = {"wilor-mini", "v2d-tracks", "mediapipe"}
+NEED_THE_FILE = {"wilor-mini", "v2d-tracks", "mediapipe", "haptic", "hold", "hot3d", "aria", "leap", "plain"}
 """Formats that are written into the tracker's own file alone."""
 
 

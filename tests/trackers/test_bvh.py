@@ -2,56 +2,12 @@
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
-from support.tracker_clip import Clip, clip, hand_arrays
+from support.bvh_files import write_bvh, write_map
+from support.tracker_clip import clip
 
 from toch_jax.base.errors import InputError
 from toch_jax.trackers.formats import read_tracked
 from toch_jax.trackers.reading import Reading
-
-CHAINS = {"Thumb": (13, 14, 15), "Index": (1, 2, 3), "Middle": (4, 5, 6), "Ring": (10, 11, 12), "Pinky": (7, 8, 9)}
-TIPS = {"Thumb": 0, "Index": 1, "Middle": 2, "Ring": 3, "Pinky": 4}
-
-
-def write_bvh(path, true: Clip, order: str) -> None:
-    """Centimetres; a body at the root, the hand below it with its own rotation; fingers with rotations in `order`."""
-    arrays = hand_arrays(true.side)
-    template = arrays["v_template"] + arrays["shapedirs"] @ true.betas
-    rest = arrays["J_regressor"] @ template
-    tips = template[arrays["tips"]]
-    lines = ["HIERARCHY", "ROOT Hips", "{", "OFFSET 0 0 0", "CHANNELS 6 Xposition Yposition Zposition"]
-    lines[-1] += " Yrotation Xrotation Zrotation"
-    lines += ["JOINT Hand", "{", "OFFSET 0 0 0", f"CHANNELS 3 {' '.join(f'{axis}rotation' for axis in order)}"]
-
-    def numbers(vector: np.ndarray) -> str:
-        return " ".join(repr(100 * value) for value in vector.tolist())
-
-    def angles(vectors: np.ndarray) -> np.ndarray:
-        return Rotation.from_rotvec(vectors).as_euler(order, degrees=True)
-
-    columns = [100 * true.joints[:, 0], np.zeros((true.n_frames, 3)), angles(true.orient)]
-    pose = true.pose.reshape(-1, 15, 3)
-    for finger, chain in CHAINS.items():
-        parent = 0
-        for number, joint in enumerate(chain, 1):
-            lines += [f"JOINT {finger}{number}", "{", f"OFFSET {numbers(rest[joint] - rest[parent])}"]
-            lines += [f"CHANNELS 3 {' '.join(f'{axis}rotation' for axis in order)}"]
-            columns.append(angles(pose[:, joint - 1]))
-            parent = joint
-        lines += ["End Site", "{", f"OFFSET {numbers(tips[TIPS[finger]] - rest[parent])}", "}"]
-        lines += ["}"] * 3
-    lines += ["}", "}", "MOTION", f"Frames: {true.n_frames}", "Frame Time: 0.008333"]
-    lines += [" ".join(map(repr, row.tolist())) for row in np.concatenate(columns, axis=1)]
-    path.write_text("\n".join(lines) + "\n")
-
-
-def write_map(path, side: str = "", ends: bool = True) -> None:
-    names = {"Thumb": "thumb", "Index": "index", "Middle": "middle", "Ring": "ring", "Pinky": "little"}
-    lines = ["# the hand", f"{side} wrist = Hand"]
-    for finger, name in names.items():
-        lines += [f"{side} {name}{number} = {finger}{number}" for number in (1, 2, 3)]
-        lines += [f"{side} {name}4 = {finger}3 End"] if ends else []
-    path.write_text("\n".join(lines))
 
 
 @pytest.mark.parametrize("order", ["ZXY", "YXZ", "XYZ"])

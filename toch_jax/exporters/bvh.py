@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 from toch_jax.base.files import atomic
 from toch_jax.exporters.keypoints import FINGERS
 from toch_jax.exporters.mano import lost_remark
+from toch_jax.exporters.own_bvh import write_own_bvh
 from toch_jax.exporters.skeleton import Skeleton, skeletons, upward
 from toch_jax.exporters.writing import Writing
 from toch_jax.hand.model import LAST_JOINTS
@@ -29,7 +30,12 @@ _FINGER_BONES = dict(zip(("Thumb", "Index", "Middle", "Ring", "Pinky"), FINGERS,
 
 
 def write_bvh(path: Path, sequence: Sequence, writing: Writing) -> tuple[str, ...]:
-    """Write the skeletons and their motion, and the bone map. Raises InputError if the hands have no parameters."""
+    """Write the skeletons and their motion, and the bone map. Raises InputError if the hands have no parameters.
+
+    With `--like` the user's own take is written instead (exporters/own_bvh.py).
+    """
+    if writing.like is not None:
+        return write_own_bvh(path, sequence, writing)
     hands, scale = skeletons(sequence), 1 / METRES[writing.unit]
     tips = np.asarray(hand_meshes(sequence).joints)[:, :, [4, 8, 12, 16, 20]]
     lines = ["HIERARCHY"]

@@ -26,6 +26,12 @@ ENDINGS: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
         "vitra": ((".npy",), "VITRA's episode"),
         "v2d-tracks": ((FOLDER,), "Video-to-Data's tracks"),
         "v2d-mano": ((".npz",), "Video-to-Data's mano_params.npz"),
+        "haptic": ((FOLDER,), "HaPTIC's folder of pickles"),
+        "hold": ((".npy",), "HOLD's build/data.npy"),
+        "hot3d": ((FOLDER, ".jsonl"), "HOT3D's hands and objects"),
+        "aria": ((".csv",), "Project Aria's hand_tracking_results.csv"),
+        "leap": ((".json", ".jsonl"), "Ultraleap's frames"),
+        "plain": ((".npy", ".npz", ".json", ".csv", ".txt"), "your own arrays of joints, of headsets too"),
         "mediapipe": ((".json", ".jsonl"), "MediaPipe's hand landmarks"),
         "dex-retargeting": ((".npz",), "keypoints in the wrist's frame, for dex-retargeting"),
         "lerobot": ((FOLDER,), "features of a LeRobot data set, with names"),
@@ -40,10 +46,10 @@ def check_target(path: Path, to: str) -> None:
     if to not in ENDINGS:
         raise bad_input("toch export", "--to", f"one of {', '.join(ENDINGS)}", to)
     endings, _ = ENDINGS[to]
-    if FOLDER in endings:
+    if FOLDER in endings and path.suffix not in endings[1:]:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise bad_input(path, "-o", "a new folder, or an empty one", "a file" if path.is_file() else "a full one")
     elif path.suffix not in endings:
-        raise bad_input(path, "-o", f"a file name that ends in {' or '.join(endings)}", path.name)
+        raise bad_input(path, "-o", f"a file name that ends in {' or '.join(filter(None, endings))}", path.name)
     elif path.is_dir():
         raise bad_input(path, "-o", "a file", "a folder")

@@ -12,7 +12,7 @@ tracking_timestamp_us, t{x,y,z}_world_device and q{x,y,z,w}_world_device. Withou
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation, Slerp
 
 from toch_jax.base.errors import bad_input
@@ -48,7 +48,7 @@ def read(source: Source, reading: Reading) -> Tracked:
         joints[side] = to_openpose(where, landmarks, "aria")[0]
     if not joints:
         raise bad_input(where, "left_tracking_confidence", "a hand in one line at least", "none")
-    path = _trajectory(where)
+    path = trajectory_of(where)
     if path is not None:
         joints = {side: _in_world(path, seconds, each) for side, each in joints.items()}
     track = np.full((len(joints), int(index.max()) + 1, 21, 3), np.nan)
@@ -57,7 +57,8 @@ def read(source: Source, reading: Reading) -> Tracked:
     return Tracked("aria", tuple(joints), track, is_world=path is not None, fps=fps, said=(placed, *said))
 
 
-def _trajectory(path: Path) -> Path | None:
+def trajectory_of(path: Path) -> Path | None:
+    """The file of the glasses' poses that belongs to a recording; None if there is none."""
     for folder in (path.parent, path.parent.parent / "slam"):
         if (found := folder / "closed_loop_trajectory.csv").is_file():
             return found
@@ -68,6 +69,16 @@ def _in_world(
     path: Path, seconds: Float[np.ndarray, "T"], points: Float[np.ndarray, "T 21 3"]
 ) -> Float[np.ndarray, "T 21 3"]:
     """Points in the frame of the glasses, in the world, by the trajectory interpolated to each stamp."""
+    rotation, place, within = device_poses(path, seconds)
+    moved = np.einsum("tab,tjb->tja", rotation, points) + place[:, None]
+    return np.where(within[:, None, None], moved, np.nan)
+
+
+def device_poses(
+    path: Path, seconds: Float[np.ndarray, "T"]
+) -> tuple[Float[np.ndarray, "T 3 3"], Float[np.ndarray, "T 3"], Bool[np.ndarray, "T"]]:
+    """Rotation and place of the glasses in the world at each stamp, and whether the trajectory has it. Raises
+    InputError."""
     table = open_source(path).content
     if not isinstance(table, Table):
         raise bad_input(path, "file", "a table", "none")
@@ -82,5 +93,4 @@ def _in_world(
     clipped = seconds.clip(stamps[0], stamps[-1])
     rotation = Slerp(stamps, Rotation.from_quat(rows[:, 4:]))(clipped).as_matrix()
     place = np.stack([np.interp(clipped, stamps, rows[:, 1 + axis]) for axis in range(3)], axis=1)
-    moved = np.einsum("tab,tjb->tja", rotation, points) + place[:, None]
-    return np.where(within[:, None, None], moved, np.nan)
+    return rotation, place, within

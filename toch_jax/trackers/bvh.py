@@ -30,13 +30,23 @@ MOST_JOINTS = 2000
 
 
 @dataclass
-class _Joint:
+class Joint:
     """One joint of the hierarchy."""
 
     name: str
     parent: int
     offset: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     channels: list[str] = field(default_factory=list)
+
+    @property
+    def order(self) -> str:
+        """The axes of its rotation channels, in their order."""
+        return "".join(channel[0] for channel in self.channels if channel.endswith("rotation"))
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """Which of its channels is the position on each axis."""
+        return {channel[0]: column for column, channel in enumerate(self.channels) if channel.endswith("position")}
 
 
 def fits(source: Source) -> bool:
@@ -47,14 +57,14 @@ def fits(source: Source) -> bool:
 def read(source: Source, reading: Reading) -> Tracked:
     """The hands that the bone map names. Raises InputError."""
     where, lines = source.path, [str(line).strip() for line in source.content]
-    joints, motion = _hierarchy(where, lines)
+    joints, start = hierarchy(where, lines)
     names = [joint.name for joint in joints]
     if reading.bone_map is None:
         expected = f"--bone-map FILE with lines such as wrist = {names[0]}, of the joints {', '.join(names)}"
         raise bad_input(where, "bone map", expected, "none")
-    fps, rows = _motion(where, lines[motion:], sum(len(joint.channels) for joint in joints))
-    places = _positions(joints, rows) * METRES[reading.hand_unit]
-    hands = _bone_map(reading.bone_map, names, reading.side)
+    fps, rows = motion(where, lines[start:], sum(len(joint.channels) for joint in joints))
+    places = poses(joints, rows)[0] * METRES[reading.hand_unit]
+    hands = bone_map(reading.bone_map, names, reading.side)
     tracks = np.full((len(hands), len(rows), 21, 3), np.nan)
     for hand, chosen in enumerate(hands.values()):
         for joint, index in chosen.items():
@@ -64,9 +74,9 @@ def read(source: Source, reading: Reading) -> Tracked:
     return Tracked("bvh", tuple(hands), tracks, fps=fps, said=said)
 
 
-def _hierarchy(where: Path, lines: list[str]) -> tuple[list[_Joint], int]:
+def hierarchy(where: Path, lines: list[str]) -> tuple[list[Joint], int]:
     """The joints, parents first, and the number of the line MOTION."""
-    joints: list[_Joint] = []
+    joints: list[Joint] = []
     path: list[int] = []
     begun = -1
     for number, line in enumerate(lines[1:], 1):
@@ -78,10 +88,10 @@ def _hierarchy(where: Path, lines: list[str]) -> tuple[list[_Joint], int]:
                 return joints, number
             case ["ROOT" | "JOINT", *name]:
                 begun = len(joints)
-                joints.append(_Joint(" ".join(name), path[-1] if path else -1))
+                joints.append(Joint(" ".join(name), path[-1] if path else -1))
             case ["End", "Site"] if path:
                 begun = len(joints)
-                joints.append(_Joint(f"{joints[path[-1]].name} End", path[-1]))
+                joints.append(Joint(f"{joints[path[-1]].name} End", path[-1]))
             case ["{"] if begun >= 0:
                 path.append(begun)
             case ["}"] if path:
@@ -111,7 +121,7 @@ def _numbers(where: Path, number: int, words: list[str]) -> list[float]:
         raise bad_input(where, f"line {number + 1}", "numbers", " ".join(words)) from None
 
 
-def _motion(where: Path, lines: list[str], count: int) -> tuple[float, Float[np.ndarray, "T C"]]:
+def motion(where: Path, lines: list[str], count: int) -> tuple[float, Float[np.ndarray, "T C"]]:
     """The frame rate and the channels of each frame."""
     header = [line.partition(":")[2].strip() for line in lines if line.lower().startswith(("frames:", "frame time:"))]
     rows = [line.split() for line in lines[3:] if line]
@@ -128,30 +138,31 @@ def _motion(where: Path, lines: list[str], count: int) -> tuple[float, Float[np.
     return 1 / step, np.array([_numbers(where, number, row) for number, row in enumerate(rows)])
 
 
-def _positions(joints: list[_Joint], rows: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T J 3"]:
-    """The place of each joint, in the file's unit."""
+def poses(
+    joints: list[Joint], rows: Float[np.ndarray, "T C"]
+) -> tuple[Float[np.ndarray, "T J 3"], Float[np.ndarray, "T J 3 3"]]:
+    """The place of each joint, in the file's unit, and its rotation, both in the world."""
     places = np.zeros((len(rows), len(joints), 3))
     turns: list[Rotation] = []
     first = 0
     for index, joint in enumerate(joints):
-        own = dict(zip(joint.channels, rows[:, first : first + len(joint.channels)].T, strict=True))
+        own = rows[:, first : first + len(joint.channels)]
         first += len(joint.channels)
-        local = np.stack(
-            [own.get(f"{axis}position", np.full(len(rows), joint.offset[k])) for k, axis in enumerate("XYZ")]
-        )
-        order = "".join(channel[0] for channel in joint.channels if channel.endswith("rotation"))
-        angles = np.stack([own[f"{axis}rotation"] for axis in order], axis=1) if order else None
-        turn = Rotation.from_euler(order, angles, degrees=True) if order else Rotation.identity(len(rows))
+        local = np.tile(joint.offset, (len(rows), 1))
+        for axis, column in joint.positions.items():
+            local[:, "XYZ".index(axis)] = own[:, column]
+        angles = own[:, [column for column, channel in enumerate(joint.channels) if channel.endswith("rotation")]]
+        turn = Rotation.from_euler(joint.order, angles, degrees=True) if joint.order else Rotation.identity(len(rows))
         if joint.parent < 0:
-            places[:, index] = local.T
+            places[:, index] = local
             turns.append(turn)
         else:
-            places[:, index] = places[:, joint.parent] + turns[joint.parent].apply(local.T)
+            places[:, index] = places[:, joint.parent] + turns[joint.parent].apply(local)
             turns.append(turns[joint.parent] * turn)
-    return places
+    return places, np.stack([turn.as_matrix() for turn in turns], axis=1)
 
 
-def _bone_map(path: Path, names: list[str], side: str | None) -> dict[Side, dict[int, int]]:
+def bone_map(path: Path, names: list[str], side: str | None) -> dict[Side, dict[int, int]]:
     """For each hand the index in the file of each of OpenPose's joints that it has."""
     lines = open_source(path).content
     if not isinstance(lines, list):

@@ -16,16 +16,18 @@ from toch_jax.trackers.source import Source, array, frame_number, open_source
 from toch_jax.trackers.tracked import Camera, Tracked
 
 
-def _files(source: Source) -> list[Path]:
+def pickles_of(source: Source) -> list[Path]:
+    """The pickles of a folder."""
     return [child for child in source.content.values() if child.suffix == ".pkl"] if source.is_folder else []
 
 
 def fits(source: Source) -> bool:
-    files = _files(source)
-    return bool(files) and _is_frame(open_source(files[0]).content)
+    files = pickles_of(source)
+    return bool(files) and is_frame(open_source(files[0]).content)
 
 
-def _is_frame(content: Any) -> bool:
+def is_frame(content: Any) -> bool:
+    """Whether a pickle's content is a hand in a frame."""
     return isinstance(content, dict) and {"cHands", "cJoints", "intr"} <= set(content)
 
 
@@ -33,9 +35,9 @@ def read(source: Source, reading: Reading) -> Tracked:
     """The folder of one video. Raises InputError."""
     found: list[tuple[int, list[Detection]]] = []
     camera = None
-    for index, file in enumerate(_files(source)):
+    for index, file in enumerate(pickles_of(source)):
         record = open_source(file).content
-        if not _is_frame(record):
+        if not is_frame(record):
             continue
         side: Side = "right" if is_right(file, record) else "left"
         hand = Detection(side, np.zeros(3), vertices=array(file, "cHands", record["cHands"], "778 3"))

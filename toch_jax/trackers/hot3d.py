@@ -36,6 +36,19 @@ def _file(folder: Path, name: str, inner: str) -> Path | None:
     return next((path for path in (folder / name, folder / inner / name) if path.is_file()), None)
 
 
+def hands_file(source: Source) -> Path:
+    """The file of hands of a recording."""
+    path = _file(source.path, HANDS, "hand_data") if source.is_folder else source.path
+    assert path is not None
+    return path
+
+
+def objects_file(hands: Path) -> Path | None:
+    """The file of objects that belongs to a file of hands; None if there is none."""
+    folder = hands.parent.parent if hands.parent.name == "hand_data" else hands.parent
+    return _file(folder, OBJECTS, "ground_truth")
+
+
 def fits(source: Source) -> bool:
     if source.is_folder:
         return _file(source.path, HANDS, "hand_data") is not None
@@ -49,8 +62,7 @@ def _is_line(line: Any) -> bool:
 
 def read(source: Source, reading: Reading) -> Tracked:
     """The folder of a recording, or its file of hands. Raises InputError."""
-    path = _file(source.path, HANDS, "hand_data") if source.is_folder else source.path
-    assert path is not None
+    path = hands_file(source)
     lines = open_source(path).content if source.is_folder else source.content
     if not isinstance(lines, list) or not all(_is_line(line) for line in lines):
         raise bad_input(path, "hand_poses", "this key and timestamp_ns in each line", "none")
@@ -111,8 +123,7 @@ def _object(
     path: Path, seconds: Float[np.ndarray, "T"], first: float, reading: Reading
 ) -> Float[np.ndarray, "T 4 4"] | None:
     """The object's pose in each frame of the hands, by the nearest stamp; None if there are no objects beside them."""
-    folder = path.parent.parent if path.parent.name == "hand_data" else path.parent
-    table = _file(folder, OBJECTS, "ground_truth")
+    table = objects_file(path)
     if table is None or reading.object_poses is not None:
         return None
     content = open_source(table).content

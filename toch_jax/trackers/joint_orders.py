@@ -41,10 +41,20 @@ def to_openpose(
 ) -> tuple[Float[np.ndarray, "*batch 21 3"], str]:
     """The 21 joints in OpenPose's order (NaN where absent), and the name of the order that they had.
 
+    `order` is as `indices_of` takes it. Raises InputError.
+    """
+    order, indices = indices_of(where, joints.shape[-2], order)
+    taken = joints[..., np.array(indices), :].astype(np.float64)
+    taken[..., np.array(indices) == ABSENT, :] = np.nan
+    return taken, order
+
+
+def indices_of(where: str | Path, count: int, order: str | None) -> tuple[str, tuple[int, ...]]:
+    """The name of an order of `count` joints, and where in it each of OpenPose's 21 is.
+
     `order` is a name in JOINT_ORDERS, 21 indices with commas, or None: the one with this number of joints.
     Raises InputError.
     """
-    count = joints.shape[-2]
     order = order or BY_COUNT.get(count, "openpose")
     if order in JOINT_ORDERS:
         expected, indices = JOINT_ORDERS[order]
@@ -56,6 +66,4 @@ def to_openpose(
             named = ", ".join(JOINT_ORDERS)
             raise bad_input(where, "--joint-order", f"{named}, or 21 indices below {count} with commas", order)
         indices = tuple(map(int, words))
-    taken = joints[..., np.array(indices), :].astype(np.float64)
-    taken[..., np.array(indices) == ABSENT, :] = np.nan
-    return taken, order
+    return order, indices

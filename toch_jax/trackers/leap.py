@@ -10,6 +10,7 @@ joint of the thumb.
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import Side
@@ -23,22 +24,32 @@ JOINTS = ("mcpPosition", "pipPosition", "dipPosition", "btipPosition")
 
 
 def fits(source: Source) -> bool:
-    return isinstance(source.content, list) and any(_is_frame(frame) for frame in source.content)
+    return isinstance(source.content, list) and any(is_frame(frame) for frame in source.content)
 
 
-def _is_frame(value: Any) -> bool:
+def is_frame(value: Any) -> bool:
+    """Whether an entry is a frame, not a word of the server's."""
     return isinstance(value, dict) and {"hands", "pointables", "timestamp"} <= set(value)
 
 
 def read(source: Source, reading: Reading) -> Tracked:
     """The hands of a recording. Raises InputError."""
-    where = source.path
-    # the server says its version first, and of a device that is plugged in
-    frames = [frame for frame in source.content if _is_frame(frame)]
-    stamps = array(where, "timestamp", [frame["timestamp"] for frame in frames], "T")
-    index, fps, said = on_grid(where, 1e-6 * (stamps - stamps[0]))
+    frames = [frame for frame in source.content if is_frame(frame)]
+    index, fps, said = _grid(source)
     found = [(int(at), _hands(source, frame)) for at, frame in zip(index, frames, strict=True)]
     return tracked_hands(source, "leap", found, None, said, fps)
+
+
+def frame_indices(source: Source) -> list[int]:
+    """The clip's frame of each frame of the recording. Raises InputError."""
+    return _grid(source)[0].tolist()
+
+
+def _grid(source: Source) -> tuple[Int[np.ndarray, "T"], float, tuple[str, ...]]:
+    # the server says its version first, and of a device that is plugged in
+    times = [frame["timestamp"] for frame in source.content if is_frame(frame)]
+    stamps = array(source.path, "timestamp", times, "T")
+    return on_grid(source.path, 1e-6 * (stamps - stamps[0]))
 
 
 def _hands(source: Source, frame: dict[str, Any]) -> list[Detection]:
@@ -50,18 +61,23 @@ def _hands(source: Source, frame: dict[str, Any]) -> list[Detection]:
         side: Side
         match need(where, hand, "type"):
             case "left" | "right" as side:
-                joints = np.full((21, 3), np.nan)
+                joints = hand_joints(source, hand, frame["pointables"])
             case other:
                 raise bad_input(where, "type", '"left" or "right"', f"{other}")
-        joints[0] = array(where, "wrist", need(where, hand, "wrist"), "3")
-        for finger in frame["pointables"]:
-            if need(where, finger, "handId") != need(where, hand, "id") or finger.get("tool"):
-                continue
-            number = int(array(where, "type", need(where, finger, "type"), ""))
-            if not 0 <= number < 5:
-                raise bad_input(where, "type", "a finger, 0 to 4", f"{number}")
-            for place, name in enumerate(JOINTS, 1 + 4 * number):
-                joints[place] = array(where, name, need(where, finger, name), "3")
-        joints *= METRES["mm"]
         hands.append(Detection(side, joints[0], joints - joints[0]))
     return hands
+
+
+def hand_joints(source: Source, hand: dict[str, Any], fingers: list[dict[str, Any]]) -> Float[np.ndarray, "21 3"]:
+    """A hand's joints in OpenPose's order, metres; its fingers are among `fingers`. Raises InputError."""
+    where, joints = source.path, np.full((21, 3), np.nan)
+    joints[0] = array(where, "wrist", need(where, hand, "wrist"), "3")
+    for finger in fingers:
+        if need(where, finger, "handId") != need(where, hand, "id") or finger.get("tool"):
+            continue
+        number = int(array(where, "type", need(where, finger, "type"), ""))
+        if not 0 <= number < 5:
+            raise bad_input(where, "type", "a finger, 0 to 4", f"{number}")
+        for place, name in enumerate(JOINTS, 1 + 4 * number):
+            joints[place] = array(where, name, need(where, finger, name), "3")
+    return joints * METRES["mm"]

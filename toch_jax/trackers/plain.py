@@ -38,7 +38,8 @@ def _shape(value: Any) -> tuple[int, ...]:
     return value.shape if isinstance(value, np.ndarray) else ()
 
 
-def _arrays(source: Source) -> dict[str, Any]:
+def arrays_of(source: Source) -> dict[str, Any]:
+    """The file's values by key; a table or one array has a key of its own."""
     content = source.content
     if isinstance(content, Table):
         return {"table": content.numbers(source.path)}
@@ -59,7 +60,7 @@ def _nested(value: Any) -> Any:
 
 
 def _hand_keys(source: Source) -> list[str]:
-    return [key for key, value in _arrays(source).items() if _points(value) is not None]
+    return [key for key, value in arrays_of(source).items() if _points(value) is not None]
 
 
 def fits(source: Source) -> bool:
@@ -68,24 +69,31 @@ def fits(source: Source) -> bool:
     return bool(_hand_keys(source))
 
 
-def read(source: Source, reading: Reading) -> Tracked:
-    """The hands, and the object's poses where the file has them. Raises InputError."""
-    where, arrays, keys = source.path, _arrays(source), _hand_keys(source)
+def hand_keys(source: Source, reading: Reading) -> list[str]:
+    """The key of the hand's array, or those of the left and the right hand's. Raises InputError."""
+    where, keys = source.path, _hand_keys(source)
     if reading.hand_key is not None:
         if reading.hand_key not in keys:
             expected = f"the key of an array of joints or vertices ({', '.join(keys) or 'there is none'})"
             raise bad_input(where, "--hand-key", expected, reading.hand_key)
         keys = [reading.hand_key]
-    by_side = {side: [key for key in keys if side in key.lower()] for side in ("left", "right")}
-    if [len(each) for each in by_side.values()] == [1, 1] and len(keys) == 2:
-        hands, sides = _both(where, arrays, by_side)
-    elif len(keys) == 1:
-        found = array(where, keys[0], arrays[keys[0]], "H T J 3", "T J 3", "T N")
-        hands = _with_hands(where, keys[0], found, reading.side)
-        named = next((side for side, each in by_side.items() if each), None)
-        sides = sides_of(where, reading.side or named, len(hands))
+    by_side = [key for side in ("left", "right") for key in keys if side in key.lower()]
+    if len(keys) == 1 or (len(keys) == 2 and len(set(by_side)) == len(by_side) == 2):
+        return by_side if len(keys) == 2 else keys
+    raise bad_input(where, "hand", "one array of joints or vertices (--hand-key KEY)", ", ".join(keys) or "none")
+
+
+def read(source: Source, reading: Reading) -> Tracked:
+    """The hands, and the object's poses where the file has them. Raises InputError."""
+    where, arrays = source.path, arrays_of(source)
+    keys = hand_keys(source, reading)
+    if len(keys) == 2:
+        hands, sides = _both(where, arrays, keys)
     else:
-        raise bad_input(where, "hand", "one array of joints or vertices (--hand-key KEY)", ", ".join(keys) or "none")
+        found = array(where, keys[0], arrays[keys[0]], "H T J 3", "T J 3", "T N")
+        hands = with_hands(where, keys[0], found, reading.side)
+        named = next((side for side in ("left", "right") if side in keys[0].lower()), None)
+        sides = sides_of(where, reading.side or named, len(hands))
     hands = hands * METRES[reading.hand_unit]
     said = []
     joints, vertices = None, None
@@ -108,17 +116,15 @@ def read(source: Source, reading: Reading) -> Tracked:
 
 
 def _both(
-    where: str | Path, arrays: dict[str, Any], by_side: dict[str, list[str]]
+    where: str | Path, arrays: dict[str, Any], keys: list[str]
 ) -> tuple[Float[np.ndarray, "H T J 3"], tuple[Side, ...]]:
-    left, right = (
-        _with_hands(where, key, array(where, key, arrays[key], "T J 3", "T N"), "left") for (key,) in by_side.values()
-    )
+    left, right = (with_hands(where, key, array(where, key, arrays[key], "T J 3", "T N"), "left") for key in keys)
     if left.shape != right.shape:
-        raise bad_input(where, by_side["left"][0], f"the shape of {by_side['right'][0]}", f"{left.shape[1:]}")
+        raise bad_input(where, keys[0], f"the shape of {keys[1]}", f"{left.shape[1:]}")
     return np.concatenate([left, right]), ("left", "right")
 
 
-def _with_hands(
+def with_hands(
     where: str | Path, key: str, found: Float[np.ndarray, "*axes"], side: str | None
 ) -> Float[np.ndarray, "H T J 3"]:
     """The array with the axis of the hands first; which axis that is follows from the number of sides."""
