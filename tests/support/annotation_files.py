@@ -210,7 +210,10 @@ def write_h2o(root: Path, clips: dict[str, Clip], lost: int, capitals: bool = Fa
 
 
 def write_hoi4d(root: Path, clip: Clip, lost: int, unsure: int) -> Path:
-    """A sequence of a mug; no files of frame `lost`, and an object that is not effective in frame `unsure`."""
+    """A sequence of a mug; no files of frame `lost`, and an object that is not effective in frame `unsure`.
+
+    The object's place is the centre of its box.
+    """
     sequence = Path("ZY20210800001") / "H1" / "C2" / "N05" / "S100" / "s02" / "T1"
     hands, notes = (
         root / "handpose" / "refinehandpose_right" / sequence,
@@ -224,7 +227,8 @@ def write_hoi4d(root: Path, clip: Clip, lost: int, unsure: int) -> Path:
         record = {"poseCoeff": np.concatenate([clip.orient[frame], clip.pose[frame]]), "beta": clip.betas}
         record |= {"trans": clip.transl[frame], "kps2D": np.zeros((21, 2))}
         (hands / f"{frame}.pickle").write_bytes(pickle.dumps(record, protocol=2))
-        r, centre = clip.object_poses[frame, :3, :3], clip.object_poses[frame, :3, 3]
+        r = clip.object_poses[frame, :3, :3]
+        centre = r @ clip.mesh.bounds.mean(axis=0) + clip.object_poses[frame, :3, 3]
         # R = X(a) Y(b) Z(c)
         angles = (np.arctan2(-r[1, 2], r[2, 2]), np.arcsin(r[0, 2]), np.arctan2(-r[0, 1], r[0, 0]))
         item = {"label": "Mug", "rotation": dict(zip("xyz", angles, strict=True))}

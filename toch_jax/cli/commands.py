@@ -29,6 +29,7 @@ from toch_jax.cli.parse import (
     run,
     typed,
 )
+from toch_jax.cli.prepare_annotated import ANNOTATED
 from toch_jax.trackers.reading import Reading
 
 PACKAGES = (
@@ -279,7 +280,10 @@ def arctic(raw: Folder, data_dir: OptionalFolder = None, protocol: Literal["p1",
 
 PREPARE = Group(
     "Make a data set ready for training and benchmarks; resumes if interrupted.",
-    {"open_grasps": typed(open_grasps), "myodm": typed(myodm), "grab": typed(grab), "arctic": typed(arctic)},
+    {
+        **{"open_grasps": typed(open_grasps), "myodm": typed(myodm), "grab": typed(grab), "arctic": typed(arctic)},
+        **ANNOTATED,
+    },
 )
 TOCH = Group(
     "Repair tracked hand-object motion.",

@@ -48,13 +48,13 @@ def spec_names() -> tuple[str, ...]:
 def load_spec(name: str) -> DatasetSpec:
     """The spec called `name`. Raises InputError if there is none.
 
-    A file with the key `like` holds only what differs from the spec that the key names.
+    A file with the key `like` holds only what differs from the spec that the key names, which may have one too.
     """
     path = SPEC_DIR / f"{name}.toml"
     if name not in spec_names():
         raise bad_input(name, "data set", "one of " + ", ".join(spec_names()), repr(name))
     content = tomllib.loads(path.read_text(encoding="utf-8"))
-    if "like" in content:
+    while "like" in content:
         base = SPEC_DIR / f"{content.pop('like')}.toml"
         content = tomllib.loads(base.read_text(encoding="utf-8")) | content
     features = {

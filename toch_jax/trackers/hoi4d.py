@@ -5,10 +5,11 @@ use_pca=False, flat_hand_mean=True), beta (10) and trans (3): smplx's, metres, b
 folder handpose lie HOI4D_annotations/<the same path>/objpose/<frame>.json, camera_params/<camera>/intrin.npy and
 HOI4D_CAD_Model_for_release/rigid/<category>/<N>.obj.
 
-A pose is in dataList or objects: center {x, y, z}, metres, and rotation {x, y, z}: Euler angles about the object's own
-axes x, then y, then z (scipy's "XYZ"); a frame with isEffective 0 has none. A hinged object has an entry for each part:
-`--object-key` is which, from 0; its mesh is given by `--object` (leolyliu/HOI4D-Instructions: README.md). The camera,
-on a head, moves, and hand and object stay before it. 15 frames a second.
+A pose is in dataList or objects: center {x, y, z}, the centre of the mesh's bounding box, metres, and rotation {x, y,
+z}: Euler angles about the object's own axes x, then y, then z (scipy's "XYZ"); a frame with isEffective 0 has none. A
+hinged object has an entry for each part: `--object-key` is which, from 0; its mesh is given by `--object`
+(leolyliu/HOI4D-Instructions: README.md). The camera, on a head, moves, and hand and object stay before it. 15 frames a
+second.
 """
 
 from pathlib import Path
@@ -70,6 +71,7 @@ def read(source: Source, reading: Reading) -> Tracked:
         numbers=every,
         camera=Camera(array(lens, "intrin", open_source(lens).content, "3 3")) if lens.is_file() else None,
         object_poses=_poses(notes, every, reading) if notes.is_dir() and reading.object_poses is None else None,
+        centre_mesh=True,
         object_name=name,
         object_mesh=mesh,
     )

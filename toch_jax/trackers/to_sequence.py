@@ -55,7 +55,7 @@ def sequence_from_tracker(
 ) -> CheckedSequence:
     """The sequence of a tracker's file, and what the self-check says of it. Raises InputError."""
     tracked = read_tracked(path, reading)
-    loaded = _object(path, tracked, object_mesh, object_scale)
+    loaded = object_of(path, tracked, object_mesh, object_scale)
     poses, said = _object_poses(path, tracked, loaded.names, reading)
     arguments, hand_said = hand_arguments(path, tracked, reading)
     common: dict[str, Any] = {
@@ -75,7 +75,7 @@ def sequence_from_tracker(
     return checked(sequence, dataclasses.replace(tracked, said=said), reading)
 
 
-def _object(path: Path, tracked: Tracked, object_mesh: Path | None, scale: float) -> LoadedObject:
+def object_of(path: Path, tracked: Tracked, object_mesh: Path | None, scale: float) -> LoadedObject:
     """The object in the frame of its poses, metres: `object_mesh`, else the mesh beside the tracker's file."""
     file = object_mesh or tracked.object_mesh
     if file is None:

@@ -1,0 +1,102 @@
+"""`toch prepare`, for data sets of annotated video."""
+
+from typing import Literal
+
+from toch_jax.cli.parse import Folder, OptionalFolder, typed
+
+
+def _prepare(name: str, source: Folder, data_dir: OptionalFolder) -> int:
+    from toch_jax.datasets.annotated import prepare
+
+    print(prepare(name, source, data_dir))
+    return 0
+
+
+def ho3d(source: Folder, data_dir: OptionalFolder = None) -> int:
+    """Read HO-3D (version 2 or 3) from your own download.
+
+    Get HO-3D from its page (github.com/shreyashampali/ho3d) and put the models of YCB-Video beside train. MANO's files
+    (mano.is.tue.mpg.de) are needed too: set $TOCH_MANO to their folder. No images are read.
+
+    Args:
+        source: The folder that holds train/ and models/.
+        data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.
+    """
+    return _prepare("ho3d", source, data_dir)
+
+
+def dexycb(source: Folder, data_dir: OptionalFolder = None, protocol: Literal["s0", "s1", "s3"] = "s0") -> int:
+    """Read DexYCB from your own download.
+
+    Get the ten subjects, calibration and models from dex-ycb.github.io; of each sequence meta.yml and pose.npz are
+    read. MANO's files (mano.is.tue.mpg.de) are needed too: set $TOCH_MANO to their folder.
+
+    Args:
+        source: The folder that holds the subjects, calibration/ and models/.
+        data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.
+        protocol: The official splits: s0, s1 by subject (the data set dexycb_s1), s3 by grasped object (dexycb_s3). s2
+            splits by camera, and here the recordings are in the world.
+    """
+    return _prepare("dexycb" if protocol == "s0" else f"dexycb_{protocol}", source, data_dir)
+
+
+def hocap(source: Folder, data_dir: OptionalFolder = None) -> int:
+    """Read HO-Cap from your own download.
+
+    Get the subjects, calibration and models from irvlutd.github.io/HOCap; of each sequence meta.yaml, poses_m.npy and
+    poses_o.npy are read. MANO's files (mano.is.tue.mpg.de) are needed too: set $TOCH_MANO to their folder.
+
+    Args:
+        source: The folder that holds subject_1/ to subject_9/, calibration/ and models/.
+        data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.
+    """
+    return _prepare("hocap", source, data_dir)
+
+
+def h2o(source: Folder, data_dir: OptionalFolder = None) -> int:
+    """Read H2O from your own download.
+
+    Register at h2odataset.ethz.ch and get the poses (mode pose or ego) and the objects. MANO's files
+    (mano.is.tue.mpg.de) are needed too: set $TOCH_MANO to their folder. No images are read.
+
+    Args:
+        source: The folder that holds subject1/ to subject4/ (or subject1_ego/ and so on) and object/.
+        data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.
+    """
+    return _prepare("h2o", source, data_dir)
+
+
+def hoi4d(source: Folder, data_dir: OptionalFolder = None) -> int:
+    """Read HOI4D from your own download.
+
+    Get the hand poses, annotations, camera parameters and CAD models from hoi4d.github.io. MANO's files
+    (mano.is.tue.mpg.de) are needed too: set $TOCH_MANO to their folder. Rigid objects only.
+
+    Args:
+        source: The folder that holds handpose/, HOI4D_annotations/ and HOI4D_CAD_Model_for_release/.
+        data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.
+    """
+    return _prepare("hoi4d", source, data_dir)
+
+
+def contactpose(
+    source: Folder, data_dir: OptionalFolder = None, protocol: Literal["objects", "participants"] = "objects"
+) -> int:
+    """Read ContactPose from your own download.
+
+    Get the grasps and the contact maps, whose meshes are read, by ContactPose's scripts
+    (github.com/facebookresearch/ContactPose). MANO's files (mano.is.tue.mpg.de) are needed too: set $TOCH_MANO to their
+    folder.
+
+    Args:
+        source: The folder that holds full1_use/ to full50_handoff/ (data/contactpose_data).
+        data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.
+        protocol: The splits of its authors' code: by object, or by participant (contactpose_participants).
+    """
+    return _prepare("contactpose" if protocol == "objects" else f"contactpose_{protocol}", source, data_dir)
+
+
+ANNOTATED = {
+    **{"ho3d": typed(ho3d), "dexycb": typed(dexycb), "hocap": typed(hocap), "h2o": typed(h2o)},
+    **{"hoi4d": typed(hoi4d), "contactpose": typed(contactpose)},
+}
