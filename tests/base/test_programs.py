@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from toch_jax.base.programs import forget_programs, program
+from toch_jax.base import programs
+from toch_jax.base.programs import forget_programs, loaded_ahead, program
 
 
 @program("power")
@@ -84,6 +86,31 @@ def test_other_settings_of_jax_are_other_programs(kept: Path) -> None:
     with jax.default_matmul_precision("bfloat16"):
         total(VALUES, {"scale": None})
     assert len(list(kept.iterdir())) == 2
+
+
+def test_programs_used_before_are_loaded_ahead(kept: Path) -> None:
+    """Not those of a block that failed, and not a file that is damaged."""
+    with loaded_ahead():
+        total(VALUES, {"scale": None})
+    total(VALUES[:1], {"scale": None})
+    with pytest.raises(ValueError, match="a fault"), loaded_ahead():
+        raise ValueError("a fault")
+    forget_programs()
+    noted = programs._note()
+    assert noted is not None
+    (name,) = noted.read_text().split()
+    with loaded_ahead():
+        while not programs._ahead:
+            time.sleep(0.01)
+        assert [path.name for path in programs._ahead] == [name]
+        (early,) = programs._ahead.values()
+        assert early.result() is not None
+        assert total(VALUES, {"scale": None}) == 14
+        assert not programs._ahead
+    forget_programs()
+    (noted.parent / name).write_bytes(b"not a program")
+    with loaded_ahead():
+        assert total(VALUES, {"scale": None}) == 14
 
 
 def test_nothing_is_kept_where_jax_keeps_nothing(kept: Path) -> None:

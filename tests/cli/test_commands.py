@@ -1,5 +1,6 @@
 """Commands on clips: output, errors and exit codes as a user gets them."""
 
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -193,3 +194,15 @@ def test_experiment_that_is_none(tmp_path, capsys):
     (tmp_path / "empty.py").write_text("x = 1\n")
     assert "empty.py" in error_line(capsys, "train", tmp_path / "empty.py")
     assert "empty.py" in error_line(capsys, "benchmark", tmp_path / "empty.py")
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["denoise", "--help"]])
+def test_a_reader_that_ends_early_is_no_error(words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        [sys.executable, "-m", "toch_jax", *words], stdout=writing, stderr=subprocess.PIPE, env=variables
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")

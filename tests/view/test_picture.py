@@ -13,7 +13,7 @@ from matplotlib.image import imread
 from toch_jax.metrics.clip import sequence_parts
 from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Sequence
-from toch_jax.view import picture
+from toch_jax.view import figure
 from toch_jax.view.picture import draw_picture, film
 from toch_jax.view.scene import (
     CONTACT_COLOR,
@@ -96,7 +96,7 @@ def test_repaired_hands_have_no_gap_where_tracked_ones_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sequence: Sequence, hand_at: HandAt
 ) -> None:
     drawn: dict[str, np.ndarray] = {}
-    monkeypatch.setattr(picture, "_curve", lambda axes, sequence, curves, *rest: drawn.update(curves))
+    monkeypatch.setattr(figure, "_curve", lambda axes, label, curves, *rest: drawn.update(curves))
     lost = dataclasses.replace(hand_at(0.04), observed=np.arange(8) != 4)
     draw_picture(tmp_path / "gap.png", sequence, {"before": [lost], "after": [lost]}, n_frames=2)
     assert np.isnan(drawn["before"][3:6]).all()

@@ -13,6 +13,7 @@ import platform
 import re
 import threading
 from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,7 @@ import jax
 import jax.numpy as jnp
 from jax.experimental import serialize_executable
 
-from toch_jax.base.device import hush
+from toch_jax.base.device import hush, keep_compiled
 from toch_jax.base.files import PACKAGE, atomic
 
 LIGHT: dict[str, str | bool] = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": "1"}
@@ -35,7 +36,9 @@ _LIBRARIES = ("jax", "jaxlib", "jaxlie", "flax")
 _In = ParamSpec("_In")
 _Out = TypeVar("_Out")
 Runnable = Callable[[list[Any]], Any]
-_loaded: dict[Hashable, Runnable] = {}
+_loaded: dict[tuple[Hashable, ...], Runnable] = {}
+_ahead: dict[Path, Future[Runnable | None]] = {}
+"""Programs by their files, while `loaded_ahead` loads them."""
 _one_at_a_time = threading.RLock()
 """Threads that need the same program wait for the first of them; reentrant, as programs may be called while one is
 traced."""
@@ -87,7 +90,10 @@ def program(*static: str) -> Callable[[Callable[_In, _Out]], Callable[_In, _Out]
 def _found(key: tuple[Hashable, ...]) -> Runnable | None:
     """The program that an earlier process kept, if any."""
     path = _path(key)
-    return None if path is None else _load(path)
+    if path is None:
+        return None
+    early = _ahead.pop(path, None)
+    return _load(path) if early is None or early.cancel() else early.result()
 
 
 def _made(key: tuple[Hashable, ...], jitted: Any, arguments: tuple[Any, ...]) -> Runnable:
@@ -98,6 +104,43 @@ def _made(key: tuple[Hashable, ...], jitted: Any, arguments: tuple[Any, ...]) ->
     if path is not None:
         _save(path, compiled)
     return compiled
+
+
+@contextmanager
+def loaded_ahead() -> Iterator[None]:
+    """Load in another thread, while the block runs, the programs that the last such block used; note those used now.
+
+    XLA loads a program without Python's lock, so that the block meanwhile imports modules and reads files.
+    """
+    keep_compiled()
+    pool = ThreadPoolExecutor(1)
+    pool.submit(_load_noted, pool)
+    try:
+        yield
+        _note_used()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        _ahead.clear()
+
+
+def _load_noted(pool: ThreadPoolExecutor) -> None:
+    note = _note()
+    if note is not None and note.is_file() and _one_cpu():
+        for path in map(note.parent.joinpath, note.read_text().split()):
+            _ahead[path] = pool.submit(_load, path)
+
+
+def _note_used() -> None:
+    note, paths = _note(), map(_path, _loaded)
+    names = " ".join(path.name for path in paths if path is not None)
+    if note is not None and names and not (note.is_file() and note.read_text() == names):
+        with atomic(note) as part:
+            part.write_text(names)
+
+
+def _note() -> Path | None:
+    """The file that names the programs used last, by this package's version and this processor."""
+    return _path(("used last",))
 
 
 def forget_programs() -> None:

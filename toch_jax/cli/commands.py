@@ -1,6 +1,7 @@
 """The command `toch`: its commands, whose docstrings are their help, and what becomes of a fault: one line on standard
 error, exit code 2."""
 
+import os
 import shutil
 import sys
 from functools import partial
@@ -39,7 +40,7 @@ PACKAGES = (
 """Packages whose versions `toch info` prints."""
 USUAL_FRAMES = (64, 128, 192)
 """`warming.USUAL_FRAMES`, which is not imported here: JAX takes seconds."""
-USAGE_ERROR, INTERRUPTED = 2, 130
+USAGE_ERROR, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
 
 def demo(output: tyro.conf.Positional[Path] = Path("demo")) -> int:
@@ -48,10 +49,13 @@ def demo(output: tyro.conf.Positional[Path] = Path("demo")) -> int:
     Args:
         output: The folder to write to.
     """
-    from toch_jax.base.progress import to_stderr
-    from toch_jax.cli.demo_clip import demo_text, run_demo
+    from toch_jax.base.programs import loaded_ahead
 
-    print(demo_text(run_demo(output, to_stderr), _as_typed()))
+    with loaded_ahead():
+        from toch_jax.base.progress import to_stderr
+        from toch_jax.cli.demo_clip import demo_text, run_demo
+
+        print(demo_text(run_demo(output, to_stderr), _as_typed()))
     return 0
 
 
@@ -87,36 +91,39 @@ def denoise(
         picture: Write a before/after picture (.png) beside each result.
         reading: How a tracker's file is read.
     """
-    from toch_jax.base.progress import to_stderr
-    from toch_jax.cli.denoise_file import denoise_file, denoise_folder, folder_text, report_text
-    from toch_jax.critic.files import load_critic
-    from toch_jax.denoiser.checkpoints import load_denoiser
+    from toch_jax.base.programs import loaded_ahead
 
-    repair_file = partial(
-        denoise_file,
-        denoiser=None if denoiser == "none" else load_denoiser(denoiser),
-        critic=None if critic == "none" else load_critic(critic),
-        object_mesh=object,
-        object_scale=object_scale,
-        hand=hand,
-        keep_object=keep_object,
-        scale=scale,
-        picture=picture,
-        reading=reading,
-    )
-    if is_folder_of_clips(sequence):
-        done = denoise_folder(sequence, output, repair_file)
-        for fault in done.refused.values():
-            print(indent(str(fault), "toch: "), file=sys.stderr)
-        print(folder_text(done))
-        return 2 if done.refused else 0
-    output = result_path(sequence, output)
-    report = repair_file(sequence, output, progress=to_stderr)
-    print(report_text(report))
-    print(f"result -> {output}")
-    if report.picture is not None:
-        print(f"picture -> {report.picture}")
-    return 0
+    with loaded_ahead():
+        from toch_jax.base.progress import to_stderr
+        from toch_jax.cli.denoise_file import denoise_file, denoise_folder, folder_text, report_text
+        from toch_jax.critic.files import load_critic
+        from toch_jax.denoiser.checkpoints import load_denoiser
+
+        repair_file = partial(
+            denoise_file,
+            denoiser=None if denoiser == "none" else load_denoiser(denoiser),
+            critic=None if critic == "none" else load_critic(critic),
+            object_mesh=object,
+            object_scale=object_scale,
+            hand=hand,
+            keep_object=keep_object,
+            scale=scale,
+            picture=picture,
+            reading=reading,
+        )
+        if is_folder_of_clips(sequence):
+            done = denoise_folder(sequence, output, repair_file)
+            for fault in done.refused.values():
+                print(indent(str(fault), "toch: "), file=sys.stderr)
+            print(folder_text(done))
+            return 2 if done.refused else 0
+        output = result_path(sequence, output)
+        report = repair_file(sequence, output, progress=to_stderr)
+        print(report_text(report))
+        print(f"result -> {output}")
+        if report.picture is not None:
+            print(f"picture -> {report.picture}")
+        return 0
 
 
 def check_denoise(
@@ -307,16 +314,10 @@ TOCH = Group(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command. 0 on success; 2 on a faulty command line or input; 130 when interrupted."""
+    """Run one command. 0 on success; 2 on a faulty command line or input; 130 when interrupted; 141 when the output is cut."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        if words[:1] == ["--version"]:
-            print(f"toch-jax {version('toch-jax')}")
-            return 0
-        if words[:1] == ["--completion"]:
-            print(completion(TOCH, "toch", words[1:]))
-            return 0
-        return run(TOCH, words, "toch")
+        return _run(words)
     except UsageError as fault:
         print(fault, file=sys.stderr)
         return USAGE_ERROR
@@ -331,3 +332,19 @@ def main(arguments: list[str] | None = None) -> int:
         return USAGE_ERROR
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:  # what reads the output has ended: `toch --help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+def _run(words: list[str]) -> int:
+    try:
+        if words[:1] == ["--version"]:
+            print(f"toch-jax {version('toch-jax')}")
+            return 0
+        if words[:1] == ["--completion"]:
+            print(completion(TOCH, "toch", words[1:]))
+            return 0
+        return run(TOCH, words, "toch")
+    finally:
+        sys.stdout.flush()

@@ -6,7 +6,6 @@ import igl
 import numpy as np
 from jaxtyping import Bool, Float, Int, Int64
 from scipy import ndimage
-from scipy.interpolate import CubicSpline
 
 from toch_jax.base.arrays import put
 from toch_jax.base.errors import bad_input
@@ -184,6 +183,8 @@ def _interpolated(
     values: Float[np.ndarray, "C C C"], known: Int64[np.ndarray, "C"], nodes: Int64[np.ndarray, "G"]
 ) -> Float[np.ndarray, "G G G"]:
     """Values at `nodes` by cubic splines through the nodes `known` on each axis: half the error of linear ones."""
+    from scipy.interpolate import CubicSpline  # takes half a second
+
     share = CubicSpline(known, np.eye(len(known)))(nodes).T
     for _ in range(3):
         values = np.tensordot(values, share, axes=(0, 0))

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.interpolate import interp1d
 from scipy.spatial.transform import Rotation
 
 from toch_jax.hand.model import Side
@@ -182,9 +181,9 @@ def jumps(points: Float[np.ndarray, "T K 3"], observed: Bool[np.ndarray, "T"], f
     if not path or not len(cuts):
         return Jumps(wrong, 0.0, steps, 0.0)
     on_path, every = np.concatenate(path), np.arange(len(observed))
-    ends = points[on_path[0]], points[on_path[-1]]
-    line = interp1d(on_path, points[on_path], axis=0, bounds_error=False, fill_value=ends)
-    away = _length(points - line(every))
+    flat = points.reshape(len(points), -1)
+    line = np.stack([np.interp(every, on_path, each[on_path]) for each in flat.T], axis=-1).reshape(points.shape)
+    away = _length(points - line)
     for number, piece in enumerate(pieces):
         beside = bound[cuts[max(number - 1, 0) : number + 1]]
         # before the first and after the last piece of the path the points may have moved on

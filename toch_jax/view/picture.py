@@ -9,10 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.patches import Patch
 from scipy.ndimage import gaussian_filter1d
 
 from toch_jax.base.arrays import put
@@ -22,7 +18,7 @@ from toch_jax.object.mesh import coarsened
 from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Sequence
 from toch_jax.view.render import Camera, Image, Surface, first_hits, render
-from toch_jax.view.scene import Rows, distances_at, hand_surface, object_surface, skin_colors
+from toch_jax.view.scene import Rows, distances_at, hand_surface, object_surface
 
 MARGIN = 1.15
 """Factor on the cameras' distance, so that hands at other positions in other rows are visible too."""
@@ -40,14 +36,8 @@ WHOLE_M = 0.4
 """Size (metres) up to which an object is shown whole."""
 TILE = 300
 """Height of a frame's image before white margins are cut off, pixels."""
-TILE_INCHES = 2.2
-"""Longer side of a frame's image in the figure, inches."""
-COLORS = {"before": "#c2571a", "after": "#1a6fc2", "truth": "#3d8b3d"}
-OTHER_COLORS = ("#8a8a8a", "#8d6cc0", "#b0a030")
-"""Colours of rows with other names."""
 DEPTH_LABEL = "penetration depth, mm"
 ACCELERATION_LABEL = "acceleration of the joints, m/s²"
-LEGEND_MM = {"contact (within 2 mm)": 0.0, "3 mm inside the object": -3.0, "6 mm": -6.0, "10 mm or more": -10.0}
 
 
 class _Moment(NamedTuple):
@@ -208,44 +198,17 @@ def draw_picture(
     }
     last = list(contacts.values())[-1]
     frames = _frames_to_show(np.any([each.contact for each in last], axis=0), n_frames)
-    images = film(sequence, parts, rows, frames, TILE)
-    height, width = next(iter(images.values()))[0].shape[:2]
-    colors = _row_colors(rows)
-
-    heights = [(TILE_INCHES * height / max(width, height) + 0.05) * len(rows) + 0.3, 0.3]
-    heights += [1.9] if sequence.n_frames >= 3 else []
-    wide = TILE_INCHES * width / max(width, height) * len(frames) + 0.4
-    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0)
-    figure = Figure(figsize=(max(wide, 5.5), sum(heights)), layout=layout, dpi=150)
-    panels = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False).ravel()
-    grid = panels[0].subplots(len(rows), len(frames), squeeze=False)
-    for axes_row, (name, tiles) in zip(grid, images.items(), strict=True):
-        for axes, tile in zip(axes_row, tiles, strict=True):
-            axes.imshow(tile)
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(False)
-        axes_row[0].set_ylabel(name, fontsize=12, color=colors[name])
-    for axes, frame in zip(grid[0], frames, strict=True):
-        axes.set_title(f"{frame / sequence.fps:.2f} s", fontsize=9)
-    shown = {label: skin_colors(np.array([mm / 1e3]))[0] for label, mm in LEGEND_MM.items()}
-    patches = [Patch(facecolor=tuple(color), label=label) for label, color in shown.items()]
-    panels[1].legend(handles=patches, loc="center", ncols=len(patches), frameon=False, fontsize=9)
+    curves = {}
     if sequence.n_frames >= 3:
-        left, right = panels[2].subplots(1, 2)
-        depths = {name: _depth(hands, contacts[name]) for name, hands in rows.items()}
-        accelerations = {name: _acceleration(hands, sequence.fps) for name, hands in rows.items()}
-        _curve(left, sequence, depths, DEPTH_LABEL, frames, colors)
-        _curve(right, sequence, accelerations, ACCELERATION_LABEL, frames, colors)
-    figure.savefig(path, format="png")
+        curves[DEPTH_LABEL] = {name: _depth(hands, contacts[name]) for name, hands in rows.items()}
+        curves[ACCELERATION_LABEL] = {name: _acceleration(hands, sequence.fps) for name, hands in rows.items()}
+    from toch_jax.view.figure import draw_figure  # matplotlib takes a second to import
+
+    draw_figure(path, film(sequence, parts, rows, frames, TILE), curves, np.array(frames) / sequence.fps, sequence.fps)
 
 
 def _in_every_frame(hand: PosedHand) -> PosedHand:
     return replace(hand, observed=np.ones_like(hand.observed))
-
-
-def _row_colors(rows: Rows) -> dict[str, str]:
-    others = iter(OTHER_COLORS)
-    return {name: COLORS[name] if name in COLORS else next(others) for name in rows}
 
 
 def _frames_to_show(contact: Bool[np.ndarray, "T"], wanted: int) -> list[int]:
@@ -272,23 +235,3 @@ def _acceleration(hands: list[PosedHand], fps: float) -> Float[np.ndarray, "T"]:
         second = np.linalg.norm(np.diff(points, n=2, axis=0), axis=-1).mean(axis=-1) * fps**2
         accelerations.append(np.pad(second, 1, constant_values=np.nan))
     return np.fmax.reduce(accelerations)
-
-
-def _curve(
-    axes: Axes,
-    sequence: Sequence,
-    curves: dict[str, Float[np.ndarray, "T"]],
-    label: str,
-    frames: list[int],
-    colors: dict[str, str],
-) -> None:
-    time = np.arange(sequence.n_frames) / sequence.fps
-    for frame in frames:
-        axes.axvline(frame / sequence.fps, color="0.88", linewidth=1)
-    for name, values in curves.items():
-        axes.plot(time, values, color=colors[name], linewidth=1.4, label=name)
-    axes.set_title(label, fontsize=9, loc="left")
-    axes.set_xlabel("s", fontsize=8)
-    axes.set_ylim(bottom=0)
-    axes.tick_params(labelsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
