@@ -314,7 +314,7 @@ TOCH = Group(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command. 0 on success; 2 on a faulty command line or input; 130 when interrupted; 141 when the output is cut."""
+    """Run one command. 0 on success; 2 on faulty words or input; 130 when interrupted; 141 when its output is cut."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
         return _run(words)
