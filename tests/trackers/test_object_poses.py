@@ -142,3 +142,107 @@ def test_faults(tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match="files with numbers in their names"):
         read_object_poses(tmp_path / "folder", Reading())
+
+
+def table(path, names, columns, delimiter=",", comment=""):
+    np.savetxt(path, np.column_stack(columns), delimiter=delimiter, header=delimiter.join(names), comments=comment)
+    return path
+
+
+TABLES = {
+    "short names": (["tx", "ty", "tz", "qw", "qx", "qy", "qz"], [PLACES, WXYZ], {}),
+    "ROS": (
+        [f"pose.position.{a}" for a in "xyz"] + [f"pose.orientation.{a}" for a in "xyzw"],
+        [PLACES, XYZW],
+        {},
+    ),
+    "quaternion first, millimetres": (
+        [*(f"rot_{a}" for a in "wxyz"), *(f"pos_{a} [mm]" for a in "xyz")],
+        [WXYZ, 1000 * PLACES],
+        {},
+    ),
+    "rotation vector": (["x", "y", "z", "rotvec_x", "rotvec_y", "rotvec_z"], [PLACES, TURNS.as_rotvec()], {}),
+    "asked": (["x", "y", "z", "rx", "ry", "rz"], [PLACES, TURNS.as_rotvec()], {"object_rotation": "axis-angle"}),
+    "matrix": (
+        [f"r{i}{j}" for i in "123" for j in "123"] + ["x", "y", "z"],
+        [POSES[:, :3, :3].reshape(9, 9), PLACES],
+        {},
+    ),
+    "matrix for row vectors": (
+        [*(f"R{i}{j}" for i in "012" for j in "012"), "tx", "ty", "tz"],
+        [POSES[:, :3, :3].swapaxes(1, 2).reshape(9, 9), PLACES],
+        {"object_rotation": "rows"},
+    ),
+    "4 x 4": ([f"m{i}{j}" for i in "0123" for j in "0123"], [POSES.reshape(9, 16)], {}),
+    "unit by option": (["tx", "ty", "tz", "qx", "qy", "qz", "qw"], [100 * PLACES, XYZW], {"object_unit": "cm"}),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("delimiter", [",", " "])
+def test_tables_with_names(name, delimiter, tmp_path):
+    names, columns, choices = TABLES[name]
+    if delimiter == " ":
+        names = [each.replace(" ", "") for each in names]
+    path = table(tmp_path / "poses.csv", names, columns, delimiter)
+    same(read_object_poses(path, Reading(**choices)).matrices)
+
+
+def test_a_trajectory_of_tum(tmp_path):
+    """timestamp tx ty tz qx qy qz qw, with the names in a comment or not."""
+    seconds = 1305031102.17 + 0.1 * np.arange(9)
+    names = ["timestamp", *("tx", "ty", "tz", "qx", "qy", "qz", "qw")]
+    path = table(tmp_path / "poses.txt", names, [seconds, PLACES, XYZW], " ", "# ")
+    found = read_object_poses(path, Reading())
+    same(found.matrices)
+    np.testing.assert_allclose(found.seconds, seconds)
+    path.write_text("\n".join(path.read_text().splitlines()[1:]))
+    found = read_object_poses(path, Reading(object_rotation="xyzw"))
+    same(found.matrices)
+    np.testing.assert_allclose(found.seconds, seconds)
+    with pytest.raises(InputError, match="--object-rotation: expected wxyz or xyzw"):
+        read_object_poses(path, Reading())
+
+
+def test_one_of_several_objects_and_frame_numbers(tmp_path):
+    frames = np.array([3, 4, 5, 6, 7, 8, 9, 10, 12])
+    one = ["tx", "ty", "tz", "qw", "qx", "qy", "qz"]
+    names = ["frame", *(f"mug_{name}" for name in one), *(f"bowl_{name}" for name in one)]
+    path = table(tmp_path / "poses.csv", names, [frames, PLACES, WXYZ, PLACES + 1, WXYZ])
+    with pytest.raises(InputError, match="--object-key: expected one of the objects mug, bowl, found nothing"):
+        read_object_poses(path, Reading())
+    found = read_object_poses(path, Reading(object_key="mug"))
+    assert found.numbers.tolist() == list(range(3, 13))
+    same(np.delete(found.matrices, 8, 0))
+    assert np.isnan(found.matrices[8]).all()
+
+
+def test_records_with_named_axes(tmp_path):
+    records = [
+        {
+            "position": dict(zip("xyz", t.tolist(), strict=True)),
+            "orientation": dict(zip("xyzw", q.tolist(), strict=True)),
+        }
+        for t, q in zip(PLACES, XYZW, strict=True)
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(records))
+    same(read_object_poses(tmp_path / "a.json", Reading()).matrices)
+
+
+def test_faults_of_tables(tmp_path):
+    path = table(tmp_path / "a.csv", ["x", "y", "z", "rx", "ry", "rz"], [PLACES, TURNS.as_rotvec()])
+    with pytest.raises(InputError, match=r"--object-rotation axis-angle \(radians\) .*Euler angles are not read"):
+        read_object_poses(path, Reading())
+    path = table(tmp_path / "a.csv", ["x", "y", "z", "qw", "qx", "qy", "qz"], [PLACES, WXYZ])
+    with pytest.raises(InputError, match="--object-rotation: expected none, as the columns are a quaternion's"):
+        read_object_poses(path, Reading(object_rotation="rows"))
+    path = table(
+        tmp_path / "a.csv", ["time", "x", "y", "z", "qw", "qx", "qy", "qz"], [-0.1 * PLACES[:, 0], PLACES, WXYZ]
+    )
+    with pytest.raises(InputError, match=r"time: expected time stamps|time stamps: expected each after"):
+        read_object_poses(path, Reading())
+    path = table(tmp_path / "a.csv", ["x", "y", "z", "roll", "pitch", "yaw"], [PLACES, TURNS.as_rotvec()])
+    with pytest.raises(
+        InputError, match=r"expected columns of a translation and a rotation .*, found x, y, z, roll, pitch, yaw"
+    ):
+        read_object_poses(path, Reading())

@@ -34,7 +34,7 @@ def write_aria(path: Path, sequence: Sequence, writing: Writing) -> tuple[str, .
     header, *lines = table.text.splitlines()
     cells = [line.split(",") for line in lines if line.strip()]
     seconds = 1e-6 * table.numbers(source.path, (STAMP,))[:, 0]
-    frames, _, _ = on_grid(source.path, seconds)
+    frames = on_grid(source.path, seconds).frames
     rotation, place, within = np.tile(np.eye(3), (len(frames), 1, 1)), np.zeros((len(frames), 3)), frames >= 0
     if (trajectory := trajectory_of(source.path)) is not None:
         rotation, place, within = device_poses(trajectory, seconds)

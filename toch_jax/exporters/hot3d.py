@@ -99,7 +99,7 @@ def frames_of(path: Path, stamps: np.ndarray) -> np.ndarray:
     """The clip's frame of each stamp; those that follow another within SHORTEST_STEP have its frame."""
     seconds = 1e-9 * (stamps - stamps[0])
     first = np.append(True, np.diff(seconds) >= SHORTEST_STEP)
-    index, _, _ = on_grid(path, seconds[first])
+    index = on_grid(path, seconds[first]).frames
     return index[np.cumsum(first) - 1]
 
 

@@ -36,7 +36,7 @@ def read(source: Source, reading: Reading) -> Tracked:
     """The hands of a recording. Raises InputError."""
     where, table = source.path, source.content
     seconds = 1e-6 * table.numbers(where, (STAMP,))[:, 0]
-    index, fps, said = on_grid(where, seconds)
+    index, fps, said, clock = on_grid(where, seconds)
     joints = {}
     for side in SIDES:
         names = [f"t{axis}_{side}_landmark_{joint}_device" for joint in range(21) for axis in "xyz"]
@@ -54,7 +54,9 @@ def read(source: Source, reading: Reading) -> Tracked:
     track = np.full((len(joints), int(index.max()) + 1, 21, 3), np.nan)
     track[:, index] = np.stack(list(joints.values()))
     placed = f"in the world by {path.name}" if path else "in the frame of the glasses (no closed_loop_trajectory.csv)"
-    return Tracked("aria", tuple(joints), track, is_world=path is not None, fps=fps, said=(placed, *said))
+    return Tracked(
+        "aria", tuple(joints), track, is_world=path is not None, fps=fps, seconds=clock, said=(placed, *said)
+    )
 
 
 def trajectory_of(path: Path) -> Path | None:

@@ -69,7 +69,7 @@ def read(source: Source, reading: Reading) -> Tracked:
     stamps = array(path, "timestamp_ns", [line["timestamp_ns"] for line in lines], "T")
     kept = _one_a_frame(1e-9 * (stamps - stamps[0]))
     seconds = 1e-9 * (stamps[kept] - stamps[0])
-    index, fps, said = on_grid(path, seconds)
+    index, fps, said, clock = on_grid(path, seconds)
     count = int(index.max()) + 1
     tracks = {}
     for key, side in SIDES:
@@ -91,6 +91,7 @@ def read(source: Source, reading: Reading) -> Tracked:
         ),
         is_world=True,
         fps=fps,
+        seconds=clock + 1e-9 * stamps[0],
         object_poses=_object(path, every, float(stamps[0]), reading),
         said=said,
     )

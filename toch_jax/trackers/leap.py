@@ -7,17 +7,18 @@ The thumb has no metacarpal: its mcpPosition is the joint at the wrist's end of 
 joint of the thumb.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import Side
 from toch_jax.trackers.detections import Detection, tracked_hands
 from toch_jax.trackers.reading import METRES, Reading
 from toch_jax.trackers.source import Source, array, need
-from toch_jax.trackers.stamps import on_grid
+from toch_jax.trackers.stamps import Grid, on_grid
 from toch_jax.trackers.tracked import Tracked
 
 JOINTS = ("mcpPosition", "pipPosition", "dipPosition", "btipPosition")
@@ -35,21 +36,21 @@ def is_frame(value: Any) -> bool:
 def read(source: Source, reading: Reading) -> Tracked:
     """The hands of a recording. Raises InputError."""
     frames = [frame for frame in source.content if is_frame(frame)]
-    index, fps, said = _grid(source)
+    index, fps, said, seconds = _grid(source)
     found = [(int(at), _hands(source, frame)) for at, frame in zip(index, frames, strict=True)]
-    return tracked_hands(source, "leap", found, None, said, fps)
+    return replace(tracked_hands(source, "leap", found, None, said, fps), seconds=seconds)
 
 
 def frame_indices(source: Source) -> list[int]:
     """The clip's frame of each frame of the recording. Raises InputError."""
-    return _grid(source)[0].tolist()
+    return _grid(source).frames.tolist()
 
 
-def _grid(source: Source) -> tuple[Int[np.ndarray, "T"], float, tuple[str, ...]]:
+def _grid(source: Source) -> Grid:
     # the server says its version first, and of a device that is plugged in
     times = [frame["timestamp"] for frame in source.content if is_frame(frame)]
     stamps = array(source.path, "timestamp", times, "T")
-    return on_grid(source.path, 1e-6 * (stamps - stamps[0]))
+    return on_grid(source.path, 1e-6 * stamps)
 
 
 def _hands(source: Source, frame: dict[str, Any]) -> list[Detection]:

@@ -12,6 +12,7 @@ person's size, so its depth is off where the hand's is another. `category_name` 
 versions: where the fingers bend as those of the other side, say `--left-hands mirrored` to swap the sides.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -75,10 +76,10 @@ def read(source: Source, reading: Reading) -> Tracked:
                     hands.append(Detection("right" if is_right else "left", placed[0], placed - placed[0]))
         found.append((index, hands))
     said = [] if camera.size else [f"image of {size[0]:.0f} x {size[1]:.0f} pixels, twice the principal point"]
-    at, fps, gaps = _grid(source)
+    at, fps, gaps, seconds = _grid(source)
     found = [(frame, hands) for frame, (_, hands) in zip(at, found, strict=True)]
     said += gaps
-    return tracked_hands(source, "mediapipe", found, camera, said, fps)
+    return replace(tracked_hands(source, "mediapipe", found, camera, said, fps), seconds=seconds)
 
 
 def frame_indices(source: Source) -> list[int]:
@@ -86,13 +87,15 @@ def frame_indices(source: Source) -> list[int]:
     return _grid(source)[0]
 
 
-def _grid(source: Source) -> tuple[list[int], float | None, tuple[str, ...]]:
-    """The frame of each entry, the frame rate, and a remark on gaps."""
+def _grid(
+    source: Source,
+) -> tuple[list[int], float | None, tuple[str, ...], Float[np.ndarray, "T"] | None]:
+    """The frame of each entry, the frame rate, a remark on gaps, and the time of each frame."""
     stamps = [frame.get("timestamp_ms") if isinstance(frame, dict) else None for frame in source.content]
     if any(stamp is None for stamp in stamps):
-        return list(range(len(stamps))), None, ()
-    at, fps, gaps = on_grid(source.path, 1e-3 * array(source.path, "timestamp_ms", stamps, "T"))
-    return at.tolist(), fps, gaps
+        return list(range(len(stamps))), None, (), None
+    at, fps, gaps, seconds = on_grid(source.path, 1e-3 * array(source.path, "timestamp_ms", stamps, "T"))
+    return at.tolist(), fps, gaps, seconds
 
 
 def _points(source: Source, key: str, landmarks: Any) -> Float[np.ndarray, "21 3"]:

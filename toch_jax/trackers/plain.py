@@ -4,7 +4,7 @@ Joints: (T, J, 3), (H, T, J, 3), (T, H, J, 3), or rows of 3 J numbers, with 21, 
 WebXR's, 26 as OpenXR's, 27 as visionOS's, 21 as OpenPose's (= MediaPipe's), unless `--joint-order` says otherwise.
 Vertices: (T, 778, 3) or (H, T, 778, 3), in MANO's order. In files of several arrays the hand is the one array with such
 a shape; arrays whose keys have "left" or "right" in them are the hands of these sides, and one array of shape (T, 4, 4)
-is the object's pose. `fps` is read where the file has it.
+is the object's pose. `fps` is read where the file has it. Tables with a line of names are read by `columns`.
 """
 
 from pathlib import Path
@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import Side
+from toch_jax.trackers.columns import fits_table, read_table
 from toch_jax.trackers.joint_orders import COUNTS, to_openpose
 from toch_jax.trackers.reading import METRES, Reading
 from toch_jax.trackers.source import Source, Table, array, with_lost
@@ -42,7 +43,7 @@ def arrays_of(source: Source) -> dict[str, Any]:
     """The file's values by key; a table or one array has a key of its own."""
     content = source.content
     if isinstance(content, Table):
-        return {"table": content.numbers(source.path)}
+        return {} if content.names else {"table": content.numbers(source.path)}
     if isinstance(content, list | np.ndarray):
         return {"array": _nested(content)}
     return {str(key): _nested(value) for key, value in content.items()} if isinstance(content, dict) else {}
@@ -64,9 +65,9 @@ def _hand_keys(source: Source) -> list[str]:
 
 
 def fits(source: Source) -> bool:
-    if source.is_folder or (isinstance(source.content, Table) and source.content.names):
+    if source.is_folder:
         return False
-    return bool(_hand_keys(source))
+    return bool(_hand_keys(source)) or fits_table(source)
 
 
 def hand_keys(source: Source, reading: Reading) -> list[str]:
@@ -85,6 +86,8 @@ def hand_keys(source: Source, reading: Reading) -> list[str]:
 
 def read(source: Source, reading: Reading) -> Tracked:
     """The hands, and the object's poses where the file has them. Raises InputError."""
+    if isinstance(source.content, Table) and source.content.names:
+        return read_table(source, reading)
     where, arrays = source.path, arrays_of(source)
     keys = hand_keys(source, reading)
     if len(keys) == 2:

@@ -1,11 +1,12 @@
 """The content of a file of any kind as dicts, lists, arrays and text, read without running anything in it."""
 
 import io
+import itertools
 import json
 import math
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ LARGEST_TABLE, LARGEST_JSON = 2**27, 2**25
 10,000 frames has 13 MB."""
 MOST_FRAMES = 100_000
 """Limit on the number of frames of a clip, which a file's frame numbers may ask for: an hour at 30 fps."""
+LONGEST_HEAD = 20
+"""Lines at the beginning of a table that are looked at for its names."""
 MODELS_ABOVE = 4
 """How many folders above that of a clip are searched for the object's mesh."""
 
@@ -39,7 +42,8 @@ class Source:
 
 @dataclass(frozen=True)
 class Table:
-    """Lines of numbers with commas or blanks between, and the names of the columns, if the first line has them."""
+    """Lines of numbers with commas or blanks between, and the names of the columns, if the first line, or a comment (#)
+    before it, has them. Other lines that begin with # are left out."""
 
     names: tuple[str, ...]
     text: str
@@ -50,12 +54,14 @@ class Table:
         if missing:
             raise bad_input(where, missing[0], "this column", "none")
         columns = None if names is None else [self.names.index(name) for name in names]
-        delimiter = "," if "," in self.text[: self.text.find("\n")] else None
+        lines: Iterator[str] = (line for line in io.StringIO(self.text) if line.strip() and not line.startswith("#"))
+        first = next(lines)
+        if all(_is_number(word) for word in _words(first)):
+            lines = itertools.chain([first], lines)
         try:
             return np.loadtxt(
-                io.StringIO(self.text),
-                delimiter=delimiter,
-                skiprows=1 if self.names else 0,
+                lines,
+                delimiter="," if "," in first else None,
                 usecols=columns,
                 ndmin=2,
                 converters=_number,
@@ -144,13 +150,22 @@ def _from_text(path: Path, content: bytes) -> Any:
         if len(found) > 2 * MOST_FRAMES:
             raise bad_input(path, "file", f"at most {2 * MOST_FRAMES:,} entries", f"{len(found):,}")
         return found
-    first = text.partition("\n")[0]
-    words = re.split(r"[,\s]+", first.strip())
-    if first and all(_is_number(word) for word in words):
-        return Table((), text)
-    if "," in first and "\n" in text:
-        return Table(tuple(word.strip().strip('"') for word in first.split(",")), text)
+    head = [line for line in text.split("\n", LONGEST_HEAD)[:LONGEST_HEAD] if line.strip()]
+    lines = [line for line in head if not line.startswith("#")]
+    first, second = ([_words(line) for line in lines] + [[], []])[:2]
+    if first and all(map(_is_number, first)):
+        comments = (_words(line.lstrip("# ")) for line in head if line.startswith("#"))
+        names = next((words for words in comments if len(words) == len(first) and not any(map(_is_number, words))), [])
+        return Table(tuple(names), text)
+    if lines and "," in lines[0] and "\n" in text:
+        return Table(tuple(word.strip().strip('"') for word in lines[0].split(",")), text)
+    if len(first) > 1 and len(second) == len(first) and all(map(_is_number, second)):
+        return Table(tuple(word.strip('"') for word in first), text)
     return text.splitlines()
+
+
+def _words(line: str) -> list[str]:
+    return re.split(r"[,\s]+", line.strip())
 
 
 def _is_number(word: str) -> bool:

@@ -24,6 +24,7 @@ from toch_jax.trackers.formats import read_tracked
 from toch_jax.trackers.object_poses import ObjectPoses, read_object_poses
 from toch_jax.trackers.part_poses import read_part_poses
 from toch_jax.trackers.reading import METRES, Reading
+from toch_jax.trackers.resampling import between, evened, poses_at
 from toch_jax.trackers.self_check import CheckedSequence, checked
 from toch_jax.trackers.tracked import ManoTrack, Tracked
 
@@ -57,6 +58,7 @@ def sequence_from_tracker(
     tracked = read_tracked(path, reading)
     loaded = object_of(path, tracked, object_mesh, object_scale)
     poses, said = _object_poses(path, tracked, loaded.names, reading)
+    tracked, poses = evened(tracked, poses)
     arguments, hand_said = hand_arguments(path, tracked, reading)
     common: dict[str, Any] = {
         "fps": _fps(path, tracked, reading),
@@ -266,6 +268,11 @@ def _in_frames(
     where: str | Path, found: ObjectPoses, tracked: Tracked
 ) -> tuple[Float[np.ndarray, "*P T 4 4"], tuple[str, ...]]:
     count, given = tracked.n_frames, found.matrices.shape[-3]
+    clocks = (found.seconds, tracked.seconds)
+    if given > 1 and clocks[0] is not None and clocks[1] is not None:
+        times = between(clocks[0], clocks[1])
+        if times.known.any():
+            return poses_at(times, found.matrices), ("object and hands matched by time",)
     if given == 1 and count > 1:
         return np.repeat(found.matrices, count, axis=-3), ("one object pose for all frames",)
     if found.numbers is not None and tracked.numbers is not None and not np.array_equal(found.numbers, tracked.numbers):

@@ -62,6 +62,8 @@ class Tracked:
     fps: float | None = None
     numbers: Int[np.ndarray, "T"] | None = None
     """Each frame's number in the video."""
+    seconds: Float[np.ndarray, "T"] | None = None
+    """The file's time of each frame, where it has stamps; they may be uneven (resampling.py)."""
     camera: Camera | None = None
     object_poses: Float[np.ndarray, "T 4 4"] | Float[np.ndarray, "P T 4 4"] | None = None
     """Object, or each of its P parts, to the frame of reference of the hands."""
