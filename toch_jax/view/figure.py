@@ -45,14 +45,14 @@ def draw_figure(
     size = np.array([max(LEFT + width / DPI, LEAST_WIDTH), TOP + height / DPI + below])
     # places are given in inches and images have the figure's pixels: matplotlib's own layout draws everything twice
     figure = Figure(figsize=tuple(size), dpi=DPI)
-    figure.figimage(whole, xo=LEFT * DPI, yo=below * DPI)
+    figure.figimage(whole, xo=round(LEFT * DPI), yo=round(below * DPI))
     right, up = np.array([width, height]) / DPI / [len(times), len(images)]
     for column, time in enumerate(times):
-        place = np.array([LEFT + (column + 0.5) * right, size[1] - TOP / 2]) / size
-        figure.text(*place, f"{time:.2f} s", fontsize=9, ha="center", va="center")
+        x, y = np.array([LEFT + (column + 0.5) * right, size[1] - TOP / 2]) / size
+        figure.text(x, y, f"{time:.2f} s", fontsize=9, ha="center", va="center")
     for row, name in enumerate(images):
-        place = np.array([LEFT / 2, size[1] - TOP - (row + 0.5) * up]) / size
-        figure.text(*place, name, fontsize=12, color=colors[name], rotation=90, ha="center", va="center")
+        x, y = np.array([LEFT / 2, size[1] - TOP - (row + 0.5) * up]) / size
+        figure.text(x, y, name, fontsize=12, color=colors[name], rotation=90, ha="center", va="center")
     shown = {label: skin_colors(np.array([mm / 1e3]))[0] for label, mm in LEGEND_MM.items()}
     patches = [Patch(facecolor=tuple(color), label=label) for label, color in shown.items()]
     place = 0.5, (below - LEGEND / 2) / size[1]
