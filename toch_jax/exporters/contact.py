@@ -28,23 +28,28 @@ def write_contact(path: Path, sequence: Sequence, writing: Writing) -> tuple[str
     if meshes.vertices is None:
         expected = "a skin (toch denoise --hand model writes it)"
         raise bad_input(sequence.source, "hand", expected, "joints alone")
-    mesh = tuple(map(np.asarray, (sequence.object_vertices, sequence.object_faces, sequence.object_vertex_part)))
-    parts = object_parts(*mesh)
-    poses = [object_matrices(sequence, part) for part in range(len(parts))]
-    vertices = hide_lost(sequence, np.asarray(meshes.vertices))
-    joints = None if meshes.joints is None else hide_lost(sequence, meshes.joints)
+    of_vertices = signed_distances_of(sequence, hide_lost(sequence, np.asarray(meshes.vertices)))
+    joints = None if meshes.joints is None else signed_distances_of(sequence, hide_lost(sequence, meshes.joints))
     record: dict[str, np.ndarray] = {"fps": np.array(sequence.fps), "contact_distance": np.array(CONTACT_DISTANCE_M)}
     for hand, name in enumerate(hand_names(sequence.hand_side)):
-        distance = _distance(vertices[hand], parts, poses)
+        distance = of_vertices[hand]
         contact = distance <= CONTACT_DISTANCE_M
         record |= {f"{name}_vertex_distance": distance.astype(np.float32), f"{name}_vertex_contact": contact}
         if joints is not None:
-            record[f"{name}_joint_distance"] = _distance(joints[hand], parts, poses).astype(np.float32)
+            record[f"{name}_joint_distance"] = joints[hand].astype(np.float32)
         if meshes.faces is not None:
             weights = np.asarray(models[sequence.hand_side[hand]].weights)
             record[f"{name}_bone_contact"] = _by_bone(contact, weights)
     write_arrays(path, record)
     return (f"contact: at most {1e3 * CONTACT_DISTANCE_M:g} mm from the object", *lost_remark(sequence, "are NaN"))
+
+
+def signed_distances_of(sequence: Sequence, points: Float[np.ndarray, "H T K 3"]) -> Float[np.ndarray, "H T K"]:
+    """The signed distance of points in the world from the object, metres; NaN in frames with points that are NaN."""
+    mesh = tuple(map(np.asarray, (sequence.object_vertices, sequence.object_faces, sequence.object_vertex_part)))
+    parts = object_parts(*mesh)
+    poses = [object_matrices(sequence, part) for part in range(len(parts))]
+    return np.stack([_distance(own, parts, poses) for own in points])
 
 
 def _distance(

@@ -13,9 +13,11 @@ ENDINGS: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
         "mano-manopth": ((".npz",), "MANO's parameters as manopth takes them"),
         "keypoints": ((".npy", ".npz", ".csv", ".json"), "21 joints of each hand"),
         "contact": ((".npz",), "distance and contact of each vertex and joint"),
+        "contact-image": ((FOLDER,), "contact over the clip as an image on each surface"),
         "object-poses": ((".npy", ".npz"), "the object's pose in each frame"),
         "foundationpose": ((FOLDER,), "the object's pose in each frame, as text files"),
         "gltf": ((".glb",), "hands with skin and skeleton, and the object, moving"),
+        "usd": ((".usda",), "hands with skin and skeleton, and the object, moving"),
         "bvh": ((".bvh",), "the hands' skeletons, moving"),
         "obj": ((FOLDER,), "the meshes of hands and object in each frame"),
         "ply": ((FOLDER,), "the meshes of hands and object in each frame"),
@@ -36,6 +38,7 @@ ENDINGS: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
         "dex-retargeting": ((".npz",), "keypoints in the wrist's frame, for dex-retargeting"),
         "lerobot": ((FOLDER,), "features of a LeRobot data set, with names"),
         "spider": ((FOLDER,), "keypoints and object, for SPIDER"),
+        "maniptrans": ((FOLDER,), "joints, wrist and object, for ManipTrans"),
     }
 )
 """For each format the endings of its file (FOLDER: a folder), and what it holds."""

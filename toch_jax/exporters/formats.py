@@ -8,6 +8,7 @@ from toch_jax.exporters import (
     aria,
     bvh,
     contact,
+    contact_image,
     dex_retargeting,
     dyn_hamr,
     gltf,
@@ -19,12 +20,14 @@ from toch_jax.exporters import (
     keypoints,
     leap,
     lerobot,
+    maniptrans,
     mano,
     mediapipe,
     meshes,
     object_poses,
     plain,
     spider,
+    usd,
     v2d,
     vitra,
 )
@@ -41,9 +44,11 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         "mano-manopth": mano.write_manopth,
         "keypoints": keypoints.write_keypoints,
         "contact": contact.write_contact,
+        "contact-image": contact_image.write_contact_image,
         "object-poses": object_poses.write_object_poses,
         "foundationpose": object_poses.write_foundationpose,
         "gltf": gltf.write_glb,
+        "usd": usd.write_usd,
         "bvh": bvh.write_bvh,
         "obj": meshes.write_obj,
         "ply": meshes.write_ply,
@@ -64,6 +69,7 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         "dex-retargeting": dex_retargeting.write_dex_retargeting,
         "lerobot": lerobot.write_lerobot,
         "spider": spider.write_spider,
+        "maniptrans": maniptrans.write_maniptrans,
     }
 )
 """By the names of `endings.ENDINGS`."""

@@ -136,13 +136,18 @@ def json_text(content: Any, *, lines: bool) -> str:
     return json.dumps(plain(content), allow_nan=False)
 
 
-def write_content(path: Path, content: Any, like: Path) -> None:
+def write_content(path: Path, content: Any, like: Path | None) -> None:
     """Write what a tracker's file holds, in the kind that the ending says: .npz, .npy, .json, else a pickle.
 
     Pickles have tensors where the file `like` has them. Raises InputError for an .npz file of what is not arrays.
     """
     if path.suffix == ".json":
-        write_text(path, json_text(content, lines=like.suffix in (".json", ".jsonl") and is_json_of_lines(like)))
+        write_text(
+            path,
+            json_text(
+                content, lines=like is not None and like.suffix in (".json", ".jsonl") and is_json_of_lines(like)
+            ),
+        )
     elif path.suffix == ".npz":
         arrays = {str(key): np.asarray(value) for key, value in content.items()} if isinstance(content, dict) else {}
         wrong = next((key for key, value in arrays.items() if value.dtype.hasobject), None)
@@ -152,7 +157,7 @@ def write_content(path: Path, content: Any, like: Path) -> None:
         write_arrays(path, arrays)
     else:
         with atomic(path) as part:
-            part.write_bytes(_content_bytes(path, content, has_tensors(like)))
+            part.write_bytes(_content_bytes(path, content, like is not None and has_tensors(like)))
 
 
 def _content_bytes(path: Path, content: Any, tensors: bool) -> bytes:

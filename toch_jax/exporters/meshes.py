@@ -42,7 +42,7 @@ def _write(path: Path, sequence: Sequence, writing: Writing, ending: str) -> tup
             raise bad_input(sequence.source, "hand", expected, found)
     scale = 1 / METRES[writing.unit]
     known, names = known_frames(sequence), hand_names(sequence.hand_side)
-    parts = dict(_parts(sequence))
+    parts = dict(object_meshes(sequence))
     poses = {name: object_matrices(sequence, index) for index, name in enumerate(parts)}
     with atomic_folder(path) as folder:
         for frame in range(sequence.n_frames):
@@ -69,7 +69,7 @@ def _hand(hand: PosedHand, frame: int, scale: float) -> trimesh.Trimesh | trimes
     return trimesh.PointCloud(points) if hand.faces is None else trimesh.Trimesh(points, hand.faces, process=False)
 
 
-def _parts(sequence: Sequence) -> Iterator[tuple[str, trimesh.Trimesh]]:
+def object_meshes(sequence: Sequence) -> Iterator[tuple[str, trimesh.Trimesh]]:
     """The object's parts, each in its own frame of reference, metres."""
     vertices, faces, part = map(
         np.asarray, (sequence.object_vertices, sequence.object_faces, sequence.object_vertex_part)

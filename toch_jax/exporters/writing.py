@@ -34,5 +34,7 @@ class Writing:
     """For the trackers' formats: as the file of --like was read with."""
     bone_map: Annotated[Path | None, _shown("FILE")] = None
     """For BVH: which of the joints of the file of --like is which of the hand's."""
+    object_uv: Annotated[Path | None, _shown("MESH")] = None
+    """For contact-image: the object's mesh with its texture coordinates."""
     object_key: Annotated[str | None, _shown("KEY")] = None
     """For HOT3D: the object's identifier."""
