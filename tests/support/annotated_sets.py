@@ -250,3 +250,28 @@ def write_hograspnet(
     name = Path(object_file).stem
     write_mesh(root / "data" / "obj_scanned_models" / name / f"{name}.obj", clip.mesh, 100 / mesh_scale)
     return trial
+
+
+def write_fhab(root: Path, clip: Clip, first: int = 0) -> Path:
+    """A sequence of the First-Person Hand Action Benchmark, with the object's poses, in two versions, and its mesh; the
+    object was not annotated in the fourth frame. `first` is the number of the first line of skeleton.txt."""
+    place = Path("Subject_1") / "pour_juice_bottle" / "3"
+    # wrist; first joint of each finger; then the others, thumb to little finger
+    order = [0, *range(1, 21, 4), *(1 + 4 * finger + joint for finger in range(5) for joint in (1, 2, 3))]
+    rows = 1000 * clip.joints[:, order].reshape(clip.n_frames, 63)
+    numbers = np.arange(clip.n_frames)
+    hands = root / "Hand_pose_annotation_v1" / place
+    hands.mkdir(parents=True)
+    np.savetxt(hands / "skeleton.txt", np.column_stack([first + numbers, rows]), fmt="%.6f")
+    poses = clip.object_poses.copy()
+    poses[:, :3, 3] *= 1000
+    # column by column
+    lines = np.column_stack([numbers, poses.swapaxes(1, 2).reshape(-1, 16)])
+    for version, shift in (("v1", 10.0), ("v1_1", 0.0)):
+        objects = root / f"Object_6D_pose_annotation_{version}" / place
+        objects.mkdir(parents=True)
+        moved = np.delete(lines, 3, axis=0)
+        moved[:, 13:16] += shift
+        np.savetxt(objects / "object_pose.txt", moved, fmt="%.9g")
+    write_mesh(root / "Object_models" / "juice_bottle_model" / "juice_bottle_model.ply", clip.mesh)
+    return hands / "skeleton.txt"

@@ -28,6 +28,9 @@ JOINT_ORDERS: Mapping[str, tuple[int, tuple[int, ...]]] = MappingProxyType(
         # tips from thumb to pinky, wrist, thumb 2, 3 of each finger, palm (projectaria_tools core/mps/HandTracking.h);
         # the thumb's first joint is absent
         "aria": (21, (5, ABSENT, 6, 7, 0, 8, 9, 10, 1, 11, 12, 13, 2, 14, 15, 16, 3, 17, 18, 19, 4)),
+        # wrist, the first joint of each finger from thumb to little finger, then the other three of each
+        # (guiggh/hand_pose_action README.md, load_example.py)
+        "fhab": (21, (0, 1, 6, 7, 8, 2, 9, 10, 11, 3, 12, 13, 14, 4, 15, 16, 17, 5, 18, 19, 20)),
     }
 )
 """Number of joints, and the index of each of OpenPose's 21 (ABSENT: none), by the name of the order."""

@@ -25,8 +25,8 @@ class Reading:
     side: Annotated[str | None, _shown("right|left|left,right")] = None
     """The side of the hand; of several hands in one array, in its order."""
     joint_order: Annotated[str | None, _shown("NAME|INDICES")] = None
-    """openpose, mediapipe, mano, webxr, openxr, visionos, aria, or where in the file's joints each of OpenPose's 21
-    is."""
+    """openpose, mediapipe, mano, webxr, openxr, visionos, aria, fhab, or where in the file's joints each of OpenPose's
+    21 is."""
     bone_map: Annotated[Path | None, _shown("FILE")] = None
     """For BVH: which of its joints is which of the hand's."""
     hand_key: Annotated[str | None, _shown("KEY")] = None
