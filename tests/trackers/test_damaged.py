@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import annotated_sets as sets
 from support import tracker_files as written
 from support.tracker_clip import clip
 
 from toch_jax.base.errors import InputError
 from toch_jax.trackers.formats import read_tracked
 from toch_jax.trackers.reading import Reading
+from toch_jax.trackers.source import open_source
 
 FRAMES, TRIES = 4, 40
 ODD = (None, "text", "", [], {}, -1, 0, 1e300, float("nan"), [[1, 2], [3]], [None], True, 10**400, {"a": 1}, [0.5] * 7)
@@ -35,6 +37,12 @@ def contents(folder: Path) -> dict[str, tuple[Any, str]]:
     vitra = np.load(written.write_vitra(folder / "a.npy", [left, right], still, lost=1), allow_pickle=True).item()
     dyn_hamr = dict(np.load(written.write_dyn_hamr(folder / "a.npz", [left, right], object_pose_world=still)))
     params = {key: np.zeros((1, 5, size)) for key, size in (("global_orient", 3), ("transl", 3), ("hand_pose", 45))}
+    oakink2 = open_source(sets.write_oakink2(folder / "oakink2", [left, right], lost=1)).content
+    oakink2["obj_transf"] = dict(list(oakink2["obj_transf"].items())[-1:])
+    places = [np.zeros((28, 3))] * 2
+    gigahands = sets.write_gigahands(
+        folder / "giga", [left, right], {"left": np.zeros(45), "right": np.zeros(45)}, places
+    )
     hawor = [np.zeros((2, 5, size), np.float32) for size in (3, 3, 45, 10)]
     return {
         "hamer": (short(written.hamer_frames(left)), "pkl"),
@@ -42,6 +50,8 @@ def contents(folder: Path) -> dict[str, tuple[Any, str]]:
         "mediapipe": (short(written.mediapipe_frames(left, lost=1)), "json"),
         "leap": (short(written.leap_frames(left, right, lost=1)), "json"),
         "hot3d": (short(list(map(json.loads, hot3d.read_text().splitlines()))), "json"),
+        "oakink2": (oakink2, "pkl"),
+        "gigahands": (json.loads(gigahands.read_text()), "json"),
         "vitra": (vitra, "npy"),
         "dyn-hamr": (dyn_hamr, "npz"),
         "v2d-mano": (params | {"betas": np.zeros((1, 10)), "is_right": np.ones((1, 5)), "flat_hand_mean": True}, "npz"),
@@ -77,7 +87,10 @@ def places(content: Any, depth: int = 0) -> list[Callable[[Any], None]]:
 
 @pytest.mark.parametrize(
     "name",
-    ["hamer", "wilor-mini", "mediapipe", "leap", "hot3d", "vitra", "dyn-hamr", "v2d-mano", "hawor", "plain"],
+    [
+        *("hamer", "wilor-mini", "mediapipe", "leap", "hot3d", "vitra", "dyn-hamr", "v2d-mano", "hawor", "plain"),
+        *("oakink2", "gigahands"),
+    ],
 )
 def test_one_value_is_replaced(name, tmp_path):
     content, ending = contents(tmp_path)[name]

@@ -63,9 +63,12 @@ def test_bad_input(true, tmp_path):
     )
     lines = (objects / "object_pose.txt").read_text().splitlines()
     (objects / "object_pose.txt").write_text("\n".join([lines[1], *lines]))
-    with pytest.raises(InputError, match=r"object_pose.txt: frame: expected whole numbers that increase"):
+    with pytest.raises(InputError, match=r"object_pose.txt: frame: expected numbers that increase"):
         read_tracked(path)
     assert read_tracked(path, Reading(object_poses=tmp_path)).object_poses is None
+    (objects / "object_pose.txt").write_text("\n".join(["0.5" + lines[0][lines[0].index(" ") :], *lines[1:]]))
+    with pytest.raises(InputError, match=r"object_pose.txt: frame: expected frames' numbers, whole and below 1e9"):
+        read_tracked(path)
     (objects / "object_pose.txt").write_text("none")
     with pytest.raises(InputError, match=r"object_pose.txt: file: expected lines of 17 numbers, found list"):
         read_tracked(path)

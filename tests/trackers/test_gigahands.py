@@ -87,6 +87,17 @@ def test_the_sequence(file, clips, tmp_path, monkeypatch):
     np.testing.assert_allclose(hand_joints(sequence, 1)[kept, :20], clips[1].joints[kept, :20], atol=1e-5)
 
 
+def test_a_hand_that_is_never_seen(file):
+    folder = file.parents[1] / "keypoints_3d" / "033"
+    (folder / "chosen_frames_left.json").write_text("[]")
+    assert read_tracked(file).sides == ("right",)
+    for name in ("left", "right"):
+        (folder / f"chosen_frames_{name}.json").write_text("[]")
+    file.write_text(json.dumps({side: {key: [] for key in ("poses", "Rh", "Th", "shapes")} for side in SEEN}))
+    with pytest.raises(InputError, match=r"033.json: left.Rh: expected numbers"):
+        read_tracked(file)
+
+
 def test_bad_input(file):
     content = json.loads(file.read_text())
     other = file.parents[3] / "object_poses" / "3_other" / "pan" / "p003-instrument_0033" / "pose"
@@ -106,6 +117,9 @@ def test_bad_input(file):
     chosen = file.parents[1] / "keypoints_3d" / "033" / "chosen_frames_left.json"
     chosen.write_text("[99]")
     with pytest.raises(InputError, match=r"chosen_frames: expected the 27 frames of 033.json, found 28"):
+        read_tracked(file, Reading(object_key="ukelele_scan"))
+    chosen.write_text("[1, null]")
+    with pytest.raises(InputError, match=r"chosen_frames_left.json: frames: expected"):
         read_tracked(file, Reading(object_key="ukelele_scan"))
     chosen.unlink()
     tracked = read_tracked(file, Reading(object_key="ukelele_scan"))

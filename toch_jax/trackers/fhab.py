@@ -18,7 +18,7 @@ from jaxtyping import Float
 from toch_jax.base.errors import bad_input
 from toch_jax.trackers.joint_orders import to_openpose
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, Table, array, frame_grid, open_source
+from toch_jax.trackers.source import Source, Table, array, frame_grid, frame_numbers, open_source
 from toch_jax.trackers.tracked import Camera, Tracked
 
 NAME = "skeleton.txt"
@@ -81,10 +81,10 @@ def _rows(path: Path, width: int) -> tuple[np.ndarray, Float[np.ndarray, "N W"]]
     if not isinstance(content, Table):
         raise bad_input(path, "file", f"lines of {width + 1} numbers", type(content).__name__)
     values = array(path, "line", content.numbers(path), f"N {width + 1}")
-    numbers = values[:, 0]
-    if not (np.isfinite(numbers).all() and (numbers == np.round(numbers)).all() and (np.diff(numbers) > 0).all()):
-        raise bad_input(path, "frame", "whole numbers that increase", f"{numbers[:5]}")
-    return numbers.astype(np.int64), values[:, 1:]
+    numbers = frame_numbers(path, "frame", values[:, 0])
+    if not (np.diff(numbers) > 0).all():
+        raise bad_input(path, "frame", "numbers that increase", f"{numbers[:4]}")
+    return numbers, values[:, 1:]
 
 
 def _object(

@@ -23,7 +23,7 @@ from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import Side
 from toch_jax.trackers.detections import quaternion_vectors
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, array, frame_grid, need, numbered, open_source
+from toch_jax.trackers.source import Source, array, frame_grid, frame_numbers, need, numbered, open_source
 from toch_jax.trackers.tracked import ManoTrack, Tracked, rigid
 
 SIDES: tuple[Side, Side] = ("left", "right")
@@ -55,9 +55,13 @@ def read(source: Source, reading: Reading) -> Tracked:
         for values in hands[side].values():
             values[~np.isin(numbers, own)] = np.nan
 
-    def on_grid(key: str) -> Float[np.ndarray, "2 T K"]:
-        values = np.stack([hands[side][key] for side in SIDES])
-        found = np.full((len(SIDES), len(every), values.shape[-1]), np.nan)
+    sides = tuple(side for side in SIDES if np.isfinite(hands[side]["Th"]).any())
+    if not sides:
+        raise bad_input(where, "Th", "a hand in one frame at least", "none")
+
+    def on_grid(key: str) -> Float[np.ndarray, "H T K"]:
+        values = np.stack([hands[side][key] for side in sides])
+        found = np.full((len(sides), len(every), values.shape[-1]), np.nan)
         found[:, index] = values
         return found
 
@@ -73,7 +77,7 @@ def read(source: Source, reading: Reading) -> Tracked:
     meshes = [] if path is None else sorted(_beside(where, "object_meta", path.parts[-5], path.parts[-4]).glob("*.obj"))
     return Tracked(
         format="gigahands",
-        sides=SIDES,
+        sides=sides,
         mano=ManoTrack(orient, pose, transl, betas, is_relative=True, turns_about_origin=True, has_left_fault=True),
         is_world=True,
         fps=FPS * (len(every) - 1) / max(int(every[-1] - every[0]), 1) if len(every) > 1 else FPS,
@@ -105,9 +109,9 @@ def _chosen(where: Path, count: int) -> dict[Side, Int[np.ndarray, "N"]] | None:
     files = {side: folder / f"chosen_frames_{side}.json" for side in SIDES}
     if not all(path.is_file() for path in files.values()):
         return None
-    found = {
-        side: array(path, "frames", open_source(path).content, "N").astype(np.int64) for side, path in files.items()
-    }
+    lists = {side: (path, open_source(path).content) for side, path in files.items()}
+    none = np.zeros(0, np.int64)
+    found = {side: frame_numbers(path, "frames", each) if each != [] else none for side, (path, each) in lists.items()}
     union = len(np.union1d(*found.values()))
     if union != count:
         raise bad_input(folder, "chosen_frames", f"the {count} frames of {where.name}", str(union))

@@ -20,7 +20,7 @@ from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import Side
 from toch_jax.trackers.detections import quaternion_vectors
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, array, frame_grid, need, numbered
+from toch_jax.trackers.source import Source, array, frame_grid, frame_numbers, need, numbered
 from toch_jax.trackers.tracked import Camera, ManoTrack, Tracked
 
 KEYS = {"raw_mano", "obj_transf", "mocap_frame_id_list"}
@@ -41,9 +41,7 @@ def fits(source: Source) -> bool:
 def read(source: Source, reading: Reading) -> Tracked:
     """The hands, and the object that `--object-key` names. Raises InputError."""
     where, content = source.path, source.content
-    frames = np.unique(array(where, "mocap_frame_id_list", content["mocap_frame_id_list"], "N")).astype(np.int64)
-    if not len(frames):
-        raise bad_input(where, "mocap_frame_id_list", "a frame at least", "none")
+    frames = np.unique(frame_numbers(where, "mocap_frame_id_list", content["mocap_frame_id_list"]))
     every, index = frame_grid(where, frames.tolist())
     step = int(every[1] - every[0]) if len(every) > 1 else 1
     hands = numbered(where, content["raw_mano"])

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from toch_jax.base.errors import InputError, bad_input
 from toch_jax.base.files import LARGEST_FILE, read_array
@@ -231,6 +231,14 @@ def numbered(where: str | Path, record: Any) -> dict[int, Any]:
         found = f"the keys {', '.join(map(str, record))[:80]}" if isinstance(record, dict) else type(record).__name__
         raise bad_input(where, "frames", "a record with a frame's number as each key", found)
     return {int(key): record[key] for key in sorted(record, key=int)}
+
+
+def frame_numbers(where: str | Path, field: str, value: Any) -> Int[np.ndarray, "N"]:
+    """Frames' numbers in a list or an array, one at least. Raises InputError."""
+    found = array(where, field, value, "N")
+    if not len(found) or not ((found == np.round(found)) & (np.abs(found) < 1e9)).all():
+        raise bad_input(where, field, "frames' numbers, whole and below 1e9", f"{found[:4]}")
+    return found.astype(np.int64)
 
 
 def array(where: str | Path, field: str, value: Any, *shapes: str) -> Float[np.ndarray, "*axes"]:
