@@ -51,6 +51,9 @@ def test_the_mesh_beside_it_is_in_centimetres(folder, clips, tmp_path, monkeypat
     # the same file given by name
     given = load_any(folder, tmp_path / "Object_Models" / "007_cm.obj", 1.0, TOOL).sequence
     np.testing.assert_array_equal(given.object_vertices, found.sequence.object_vertices)
+    # the folder's name as it is downloaded
+    (tmp_path / "Object_Models").rename(tmp_path / "object_models_released")
+    assert read_tracked(folder, TOOL).object_mesh.samefile(tmp_path / "object_models_released" / "007_cm.obj")
 
 
 def test_bad_input(folder, clips):

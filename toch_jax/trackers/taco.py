@@ -6,9 +6,9 @@ hand_trans is the wrist's place; left hands are those of MANO_LEFT.pkl as it is 
 dataset_utils/hand_pose_loader.py, manopth/manolayer.py). Frames are those of the videos, 30 a second, in order.
 
 Beside Hand_Poses, by triplet and sequence (visualization.py, project_pose_to_egocentric_view.py): `Object_Poses` with
-tool_<id>.npy and target_<id>.npy (T, 4, 4), of which `--object-key` chooses one; `Object_Models/<id>_cm.obj`,
-centimetres; `Egocentric_Camera_Parameters` with egocentric_intrinsic.txt and egocentric_frame_extrinsic.npy (T, 4, 4),
-world to camera.
+tool_<id>.npy and target_<id>.npy (T, 4, 4), of which `--object-key` chooses one; `Object_Models/<id>_cm.obj` or, as it
+is downloaded, `object_models_released/<id>_cm.obj`, centimetres; `Egocentric_Camera_Parameters` with
+egocentric_intrinsic.txt and egocentric_frame_extrinsic.npy (T, 4, 4), world to camera.
 """
 
 from pathlib import Path
@@ -26,6 +26,8 @@ from toch_jax.trackers.tracked import Camera, ManoTrack, Tracked
 SIDES: tuple[Side, Side] = ("left", "right")
 CM = np.diag([0.01, 0.01, 0.01, 1.0])
 """From the models' centimetres to metres."""
+MODELS = ("Object_Models", "object_models_released")
+"""Folders of the models: as the README shows them, and as they come."""
 FPS = 30.0
 """Frame rate of TACO's videos (README.md)."""
 
@@ -99,8 +101,8 @@ def _object(
     path = files[reading.object_key]
     poses = array(path, "object poses", open_source(path).content, f"{count} 4 4")
     name = path.stem.split("_")[-1]
-    mesh = _beside(folder, "Object_Models", f"{name}_cm.obj")
-    return poses, name, mesh if mesh.is_file() else None
+    meshes = [_beside(folder, models, f"{name}_cm.obj") for models in MODELS]
+    return poses, name, next((mesh for mesh in meshes if mesh.is_file()), None)
 
 
 def _camera(folder: Path, count: int) -> Camera | None:
