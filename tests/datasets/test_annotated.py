@@ -82,6 +82,13 @@ def test_splits_of_our_own(tmp_path):
     assert splits == ["val", "train"]
 
 
+def test_hocap_of_objects_that_are_no_list(tmp_path):
+    folder = written.write_hocap(tmp_path, {"right": clip("right")}, {"right": pose_space("right")}, lost=5)
+    (folder / "meta.yaml").write_text("object_ids: 7")
+    with pytest.raises(InputError, match="object_ids: expected a list of names, found 7"):
+        list(SETS["hocap"](load_spec("hocap"), tmp_path))
+
+
 def test_nothing_to_prepare(tmp_path, capsys):
     assert main(["prepare", "hocap", "--source", str(tmp_path), "--data-dir", str(tmp_path)]) == 2
     assert "expected recordings (download the subjects, calibration and models" in capsys.readouterr().err
@@ -133,6 +140,18 @@ def test_dexycb_has_its_own_splits(name, dexycb):
     assert len(found) == 1000
 
 
+def test_dexycb_by_cameras(dexycb):
+    spec = load_spec("dexycb_s2")
+    found = {(each.split, each.path.relative_to(dexycb)) for each in SETS["dexycb"](spec, dexycb)}
+    serials = [
+        *("836212060125", "839512060362", "840412060917", "841412060263"),
+        *("932122060857", "932122060861", "932122061900", "932122062010"),
+    ]
+    splits = ["train"] * 6 + ["val", "test"]
+    sequences = [path.parent.relative_to(dexycb) for path in dexycb.glob("*/*/meta.yml")]
+    assert found == {(split, each / name) for name, split in zip(serials, splits, strict=True) for each in sequences}
+
+
 def test_dexycb_of_which_sequences_are_missing(tmp_path):
     folder = tmp_path / "20200709-subject-01" / "20200709_141754"
     folder.mkdir(parents=True)
@@ -141,13 +160,15 @@ def test_dexycb_of_which_sequences_are_missing(tmp_path):
         list(SETS["dexycb"](load_spec("dexycb"), tmp_path))
 
 
-def test_dexycb_in_the_world(tmp_path):
+def test_dexycb_in_the_world_and_before_a_camera(tmp_path):
     true = clip("right")
     written.write_ycb(tmp_path, true)
     folder = written.write_dexycb(tmp_path, true, pose_space("right"), lost=5).parent
     (example,) = converted("dexycb", Annotation("a", "train", folder))
     assert (example["id"], example["object"], example["hand_side"]) == ("a_6", "025_mug", "right")
     is_the_clip("dexycb", example, true, 6, written.TO_WORLD)
+    (example,) = converted("dexycb_s2", Annotation("a", "train", folder / "836212060125"))
+    is_the_clip("dexycb_s2", example, true, 6)
 
 
 def test_hocap(tmp_path):

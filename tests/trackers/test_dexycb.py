@@ -73,6 +73,10 @@ def test_dexycb_of_a_damaged_calibration(tmp_path):
     meta.write_text("a: [1")
     with pytest.raises(InputError, match=r"meta.yml: file: expected YAML"):
         read_tracked(folder)
+    meta.write_text(f"!!python/object/apply:os.mkdir [{tmp_path / 'ran'}]")
+    with pytest.raises(InputError, match=r"meta.yml: file: expected YAML, found could not determine a constructor"):
+        read_tracked(folder)
+    assert not (tmp_path / "ran").exists()
     meta.write_text(text)
     (tmp_path / "calibration" / "mano_20200709-weiy_right" / "mano.yml").unlink()
     with pytest.raises(InputError, match=r"mano.yml: file: expected a YAML file, found nothing"):

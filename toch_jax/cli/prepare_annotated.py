@@ -25,7 +25,7 @@ def ho3d(source: Folder, data_dir: OptionalFolder = None) -> int:
     return _prepare("ho3d", source, data_dir)
 
 
-def dexycb(source: Folder, data_dir: OptionalFolder = None, protocol: Literal["s0", "s1", "s3"] = "s0") -> int:
+def dexycb(source: Folder, data_dir: OptionalFolder = None, protocol: Literal["s0", "s1", "s2", "s3"] = "s0") -> int:
     """Read DexYCB from your own download.
 
     Get the ten subjects, calibration and models from dex-ycb.github.io; of each sequence meta.yml and pose.npz are
@@ -34,8 +34,8 @@ def dexycb(source: Folder, data_dir: OptionalFolder = None, protocol: Literal["s
     Args:
         source: The folder that holds the subjects, calibration/ and models/.
         data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.
-        protocol: The official splits: s0, s1 by subject (the data set dexycb_s1), s3 by grasped object (dexycb_s3). s2
-            splits by camera, and here the recordings are in the world.
+        protocol: The official splits: s0 (the data set dexycb), s1 by subject (dexycb_s1), s3 by grasped object
+            (dexycb_s3); s2 by camera (dexycb_s2): each recording before each camera, from its labels.
     """
     return _prepare("dexycb" if protocol == "s0" else f"dexycb_{protocol}", source, data_dir)
 

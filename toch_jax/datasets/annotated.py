@@ -176,6 +176,8 @@ def ho3d(spec: DatasetSpec, source: Path) -> Iterator[Annotation]:
 def dexycb(spec: DatasetSpec, source: Path) -> Iterator[Annotation]:
     """<subject>/<sequence>: a protocol says, by the place of each among the sorted folders, what is in which split.
 
+    With a protocol that names cameras there is a recording for each of them, before that camera, else one in the world.
+
     Raises InputError if a subject has not all its sequences: their places would be others.
     """
     facts: Any = spec.extra
@@ -186,8 +188,12 @@ def dexycb(spec: DatasetSpec, source: Path) -> Iterator[Annotation]:
         for place, folder in enumerate(folders):
             for split, rule in facts["protocol"].items():
                 wanted = (("subjects", number), ("of_each_grasp", place % 5), ("grasps", place // 5))
-                if all(each in rule.get(key, [each]) for key, each in wanted):
+                if not all(each in rule.get(key, [each]) for key, each in wanted):
+                    continue
+                if "cameras" not in rule:
                     yield Annotation(f"{subject}_{folder.name}", split, folder)
+                for serial in (facts["cameras"][camera] for camera in rule.get("cameras", ())):
+                    yield Annotation(f"{subject}_{folder.name}_{serial}", split, folder / serial)
 
 
 def hocap(spec: DatasetSpec, source: Path) -> Iterator[Annotation]:

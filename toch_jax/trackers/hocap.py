@@ -75,7 +75,10 @@ def read(source: Source, reading: Reading) -> Tracked:
 def object_names(folder: Path) -> list[str]:
     """The objects of a sequence's folder. Raises InputError."""
     where = folder / "meta.yaml"
-    return [str(each) for each in need(where, read_yaml(where), "object_ids")]
+    names = need(where, read_yaml(where), "object_ids")
+    if not isinstance(names, list):
+        raise bad_input(where, "object_ids", "a list of names", f"{names!r:.60}")
+    return [str(name) for name in names]
 
 
 def _object(folder: Path, where: Path, meta: Any, count: int, reading: Reading) -> tuple[str, np.ndarray]:
