@@ -14,8 +14,9 @@ from support.tracker_clip import Clip, clip
 
 from toch_jax.base.errors import InputError
 from toch_jax.cli import main
-from toch_jax.datasets.annotated import MIN_FRAMES, SETS, Annotation, convert, one_shape, runs
+from toch_jax.datasets.annotated import MIN_FRAMES, SETS, Annotation, convert, one_shape
 from toch_jax.datasets.prepared import check_example, example_to_sequence, read_sequences
+from toch_jax.datasets.recordings import runs
 from toch_jax.datasets.spec import load_spec
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import rest_joints

@@ -53,3 +53,14 @@ def test_h2o_of_two_objects_and_of_missing_frames(tmp_path):
         InputError, match="obj_pose_rt: files: expected the 28 frames of hand_pose_mano, found 27 others"
     ):
         read_tracked(folder)
+
+
+def test_h2o_of_a_camera_that_is_lost(tmp_path):
+    folder, _ = written.write_h2o(tmp_path, {"right": clip("right"), "left": clip("left")}, lost=5)
+    file = folder / "cam_pose" / "000003.txt"
+    file.write_text(" ".join(["0"] * 16))
+    with pytest.raises(InputError, match="cam_pose: expected a pose of the camera in each frame, found zeros or NaN"):
+        read_tracked(folder)
+    file.write_text("2 0 0 0 0 1 0 0 0 0 1 0 0 0 0 1")
+    with pytest.raises(InputError, match="cam_pose: expected rotation matrices"):
+        read_tracked(folder)

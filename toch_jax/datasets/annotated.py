@@ -18,16 +18,17 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.spatial.transform import Rotation
 
 from toch_jax.base.errors import bad_input
 from toch_jax.datasets.arctic import touches
 from toch_jax.datasets.convert import Task, convert_all, fingerprint, write_dataset
 from toch_jax.datasets.prepared import Example, default_data_dir
+from toch_jax.datasets.recordings import runs
 from toch_jax.datasets.spec import DatasetSpec, load_spec
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, Side, rest_joints
 from toch_jax.object.mesh import orient_outward
+from toch_jax.trackers.detections import rotation_vectors
 from toch_jax.trackers.formats import read_tracked
 from toch_jax.trackers.hocap import object_names
 from toch_jax.trackers.reading import Reading
@@ -86,11 +87,13 @@ def convert(spec: DatasetSpec, models: Mapping[Side, HandModel], annotation: Ann
         "hand_transl": transl,
     }
     valid = np.all([np.isfinite(each).all(axis=-1) for each in arrays.values()], axis=0)
-    known = np.isfinite(tracked.object_poses).all(axis=(1, 2)) & valid.any(axis=0)
+    turns = rotation_vectors(annotation.path, "object poses", tracked.object_poses[:, :3, :3])
+    places = tracked.object_poses[:, :3, 3]
+    known = np.isfinite(turns).all(axis=1) & np.isfinite(places).all(axis=1) & valid.any(axis=0)
     clips = []
     for frames in runs(known, MIN_FRAMES):
         kept = np.flatnonzero(valid[:, frames].any(axis=1))
-        seen, poses = valid[kept, frames], tracked.object_poses[frames]
+        seen = valid[kept, frames]
         clip = {
             "object": tracked.object_name or "object",
             "fps": spec.fps,
@@ -101,8 +104,8 @@ def convert(spec: DatasetSpec, models: Mapping[Side, HandModel], annotation: Ann
             "object_vertices": vertices,
             "object_faces": faces,
             "object_vertex_part": np.zeros(len(vertices), np.int32),
-            "object_rotation": Rotation.from_matrix(poses[:, :3, :3]).as_rotvec()[None],
-            "object_translation": poses[None, :, :3, 3],
+            "object_rotation": turns[None, frames],
+            "object_translation": places[None, frames],
         }
         touching = [touches(clip, row, models[tracked.sides[hand]]) for row, hand in enumerate(kept)]
         clip |= {"id": f"{annotation.id}_{frames.start}", "grasp": np.stack(touching) & seen}
@@ -125,14 +128,6 @@ def one_shape(
     rows = zip(models, betas, mean, strict=True)
     shift = np.stack([wrists(model, each) - wrists(model, whole[None]) for model, each, whole in rows])
     return mean, transl + shift
-
-
-def runs(selected: Bool[np.ndarray, "T"], shortest: int) -> Iterator[slice]:
-    """Runs of at least `shortest` consecutive true frames."""
-    edges = np.flatnonzero(np.diff(selected.astype(int), prepend=0, append=0))
-    for start, stop in edges.reshape(-1, 2).tolist():
-        if stop - start >= shortest:
-            yield slice(start, stop)
 
 
 def _filled(values: Float[np.ndarray, "H T K"], seen: Bool[np.ndarray, "H T"]) -> Float[np.ndarray, "H T K"]:

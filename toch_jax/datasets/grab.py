@@ -15,7 +15,6 @@ The rules of TOCH (one hand near the object, the other not in contact with it) a
 data/grab/preprocessing.py), implemented independently.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -30,7 +29,7 @@ from toch_jax.base.errors import InputError, bad_input
 from toch_jax.base.pickles import read_npz
 from toch_jax.datasets.convert import Task, convert_all, fingerprint, write_dataset
 from toch_jax.datasets.prepared import Example, default_data_dir, posed_vertices, stack_hands
-from toch_jax.datasets.recordings import Recording, entry, need_file, numbers, with_shapes
+from toch_jax.datasets.recordings import Recording, entry, need_file, numbers, runs, with_shapes
 from toch_jax.datasets.spec import DatasetSpec, load_spec
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.model import HandModel, Side
@@ -217,7 +216,7 @@ def toch_clips(example: Example, models: dict[Side, HandModel]) -> list[Example]
     for hand, side in enumerate(example["hand_side"].split()):
         others = np.delete(example["grasp"], hand, axis=0).any(axis=0)
         near = wrist_distance(example, hand, models[side]) <= NEAR_M
-        for number, frames in enumerate(_runs(near & ~others)):
+        for number, frames in enumerate(runs(near & ~others, MIN_FRAMES)):
             clip = _cut(example, hand, frames)
             clips.append(clip | {"hand_side": side, "id": f"{example['id']}_{side}_{number}"})
     return clips
@@ -236,14 +235,6 @@ def wrist_distance(example: Example, hand: int, model: HandModel) -> Float[np.nd
     mesh = trimesh.Trimesh(example["object_vertices"], example["object_faces"], process=False)
     samples = trimesh.sample.sample_surface(mesh, SAMPLES, seed=0)[0]
     return cKDTree(samples).query(local)[0]
-
-
-def _runs(selected: Bool[np.ndarray, "T"]) -> Iterator[slice]:
-    """Runs of at least MIN_FRAMES consecutive true frames."""
-    edges = np.flatnonzero(np.diff(selected.astype(int), prepend=0, append=0))
-    for start, stop in edges.reshape(-1, 2).tolist():
-        if stop - start >= MIN_FRAMES:
-            yield slice(start, stop)
 
 
 def _cut(example: Example, hand: int, frames: slice) -> Example:

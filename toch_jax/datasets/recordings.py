@@ -5,13 +5,13 @@ as one more direction, and one hand model serves all clips. Each side gets the d
 hand's mirrored: a mirrored clip then belongs to the other side's model with the same shape coefficients.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from toch_jax.base.errors import bad_input
 from toch_jax.datasets.spec import DatasetSpec
@@ -66,6 +66,14 @@ def entry(where: str | Path, holder: object, *keys: str) -> object:
             raise bad_input(where, ".".join(keys[:depth]), "this entry", "none")
         holder = holder[key]
     return holder
+
+
+def runs(selected: Bool[np.ndarray, "T"], shortest: int) -> Iterator[slice]:
+    """Runs of at least `shortest` consecutive true frames."""
+    edges = np.flatnonzero(np.diff(selected.astype(int), prepend=0, append=0))
+    for start, stop in edges.reshape(-1, 2).tolist():
+        if stop - start >= shortest:
+            yield slice(start, stop)
 
 
 def with_shapes(

@@ -18,6 +18,7 @@ from jaxtyping import Float
 
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import Side
+from toch_jax.trackers.detections import rotation_vectors
 from toch_jax.trackers.reading import Reading
 from toch_jax.trackers.source import Source, Table, array, model_beside, numbered_files, open_source
 from toch_jax.trackers.tracked import Camera, ManoTrack, Tracked
@@ -52,6 +53,8 @@ def read(source: Source, reading: Reading) -> Tracked:
     every, _ = numbered_files(source.path / "hand_pose_mano", files["hand_pose_mano"])
     rows = {name: _rows(source.path / name, files[name], every, size) for name, size in FOLDERS.items()}
     to_world = rows["cam_pose"].reshape(-1, 4, 4)
+    if np.isnan(rotation_vectors(source.path, "cam_pose", to_world[:, :3, :3])).any():
+        raise bad_input(source.path, "cam_pose", "a pose of the camera in each frame", "zeros or NaN")
     joints = rows["hand_pose"].reshape(-1, 2, 64)
     points = np.where(joints[..., :1] == 1, joints[..., 1:], np.nan).reshape(-1, 2, 21, 3)
     points = np.einsum("tab,thjb->htja", to_world[:, :3, :3], points) + to_world[:, None, :3, 3]
