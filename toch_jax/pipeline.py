@@ -17,8 +17,9 @@ from toch_jax.critic.files import as_critic
 from toch_jax.critic.network import Critic
 from toch_jax.denoiser.checkpoints import as_denoiser
 from toch_jax.denoiser.window import Denoiser
+from toch_jax.fit.blocks import in_blocks
 from toch_jax.fit.correspondences import denoiser_terms
-from toch_jax.fit.fit import Fitted, Solved, fit_together, fitted_alone, solve_hand
+from toch_jax.fit.fit import Fitted, Solved, fit_together, solve_hand
 from toch_jax.fit.guard import AS_FITTED, no_worse, repairs
 from toch_jax.fit.hand_forms import Repaired, given_as, in_both_forms
 from toch_jax.hand.binding import Binding, bind
@@ -167,11 +168,8 @@ def repair_by(
         hand if place is None or not place.moves else aligned(hand, place)
         for hand, place in zip(hands, places, strict=True)
     ]
-    observations = [None if observer is None else observer(each, object) for each in moved]
-    progress("fit")
     bindings = [_bound(sequence, hand) for hand in hands]
-    solved = [_solve(*each, object, settings) for each in zip(moved, observations, bindings, strict=True)]
-    fitted = fit_together(solved, [hand.coarse for hand in hands], [hand.frame for hand in hands], settings)
+    fitted = _fit(moved, bindings, object, settings, observer, progress)
     compared = partial(no_worse, object=object, before=given_motion, after=sequence.object_motion)
     kept = []
     for hand, place, one, binding in zip(hands, places, fitted, bindings, strict=True):
@@ -214,6 +212,25 @@ def _solve(
     return solve_hand(tracked.model, tracked.track, object.grid, surface, joints, settings, binding)
 
 
+def _fit(
+    hands: list[TrackedHand],
+    bindings: list[Binding | None],
+    object: ObjectModel,
+    settings: FitSettings,
+    observer: Observer | None,
+    progress: Progress = silent,
+) -> list[Fitted]:
+    """Fit the hands, a long clip in blocks."""
+
+    def fit(block: list[TrackedHand]) -> list[Fitted]:
+        observations = [None if observer is None else observer(each, object) for each in block]
+        progress("fit")
+        solved = [_solve(*each, object, settings) for each in zip(block, observations, bindings, strict=True)]
+        return fit_together(solved, [hand.coarse for hand in block], [hand.frame for hand in block], settings)
+
+    return in_blocks(hands, fit, settings, progress)
+
+
 def _fit_alone(
     tracked: TrackedHand,
     binding: Binding | None,
@@ -223,8 +240,8 @@ def _fit_alone(
     observer: Observer | None,
 ) -> Fitted:
     """Fit one hand by itself, where it was tracked."""
-    observation = None if observer is None else observer(tracked, object)
-    return _in_doubt(fitted_alone(_solve(tracked, observation, binding, object, settings), settings), place, stays=True)
+    (fitted,) = _fit([tracked], [binding], object, settings, observer)
+    return _in_doubt(fitted, place, stays=True)
 
 
 def _in_doubt(fitted: Fitted, place: Alignment | None, stays: bool = False) -> Fitted:

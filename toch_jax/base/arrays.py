@@ -24,6 +24,9 @@ def take(tree: Tree, index: Any) -> Tree:
 
 def stack(trees: Sequence[Tree]) -> Tree:
     """One tree from trees of equal structure and shapes, stacked along a new first axis."""
+    if len(trees) == 1:
+        # a view: the vertices of a long clip are large
+        return take(trees[0], np.s_[None])
     return jax.tree.map(lambda *leaves: put(np.stack(leaves)), *trees)
 
 

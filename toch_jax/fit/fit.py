@@ -10,6 +10,7 @@ returned at no further cost. Otherwise the joint problem is solved over all fram
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -59,6 +60,10 @@ class Fitted(struct.PyTreeNode):
     """Cost at the start of the last pass and after each of its steps."""
     noise: Levels
     """Estimated noise of the tracked trajectory."""
+    solution: Solution[Any] | None = None
+    """What was solved, over the padded frames; of hands that were solved together, the solution of all."""
+    place: int = struct.field(pytree_node=False, default=0)
+    """Index of this hand among those of `solution`."""
 
 
 class Solved(struct.PyTreeNode):
@@ -113,22 +118,25 @@ def push_back_share(depth: Float[np.ndarray, "T"], fps: float, settings: FitSett
 def fitted_alone(solved: Solved, settings: FitSettings) -> Fitted:
     """Result for a hand that is solved by itself."""
     sigma = joint_sigma(solved.model, solved.solution)
-    return as_fitted(solved, solved.solution.state, solved.solution.costs, sigma, settings)
+    return as_fitted(solved, solved.solution.state, solved.solution, sigma, settings)
 
 
 def as_fitted(
     solved: Solved,
     state: HandState,
-    costs: Float[Array, "iterations"],
+    solution: Solution[Any],
     sigma: Float[Array, "T2 21"],
     settings: FitSettings,
+    place: int = 0,
 ) -> Fitted:
     """Result for a hand with this final state and joint sigma (metres, before `sigma_scale`), without padding."""
     return Fitted(
         params=cut_frames(params_from_state(solved.model, state), solved.n_frames),
         joint_sigma=put(settings.sigma_scale * np.asarray(sigma)[: solved.n_frames]),
-        costs=costs,
+        costs=solution.costs,
         noise=solved.noise,
+        solution=solution,
+        place=place,
     )
 
 
@@ -234,8 +242,8 @@ def fit_together(
             break
     if solution is None:
         return [fitted_alone(each, settings) for each in alone]
-    found = zip(alone, states, _sigmas(models, solution), strict=True)
-    return [as_fitted(each, state, solution.costs, sigma, settings) for each, state, sigma in found]
+    found = enumerate(zip(alone, states, _sigmas(models, solution), strict=True))
+    return [as_fitted(each, state, solution, sigma, settings, place) for place, (each, state, sigma) in found]
 
 
 @program("iterations")

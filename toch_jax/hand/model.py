@@ -4,16 +4,19 @@ from typing import Literal
 
 import jax.numpy as jnp
 import jaxlie
+import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Int
 
-from toch_jax.base.arrays import short_repr
+from toch_jax.base.arrays import put, short_repr, take
 from toch_jax.base.programs import program
 
 Side = Literal["right", "left"]
 
 # MANO's skeleton. In hand models the tips follow the 16 skeleton joints; see hand/conventions.py for OpenPose's order.
 N_SKELETON_JOINTS = 16
+PIECE = 512
+"""Frames that are posed at once: their temporary arrays are several times as large as the vertices. Chosen by hand."""
 LAST_JOINTS = (15, 3, 6, 12, 9)
 """Skeleton joints that bear the tips of thumb, index, middle, ring and pinky."""
 
@@ -152,7 +155,24 @@ def _posed(
     return vertices + transl[..., None, :], position + transl[..., None, :]
 
 
-@program()
+_skin = program()(skin)
+
+
 def skin_frames(model: HandModel, params: HandParams) -> tuple[Float[Array, "*batch V 3"], Float[Array, "*batch 21 3"]]:
-    """`skin` compiled, for callers outside a jitted function."""
-    return skin(model, params)
+    """`skin` compiled, for callers outside a jitted function; more than PIECE frames are posed piece by piece."""
+    n_frames = len(params.pose) if params.pose.ndim == 2 else 0
+    if n_frames <= PIECE:
+        return _skin(model, params)
+    vertices, joints = (np.empty((n_frames, count, 3), np.float32) for count in (len(model.v_template), 21))
+    for start in range(0, n_frames, PIECE):
+        # the last piece goes back into the one before: all have the same length
+        frames = slice(min(start, n_frames - PIECE), min(start + PIECE, n_frames))
+        vertices[frames], joints[frames] = _skin(model, _cut(params, frames, n_frames))
+    return put(vertices), put(joints)
+
+
+def _cut(params: HandParams, frames: slice, n_frames: int) -> HandParams:
+    """Some of `n_frames` frames; betas that are the same in all frames, (S,) or (1, S), stay."""
+    timed = take(params.replace(betas=params.transl), frames)
+    each = params.betas.ndim == 2 and len(params.betas) == n_frames
+    return timed.replace(betas=take(params.betas, frames) if each else params.betas)

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import map_coordinates
 
+from toch_jax.base.arrays import take
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.conventions import to_openpose
 from toch_jax.object.model import DistanceGrid, ObjectModel, ObjectMotion
@@ -23,6 +24,10 @@ FARTHEST_JOINT, SHORTEST_TOUCH = 0.03, 0.05
 note is given. The same clips have at least 0.66. A hand in another frame of reference may be near by chance."""
 LARGEST_MOVE = 0.06
 """Mean displacement over joints and frames above which a note is given (m); 2 cm of noise a coordinate: 0.032."""
+
+
+PIECE = 512
+"""Frames whose distances are computed at once, to save memory; chosen by hand."""
 
 
 def check_contact(sequence: Sequence, hands: list[TrackedHand], object: ObjectModel) -> tuple[str, ...]:
@@ -72,6 +77,13 @@ def signed_distance(
     object: ObjectModel, motion: ObjectMotion, points: Float[np.ndarray, "T K 3"]
 ) -> Float[np.ndarray, "T K"]:
     """Signed distance (metres, negative inside) of world points to the nearest part: object/distance.py without JAX."""
+    pieces = [np.s_[start : start + PIECE] for start in range(0, len(points), PIECE)]
+    return np.concatenate([_distance(object, take(motion, np.s_[:, each]), points[each]) for each in pieces])
+
+
+def _distance(
+    object: ObjectModel, motion: ObjectMotion, points: Float[np.ndarray, "T K 3"]
+) -> Float[np.ndarray, "T K"]:
     distances = []
     for part in range(object.n_parts):
         rotation, translation = (np.asarray(each[part], np.float64) for each in (motion.rotation, motion.translation))

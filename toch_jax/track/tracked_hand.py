@@ -44,10 +44,10 @@ def pad_observed(observed: Bool[Array | np.ndarray, "T"], size: int) -> Bool[Arr
     return put(np.pad(np.asarray(observed), (0, size - len(observed))))
 
 
-def cut_frames(params: HandParams, n_frames: int) -> HandParams:
-    """The first `n_frames` frames; betas (S,) are shared by all frames."""
+def cut_frames(params: HandParams, stop: int, start: int = 0) -> HandParams:
+    """The frames from `start` up to, not including, `stop`; betas (S,) are shared by all frames."""
     frames = params.replace(betas=params.transl)
-    return take(frames, np.s_[:n_frames]).replace(betas=params.betas)
+    return take(frames, np.s_[start:stop]).replace(betas=params.betas)
 
 
 N_FIELD_FACES = 1500
@@ -71,6 +71,20 @@ class Track(struct.PyTreeNode):
     """Poses of all parts, (P, B, ...)."""
     fps: float | Float[Array, ""]
     smoothed: Smoothed
+
+    def frames(self, start: int, stop: int, size: int) -> "Track":
+        """The frames from `start` to `stop`, padded to `size`, with what was estimated from all frames."""
+        smoothed = self.smoothed.replace(
+            params=pad_params(cut_frames(self.smoothed.params, stop, start), size),
+            speed=pad_last(take(self.smoothed.speed, np.s_[start:stop]), size),
+        )
+        return self.replace(
+            params=pad_params(cut_frames(self.params, stop, start), size),
+            observed=pad_observed(np.asarray(self.observed)[start:stop], size),
+            frame_mask=pad_observed(np.asarray(self.frame_mask)[start:stop], size),
+            motion=pad_motion(take(self.motion, np.s_[:, start:stop]), size),
+            smoothed=smoothed,
+        )
 
 
 @program()
@@ -112,10 +126,29 @@ class TrackedHand:
     """Lines on what the hand was fitted to and how well."""
     other: OtherHand | None = None
     """The hand of the other side in the part's frame, axes (B, ...); None if there is none. Set by `tracked_hands`."""
+    first: int = 0
+    """The frame of the clip at which these begin, if they are a part of it (`frames`)."""
 
     @property
     def n_frames(self) -> int:
         return len(self.observed)
+
+    def frames(self, start: int, stop: int, size: int) -> "TrackedHand":
+        """The frames from `start` to `stop`, padded to `size`, with what was estimated from the whole clip."""
+        cut, other = np.s_[start:stop], self.other
+        if other is not None:
+            seen = pad_observed(np.asarray(other.observed)[cut], size)
+            other = OtherHand(pad_last(take(other.joints, cut), size), seen)
+        return replace(
+            self,
+            world=cut_frames(self.world, stop, start),
+            joints=take(self.joints, cut),
+            observed=self.observed[cut],
+            frame=Pose(*(each[cut] for each in self.frame)),
+            track=self.track.frames(start, stop, size),
+            other=other,
+            first=self.first + start,
+        )
 
 
 def tracked_hands(

@@ -73,6 +73,7 @@ def _true_field(
     sequence: Sequence, tracked: TrackedHand, object: ObjectModel, config: DenoiserConfig
 ) -> tuple[ContactField, Float[Array, "T N 3"], Float[Array, "T N 3"]]:
     """The contact field of the true hand in the frame of `tracked.part`; points and normals of its samples."""
+    sequence = sequence.frames(tracked.first, tracked.first + tracked.n_frames)
     assert sequence.truth is not None
     assert sequence.truth.params is not None
     world: HandParams = take(sequence.truth.params, tracked.hand)
