@@ -1,5 +1,7 @@
 """BVH: a hand written as a skeleton of Euler angles comes back as its joints."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from support.bvh_files import write_bvh, write_map
@@ -56,3 +58,36 @@ def test_faults(tmp_path):
         (tmp_path / "odd.bvh").write_text(whole.replace(old, new))
         with pytest.raises(InputError, match=message):
             read_tracked(tmp_path / "odd.bvh", Reading(bone_map=bones))
+
+
+SHIPPED = {
+    # the names of each finger's joints from the root, after those of the hand
+    "rokoko": {
+        "Thumb": ("Finger1Metacarpal", "Finger1Proximal", "Finger1Distal"),
+        **{
+            finger: (f"Finger{number}Proximal", f"Finger{number}Medial", f"Finger{number}Distal")
+            for number, finger in enumerate(("Index", "Middle", "Ring", "Pinky"), 2)
+        },
+    },
+    "neuron": {
+        finger: tuple(f"Hand{finger}{joint}" for joint in (1, 2, 3))
+        for finger in ("Thumb", "Index", "Middle", "Ring", "Pinky")
+    },
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_bone_maps_of_the_package(name, tmp_path):
+    """A file of one hand; both hands are in the map."""
+    true = clip("left")
+    write_bvh(tmp_path / "take.bvh", true, "YXZ")
+    text = (tmp_path / "take.bvh").read_text().replace("JOINT Hand\n", "JOINT LeftHand\n")
+    for finger, bones in SHIPPED[name].items():
+        for number, bone in enumerate(bones, 1):
+            text = text.replace(f"JOINT {finger}{number}\n", f"JOINT Left{bone}\n")
+    (tmp_path / "take.bvh").write_text(text)
+    tracked = read_tracked(tmp_path / "take.bvh", Reading(bone_map=Path(name), hand_unit="cm"))
+    assert tracked.sides == ("left",)
+    assert np.abs(tracked.joints[0] - true.joints).max() < 0.01
+    with pytest.raises(InputError, match=r"robot: file: expected a file or a folder, found nothing"):
+        read_tracked(tmp_path / "take.bvh", Reading(bone_map=Path("robot"), hand_unit="cm"))

@@ -24,6 +24,8 @@ from toch_jax.trackers.source import MOST_FRAMES, Source, open_source
 from toch_jax.trackers.tracked import Tracked, sides_of
 
 FINGERS = ("thumb", "index", "middle", "ring", "little")
+BONE_MAPS = Path(__file__).parent / "bone_maps"
+"""Folder of the bone maps that come with the package; `--bone-map rokoko` is one of them."""
 NAMES = ("wrist", *(f"{finger}{joint}" for finger in FINGERS for joint in range(1, 5)))
 MOST_JOINTS = 2000
 """Largest number of joints of a skeleton; chosen by hand."""
@@ -164,7 +166,9 @@ def poses(
 
 def bone_map(path: Path, names: list[str], side: str | None) -> dict[Side, dict[int, int]]:
     """For each hand the index in the file of each of OpenPose's joints that it has."""
-    lines = open_source(path).content
+    shipped = BONE_MAPS / f"{path.name}.txt"
+    is_shipped = not path.exists() and path.name == str(path) and shipped.is_file()
+    lines = open_source(shipped if is_shipped else path).content
     if not isinstance(lines, list):
         raise bad_input(path, "bone map", "lines such as wrist = LeftHand", type(lines).__name__)
     hands: dict[Side, dict[int, int]] = {}
@@ -173,6 +177,8 @@ def bone_map(path: Path, names: list[str], side: str | None) -> dict[Side, dict[
             continue
         what, equals, name = (part.strip() for part in line.partition("="))
         *word, joint = what.lower().split() or [""]
+        if is_shipped and f"{word[0].title()}Hand" not in names:
+            continue  # a file of one hand
         if not equals or joint not in NAMES or name not in names:
             expected = "wrist, thumb1 to thumb4, index1 to little4, each = a joint of the file"
             raise bad_input(path, "bone map", expected, line.strip())

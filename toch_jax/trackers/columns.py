@@ -79,10 +79,10 @@ def frame_numbers(table: Table, where: Path) -> list[int] | None:
     return [int(value) for value in values]
 
 
-def _hands(table: Table) -> dict[tuple[Side | None, str], Hand]:
+def hands_in(names: Sequence[str]) -> dict[tuple[Side | None, str], Hand]:
     """The joints' columns by side and the words that all joints of a hand have: none for named joints."""
     points: dict[tuple[Side | None, tuple[str, ...]], dict[str, str]] = {}
-    for name in table.names:
+    for name in names:
         if (found := axis_of(name)) is not None:
             side, words = taken_side(found[1])
             points.setdefault((side, tuple(words)), {})[found[0]] = name
@@ -110,27 +110,23 @@ def _is_order(joints: Hand) -> bool:
 
 def fits_table(source: Source) -> bool:
     content = source.content
-    return isinstance(content, Table) and bool(content.names) and bool(_hands(content))
+    return isinstance(content, Table) and bool(content.names) and bool(hands_in(content.names))
 
 
 def read_table(source: Source, reading: Reading) -> Tracked:
     """The hands of a table with names. Raises InputError."""
     where, table = source.path, source.content
-    hands = _hands(table)
+    hands = hands_in(table.names)
     kinds = sorted({kind for _, kind in hands})
     if len(kinds) > 1:
         kind = reading.hand_key
         if kind not in kinds:
             raise bad_input(where, "--hand-key", f"one of {', '.join(map(repr, kinds))}, which all have joints", "none")
         hands = {key: joints for key, joints in hands.items() if key[1] == kind}
-    if any(side is None for side, _ in hands):
-        sides = sides_of(where, reading.side, len(hands))
-    else:
-        sides = tuple(side for side, _ in hands if side is not None)
     names = [name for joints in hands.values() for columns in joints.values() for name in columns]
     rows = dict(zip(names, table.numbers(where, names).T, strict=True))
     said: list[str] = []
-    tracks = [_joints(where, kind, joints, rows, reading, said) for (_, kind), joints in hands.items()]
+    tracks, sides = joints_in(where, hands, rows, reading, said)
     units = {unit for name in names if (found := axis_of(name)) and (unit := found[2])}
     scale = METRES[units.pop() if len(units) == 1 else reading.hand_unit]
     seconds, numbers = stamps(table, where), frame_numbers(table, where)
@@ -142,7 +138,7 @@ def read_table(source: Source, reading: Reading) -> Tracked:
         grid, index = frame_grid(where, numbers)
         numbers = grid.tolist()
     track = np.full((len(tracks), int(index[-1]) + 1, 21, 3), np.nan)
-    track[:, index] = scale * np.stack(tracks)
+    track[:, index] = scale * tracks
     return Tracked(
         format="plain",
         sides=sides,
@@ -152,6 +148,21 @@ def read_table(source: Source, reading: Reading) -> Tracked:
         seconds=clock,
         said=tuple(dict.fromkeys(said)),
     )
+
+
+def joints_in(
+    where: Path,
+    hands: dict[tuple[Side | None, str], Hand],
+    rows: dict[str, np.ndarray],
+    reading: Reading,
+    said: list[str],
+) -> tuple[Float[np.ndarray, "H T 21 3"], tuple[Side, ...]]:
+    """The hands' joints from the columns by name, and their sides; what is assumed is added to `said`."""
+    if any(side is None for side, _ in hands):
+        sides = sides_of(where, reading.side, len(hands))
+    else:
+        sides = tuple(side for side, _ in hands if side is not None)
+    return np.stack([_joints(where, kind, joints, rows, reading, said) for (_, kind), joints in hands.items()]), sides
 
 
 def _joints(

@@ -28,9 +28,11 @@ class Reading:
     """openpose, mediapipe, mano, webxr, openxr, visionos, aria, fhab, or where in the file's joints each of OpenPose's
     21 is."""
     bone_map: Annotated[Path | None, _shown("FILE")] = None
-    """For BVH: which of its joints is which of the hand's."""
+    """For BVH: which of its joints is which of the hand's; a file, or rokoko or neuron."""
     hand_key: Annotated[str | None, _shown("KEY")] = None
     """The hand's array, if a file has several that fit."""
+    episode: Annotated[int | None, _shown("INT")] = None
+    """The episode, where a file has several (LeRobot)."""
     hand_unit: Unit = "m"
     """Unit of the hand's joints or vertices."""
     fps: Annotated[float | None, _shown("FLOAT")] = None

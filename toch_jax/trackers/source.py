@@ -18,6 +18,7 @@ from toch_jax.base.errors import InputError, bad_input
 from toch_jax.base.files import LARGEST_FILE, read_array
 from toch_jax.base.pickles import unpickled
 from toch_jax.base.torch_files import TensorUnpickler, read_tensors
+from toch_jax.trackers.archives import read_hdf5, read_parquet, tar_members
 
 LARGEST_TABLE, LARGEST_JSON = 2**27, 2**25
 """Limits on the size of text files, bytes. JSON takes up to 40 times as much as Python's lists; a hand in each of
@@ -90,8 +91,13 @@ def open_source(path: str | Path) -> Source:
         return Source(path, _from_zip(path, content))
     if content[:1] == b"\x80":
         return Source(path, read_tensors(path, content))
+    if content[:4] == b"PAR1":
+        return Source(path, read_parquet(path, content))
     if content[:4] == b"\x89HDF":
-        raise bad_input(path, "file", "another kind: HDF5 is not read (take the arrays out with h5py)", "HDF5")
+        return Source(path, read_hdf5(path, content))
+    if content[257:262] == b"ustar":
+        members = tar_members(path, content)
+        return Source(path, {name: _from_text(path, text) for name, text in members.items()})
     return Source(path, _from_text(path, content))
 
 
