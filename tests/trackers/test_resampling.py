@@ -1,8 +1,15 @@
 """Tracks at other times than those of their stamps, against closed forms."""
 
-import numpy as np
-from scipy.spatial.transform import Rotation, Slerp
+import json
 
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation, Slerp
+from support import tracker_files as written
+from support.tracker_clip import clip
+
+from toch_jax.trackers.formats import read_tracked
+from toch_jax.trackers.reading import Reading
 from toch_jax.trackers.resampling import between, evened, points_at, poses_at, turns_at
 from toch_jax.trackers.tracked import ManoTrack, Tracked
 
@@ -64,3 +71,40 @@ def test_a_whole_track():
         np.testing.assert_allclose(value, times, atol=1e-9)
     np.testing.assert_allclose(found.mano.transl[0], times[:, None] * [1.0, 2, 3])
     np.testing.assert_allclose(found.mano.betas[0, :, 2], times)
+
+
+def uneven_leap(tmp_path, seconds):
+    frames = written.leap_frames(clip("left"), clip("right"), lost=-1)
+    for frame, second in zip(frames[1:], seconds, strict=True):
+        frame["timestamp"] = round(1e6 * second)
+    (tmp_path / "a.json").write_text(json.dumps(frames))
+    return tmp_path / "a.json"
+
+
+def uneven_mediapipe(tmp_path, seconds):
+    frames = written.mediapipe_frames(clip("left"), lost=-1)
+    for frame, second in zip(frames, seconds, strict=True):
+        frame["timestamp_ms"] = 1e3 * second
+    (tmp_path / "a.json").write_text(json.dumps(frames))
+    return tmp_path / "a.json"
+
+
+def uneven_aria(tmp_path, seconds):
+    path, _ = written.write_aria(tmp_path, clip("left"), missing=-1, trajectory=False)
+    header, *lines = path.read_text().splitlines()
+    stamped = [f"{1e6 * second:.0f},{line.partition(',')[2]}" for line, second in zip(lines, seconds, strict=True)]
+    path.write_text("\n".join([header, *stamped]))
+    return path
+
+
+@pytest.mark.parametrize("write", [uneven_leap, uneven_mediapipe, uneven_aria])
+def test_the_stamps_of_each_format(write, tmp_path):
+    """A frame for each uneven stamp, at its own time."""
+    seconds = 5 + np.cumsum(np.random.default_rng(2).uniform(0.02, 0.05, clip("left").n_frames)).round(6)
+    camera = written.write_camera(tmp_path)
+    tracked = read_tracked(write(tmp_path, seconds), Reading(camera=str(camera)))
+    np.testing.assert_allclose(tracked.seconds, seconds, atol=1e-6)
+    assert tracked.n_frames == len(seconds)
+    found, _ = evened(tracked, np.tile(np.eye(4), (len(seconds), 1, 1)))
+    assert found.n_frames == int((seconds[-1] - seconds[0]) * tracked.fps + 1e-3) + 1
+    assert np.isfinite(found.joints[0][:, 5:]).all()
