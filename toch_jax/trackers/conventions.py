@@ -183,8 +183,9 @@ def _touch_and_slip(
     frames = np.flatnonzero(distance[touched] < CLOSE) * every
     frames = frames[frames + 1 < len(points)]
     steps = np.linalg.norm(local[frames + 1] - local[frames], axis=-1)
-    steps = np.nanmedian(steps, axis=1) if len(steps) else np.array([np.inf])
-    return float(near.sum() / known.sum()), float(np.nanmedian(steps)) if np.isfinite(steps).any() else np.inf
+    steps = steps[np.isfinite(steps).any(axis=1)]
+    slip = float(np.median(np.nanmedian(steps, axis=1))) if len(steps) else np.inf
+    return float(near.sum() / known.sum()), slip
 
 
 def other_conventions(
