@@ -1,5 +1,7 @@
 """A clip at another frame rate: what touches keeps touching, and frames that both rates share stay as they are."""
 
+from importlib.resources import as_file, files
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -8,9 +10,11 @@ from scipy.spatial.transform import Rotation
 from support.grasps import BALL_RADIUS, grasp, per_frame
 
 from toch_jax.base.errors import InputError
+from toch_jax.exporters.contact import signed_distances_of
 from toch_jax.hand.files import load_hand
 from toch_jax.sequence.arrays import sequence_from_arrays
 from toch_jax.sequence.derived import hand_meshes
+from toch_jax.sequence.file import load_sequence
 from toch_jax.track.part_frame import move_hand
 from toch_jax.track.resampling import resampled
 
@@ -87,6 +91,21 @@ def test_contact_is_kept_from_120_to_30_to_60(clip):
     centre = np.asarray(again.object_motion.translation)[0, 1::2]
     straight = np.linalg.norm(in_world - centre[:, None], axis=-1).min(axis=1) - BALL_RADIUS
     assert np.abs(straight[-3:]).min() > 4e-4
+
+
+def test_a_generated_grasp_touches_where_it_did():
+    """The example's true hand, as if it were four times as fast: the same frames touch, with nearly all vertices."""
+    with as_file(files("toch_jax.example") / "tracked.npz") as path:
+        example = load_sequence(path)
+    original = example.replace(hands=example.truth, truth=None, fps=120.0)
+    again = resampled(resampled(original, 30), 60)
+    before, after = (signed_distances_of(each, np.asarray(hand_meshes(each).vertices))[0] for each in (original, again))
+    before = before[::2][: again.n_frames]
+    for distance in (0.001, 0.002, 0.005):
+        np.testing.assert_array_equal(after.min(axis=1) < distance, before.min(axis=1) < distance)
+        touched = before < distance
+        assert (after < distance)[touched].mean() > 0.97
+    assert (before.min(axis=1) < 0.002).sum() > 20
 
 
 def test_the_object_moves_between_its_frames_by_slerp(clip):

@@ -39,6 +39,7 @@ ENDINGS: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
         "lerobot": ((FOLDER,), "features of a LeRobot data set, with names"),
         "spider": ((FOLDER,), "keypoints and object, for SPIDER"),
         "maniptrans": ((FOLDER,), "joints, wrist and object, for ManipTrans"),
+        "soma": ((".npz",), "MANO's parameters for SOMA-X's conversion to the SOMA hand"),
     }
 )
 """For each format the endings of its file (FOLDER: a folder), and what it holds."""

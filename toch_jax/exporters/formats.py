@@ -26,6 +26,7 @@ from toch_jax.exporters import (
     meshes,
     object_poses,
     plain,
+    soma,
     spider,
     usd,
     v2d,
@@ -70,6 +71,7 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         "lerobot": lerobot.write_lerobot,
         "spider": spider.write_spider,
         "maniptrans": maniptrans.write_maniptrans,
+        "soma": soma.write_soma,
     }
 )
 """By the names of `endings.ENDINGS`."""

@@ -21,11 +21,12 @@ class Writing:
     joint_order: Annotated[str, tyro.conf.arg(metavar="NAME|INDICES")] = "openpose"
     """For keypoints: openpose, mediapipe, mano, or 21 indices: the place of each of OpenPose's joints."""
     unit: Unit = "m"
-    """For keypoints, BVH and meshes."""
+    """For keypoints, BVH, meshes, and your own arrays."""
     mean_pose: Annotated[Literal["absolute", "relative"], tyro.conf.arg(metavar="absolute|relative")] = "absolute"
     """For MANO's parameters; relative: MANO's mean pose is taken off (flat_hand_mean=False)."""
     up: Annotated[Literal["x", "y", "z", "-x", "-y", "-z"], tyro.conf.arg(metavar="x|y|z|-x|-y|-z")] = "y"
-    """Which axis of the clip points up, for glTF, BVH (whose y does) and SPIDER (z); -y before a level camera."""
+    """Which axis of the clip points up, for glTF, USD, BVH, ManipTrans (whose y does) and SPIDER (z); -y before a level
+    camera."""
     camera: Annotated[str | None, _shown("FILE|PIXELS")] = None
     """For hands before a camera (hamer, vitra, dyn-hamr, ...): its intrinsics, or its focal length."""
     like: Annotated[Path | None, _shown("FILE|FOLDER")] = None
