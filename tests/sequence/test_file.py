@@ -139,6 +139,22 @@ def test_lost_frames_take_the_nearest_one(tmp_path: Path, record: Record) -> Non
     np.testing.assert_array_equal(sequence.hands.vertices[0], expected)
 
 
+def test_what_the_repair_has_filled_in_stays(tmp_path: Path, record: Record) -> None:
+    """In a repaired clip, which has standard deviations; a frame that is not finite there takes the nearest one."""
+    valid = np.ones((1, 6), bool)
+    valid[0, [3, 4]] = False
+    record["hand_vertices"][0, 3, 2] = np.nan
+    repaired = {"hand_valid": valid, "hand_joint_sigma": np.full((1, 6, 21), 0.001, np.float32)}
+    sequence = load_sequence(write_record(tmp_path / "clip.npz", record, **repaired))
+    np.testing.assert_array_equal(sequence.hand_valid, valid)
+    assert sequence.hands.vertices is not None
+    expected = record["hand_vertices"][0, [0, 1, 2, 2, 4, 5]].astype(np.float32)
+    np.testing.assert_array_equal(sequence.hands.vertices[0], expected)
+    save_sequence(tmp_path / "again.npz", sequence)
+    again = load_sequence(tmp_path / "again.npz")
+    np.testing.assert_array_equal(again.hands.vertices, sequence.hands.vertices)
+
+
 def test_a_shape_for_each_frame(tmp_path: Path, record: Record) -> None:
     betas = np.random.default_rng(1).normal(size=(1, 6, 10)).astype(np.float32)
     sequence = load_sequence(write_record(tmp_path / "clip.npz", record, hand_betas=betas))

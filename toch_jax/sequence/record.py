@@ -97,7 +97,9 @@ def sequence_from_record(
     raise_all(faults)
     wrong, notes = wrong_frames(sides, data, observed, fps)
     observed &= ~wrong
-    data = {name: _fill(value, observed) if value.ndim > 2 else value for name, value in data.items()}
+    # what the repair has filled in stays
+    given = observed if sigma is None else observed | _complete(data, observed.shape)
+    data = {name: _fill(value, given) if value.ndim > 2 else value for name, value in data.items()}
     if "joints" in data:
         notes = (*notes, *missing_notes(sides, data["joints"], observed))
     motion, tracked, object_notes = mend_object(motion, tracked, part_middles(vertices, part), fps)
@@ -283,14 +285,9 @@ def _observed(reader: Reader, data: dict[str, np.ndarray]) -> Bool[np.ndarray, "
     Raises InputError if a hand has no such frame.
     """
     n_hands, n_frames = reader.axes["H"][0], reader.axes["T"][0]
-    observed = np.ones((n_hands, n_frames), bool)
+    observed = _complete(data, (n_hands, n_frames))
     if "hand_valid" in reader.record:
-        observed = reader.array("hand_valid", "H T", "b").copy()
-    for name, value in data.items():
-        if name == "joints":
-            observed &= enough_joints(value)
-        elif value.ndim > 2:
-            observed &= np.isfinite(value).reshape(n_hands, n_frames, -1).all(axis=-1)
+        observed &= reader.array("hand_valid", "H T", "b")
     if not observed.any(axis=1).all():
         lost = np.flatnonzero(~observed.any(axis=1))[0]
         joints = data["joints"][lost] if "joints" in data else np.zeros((n_frames, 21, 3))
@@ -298,6 +295,17 @@ def _observed(reader: Reader, data: dict[str, np.ndarray]) -> Bool[np.ndarray, "
         expected = f"a frame with {ENOUGH}" if too_few else "a frame in which the hand is tracked"
         raise bad_input(reader.where, f"hand data (hand {lost})", expected, "none")
     return observed
+
+
+def _complete(data: dict[str, np.ndarray], shape: tuple[int, int]) -> Bool[np.ndarray, "H T"]:
+    """Frames with enough joints, and all other values finite."""
+    complete = np.ones(shape, bool)
+    for name, value in data.items():
+        if name == "joints":
+            complete &= enough_joints(value)
+        elif value.ndim > 2:
+            complete &= np.isfinite(value).reshape(*shape, -1).all(axis=-1)
+    return complete
 
 
 def _fill(value: np.ndarray, observed: Bool[np.ndarray, "H T"]) -> np.ndarray:
