@@ -102,11 +102,13 @@ def test_headsets(ending, make, tmp_path):
     own = rigid_tips(clip().joints)
     first, result = saved(tmp_path / f"first{ending}", headset(own)), tmp_path / f"clean{ending}"
     writing = Writing(like=first)
-    export_sequence(result, make("right", form="joints", hand_joints=own[None]), "plain", writing)
+    assert export_sequence(result, make("right", form="joints", hand_joints=own[None]), "plain", writing) == ()
     reading = Reading(side="right", fps=8.0)
     np.testing.assert_allclose(read_tracked(result, reading).joints, read_tracked(first, reading).joints, atol=1e-5)
     new = another_hand(clip().joints)
-    export_sequence(result, make("right", form="joints", hand_joints=new[None]), "plain", writing)
+    (said,) = export_sequence(result, make("right", form="joints", hand_joints=new[None]), "plain", writing)
+    off = 1e3 * np.linalg.norm(with_own_bones(own, new) - new, axis=-1).max()
+    assert f"at most {off:.1f} mm from the repaired ones" in said
     # the whole file in an order that takes the metacarpals for the last joints of the fingers
     order = ",".join(map(str, [*range(17), *METACARPALS]))
     before, after = (

@@ -16,7 +16,7 @@ from toch_jax.base.files import write_text
 from toch_jax.exporters.keypoints import joints_of
 from toch_jax.exporters.like import like_tracked
 from toch_jax.exporters.mano import known_frames, lost_remark
-from toch_jax.exporters.own_skeleton import palm_motion, with_own_bones
+from toch_jax.exporters.own_skeleton import bones_remark, palm_motion, with_own_bones
 from toch_jax.exporters.writing import Writing
 from toch_jax.sequence.types import Sequence
 from toch_jax.trackers.aria import STAMP, device_poses, trajectory_of
@@ -29,7 +29,7 @@ N_LANDMARKS, WRIST = 21, 5
 
 def write_aria(path: Path, sequence: Sequence, writing: Writing) -> tuple[str, ...]:
     """Write the table. Raises InputError, also without the recording's own."""
-    source, _ = like_tracked(sequence, writing, "aria")
+    source, tracked = like_tracked(sequence, writing, "aria")
     table = source.content
     header, *lines = table.text.splitlines()
     cells = [line.split(",") for line in lines if line.strip()]
@@ -48,7 +48,7 @@ def write_aria(path: Path, sequence: Sequence, writing: Writing) -> tuple[str, .
     write_text(path, "\n".join([header, *(",".join(row) for row in cells)]) + "\n")
     left = sequence.n_frames - len(frames)
     said = (f"{left} frames that the file has no line for left out",) if left else ()
-    return (*said, *lost_remark(sequence, "are as they were"))
+    return (*said, *bones_remark(tracked.joints, joints), *lost_remark(sequence, "are as they were"))
 
 
 def _columns(

@@ -16,7 +16,7 @@ from toch_jax.base.files import write_text
 from toch_jax.exporters.keypoints import joints_of
 from toch_jax.exporters.like import is_json_of_lines, json_text, like_tracked
 from toch_jax.exporters.mano import known_frames, lost_remark
-from toch_jax.exporters.own_skeleton import Motion, palm_motion, with_own_bones
+from toch_jax.exporters.own_skeleton import Motion, bones_remark, palm_motion, with_own_bones
 from toch_jax.exporters.writing import Writing
 from toch_jax.sequence.types import Sequence
 from toch_jax.trackers.leap import JOINTS, frame_indices, hand_joints, is_frame
@@ -34,7 +34,13 @@ def write_leap(path: Path, sequence: Sequence, writing: Writing) -> tuple[str, .
     frames = [frame for frame in source.content if is_frame(frame)]
     indices = frame_indices(source)
     own = [_own(frames, indices, side) for side in tracked.sides]
-    known, said = known_frames(sequence), lost_remark(sequence, "have no hand")
+    known, said = (
+        known_frames(sequence),
+        (
+            *bones_remark(tracked.joints, joints_of(sequence)),
+            *lost_remark(sequence, "have no hand"),
+        ),
+    )
     changed: dict[int, tuple[list[Any], list[Any]]] = {frame: ([], []) for frame in indices}
     for hand, hands in enumerate(own):
         before = np.full((sequence.n_frames, 21, 3), np.nan)

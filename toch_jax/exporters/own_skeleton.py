@@ -84,6 +84,17 @@ def with_own_bones(own: Float[np.ndarray, "T 21 3"], new: Float[np.ndarray, "T 2
     return moved
 
 
+def bones_remark(own: Float[np.ndarray, "H T 21 3"] | None, new: Float[np.ndarray, "H T 21 3"]) -> tuple[str, ...]:
+    """A remark on how far joints with the file's bone lengths are from the repaired ones at most; lost ones do not
+    count."""
+    off = 0.0
+    for before, repaired in zip(own if own is not None else (), new.astype(np.float64), strict=False):
+        distance = np.linalg.norm(with_own_bones(before, repaired) - repaired, axis=-1)
+        off = max(off, float(np.max(distance, initial=0.0, where=np.isfinite(distance))))
+    said = f"your bone lengths are kept, which puts joints at most {1e3 * off:.1f} mm from the repaired ones"
+    return (said,) if off > RIGID else ()
+
+
 def _set_bones(
     own: Float[np.ndarray, "T 21 3"],
     new: Float[np.ndarray, "T 21 3"],

@@ -17,7 +17,7 @@ from toch_jax.base.files import write_text
 from toch_jax.exporters.keypoints import joints_of, object_matrices
 from toch_jax.exporters.like import like_tracked, reading_of, write_content
 from toch_jax.exporters.mano import hide_lost, lost_remark
-from toch_jax.exporters.own_skeleton import palm_motion, with_own_bones
+from toch_jax.exporters.own_skeleton import bones_remark, palm_motion, with_own_bones
 from toch_jax.exporters.writing import Writing
 from toch_jax.sequence.derived import hand_meshes
 from toch_jax.sequence.types import Sequence
@@ -29,7 +29,7 @@ from toch_jax.trackers.source import Table
 
 def write_plain(path: Path, sequence: Sequence, writing: Writing) -> tuple[str, ...]:
     """Write the user's own file of arrays. Raises InputError, also without it."""
-    source, _ = like_tracked(sequence, writing, "plain")
+    source, tracked = like_tracked(sequence, writing, "plain")
     reading = reading_of(sequence, writing, "plain")
     scale, arrays = METRES[writing.unit], arrays_of(source)
     keys = hand_keys(source, reading)
@@ -50,7 +50,8 @@ def write_plain(path: Path, sequence: Sequence, writing: Writing) -> tuple[str, 
         changed = {key: _in_kind(content[key] if isinstance(content, dict) else content, new[key]) for key in new}
         one = changed[keys[0]]
         write_content(path, {**content, **changed} if isinstance(content, dict) else one, source.path)
-    return lost_remark(sequence, "are as they were")
+    said = () if tracked.joints is None else bones_remark(tracked.joints, joints_of(sequence))
+    return (*said, *lost_remark(sequence, "are as they were"))
 
 
 def _moved(
