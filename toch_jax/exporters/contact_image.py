@@ -17,7 +17,7 @@ import igl
 import numpy as np
 import trimesh
 from jaxtyping import Float, Int, UInt8
-from PIL import Image
+from matplotlib.image import imsave
 from scipy.spatial import KDTree
 
 from toch_jax.base.errors import bad_input
@@ -159,7 +159,7 @@ side of a face and the contact's distance."""
 
 
 def _write(folder: Path, name: str, surface: Unwrapped, values: Float[np.ndarray, "V"]) -> None:
-    Image.fromarray(drawn(surface, values)).save(folder / f"{name}.png")
+    imsave(folder / f"{name}.png", drawn(surface, values)[:, :, [0, 0, 0, 1]])
     write_text(folder / f"{name}.mtl", f"newmtl contact\nmap_Kd {name}.png\n")
     write_text(folder / f"{name}.obj", _obj(name, surface))
     write_arrays(
