@@ -30,11 +30,12 @@ class Storage:
 
 
 class Writer(pickle._Pickler):
-    """Pickles arrays as tensors; `inside` says whether their storages are persistent ids or bytes."""
+    """Pickles arrays as tensors; `inside` says whether their storages are persistent ids or bytes, and `view` what
+    stands last in such an id."""
 
-    def __init__(self, file: io.BytesIO, inside: bool) -> None:
+    def __init__(self, file: io.BytesIO, inside: bool, view: tuple[None, ...] = ()) -> None:
         super().__init__(file, 2)
-        self.inside, self.storages = inside, list[Storage]()
+        self.inside, self.view, self.storages = inside, view, list[Storage]()
 
     def save(self, obj: Any, save_persistent_id: bool = True) -> None:
         if isinstance(obj, Named):
@@ -42,7 +43,7 @@ class Writer(pickle._Pickler):
         elif isinstance(obj, Storage) and self.inside:
             self.storages.append(obj)
             key = str(len(self.storages) - 1)
-            self.save(("storage", obj.kind, key, "cpu", obj.array.size))
+            self.save(("storage", obj.kind, key, "cpu", obj.array.size, *self.view))
             self.write(pickle.BINPERSID)
         elif isinstance(obj, Storage):
             self.save_reduce(Named("torch.storage", "_load_from_bytes"), (legacy(obj),))
@@ -74,7 +75,8 @@ def legacy(content: Any) -> bytes:
     system = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
     for header in (0x1950A86A20F9469CFC6C, 1001, system):
         pickle.dump(header, file, protocol=2)
-    writer = Writer(file, inside=True)
+    # the legacy layout has a view of the storage, which is none
+    writer = Writer(file, inside=True, view=(None,))
     writer.dump(content)
     pickle.dump([str(key) for key in range(len(writer.storages))], file, protocol=2)
     for storage in writer.storages:
