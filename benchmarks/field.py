@@ -1,30 +1,31 @@
-"""Speed of the contact field against trimesh + embree on the same frames: `python benchmarks/field.py`.
+"""Speed of the contact field against trimesh + embree on the same frames: `python -m benchmarks.field`.
 
-Medians of alternating runs, milliseconds a frame, one process. "TOCH's rule" computes with trimesh what TOCH's own code
+"TOCH's rule" computes with trimesh what TOCH's own code
 computes in every frame: the samples inside the hand, and for each sample the first hit of its ray with the hand and
 with the object. "casts alone" is the least work of embree for the same field: building its tree and casting two rays
 for each sample, without self-occlusion of the object and inside test.
 """
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import trimesh
-import tyro
 from embreex import rtcore_scene
 from embreex.mesh_construction import TriangleMesh
 from scipy.spatial.transform import Rotation
 from trimesh.ray.ray_pyembree import RayMeshIntersector
 
+from benchmarks.timing import Race, benchmark
 from toch_jax.field.contact_field import contact_field
 from toch_jax.hand.files import load_hand
 from toch_jax.hand.mesh import decimate
 from toch_jax.hand.model import HandModel, HandParams, skin_frames
 from toch_jax.object.build import build_object
 from toch_jax.object.model import ObjectModel, ObjectMotion
+
+FRAMES, SAMPLES = 30, 2000
 
 
 def grasps(hand: HandModel, n_frames: int) -> jax.Array:
@@ -72,22 +73,11 @@ def casts_alone(triangles: np.ndarray, points: np.ndarray, normals: np.ndarray) 
         scene.run(points, directions, query="DISTANCE")
 
 
-def median_ms(runs: dict[str, Callable[[], object]], n_frames: int, repeats: int) -> dict[str, float]:
-    """Median milliseconds a frame of each run; the runs alternate, so that other load affects all equally."""
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(repeats):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - start)
-    return {name: 1e3 * float(np.median(each)) / n_frames for name, each in times.items()}
-
-
-def compare(hand: HandModel, body: trimesh.Trimesh, model: ObjectModel, n_frames: int, repeats: int) -> None:
-    """Prints one line for each method, and the agreement of `contact_field` with TOCH's rule."""
-    rest = ObjectMotion(jnp.broadcast_to(jnp.eye(3), (1, n_frames, 3, 3)), jnp.zeros((1, n_frames, 3)))
+def race(name: str, hand: HandModel, body: trimesh.Trimesh, model: ObjectModel) -> Race:
+    """Prints how well `contact_field` agrees with TOCH's rule, and lets both run."""
+    rest = ObjectMotion(jnp.broadcast_to(jnp.eye(3), (1, FRAMES, 3, 3)), jnp.zeros((1, FRAMES, 3)))
     points, normals = np.array(model.samples.points), np.array(model.samples.normals)
-    vertices, faces = grasps(hand, n_frames), np.asarray(hand.faces)
+    vertices, faces = grasps(hand, FRAMES), np.asarray(hand.faces)
     meshes = [np.asarray(each) for each in vertices]
 
     def ours() -> jax.Array:
@@ -101,27 +91,27 @@ def compare(hand: HandModel, body: trimesh.Trimesh, model: ObjectModel, n_frames
         for each in meshes:
             casts_alone(each[faces], points, normals)
 
-    start = time.perf_counter()
-    field = np.asarray(ours())
-    compiling = time.perf_counter() - start
-    expected = theirs()
+    def frames(run: Callable[[], object]) -> Callable[[], float]:
+        def once() -> float:
+            run()
+            return FRAMES
+
+        return once
+
+    field, expected = np.asarray(ours()), theirs()
     agree = np.mean((np.isnan(field) & np.isnan(expected)) | (np.abs(field - expected) < 1e-5))
+    print(f"{name}: agrees in {agree:.5f} of the samples")
     runs = {"contact_field": ours, "trimesh, TOCH's rule": theirs, "embree, casts alone": least}
-    took = median_ms(runs, n_frames, repeats)
-    for name, ms in took.items():
-        print(f"{len(faces):>6} faces {name:>24} {ms:9.2f} {ms / took['contact_field']:6.1f}")
-    print(f"{'':>12} agreement {agree:.5f}; the first call, with compiling, took {compiling:.1f} s")
+    return Race(f"field of {len(points)} samples, {name}", "frame", {way: frames(run) for way, run in runs.items()})
 
 
-def main(frames: int = 30, samples: int = 2000, repeats: int = 7) -> None:
-    """Compares on the open hand, full and decimated, around a mug."""
+def races() -> Iterable[Race]:
+    """The open hand, full and decimated, around a mug."""
     body = trimesh.creation.annulus(r_min=0.036, r_max=0.04, height=0.1, sections=48)
-    model = build_object(np.asarray(body.vertices), np.asarray(body.faces), n_samples=samples)
-    print(f"{frames} frames, {samples} samples, medians of {repeats}, jax {jax.__version__} on {jax.devices()[0]}")
-    print(f"{'hand':>12} {'method':>24} {'ms/frame':>9} {'times':>6}")
+    model = build_object(np.asarray(body.vertices), np.asarray(body.faces), n_samples=SAMPLES)
     for hand in (load_hand(), decimate(load_hand(), 1500)):
-        compare(hand, body, model, frames, repeats)
+        yield race(f"hand of {len(hand.faces)} faces", hand, body, model)
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    benchmark("field", races)
