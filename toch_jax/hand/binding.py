@@ -110,9 +110,34 @@ def carry(model: HandModel, params: HandParams, binding: Binding) -> Float[Array
 
 
 def bound_points(model: HandModel, skin: AnyArray, binding: Binding) -> tuple[Any, Any]:
-    """Bound points and outward unit normals, (T, K, 3) each, from posed vertices (T, V, 3). NumPy or JAX."""
-    place, axes = posed_places(model, skin, binding.face, binding.barycentric)
-    return place + skin.__array_namespace__().einsum("tkac,kc->tka", axes, binding.offset), axes[..., 2]
+    """Bound points and outward unit normals, (T, K, 3) each, from posed vertices (T, V, 3). NumPy or JAX.
+
+    As `posed_places`, but each coordinate is an array of its own: four times as fast in XLA on a CPU.
+    """
+    xp = skin.__array_namespace__()
+    faces = xp.asarray(model.faces)[binding.face]
+    corners = [[skin[..., axis][:, faces[:, corner]] for axis in range(3)] for corner in range(3)]
+    to_second, to_third = ([c - first for c, first in zip(each, corners[0], strict=True)] for each in corners[1:])
+    edge = _unit_columns(to_second)
+    normal = _unit_columns(_cross_columns(edge, to_third))
+    axes = edge, _cross_columns(normal, edge), normal
+    points = [
+        sum(binding.barycentric[:, k] * corners[k][axis] + binding.offset[:, k] * axes[k][axis] for k in range(3))
+        for axis in range(3)
+    ]
+    return xp.stack(points, axis=-1), xp.stack(normal, axis=-1)
+
+
+def _cross_columns(left: Sequence[AnyArray], right: Sequence[AnyArray]) -> list[AnyArray]:
+    x, y, z = left
+    u, v, w = right
+    return [y * w - z * v, z * u - x * w, x * v - y * u]
+
+
+def _unit_columns(vectors: Sequence[AnyArray]) -> list[AnyArray]:
+    xp = vectors[0].__array_namespace__()
+    length = xp.maximum(xp.sqrt(sum(each**2 for each in vectors)), 1e-12)
+    return [each / length for each in vectors]
 
 
 def own_skin(model: HandModel) -> Binding:
