@@ -195,12 +195,13 @@ def project(
     n_frames, n_points, n_rows, _ = directions.shape
     # coordinates as arrays of their own: four times as fast in XLA on a CPU as products of matrices with 3 rows
     x, y, z = (points.lever[:, :, None, :, axis] for axis in range(3))
-    u, v, w = along = [directions[..., None, axis] for axis in range(3)]
+    u, v, w = (directions[..., None, axis] for axis in range(3))
     moment = y * w - z * v, z * u - x * w, x * v - y * u
     columns = [bones.rotation[:, None, None, :, :, axis] for axis in range(3)]
     by_rotation = [sum(moment[axis] * column[..., axis] for axis in range(3)) for column in columns]
     by_angle = jnp.stack(by_rotation, axis=-1).reshape(n_frames, n_points, n_rows, 48)
     by_frame = jnp.concatenate([by_angle, WRIST_SCALE * directions], axis=-1)
-    by_shape = sum(along[axis] * points.shape_motion[:, :, None, axis] for axis in range(3))
+    shape = [points.shape_motion[:, :, None, axis] for axis in range(3)]
+    by_shape = u * shape[0] + v * shape[1] + w * shape[2]
     rows = n_points * n_rows
     return by_frame.reshape(n_frames, rows, 51), by_shape.reshape(n_frames, rows, -1)
