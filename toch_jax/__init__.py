@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from toch_jax.sequence.types import Hands as Hands
     from toch_jax.sequence.types import Sequence as Sequence
     from toch_jax.solver.settings import FitSettings as FitSettings
+    from toch_jax.stream import refine_stream as refine_stream
     from toch_jax.surface_fields import ContactFields as ContactFields
     from toch_jax.surface_fields import DenoisedField as DenoisedField
     from toch_jax.surface_fields import contact_fields as contact_fields
@@ -51,6 +52,7 @@ _HOMES = {
     "load_sequence": "sequence.file",
     "refine": "pipeline",
     "refine_many": "pipeline",
+    "refine_stream": "stream",
     "save_sequence": "sequence.file",
     "sequence_from_arrays": "sequence.arrays",
     "sequence_object": "sequence.derived",

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from textwrap import indent
 from typing import Annotated, Literal
@@ -16,6 +16,7 @@ from toch_jax.base.errors import InputError, bad_input, missing_extra
 from toch_jax.cli.convert import check_convert, convert, is_folder_of_clips, result_path
 from toch_jax.cli.experiments import benchmark, check_benchmark, train
 from toch_jax.cli.export import check_export, export
+from toch_jax.cli.follow import or_follow
 from toch_jax.cli.parse import (
     File,
     FileOrFolder,
@@ -72,7 +73,7 @@ def denoise(
     picture: bool = True,
     reading: tyro.conf.OmitArgPrefixes[Reading] = Reading(),  # noqa: B008
 ) -> int:
-    """Repair a tracked sequence, or every sequence of a folder.
+    """Repair a tracked sequence, or every sequence of a folder; with --follow, frames of JSON while they are tracked.
 
     Args:
         sequence: A sequence file (.npz), a tracker's file or folder (`toch convert --help`), or a folder of .npz files.
@@ -164,8 +165,6 @@ def view(
 
 def info() -> int:
     """Devices, versions, and which hand models and data sets are installed."""
-    from importlib.metadata import PackageNotFoundError, version
-
     import jax
 
     from toch_jax.base.errors import extra_with
@@ -296,7 +295,7 @@ TOCH = Group(
     "Repair tracked hand-object motion.",
     {
         "demo": typed(demo),
-        "denoise": typed(denoise, check_denoise),
+        "denoise": or_follow(typed(denoise, check_denoise)),
         "convert": typed(convert, check_convert),
         "export": typed(export, check_export),
         "view": typed(view),

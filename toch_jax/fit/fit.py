@@ -107,6 +107,22 @@ def solve_hand(
     return Solved(model, last, solution, track.smoothed.noise, n_frames)
 
 
+def follow_hand(
+    model: HandModel,
+    track: Track,
+    grid: DistanceGrid,
+    start: HandParams,
+    surface: SurfaceTerm | None,
+    joints: JointTerm | None,
+    settings: FitSettings,
+    steps: int,
+) -> Solved:
+    """`solve_hand` from a start near the solution, axes (B, ...), betas (S,): at most `steps` of the second pass."""
+    _, _, problem = _problems(model, track, grid, surface, joints, settings, own_skin(model))
+    solution = solve_trajectory(model, problem, state_from_params(model, start), steps)
+    return Solved(model, problem, solution, track.smoothed.noise, int(np.count_nonzero(track.frame_mask)))
+
+
 def push_back_share(depth: Float[np.ndarray, "T"], fps: float, settings: FitSettings) -> Float[np.ndarray, "T"]:
     """Weight of the third pass in each frame, 0 to 1, from the penetration depths after the second pass (metres)."""
     lasting = gaussian_filter1d(np.asarray(depth, np.float64), float(settings.push_back_time) * fps, mode="nearest")

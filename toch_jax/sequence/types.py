@@ -7,7 +7,7 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
-from toch_jax.base.arrays import short_repr
+from toch_jax.base.arrays import short_repr, take
 from toch_jax.hand.model import HandParams, Side
 from toch_jax.object.model import ObjectMotion
 from toch_jax.sequence.camera import Camera
@@ -92,7 +92,7 @@ class Sequence(struct.PyTreeNode):
         )
         timed = {name: getattr(self, name) for name in names}
         camera = None if self.camera is None else self.camera.frames(start, stop)
-        return self.replace(**jax.tree.map(lambda leaf: leaf[:, start:stop], timed), camera=camera)
+        return self.replace(**take(timed, np.s_[:, start:stop]), camera=camera)
 
     @property
     def object_observed(self) -> Bool[np.ndarray, "P T"]:

@@ -84,14 +84,15 @@ def place_hand(
     joints: JointTerm | None,
     link: bool,
     hold_shape: bool,
+    piece: int = PIECE,
 ) -> HandParams:
-    """One round, in pieces of PIECE frames; with several pieces the shape must be held, as they share it."""
+    """One round, in pieces of `piece` frames; with several pieces the shape must be held, as they share it."""
     n_frames = len(start.pose)
-    assert hold_shape or n_frames <= PIECE
+    assert hold_shape or n_frames <= piece
     weights = jnp.asarray(float(link)), jnp.asarray(1e6 * hold_shape)
     placed = []
-    for first in range(0, n_frames, PIECE):
-        frames = first + np.arange(PIECE)
+    for first in range(0, n_frames, piece):
+        frames = first + np.arange(piece)
         valid = frames < n_frames
         frames = np.minimum(frames, n_frames - 1)
         drawn, held = (jax.tree.map(partial(_pick, frames), term) for term in (surface, joints))
@@ -221,12 +222,14 @@ def draw_to_joints(
     observed: Bool[np.ndarray, "T"],
     hold_shape: bool,
     error: Float[np.ndarray, "T 21"] | float = POINT_ERROR,
+    rounds: int = JOINT_ROUNDS,
+    piece: int = PIECE,
 ) -> HandParams:
     """Rounds of the solver on joints. Joints that are NaN, or whose `error` (metres) is infinite, are ignored."""
     known = np.isfinite(joints).all(axis=-1) & observed[:, None]
     weight = known / np.broadcast_to(error, known.shape) ** 2
     term = JointTerm(jnp.asarray(np.where(known[..., None], joints, 0)), jnp.asarray(weight, jnp.float32))
     params = start
-    for _ in range(JOINT_ROUNDS):
-        params = place_hand(model, params, None, term, link=len(joints) <= PIECE, hold_shape=hold_shape)
+    for _ in range(rounds):
+        params = place_hand(model, params, None, term, link=len(joints) <= PIECE, hold_shape=hold_shape, piece=piece)
     return params

@@ -57,6 +57,8 @@ WRONG_JOINTS, WRONG_POINTS = 0.01, 0.008
 tracker's MANO hand 3.1 (2.7 to 4.1 with up to 20 mm of noise, or 0.7 to 1.2 times as large), joints in other orders 12
 to 37, shuffled 53. On points: a real tracker's MANO hand 2.6 mm (5.5 when 1.3 times as large), shuffled or reversed 18
 to 26."""
+FEW, FEW_ROUNDS = 8, 2
+"""Frames that are fitted at once, and rounds, where a hand is followed while it is tracked. Chosen by hand."""
 FLIP = np.array([-1, 1, 1], np.float32)
 """Factors of the coordinates that mirror a hand."""
 
@@ -139,6 +141,19 @@ def _from_joints(
         return found, found.params
     start = pose_from_joints(model, whole).replace(betas=found.params.betas)
     return found, draw_to_joints(model, start, whole, observed, hold_shape=True, error=error)
+
+
+def params_of_shape(
+    model: HandModel, joints: Float[Array, "T 21 3"], observed: Bool[Array, "T"], betas: Float[Array, "S"]
+) -> HandParams:
+    """As `params_from_joints`, of a hand whose shape `betas` is known, for FEW frames at most; nothing is checked."""
+    given, right = _right_points(model, joints), _right_hand(model)
+    missing = np.isnan(given).any(axis=-1)
+    start = pose_from_joints(right, whole := bridge_by_palm(right, given)).replace(betas=betas)
+    error = np.where(missing, BRIDGED_ERROR, POINT_ERROR)
+    seen = np.asarray(observed)
+    params = draw_to_joints(right, start, whole, seen, hold_shape=True, error=error, rounds=FEW_ROUNDS, piece=FEW)
+    return _on_side(model, params)
 
 
 def _right_hand(model: HandModel) -> HandModel:
