@@ -22,6 +22,7 @@ ORDER = (
         "fit",
         "trackers",
         "pipeline",
+        "stream",
         "surface_fields",
         "warming",
         "exporters",

@@ -85,6 +85,7 @@ def test_it_does_not_matter_how_the_frames_arrive(clip, found):
     np.testing.assert_array_equal(of(streamed(chunks)), of(found))
 
 
+@pytest.mark.slow
 def test_joints_keep_their_form_and_their_shape():
     """A hand that is given as joints: after the first window it has one shape, and it comes out as joints near them."""
     clip = example(WINDOW + 8)

@@ -139,7 +139,7 @@ def test_what_is_wrong_with_the_command_line_takes_one_line(arguments, message, 
     ("command", "line"),
     [
         ("denoise no.npz -o b.npz", "toch: no.npz: SEQUENCE: expected a file or a folder, found nothing"),
-        ("denoise . -o out --object .", "toch: .: --object: expected a file, found a folder"),
+        ("denoise . -o out --object no.obj", "toch: no.obj: --object: expected a file or a folder, found nothing"),
         ("denoise a.npz -o out.txt", "toch: out.txt: -o: expected a file name that ends in .npz, found out.txt"),
         ("denoise a.npz -o b.npz --denoiser no", "toch: no: --denoiser: expected a file, default or none, found no"),
         ("denoise a.npz -o b.npz --critic no", "toch: no: --critic: expected a file, default or none, found no"),
