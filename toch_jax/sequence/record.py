@@ -343,10 +343,5 @@ def _hands(data: dict[str, np.ndarray], order: str | None) -> Hands:
             betas=put(betas),
             transl=put(data["transl"]),
         )
-    joints, vertices = data.get("joints"), data.get("vertices")
-    return Hands(
-        params=params,
-        joints=None if joints is None else put(joints),
-        vertices=None if vertices is None else put(vertices),
-        vertex_order=order,
-    )
+    points = {name: put(data[name]) if name in data else None for name in POINTS}
+    return Hands(params=params, vertex_order=order, **points)
