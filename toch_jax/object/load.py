@@ -8,7 +8,7 @@ import numpy as np
 import trimesh
 from jaxtyping import Float, Int32
 
-from toch_jax.base.errors import bad_input
+from toch_jax.base.errors import InputError, bad_input
 from toch_jax.base.files import LARGEST_FILE, read_array
 from toch_jax.object.cloud import closed_surface
 from toch_jax.object.mesh import check_mesh, read_geometry
@@ -88,6 +88,8 @@ def _points(path: Path) -> Float[np.ndarray, "N 3"]:
         raise bad_input(path, "object", f"at most {LARGEST_FILE / 1e9:.1f} GB", f"{path.stat().st_size / 1e9:.3g} GB")
     try:
         found = read_array(path, "object", path.read_bytes())
+    except InputError:
+        raise
     except Exception as error:  # numpy's reader of headers raises many types of errors
         raise bad_input(path, "object", "a whole array", " ".join(f"{error!r:.100}".split())) from error
     if found.ndim != 2 or found.shape[1] < 3 or found.dtype.kind not in "fiu":
