@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from toch_jax.base.rotations import nearest_rotation
+
 PALM = (0, 1, 5, 9, 13, 17)
 """The wrist and the first joint of each finger, in OpenPose's order."""
 FINGERS = tuple(tuple(range(first, first + 4)) for first in (1, 5, 9, 13, 17))
@@ -44,10 +46,7 @@ def best_motion(
     """The rotation, and the centres before and after, that take points nearest to others (Kabsch)."""
     centre, target = before.mean(axis=1), after.mean(axis=1)
     across = np.einsum("tka,tkb->tab", after - target[:, None], before - centre[:, None])
-    left, _, right = np.linalg.svd(across)
-    sign = np.ones((len(before), 3))
-    sign[:, 2] = np.sign(np.linalg.det(left @ right))
-    return (left * sign[:, None]) @ right, centre, target
+    return nearest_rotation(across), centre, target
 
 
 def palm_motion(own: Float[np.ndarray, "T 21 3"], new: Float[np.ndarray, "T 21 3"]) -> Motion | None:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 from scipy.linalg import solveh_banded
 from scipy.signal import butter, sosfilt, sosfiltfilt
 
 from toch_jax.base.arrays import put
+from toch_jax.base.rotations import nearest_rotation
 from toch_jax.benchmark.methods.filters import (
     Filter,
     Frame,
@@ -122,20 +122,13 @@ def with_filtered_object(sequence: Sequence, position: Setting, rotation: Settin
     for number, middle in enumerate(middles):
         turn = np.asarray(motion.rotation[number], np.float64)
         place = turn @ middle + np.asarray(motion.translation[number], np.float64)
-        turned = _nearest_rotation(rotation(np.swapaxes(turn, 1, 2), sequence.fps).swapaxes(1, 2))
+        turned = nearest_rotation(rotation(np.swapaxes(turn, 1, 2), sequence.fps).swapaxes(1, 2))
         rotations.append(turned)
         translations.append(position(place[:, None], sequence.fps)[:, 0] - turned @ middle)
     return sequence.replace(
         object_motion=ObjectMotion(put(np.stack(rotations), np.float32), put(np.stack(translations), np.float32)),
         object_valid=None,
     )
-
-
-def _nearest_rotation(matrices: Float[np.ndarray, "T 3 3"]) -> Float[np.ndarray, "T 3 3"]:
-    """The rotation with the smallest sum of squared differences from each matrix."""
-    u, _, vt = np.linalg.svd(matrices)
-    u[..., 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
-    return u @ vt
 
 
 def _alike(setting: Setting) -> Settings:
