@@ -22,9 +22,10 @@ from toch_jax.exporters.writing import Writing
 from toch_jax.sequence.derived import hand_meshes
 from toch_jax.sequence.types import Sequence
 from toch_jax.trackers.detections import is_right
+from toch_jax.trackers.frame_numbers import frame_number
 from toch_jax.trackers.haptic import is_frame, pickles_of
 from toch_jax.trackers.plain import N_MANO
-from toch_jax.trackers.source import array, frame_number, open_source
+from toch_jax.trackers.source import array, open_source
 
 PARAMS = ("hand_pose", "global_orient", "betas", "cam_full")
 AROUND = 20

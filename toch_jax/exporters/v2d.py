@@ -19,7 +19,8 @@ from toch_jax.exporters.mano import known_frames, lost_remark, mano_arrays, smpl
 from toch_jax.exporters.writing import Writing
 from toch_jax.sequence.types import Sequence
 from toch_jax.trackers.camera import read_camera, to_virtual_camera
-from toch_jax.trackers.source import frame_number, open_source
+from toch_jax.trackers.frame_numbers import frame_number
+from toch_jax.trackers.source import open_source
 from toch_jax.trackers.tracked import Camera
 from toch_jax.trackers.v2d import is_track, track_files
 

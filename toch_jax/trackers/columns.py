@@ -17,10 +17,11 @@ from jaxtyping import Float
 
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import Side
+from toch_jax.trackers.frame_numbers import frame_grid
 from toch_jax.trackers.joint_names import hand_joint, taken_side, words_of
 from toch_jax.trackers.joint_orders import ABSENT, COUNTS, to_openpose
 from toch_jax.trackers.reading import METRES, Reading
-from toch_jax.trackers.source import Source, Table, frame_grid
+from toch_jax.trackers.source import Source, Table
 from toch_jax.trackers.stamps import on_grid
 from toch_jax.trackers.tracked import Tracked, sides_of
 

@@ -11,7 +11,8 @@ from scipy.spatial.transform import Rotation
 
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import Side
-from toch_jax.trackers.source import Source, array, frame_grid, frame_number, lengths
+from toch_jax.trackers.frame_numbers import frame_grid, frame_number
+from toch_jax.trackers.source import Source, array, lengths
 from toch_jax.trackers.tracked import FLIP, MIRROR_AXIS_ANGLE, Camera, ManoTrack, Tracked, mirrored_pose
 
 FRAME_KEYS = ("frame_idx", "frame_id", "frame", "img_name", "img_path", "image_path", "img_file")

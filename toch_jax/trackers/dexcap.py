@@ -22,8 +22,9 @@ from scipy.spatial.transform import Rotation
 
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import Side
+from toch_jax.trackers.frame_numbers import frame_grid
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, array, frame_grid, open_source
+from toch_jax.trackers.source import Source, array, open_source
 from toch_jax.trackers.tracked import Camera, Tracked
 
 SIDES: tuple[Side, Side] = ("left", "right")

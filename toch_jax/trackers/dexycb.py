@@ -22,8 +22,9 @@ from jaxtyping import Float
 
 from toch_jax.base.errors import bad_input
 from toch_jax.base.pickles import read_npz
+from toch_jax.trackers.frame_numbers import numbered_files
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, array, model_beside, need, numbered_files, read_yaml
+from toch_jax.trackers.source import Source, array, model_beside, need, read_yaml
 from toch_jax.trackers.tracked import Camera, ManoTrack, Tracked, rigid, sides_of
 
 FPS = 30.0

@@ -15,8 +15,9 @@ import numpy as np
 from toch_jax.base.errors import bad_input
 from toch_jax.trackers.camera import read_camera, to_real_camera
 from toch_jax.trackers.detections import Detection, axis_angle, is_right, tracked_hands
+from toch_jax.trackers.frame_numbers import frame_number
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, array, frame_number, need
+from toch_jax.trackers.source import Source, array, need
 from toch_jax.trackers.tracked import MIRROR_AXIS_ANGLE, Tracked, mirrored_pose
 
 _KEYS = {"hands", "focal", "image_size"}

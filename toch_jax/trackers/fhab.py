@@ -16,9 +16,10 @@ import numpy as np
 from jaxtyping import Float
 
 from toch_jax.base.errors import bad_input
+from toch_jax.trackers.frame_numbers import frame_grid, frame_numbers
 from toch_jax.trackers.joint_orders import to_openpose
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, Table, array, frame_grid, frame_numbers, open_source
+from toch_jax.trackers.source import Source, Table, array, open_source
 from toch_jax.trackers.tracked import Camera, Tracked
 
 NAME = "skeleton.txt"

@@ -19,8 +19,9 @@ from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import Side
 from toch_jax.trackers.camera import read_camera
 from toch_jax.trackers.detections import Detection, tracked_hands
+from toch_jax.trackers.frame_numbers import frame_number
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, array, frame_number, need, open_source
+from toch_jax.trackers.source import Source, array, need, open_source
 from toch_jax.trackers.tracked import Tracked
 
 ENDING = "_prediction_result.pkl"

@@ -22,8 +22,9 @@ from jaxtyping import Float, Int
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import Side
 from toch_jax.trackers.detections import quaternion_vectors
+from toch_jax.trackers.frame_numbers import at_frames, frame_grid, frame_numbers, numbered
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, array, frame_grid, frame_numbers, need, numbered, open_source
+from toch_jax.trackers.source import Source, array, need, open_source
 from toch_jax.trackers.tracked import ManoTrack, Tracked, rigid
 
 SIDES: tuple[Side, Side] = ("left", "right")
@@ -59,13 +60,10 @@ def read(source: Source, reading: Reading) -> Tracked:
     if not sides:
         raise bad_input(where, "Th", "a hand in one frame at least", "none")
 
-    def on_grid(key: str) -> Float[np.ndarray, "H T K"]:
-        values = np.stack([hands[side][key] for side in sides])
-        found = np.full((len(sides), len(every), values.shape[-1]), np.nan)
-        found[:, index] = values
-        return found
-
-    orient, pose, transl, betas = (on_grid(key) for key in ("Rh", "poses", "Th", "shapes"))
+    orient, pose, transl, betas = (
+        at_frames(np.stack([hands[side][key] for side in sides]), index, len(every))
+        for key in ("Rh", "poses", "Th", "shapes")
+    )
     path = _object(where, reading)
     poses = None
     if path is not None and chosen is not None:

@@ -19,8 +19,9 @@ from jaxtyping import Float
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import Side
 from toch_jax.trackers.detections import rotation_vectors
+from toch_jax.trackers.frame_numbers import numbered_files
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, Table, array, model_beside, numbered_files, open_source
+from toch_jax.trackers.source import Source, Table, array, model_beside, open_source
 from toch_jax.trackers.tracked import Camera, ManoTrack, Tracked
 
 FPS = 30.0

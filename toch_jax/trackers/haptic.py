@@ -11,8 +11,9 @@ import numpy as np
 
 from toch_jax.hand.model import Side
 from toch_jax.trackers.detections import Detection, is_right, tracked_hands
+from toch_jax.trackers.frame_numbers import frame_number
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, array, frame_number, open_source
+from toch_jax.trackers.source import Source, array, open_source
 from toch_jax.trackers.tracked import Camera, Tracked
 
 

@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from toch_jax.base.errors import InputError, bad_input
+from toch_jax.base.errors import bad_input
 from toch_jax.hand.conventions import to_openpose
 from toch_jax.hand.model import Side
+from toch_jax.trackers.frame_numbers import numbered_files
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, array, model_beside, need, numbered_files, read_pickled
+from toch_jax.trackers.source import Source, array, first_has, model_beside, need, read_pickled
 from toch_jax.trackers.tracked import Camera, ManoTrack, Tracked, rigid
 
 FPS = 30.0
@@ -38,12 +39,7 @@ def _files(source: Source) -> list[Path]:
 
 
 def fits(source: Source) -> bool:
-    files = _files(source)
-    try:
-        content = read_pickled(files[0]) if files else None
-    except InputError:
-        return False
-    return isinstance(content, dict) and {"objRot", "objTrans", "camMat"} <= set(content)
+    return first_has(_files(source), "objRot", "objTrans", "camMat")
 
 
 def read(source: Source, reading: Reading) -> Tracked:

@@ -18,8 +18,9 @@ from jaxtyping import Float
 
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import Side
+from toch_jax.trackers.frame_numbers import numbered_files
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, array, model_beside, need, numbered_files, open_source
+from toch_jax.trackers.source import Source, array, model_beside, need, open_source
 from toch_jax.trackers.tracked import Camera, ManoTrack, Tracked
 
 KEYS = {"annotations", "Mesh", "hand", "calibration"}

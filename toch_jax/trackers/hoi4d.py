@@ -19,9 +19,10 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
-from toch_jax.base.errors import InputError, bad_input
+from toch_jax.base.errors import bad_input
+from toch_jax.trackers.frame_numbers import numbered_files
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, array, need, numbered_files, open_source, read_pickled
+from toch_jax.trackers.source import Source, array, first_has, need, open_source, read_pickled
 from toch_jax.trackers.tracked import Camera, ManoTrack, Tracked
 
 FPS = 15.0
@@ -40,12 +41,7 @@ def _files(source: Source) -> list[Path]:
 
 
 def fits(source: Source) -> bool:
-    files = _files(source)
-    try:
-        content = read_pickled(files[0]) if files else None
-    except InputError:
-        return False
-    return isinstance(content, dict) and {"poseCoeff", "beta", "trans"} <= set(content)
+    return first_has(_files(source), "poseCoeff", "beta", "trans")
 
 
 def read(source: Source, reading: Reading) -> Tracked:

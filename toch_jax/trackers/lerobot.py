@@ -15,9 +15,10 @@ import numpy as np
 
 from toch_jax.base.errors import bad_input
 from toch_jax.trackers.columns import hands_in, joints_in
+from toch_jax.trackers.frame_numbers import frame_grid
 from toch_jax.trackers.joint_orders import COUNTS, to_openpose
 from toch_jax.trackers.reading import METRES, Reading
-from toch_jax.trackers.source import MOST_FRAMES, Source, frame_grid, open_source
+from toch_jax.trackers.source import MOST_FRAMES, Source, open_source
 from toch_jax.trackers.tracked import Tracked, sides_of
 
 _COLUMNS = {"episode_index", "frame_index"}

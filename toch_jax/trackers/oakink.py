@@ -18,8 +18,9 @@ from jaxtyping import Float
 
 from toch_jax.base.errors import bad_input
 from toch_jax.trackers.detections import quaternion_vectors
+from toch_jax.trackers.frame_numbers import frame_grid
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, array, frame_grid, need, open_source
+from toch_jax.trackers.source import Source, array, need, open_source
 from toch_jax.trackers.tracked import Camera, ManoTrack, Tracked
 
 KEYS = {"hand_anno", "obj_anno", "cam_extr", "cam_intr"}

@@ -19,8 +19,9 @@ from jaxtyping import Float
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import Side
 from toch_jax.trackers.detections import quaternion_vectors
+from toch_jax.trackers.frame_numbers import at_frames, frame_grid, frame_numbers, numbered
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, array, frame_grid, frame_numbers, need, numbered
+from toch_jax.trackers.source import Source, array, need
 from toch_jax.trackers.tracked import Camera, ManoTrack, Tracked
 
 KEYS = {"raw_mano", "obj_transf", "mocap_frame_id_list"}
@@ -47,13 +48,10 @@ def read(source: Source, reading: Reading) -> Tracked:
     hands = numbered(where, content["raw_mano"])
     tracks = [_hand(where, [hands.get(int(frame)) for frame in frames], start) for _, start in HANDS]
 
-    def on_grid(key: str) -> Float[np.ndarray, "2 T N"]:
-        values = np.stack([track[key] for track in tracks])
-        found = np.full((len(values), len(every), values.shape[-1]), np.nan)
-        found[:, index] = values
-        return found
-
-    orient, pose, wrist, betas = (on_grid(key) for key in ("orient", "pose", "wrist", "betas"))
+    keys = "orient", "pose", "wrist", "betas"
+    orient, pose, wrist, betas = (
+        at_frames(np.stack([track[key] for track in tracks]), index, len(every)) for key in keys
+    )
     name = _object(where, content, reading)
     poses = None
     if name is not None:

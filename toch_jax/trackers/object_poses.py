@@ -19,20 +19,11 @@ from jaxtyping import Float
 
 from toch_jax.base.errors import bad_input
 from toch_jax.trackers import gigahands
+from toch_jax.trackers.frame_numbers import frame_grid, frame_number, numbered
 from toch_jax.trackers.pose_columns import has_names, read_columns
 from toch_jax.trackers.pose_forms import ObjectPoses, joined, matrices, turns
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import (
-    Source,
-    Table,
-    array,
-    frame_grid,
-    frame_number,
-    lengths,
-    numbered,
-    open_source,
-    with_lost,
-)
+from toch_jax.trackers.source import Source, Table, array, lengths, open_source, with_lost
 
 _ROTATION_KEYS = ("rotation", "quaternion", "orientation", "rot", "R", "q")
 _TRANSLATION_KEYS = ("translation", "position", "transl", "trans", "pos", "t", "p")

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from toch_jax.base.errors import bad_input
+from toch_jax.trackers.frame_numbers import frame_grid
 from toch_jax.trackers.object_poses import ObjectPoses, poses_in, read_object_poses
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import frame_grid, lengths, open_source
+from toch_jax.trackers.source import lengths, open_source
 
 
 def read_part_poses(path: Path, names: Sequence[str], reading: Reading) -> ObjectPoses:

@@ -18,10 +18,11 @@ import numpy as np
 
 from toch_jax.base.errors import bad_input
 from toch_jax.trackers.columns import AXES, axis_of, frame_numbers, stamps
+from toch_jax.trackers.frame_numbers import frame_grid
 from toch_jax.trackers.joint_names import words_of
 from toch_jax.trackers.pose_forms import ObjectPoses, matrices
 from toch_jax.trackers.reading import METRES, Reading
-from toch_jax.trackers.source import Table, frame_grid
+from toch_jax.trackers.source import Table
 
 _SHORT = {"t": "place", "p": "place", "q": "quaternion", "r": "turn"}
 _WORDS = {word: "place" for word in ("t", "p", "pos", "position", "trans", "transl", "translation", "location")}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from toch_jax.base.errors import InputError, bad_input
 from toch_jax.base.files import LARGEST_FILE, read_array
@@ -214,6 +214,15 @@ def read_pickled(path: Path) -> Any:
     return unpickled(path, "pickle", io.BytesIO(path.read_bytes()), "arrays, numbers and text", TensorUnpickler)
 
 
+def first_has(files: Sequence[Path], *keys: str) -> bool:
+    """Whether the first of the files is a pickle of a dict with these keys."""
+    try:
+        content = read_pickled(files[0]) if files else None
+    except InputError:
+        return False
+    return isinstance(content, dict) and set(keys) <= set(content)
+
+
 def model_beside(folder: Path, *names: str) -> Path | None:
     """The file at `names` in the folder's own folder or one of those above it, where data sets keep the meshes of their
     objects; None if there is none.
@@ -229,22 +238,6 @@ def need(where: str | Path, record: Any, key: str) -> Any:
     if key not in record:
         raise bad_input(where, key, "this key", "none")
     return record[key]
-
-
-def numbered(where: str | Path, record: Any) -> dict[int, Any]:
-    """The entries of a dict whose keys are frames' numbers, in the order of these. Raises InputError."""
-    if not isinstance(record, dict) or not record or not all(str(key).isdigit() for key in record):
-        found = f"the keys {', '.join(map(str, record))[:80]}" if isinstance(record, dict) else type(record).__name__
-        raise bad_input(where, "frames", "a record with a frame's number as each key", found)
-    return {int(key): record[key] for key in sorted(record, key=int)}
-
-
-def frame_numbers(where: str | Path, field: str, value: Any) -> Int[np.ndarray, "N"]:
-    """Frames' numbers in a list or an array, one at least. Raises InputError."""
-    found = array(where, field, value, "N")
-    if not len(found) or not ((found == np.round(found)) & (np.abs(found) < 1e9)).all():
-        raise bad_input(where, field, "frames' numbers, whole and below 1e9", f"{found[:4]}")
-    return found.astype(np.int64)
 
 
 def array(where: str | Path, field: str, value: Any, *shapes: str) -> Float[np.ndarray, "*axes"]:
@@ -315,31 +308,3 @@ def _as_array(where: str | Path, field: str, value: Any) -> np.ndarray:
     if found.dtype.kind not in "fiub":
         raise bad_input(where, field, "numbers", f"{found.dtype}")
     return found
-
-
-def frame_number(name: str) -> int | None:
-    """The last number in a file's or an image's name; None if it has none."""
-    digits = re.findall(r"\d+", Path(name).stem)
-    return int(digits[-1]) if digits and len(digits[-1]) < 10 else None
-
-
-def frame_grid(where: str | Path, numbers: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """For frame numbers with gaps: the numbers of all frames (T,), and at which of these each given one is.
-
-    The step is the largest that fits all numbers: 10 where every tenth frame was tracked. Raises InputError.
-    """
-    given = np.asarray(numbers, np.int64)
-    step = int(np.gcd.reduce(np.diff(np.unique(given)))) if len(set(numbers)) > 1 else 1
-    count = int(given.max() - given.min()) // step + 1
-    if count > MOST_FRAMES:
-        raise bad_input(where, "frame numbers", f"a clip of at most {MOST_FRAMES:,} frames", f"{count:,}")
-    return given.min() + step * np.arange(count), (given - given.min()) // step
-
-
-def numbered_files(where: str | Path, files: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
-    """`frame_grid` of files with the frame's number in their names. Raises InputError."""
-    numbers = [frame_number(file.name) for file in files]
-    if not files or None in numbers or len(set(numbers)) < len(numbers):
-        found = ", ".join(file.name for file in files[:3]) or "none"
-        raise bad_input(where, "files", "one for each frame, with its number in its name", found)
-    return frame_grid(where, [number for number in numbers if number is not None])

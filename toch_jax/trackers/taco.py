@@ -19,8 +19,9 @@ from jaxtyping import Float
 from toch_jax.base.errors import bad_input
 from toch_jax.hand.model import Side
 from toch_jax.trackers.camera import read_camera
+from toch_jax.trackers.frame_numbers import numbered
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, array, need, numbered, open_source
+from toch_jax.trackers.source import Source, array, need, open_source
 from toch_jax.trackers.tracked import Camera, ManoTrack, Tracked
 
 SIDES: tuple[Side, Side] = ("left", "right")
