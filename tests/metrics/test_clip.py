@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -78,6 +80,19 @@ def test_points_without_a_mesh_have_depth_but_no_volume() -> None:
     assert measured["penetration_depth_mean"] == pytest.approx(40, abs=0.3)
     assert np.isnan(measured["intersection_volume"])
     assert np.isnan(measured["acceleration"])
+
+
+def test_acceleration_of_the_object_beside_the_hands() -> None:
+    """A ball that moves by a t^2 / 2 has the acceleration a; a frame that was lost takes the three about it out."""
+    sequence, hand = balls([0.2] * FRAMES)
+    assert measure(sequence, [hand])["object_acceleration"] == pytest.approx(0, abs=1e-3)
+    fall = jnp.asarray(np.arange(FRAMES) ** 2 / 2 * 0.02, jnp.float32)
+    motion = sequence.object_motion
+    falling = motion.replace(translation=motion.translation.at[..., 0].add(fall))
+    repaired = replace(hand, object_motion=falling)
+    assert measure(sequence, [repaired])["object_acceleration"] == pytest.approx(0.02 * 10.0**2, rel=1e-3)
+    lost = sequence.replace(object_motion=falling, object_valid=jnp.arange(FRAMES)[None] % 3 != 2)
+    assert np.isnan(measure(lost, [hand])["object_acceleration"])
 
 
 def test_truth_and_table() -> None:

@@ -14,7 +14,7 @@ from toch_jax.metrics.clip import sequence_parts
 from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Sequence
 from toch_jax.view import figure
-from toch_jax.view.picture import draw_picture, film
+from toch_jax.view.picture import OBJECT_LABEL, draw_picture, film
 from toch_jax.view.scene import (
     CONTACT_COLOR,
     DEEP_COLOR,
@@ -101,6 +101,21 @@ def test_repaired_hands_have_no_gap_where_tracked_ones_do(
     draw_picture(tmp_path / "gap.png", sequence, {"before": [lost], "after": [lost]}, n_frames=2)
     assert np.isnan(drawn["before"][3:6]).all()
     assert np.isfinite(drawn["after"][1:-1]).all()
+
+
+def test_the_object_s_curve_is_drawn_where_its_motion_was_repaired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sequence: Sequence, hand_at: HandAt
+) -> None:
+    drawn: dict[str, dict[str, np.ndarray]] = {}
+    monkeypatch.setattr(figure, "_curve", lambda axes, label, curves, *rest: drawn.update({label: curves}))
+    motion = sequence.object_motion
+    shaken = motion.replace(translation=motion.translation.at[:, 3, 0].add(0.01))
+    before, after = (dataclasses.replace(hand_at(0.06), object_motion=each) for each in (shaken, motion))
+    draw_picture(tmp_path / "same.png", sequence, {"before": [after], "after": [after]}, n_frames=2)
+    assert OBJECT_LABEL not in drawn
+    draw_picture(tmp_path / "shaken.png", sequence, {"before": [before], "after": [after]}, n_frames=2)
+    extra = drawn[OBJECT_LABEL]["before"] - drawn[OBJECT_LABEL]["after"]
+    np.testing.assert_allclose(extra[[2, 3, 4]], np.array([1, 2, 1]) * 0.01 * sequence.fps**2, rtol=0.2)
 
 
 def test_the_object_and_both_rows_are_inside_the_images(sequence: Sequence, hand_at: HandAt) -> None:

@@ -19,6 +19,7 @@ from toch_jax.metrics.contact import (
 )
 from toch_jax.metrics.joints import mpjpe_mm
 from toch_jax.metrics.motion import acceleration_error_m_s2, acceleration_m_s2
+from toch_jax.metrics.object_pose import object_acceleration_m_s2
 from toch_jax.object.model import ObjectMotion, to_part
 from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Sequence
@@ -90,7 +91,8 @@ def measure(
 
     With several hands, depths are averaged over all their frames, counts are summed, and maxima are over all of them;
     acceleration and errors are means of the hands' means. Depth and volume are means over the frames in which the
-    measured hand is in contact; the depth of one hand in another, over all frames with both. `parts`: the result of
+    measured hand is in contact; the depth of one hand in another, over all frames with both. The object's acceleration
+    is that of its motion beside these hands, in frames in which it was tracked. `parts`: the result of
     `sequence_parts`, if the caller has it.
     """
     parts = sequence_parts(sequence) if parts is None else parts
@@ -116,6 +118,9 @@ def measure(
         "frames": float(sum(hand.observed.sum() for hand in hands)),
         "acceleration": _mean(
             [acceleration_m_s2(hand.joints, sequence.fps, hand.observed) for hand in hands if hand.joints is not None]
+        ),
+        "object_acceleration": object_acceleration_m_s2(
+            parts, hands[0].motion_in(sequence), sequence.fps, sequence.object_observed
         ),
     }
     pairs = list(zip(hands, truth, strict=True)) if truth is not None else []
@@ -164,6 +169,7 @@ TABLE = {
     "hands_depth_max": "depth of one hand in another, worst (mm)",
     "contact_frames": "frames in contact",
     "acceleration": "acceleration of the joints, mean (m/s2)",
+    "object_acceleration": "acceleration of the object, mean (m/s2)",
     "mpjpe": "joint error, MPJPE (mm)",
     "mpvpe": "vertex error, MPVPE (mm)",
 }

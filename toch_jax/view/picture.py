@@ -1,5 +1,5 @@
 """Images of a sequence, one row for each version of its hands, from cameras that see hand, object and contact; and the
-picture of a repair: such images, and curves of penetration depth and acceleration."""
+picture of a repair: such images, and curves of penetration depth and accelerations."""
 
 from collections.abc import Sequence as List
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter1d
 from toch_jax.base.arrays import put
 from toch_jax.metrics.clip import HandContact, hand_contact, sequence_parts
 from toch_jax.metrics.contact import CONTACT_DISTANCE_M, Part
+from toch_jax.metrics.object_pose import box_corners
 from toch_jax.object.mesh import coarsened
 from toch_jax.sequence.derived import PosedHand
 from toch_jax.sequence.types import Sequence
@@ -38,6 +39,7 @@ TILE = 300
 """Height of a frame's image before white margins are cut off, pixels."""
 DEPTH_LABEL = "penetration depth, mm"
 ACCELERATION_LABEL = "acceleration of the joints, m/s²"
+OBJECT_LABEL = "acceleration of the object, m/s²"
 
 
 class _Moment(NamedTuple):
@@ -188,8 +190,8 @@ def draw_picture(
     """Writes a PNG with `n_frames` frames of each row from the same cameras, a legend, and curves over time.
 
     Contact is green, skin inside the object red. The curves of the row "before" (the tracked hands) are empty in frames
-    that the tracker lost; all other rows have a hand in every frame. `parts`: the result of `sequence_parts`, if the
-    caller has it.
+    that the tracker lost; all other rows have a hand in every frame. The object's acceleration is drawn if its motion
+    differs between rows. `parts`: the result of `sequence_parts`, if the caller has it.
     """
     rows = {n: hands if n == "before" else [_in_every_frame(hand) for hand in hands] for n, hands in rows.items()}
     parts = sequence_parts(sequence) if parts is None else parts
@@ -202,6 +204,10 @@ def draw_picture(
     if sequence.n_frames >= 3:
         curves[DEPTH_LABEL] = {name: _depth(hands, contacts[name]) for name, hands in rows.items()}
         curves[ACCELERATION_LABEL] = {name: _acceleration(hands, sequence.fps) for name, hands in rows.items()}
+        of_object = {name: _object_acceleration(sequence, hands[0], parts) for name, hands in rows.items()}
+        first = next(iter(of_object.values()))
+        if not all(np.array_equal(each, first, equal_nan=True) for each in of_object.values()):
+            curves[OBJECT_LABEL] = of_object
     from toch_jax.view.figure import draw_figure  # matplotlib takes a second to import
 
     draw_figure(path, film(sequence, parts, rows, frames, TILE), curves, np.array(frames) / sequence.fps, sequence.fps)
@@ -231,7 +237,17 @@ def _acceleration(hands: list[PosedHand], fps: float) -> Float[np.ndarray, "T"]:
     accelerations = []
     for hand in hands:
         points = hand.points if hand.joints is None else hand.joints
-        points = np.where(hand.observed[:, None, None], points, np.nan).astype(np.float64)
-        second = np.linalg.norm(np.diff(points, n=2, axis=0), axis=-1).mean(axis=-1) * fps**2
-        accelerations.append(np.pad(second, 1, constant_values=np.nan))
+        accelerations.append(_second_difference(np.where(hand.observed[:, None, None], points, np.nan), fps))
     return np.fmax.reduce(accelerations)
+
+
+def _object_acceleration(sequence: Sequence, hand: PosedHand, parts: list[Part]) -> Float[np.ndarray, "T"]:
+    """Acceleration (m/s^2) of the corners of the box of the part for which it is largest, in each frame."""
+    corners = box_corners(parts, hand.motion_in(sequence))
+    return np.fmax.reduce([_second_difference(each, sequence.fps) for each in corners])
+
+
+def _second_difference(points: Float[np.ndarray, "T K 3"], fps: float) -> Float[np.ndarray, "T"]:
+    """Mean acceleration of the points (m/s^2); nan in the first and last frame."""
+    second = np.linalg.norm(np.diff(points.astype(np.float64), n=2, axis=0), axis=-1).mean(axis=-1) * fps**2
+    return np.pad(second, 1, constant_values=np.nan)
