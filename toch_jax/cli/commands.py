@@ -32,6 +32,7 @@ from toch_jax.cli.parse import (
     typed,
 )
 from toch_jax.cli.prepare_annotated import ANNOTATED
+from toch_jax.cli.prepare_generated import GENERATED
 from toch_jax.trackers.reading import Reading
 
 PACKAGES = (
@@ -220,19 +221,6 @@ def _as_typed() -> str:
     return "toch" if shutil.which("toch") == str(started.absolute()) else str(started)
 
 
-def open_grasps(data_dir: OptionalFolder = None, processes: int | None = None) -> int:
-    """Generate open_grasps: hands that grasp, move and put down common objects, one and two hands.
-
-    Args:
-        data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.
-        processes: Clips are made by this many processes at once; by default one for each core, at most 8.
-    """
-    from toch_jax.datasets.open_grasps import prepare
-
-    print(prepare(data_dir, processes=processes))
-    return 0
-
-
 def myodm(data_dir: OptionalFolder = None, wheel: OptionalFile = None) -> int:
     """Download MyoDM's recordings of real grasps with pip and retarget them to the open hand.
 
@@ -287,7 +275,8 @@ def arctic(raw: Folder, data_dir: OptionalFolder = None, protocol: Literal["p1",
 PREPARE = Group(
     "Make a data set ready for training and benchmarks; resumes if interrupted.",
     {
-        **{"open_grasps": typed(open_grasps), "myodm": typed(myodm), "grab": typed(grab), "arctic": typed(arctic)},
+        **GENERATED,
+        **{"myodm": typed(myodm), "grab": typed(grab), "arctic": typed(arctic)},
         **ANNOTATED,
     },
 )

@@ -2,12 +2,14 @@
 
 import itertools
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
+from trimesh import Trimesh
 
 from toch_jax.datasets.open_grasps.motion.paths import (
     N_PATHS,
@@ -30,7 +32,7 @@ from toch_jax.datasets.open_grasps.search.search import (
     pick_grasps,
     vary_grasps,
 )
-from toch_jax.datasets.open_grasps.search.starts import KINDS, LIMITS, template
+from toch_jax.datasets.open_grasps.search.starts import KINDS, LIMITS, Kind, template
 from toch_jax.datasets.prepared import Example, check_example, stack_hands
 from toch_jax.datasets.spec import DatasetSpec
 from toch_jax.hand.model import HandModel, rest_joints
@@ -91,12 +93,29 @@ class Job:
 
 def make_clips(spec: DatasetSpec, model: HandModel, samples: HandSamples, job: Job) -> list[Example]:
     """At most `job.clips` clips; fewer if too few grasps pass the exact test. The result depends on the job only."""
+    return clips_of(spec, model, samples, job, make_object(job.object, job.variant, job.seed))
+
+
+def clips_of(
+    spec: DatasetSpec,
+    model: HandModel,
+    samples: HandSamples,
+    job: Job,
+    surface: Trimesh,
+    kinds: Mapping[str, Kind] = KINDS,
+    lift: float = 0.0,
+) -> list[Example]:
+    """The clips of a job whose object is `surface`, with grasps of `kinds`.
+
+    The search takes the object to be thicker by `lift` metres, so that hands press that much less deep.
+    """
     rng = np.random.default_rng([job.seed, zlib.crc32(job.object.encode()), job.variant])
-    surface = make_object(job.object, job.variant, job.seed)
     obj = build_object(
         surface.vertices, surface.faces, n_samples=N_OBJECT_SAMPLES, sdf_resolution=GRID_NODES, where=job.name
     )
-    context = SearchContext(model, samples, obj.grid, surface, spec.fps)
+    if lift:
+        obj = obj.replace(grid=obj.grid.replace(distance=obj.grid.distance - lift))
+    context = SearchContext(model, samples, obj.grid, surface, spec.fps, kinds)
     found = find_grasps(context, obj, rng)
     picked = pick_grasps(found, rng) if found is not None else []
     if found is None or not picked:
@@ -138,11 +157,11 @@ def make_clip(
     `keys` are neighbouring grasps (T = 1 each), held one after the other, or only the first if the transition between
     them fails the exact test. None if that fails too, or there is no approach or departure without collision.
     """
-    frames = int(rng.integers(*HOLD_FRAMES))
+    frames, least = int(rng.integers(*HOLD_FRAMES)), context.least_digits(kind)
     for chosen in (keys, keys[:1]):
         held = hold(chosen, frames, rng)
         contact = context.contact(held, betas)
-        if contact.is_grasp.all():
+        if contact.holds(least).all():
             break
     else:
         return None
@@ -152,7 +171,7 @@ def make_clip(
         return None
     (before, contact_before), (after, contact_after) = approach, departure
     hand = join([before, held, after[::-1]])
-    grasp = np.concatenate([contact_before.is_grasp, contact.is_grasp, contact_after.is_grasp[::-1]])
+    grasp = np.concatenate([contact_before.holds(least), contact.holds(least), contact_after.holds(least)[::-1]])
     return hand, grasp, (len(before.wrist) + REST_FRAMES, len(before.wrist) + frames - REST_FRAMES)
 
 
@@ -182,7 +201,7 @@ def approach_path(
 
     Collisions with other obstacles are tested on the grid only; the caller must test them exactly.
     """
-    opened = template(KINDS[kind], np.array([OVEROPEN]))[0]
+    opened = template(context.kinds[kind], np.array([OVEROPEN]))[0]
     relaxed = np.zeros((15, 3))
     relaxed[:12, 0] = np.tile(RELAXED, 4) * rng.uniform(*RELAXED_FACTOR)
     relaxed[12, :2], relaxed[13:, 0] = RELAXED_THUMB, RELAXED_THUMB_ENDS

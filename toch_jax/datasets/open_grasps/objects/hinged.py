@@ -15,7 +15,8 @@ from scipy.spatial.transform import Rotation
 from trimesh import Trimesh
 
 from toch_jax.datasets.hinged import BOTTOM, TOP, HingedObject
-from toch_jax.datasets.open_grasps.objects.rigid import MESH_DIR, MESH_SCALES, Number
+from toch_jax.datasets.open_grasps.objects.rigid import MESH_DIR, MESH_SCALES
+from toch_jax.datasets.open_grasps.objects.solids import Number
 
 GAP = 0.0005
 """Distance of each closed part to the plane y = 0 between them, metres."""

@@ -5,6 +5,7 @@ The exact test measures distances of the full hand to the object's mesh, not to 
 
 import dataclasses
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import igl
@@ -24,7 +25,7 @@ from toch_jax.datasets.open_grasps.search.hands import (
     finger_rotations,
     to_grasp,
 )
-from toch_jax.datasets.open_grasps.search.starts import CENTRE, LIMITS, make_starts
+from toch_jax.datasets.open_grasps.search.starts import CENTRE, KINDS, LIMITS, Kind, make_starts
 from toch_jax.datasets.prepared import MAX_DEPTH_M, MIN_DIGITS, TOUCH_M
 from toch_jax.hand.model import HandModel, rest_joints, skin_rotations
 from toch_jax.object.distance import signed_distance
@@ -76,7 +77,11 @@ class Contact:
     @property
     def is_grasp(self) -> Bool[np.ndarray, "T"]:
         """Whether the hand is clear and at least MIN_DIGITS digits touch."""
-        return self.is_clear & (self.touching.sum(axis=1) >= MIN_DIGITS)
+        return self.holds(MIN_DIGITS)
+
+    def holds(self, digits: int | Int[np.ndarray, "T"]) -> Bool[np.ndarray, "T"]:
+        """Whether the hand is clear and at least so many digits touch."""
+        return self.is_clear & (self.touching.sum(axis=1) >= digits)
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,12 @@ class SearchContext:
     """Signed distances to the object."""
     surface: Trimesh
     fps: float
+    kinds: Mapping[str, Kind] = dataclasses.field(default_factory=lambda: KINDS)
+    """The kinds of grasp that are searched."""
+
+    def least_digits(self, kind: str) -> int:
+        """Digits that touch in a grasp of this kind: MIN_DIGITS, or as many as it has."""
+        return min(MIN_DIGITS, sum(self.kinds[kind].digits))
 
     def contact(self, hand: Hand, betas: Float[np.ndarray, "*#T S"]) -> Contact:
         """Exact contact in each frame. `betas`: one shape for all frames, or one per frame."""
@@ -181,12 +192,12 @@ def find_grasps(
     context: SearchContext, obj: ObjectModel, rng: np.random.Generator, near: Float[np.ndarray, "3"] = CENTRE
 ) -> FoundGrasps | None:
     """Grasps of the object (with its samples), preferably near the point `near`; None if it cannot be grasped."""
-    starts = make_starts(context.samples, obj, N_STARTS, rng, near)
+    starts = make_starts(context.samples, obj, N_STARTS, rng, near, context.kinds)
     if starts is None:
         return None
     start, goals, kinds = starts
     grasps = _closed(context, start, goals, SEARCH_STEPS)
-    return FoundGrasps(grasps, goals, kinds, _passes(context, grasps))
+    return FoundGrasps(grasps, goals, kinds, _passes(context, grasps, kinds))
 
 
 def vary_grasps(
@@ -196,7 +207,7 @@ def vary_grasps(
     # the batch size does not depend on the number picked, so that nothing is recompiled
     each = np.resize(np.repeat(picked, N_STARTS // N_VARIED), N_STARTS)
     varied = _closed(context, *_changed(found.grasps, found.goals, each, rng), VARY_STEPS)
-    return varied, _passes(context, varied), each
+    return varied, _passes(context, varied, [found.kinds[i] for i in each]), each
 
 
 def pick_grasps(found: FoundGrasps, rng: np.random.Generator) -> list[int]:
@@ -216,12 +227,13 @@ def _closed(context: SearchContext, start: Grasp, goals: GraspGoal, steps: int) 
     return close_hands(context.samples, context.grid, start, goals, jnp.asarray(LIMITS, jnp.float32), steps)[0]
 
 
-def _passes(context: SearchContext, grasps: Grasp) -> Bool[np.ndarray, "N"]:
+def _passes(context: SearchContext, grasps: Grasp, kinds: list[str]) -> Bool[np.ndarray, "N"]:
     """Whether each grasp passes the exact test, touches with the thumb and has no overlapping digits."""
     hands = Hand(*(np.asarray(part, np.float64) for part in (grasps.rotation, grasps.wrist, grasps.bend)))
     contact = context.contact(hands, np.asarray(grasps.betas))
     overlap = np.asarray(self_overlap(context.samples, grasps))
-    return contact.is_grasp & contact.touching[:, 0] & (overlap < MAX_OVERLAP_M)
+    least = np.array([context.least_digits(kind) for kind in kinds])
+    return contact.holds(least) & contact.touching[:, 0] & (overlap < MAX_OVERLAP_M)
 
 
 def _changed(

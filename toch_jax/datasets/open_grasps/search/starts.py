@@ -1,5 +1,6 @@
 """Initial hands of the grasp search: kinds of grasp, placed at pairs of opposite points on the object."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
@@ -126,16 +127,17 @@ def make_starts(
     count: int,
     rng: np.random.Generator,
     near: Float[np.ndarray, "3"] = CENTRE,
+    choice: Mapping[str, Kind] = KINDS,
 ) -> tuple[Grasp, GraspGoal, list[str]] | None:
     """The `count` best of many random starts, equally many of each kind; None if the object cannot be grasped.
 
-    Starts near the point `near` are more probable.
+    Starts near the point `near` are more probable. The kinds are those of `choice`.
     """
-    names = [name for name in KINDS for _ in range(OVERSAMPLING * count // len(KINDS) + 1)]
+    names = [name for name in choice for _ in range(OVERSAMPLING * count // len(choice) + 1)]
     thumb_side, finger_side = opposite_points(obj, len(names), rng, near)
     if len(thumb_side) == 0:
         return None
-    kinds = [KINDS[name] for name in names]
+    kinds = [choice[name] for name in names]
     goal = GraspGoal(
         digits=jnp.asarray([kind.digits for kind in kinds], jnp.float32),
         palm=jnp.asarray([kind.palm for kind in kinds], jnp.float32),
@@ -147,8 +149,8 @@ def make_starts(
     # closure of each kind at which the distance of the pads is the object's width plus CLEARANCE
     width = np.linalg.norm(thumb_side - finger_side, axis=1)
     closures = np.linspace(0, 1, N_CLOSURES)
-    postures = {name: template(KINDS[name], closures) for name in KINDS}
-    spans = {name: _span(samples, KINDS[name], postures[name]) for name in KINDS}
+    postures = {name: template(choice[name], closures) for name in choice}
+    spans = {name: _span(samples, choice[name], postures[name]) for name in choice}
     thumb, finger = (np.stack([spans[name][side] for name in names]) for side in (0, 1))
     best = np.abs(np.linalg.norm(thumb - finger, axis=-1) - width[:, None] - CLEARANCE).argmin(axis=1)
     every = np.arange(len(names))
@@ -172,8 +174,8 @@ def make_starts(
     )
     goal = goal.replace(bend=start.bend)
     cost = np.asarray(_costs(samples, obj.grid, start, goal))
-    quota = -(-count // len(KINDS))
-    of_kind = np.stack([np.flatnonzero([n == name for n in names]) for name in KINDS])
+    quota = -(-count // len(choice))
+    of_kind = np.stack([np.flatnonzero([n == name for n in names]) for name in choice])
     best_of_kind = np.stack([row[np.argsort(cost[row], kind="stable")[:quota]] for row in of_kind])
     chosen = best_of_kind.T.ravel()[:count]
     start, goal = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[chosen]), (start, goal))
