@@ -1,6 +1,6 @@
 """Families of rigid objects with random proportions, for open_grasps_large: each number gives another object.
 
-Sizes are drawn with uniform logarithms over what hands hold, push and carry: 1 to 30 cm. As those of rigid.py, objects
+Sizes are drawn with uniform logarithms over what hands hold, push and carry: 1 to 40 cm. As those of rigid.py, objects
 are watertight and of one body, with walls of at least 4 mm. None is modelled on an object of another data set.
 """
 
