@@ -1,4 +1,7 @@
-"""Train the shipped weights: FieldNet on the generated grasps of open_grasps, under two hours on two CPU cores."""
+"""Train weights like the shipped ones: FieldNet on the grasps of open_grasps, under two hours on two CPU cores.
+
+The shipped ones were trained with exact object poses; here these have errors too (`NoiseConfig.object_share`).
+"""
 
 from toch_jax.denoiser.field_net import FieldNetConfig
 from toch_jax.training.batches import BatchConfig

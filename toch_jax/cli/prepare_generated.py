@@ -17,7 +17,7 @@ def open_grasps(data_dir: OptionalFolder = None, processes: int | None = None) -
 
 
 def open_grasps_large(data_dir: OptionalFolder = None, processes: int | None = None) -> int:
-    """Generate open_grasps_large: ten times open_grasps, one hand, objects of random proportions. An hour on two cores.
+    """Generate open_grasps_large: ten times open_grasps, one hand, objects of random proportions. An hour or more.
 
     Args:
         data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.

@@ -92,8 +92,8 @@ def measure(
     With several hands, depths are averaged over all their frames, counts are summed, and maxima are over all of them;
     acceleration and errors are means of the hands' means. Depth and volume are means over the frames in which the
     measured hand is in contact; the depth of one hand in another, over all frames with both. The object's acceleration
-    is that of its motion beside these hands, in frames in which it was tracked. `parts`: the result of
-    `sequence_parts`, if the caller has it.
+    (see metrics/object_pose.py) is that of its motion beside these hands, in frames in which it was tracked. `parts`:
+    the result of `sequence_parts`, if the caller has it.
     """
     parts = sequence_parts(sequence) if parts is None else parts
     contacts = [hand_contact(hand.motion_in(sequence), parts, hand) for hand in hands]

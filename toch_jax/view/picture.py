@@ -237,17 +237,20 @@ def _acceleration(hands: list[PosedHand], fps: float) -> Float[np.ndarray, "T"]:
     accelerations = []
     for hand in hands:
         points = hand.points if hand.joints is None else hand.joints
-        accelerations.append(_second_difference(np.where(hand.observed[:, None, None], points, np.nan), fps))
+        accelerations.append(_mean_acceleration(np.where(hand.observed[:, None, None], points, np.nan), fps))
     return np.fmax.reduce(accelerations)
 
 
 def _object_acceleration(sequence: Sequence, hand: PosedHand, parts: list[Part]) -> Float[np.ndarray, "T"]:
-    """Acceleration (m/s^2) of the corners of the box of the part for which it is largest, in each frame."""
+    """Mean acceleration (m/s^2) of the corners of a part's box, of the part for which it is largest, in each frame.
+
+    nan in the first and last frame.
+    """
     corners = box_corners(parts, hand.motion_in(sequence))
-    return np.fmax.reduce([_second_difference(each, sequence.fps) for each in corners])
+    return np.fmax.reduce([_mean_acceleration(each, sequence.fps) for each in corners])
 
 
-def _second_difference(points: Float[np.ndarray, "T K 3"], fps: float) -> Float[np.ndarray, "T"]:
-    """Mean acceleration of the points (m/s^2); nan in the first and last frame."""
+def _mean_acceleration(points: Float[np.ndarray, "T K 3"], fps: float) -> Float[np.ndarray, "T"]:
+    """Mean over the points of the length of their acceleration, m/s^2; nan in the first and last frame."""
     second = np.linalg.norm(np.diff(points.astype(np.float64), n=2, axis=0), axis=-1).mean(axis=-1) * fps**2
     return np.pad(second, 1, constant_values=np.nan)

@@ -1,5 +1,6 @@
 """The plan of open_grasps_large; its grasp types; resuming; some of its clips, measured on the stored mesh."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from toch_jax.base.errors import InputError
 from toch_jax.datasets.open_grasps import large
-from toch_jax.datasets.open_grasps.large import Plan, make_clips, make_tasks, prepare
+from toch_jax.datasets.open_grasps.large import DEFAULT_PLAN, make_clips, make_tasks, prepare
 from toch_jax.datasets.open_grasps.motion.one_hand import Job
 from toch_jax.datasets.open_grasps.search.hands import HandSamples
 from toch_jax.datasets.open_grasps.search.starts import KINDS, LIMITS, template
@@ -23,7 +24,9 @@ SPEC = load_spec("open_grasps_large")
 
 
 def test_plan_has_hundreds_of_objects_and_grows_at_its_end() -> None:
-    small, large_jobs = Plan(sequences=50).jobs(SPEC), Plan().jobs(SPEC)
+    small, large_jobs = (
+        plan.one_handed_jobs(SPEC) for plan in (dataclasses.replace(DEFAULT_PLAN, sequences=50), DEFAULT_PLAN)
+    )
     assert sum(job.clips for job in large_jobs["train"]) >= 3000
     assert len({job.name for job in large_jobs["train"]}) == len(large_jobs["train"]) >= 300
     assert large_jobs["train"][:10] == small["train"]
@@ -62,7 +65,7 @@ def test_prepare_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.Monkey
         return [clip_of(job, number) for number in range(job.clips)]
 
     monkeypatch.setattr(large, "make_clips", dies_at_the_third)
-    plan = Plan(sequences=12, held_out=2)
+    plan = dataclasses.replace(DEFAULT_PLAN, sequences=12, held_out=2)
     with pytest.raises(KeyboardInterrupt):
         prepare(tmp_path, plan, processes=1)
     made.append("resumed")
@@ -103,6 +106,6 @@ def test_digits_touch_and_nothing_is_deep(model: HandModel, samples: HandSamples
 
 
 def test_tasks_are_cached_apart_from_those_of_open_grasps(tmp_path: Path) -> None:
-    folders = {task.cache.parent.name for task in make_tasks(Plan(sequences=5, held_out=5), tmp_path)}
+    folders = {task.cache.parent.name for task in make_tasks(DEFAULT_PLAN, tmp_path)}
     assert len(folders) == 1
     assert folders.pop().startswith("open_grasps_large-")

@@ -1,6 +1,7 @@
 """Builder of the open_grasps data set: plans which clips are made of which objects, and has them made."""
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +17,7 @@ from toch_jax.datasets.spec import SPLITS, DatasetSpec, load_spec
 from toch_jax.hand.files import load_hand
 
 NAME = "open_grasps"
-CLIPS_PER_JOB, CLIPS_PER_TWO_HANDED_JOB = 4, 3
-"""Clips of one object in one size: few, so that a data set has many sizes."""
+CLIPS_PER_TWO_HANDED_JOB = 3
 GENERATION, TWO_HANDED_GENERATION = 4, 2
 """Increase when the same options would give different clips of one hand, or of two: cached ones are then not reused."""
 
@@ -32,6 +32,8 @@ class Plan:
     """Validation clips of one hand and a rigid object; test has as many."""
     two_handed: int = 72
     """Additional training clips of two hands or of hinged objects; validation has 1/6 of this number, test 2/9."""
+    clips_per_object: int = 4
+    """Clips of one hand and one object in one size: few, so that a data set has many sizes."""
     seed: int = 0
 
     def jobs(self, spec: DatasetSpec) -> dict[str, list[Job | TwoHandedJob]]:
@@ -46,11 +48,11 @@ class Plan:
         for split in SPLITS:
             objects, left = [name for name in spec.splits[split] if name not in HINGED], wanted[split]
             jobs[split] = []
-            for k in range(-(-left // CLIPS_PER_JOB)):
+            for k in range(-(-left // self.clips_per_object)):
                 jobs[split].append(
-                    Job(objects[k % len(objects)], k // len(objects), min(CLIPS_PER_JOB, left), self.seed)
+                    Job(objects[k % len(objects)], k // len(objects), min(self.clips_per_object, left), self.seed)
                 )
-                left -= CLIPS_PER_JOB
+                left -= self.clips_per_object
         return jobs
 
     def two_handed_jobs(self, spec: DatasetSpec) -> dict[str, list[TwoHandedJob]]:
@@ -88,12 +90,26 @@ def prepare(data_dir: str | Path | None = None, plan: Plan = DEFAULT_PLAN, proce
     `processes` make clips at the same time, by default one for each core, at most 8. The clips do not depend on them.
     Raises InputError if they are fewer than one.
     """
+    return generate(NAME, partial(make_tasks, plan), data_dir, processes, shuffled=True)
+
+
+def generate(
+    name: str,
+    make_tasks: Callable[[Path], list[Task]],
+    data_dir: str | Path | None,
+    processes: int | None,
+    *,
+    shuffled: bool,
+) -> Path:
+    """`prepare` of the data set `name`: `make_tasks` gives its tasks, with clips cached in a folder.
+
+    `shuffled`: see `write_dataset`.
+    """
     if processes is not None and processes < 1:
-        raise bad_input(NAME, "processes", "1 or more", str(processes))
-    data_dir = Path(data_dir or default_data_dir())
-    tasks = make_tasks(plan, data_dir / "work")
-    files, skipped = convert_all(load_spec(NAME), tasks, processes or usual_processes())
-    return write_dataset(load_spec(NAME), files, data_dir, shuffled=True, skipped=skipped)
+        raise bad_input(name, "processes", "1 or more", str(processes))
+    data_dir, spec = Path(data_dir or default_data_dir()), load_spec(name)
+    files, skipped = convert_all(spec, make_tasks(data_dir / "work"), processes or usual_processes())
+    return write_dataset(spec, files, data_dir, shuffled=shuffled, skipped=skipped)
 
 
 def make_tasks(plan: Plan, work: Path) -> list[Task]:
