@@ -18,7 +18,7 @@ from support.annotated_hand import pose_space
 from support.tracker_clip import Clip, clip
 
 from toch_jax.base.errors import InputError
-from toch_jax.datasets.annotated import SETS
+from toch_jax.datasets.annotation_folders import SETS
 from toch_jax.datasets.spec import load_spec
 from toch_jax.trackers.formats import is_one_clip, read_tracked
 from toch_jax.trackers.reading import Reading

@@ -96,7 +96,81 @@ def contactpose(
     return _prepare("contactpose" if protocol == "objects" else f"contactpose_{protocol}", source, data_dir)
 
 
+def taco(
+    source: Folder, data_dir: OptionalFolder = None, protocol: Literal["all", "s1", "s2", "s3", "s4"] = "all"
+) -> int:
+    """Read TACO from your own download.
+
+    Get Hand_Poses, Object_Poses and Object_Models from taco2024.github.io, and the list of splits
+    v1_overall_data_train_test_split.txt from data_lists of github.com/leolyliu/TACO-Instructions. MANO's files
+    (mano.is.tue.mpg.de) are needed too: set $TOCH_MANO to their folder.
+
+    Args:
+        source: The folder that holds Hand_Poses/, Object_Poses/, Object_Models/ and the list of splits.
+        data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.
+        protocol: The official tests: all four (the data set taco), or one of them (taco_s1 to taco_s4).
+    """
+    return _prepare("taco" if protocol == "all" else f"taco_{protocol}", source, data_dir)
+
+
+def oakink(source: Folder, data_dir: OptionalFolder = None) -> int:
+    """Read OakInk-Image from your own download.
+
+    Get the annotation and the objects from oakink.net; no images are read. MANO's files (mano.is.tue.mpg.de) are needed
+    too: set $TOCH_MANO to their folder. Splits by object.
+
+    Args:
+        source: The folder that holds image/anno/ and image/obj/.
+        data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.
+    """
+    return _prepare("oakink", source, data_dir)
+
+
+def oakink2(source: Folder, data_dir: OptionalFolder = None) -> int:
+    """Read OakInk2 from your own download.
+
+    Get anno_preview and object_repair from huggingface.co/datasets/kelvin34501/OakInk-v2, and the folder asset/split of
+    github.com/oakink/OakInk2-TaMF as split. MANO's files (mano.is.tue.mpg.de) are needed too: set $TOCH_MANO to their
+    folder.
+
+    Args:
+        source: The folder that holds anno_preview/, object_repair/ and split/.
+        data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.
+    """
+    return _prepare("oakink2", source, data_dir)
+
+
+def hograspnet(source: Folder, data_dir: OptionalFolder = None, protocol: Literal["s0", "s3", "s4"] = "s0") -> int:
+    """Read HOGraspNet from your own download.
+
+    Get the annotation and the scanned objects by github.com/UVR-WJCHO/HOGraspNet; no images are read. MANO's files
+    (mano.is.tue.mpg.de) are needed too: set $TOCH_MANO to their folder. Hands whose size is not within 2 % of MANO's
+    are left out.
+
+    Args:
+        source: The folder that holds labeling_data/ and obj_scanned_models/.
+        data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.
+        protocol: The official splits: s0 by trial (the data set hograspnet), s3 by object (hograspnet_s3), s4 by type
+            of grasp (hograspnet_s4).
+    """
+    return _prepare("hograspnet" if protocol == "s0" else f"hograspnet_{protocol}", source, data_dir)
+
+
+def gigahands(source: Folder, data_dir: OptionalFolder = None) -> int:
+    """Read GigaHands from your own download.
+
+    Get hand_poses, object_poses and object_meta by github.com/Kristen-Z/GigaHands; no video is read. MANO's files
+    (mano.is.tue.mpg.de) are needed too: set $TOCH_MANO to their folder.
+
+    Args:
+        source: The folder that holds hand_poses/, object_poses/ and object_meta/.
+        data_dir: Where prepared data sets lie; by default $TOCH_DATA or the user's data folder.
+    """
+    return _prepare("gigahands", source, data_dir)
+
+
 ANNOTATED = {
     **{"ho3d": typed(ho3d), "dexycb": typed(dexycb), "hocap": typed(hocap), "h2o": typed(h2o)},
-    **{"hoi4d": typed(hoi4d), "contactpose": typed(contactpose)},
+    **{"hoi4d": typed(hoi4d), "contactpose": typed(contactpose), "taco": typed(taco), "oakink": typed(oakink)},
+    **{"oakink2": typed(oakink2), "hograspnet": typed(hograspnet), "gigahands": typed(gigahands)},
 }

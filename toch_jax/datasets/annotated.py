@@ -1,25 +1,26 @@
 """Data sets of annotated video, each from its own files by its reader in trackers/: one converter for all of them.
 
-A data set here is a row of SETS: how its recordings and their splits are found in its folder. A recording is read as
+annotation_folders.py says how a set's recordings and their splits are found in its folder. A recording is read as
 `toch convert` reads it: poses made absolute, the left hand's betas those of the corrected MANO_LEFT.pkl, one shape for
 the clip, everything in one frame of reference, the mesh of the set beside it.
 
 Each run of frames in which the object's pose and a hand are known becomes a clip, if it is MIN_FRAMES long and a hand
 touches the object in it. In a clip, frames without a hand have its nearest known pose and hand_valid false.
+
+A set whose spec has `bridges_gaps = true` leaves out frames now and then: over gaps as short as those that
+trackers/resampling.py bridges, the object's pose is interpolated, and the clip goes on.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
 from toch_jax.base.errors import bad_input
+from toch_jax.datasets.annotation_folders import SETS, Annotation
 from toch_jax.datasets.arctic import touches
 from toch_jax.datasets.convert import Task, convert_all, fingerprint, write_dataset
 from toch_jax.datasets.prepared import Example, default_data_dir
@@ -30,8 +31,8 @@ from toch_jax.hand.model import HandModel, Side, rest_joints
 from toch_jax.object.mesh import orient_outward
 from toch_jax.trackers.detections import rotation_vectors
 from toch_jax.trackers.formats import read_tracked
-from toch_jax.trackers.hocap import object_names
 from toch_jax.trackers.reading import Reading
+from toch_jax.trackers.resampling import Between, between, poses_at
 from toch_jax.trackers.to_sequence import hand_arguments, object_of
 from toch_jax.trackers.tracked import Tracked
 
@@ -40,17 +41,6 @@ MIN_FRAMES = 16
 GENERATION = 1
 """Increase when the same files would give different clips: cached ones are then not reused."""
 SIDES: tuple[Side, Side] = ("right", "left")
-
-
-@dataclass(frozen=True)
-class Annotation:
-    """One recording, with one of its objects."""
-
-    id: str
-    """Unique; used as a file name."""
-    split: str
-    path: Path
-    object_key: str | None = None
 
 
 def prepare(name: str, source: str | Path, data_dir: str | Path | None = None) -> Path:
@@ -79,6 +69,8 @@ def convert(spec: DatasetSpec, models: Mapping[Side, HandModel], annotation: Ann
     if tracked.object_poses is None:
         raise bad_input(annotation.path, "object poses", "poses beside the hands", "none")
     hands, _ = hand_arguments(annotation.path, tracked, reading)
+    if "hand_betas" not in hands:
+        raise bad_input(annotation.path, "hand", "parameters of MANO", "joints alone")
     vertices, faces = _mesh(annotation.path, tracked)
     betas, transl = one_shape([models[side] for side in tracked.sides], hands["hand_betas"], hands["hand_transl"])
     arrays = {
@@ -87,9 +79,16 @@ def convert(spec: DatasetSpec, models: Mapping[Side, HandModel], annotation: Ann
         "hand_transl": transl,
     }
     valid = np.all([np.isfinite(each).all(axis=-1) for each in arrays.values()], axis=0)
-    turns = rotation_vectors(annotation.path, "object poses", tracked.object_poses[:, :3, :3])
-    places = tracked.object_poses[:, :3, 3]
-    known = np.isfinite(turns).all(axis=1) & np.isfinite(places).all(axis=1) & valid.any(axis=0)
+    poses, with_hand = tracked.object_poses, valid.any(axis=0)
+    if spec.extra.get("bridges_gaps"):
+        with_object = np.isfinite(poses).all(axis=(1, 2))
+        if min(with_object.sum(), with_hand.sum()) < MIN_FRAMES // 2:
+            return []
+        poses = poses_at(_bridged(with_object, spec.fps), poses[with_object])
+        with_hand = _bridged(with_hand, spec.fps).known
+    turns = rotation_vectors(annotation.path, "object poses", poses[:, :3, :3])
+    places = poses[:, :3, 3]
+    known = np.isfinite(turns).all(axis=1) & np.isfinite(places).all(axis=1) & with_hand
     clips = []
     for frames in runs(known, MIN_FRAMES):
         kept = np.flatnonzero(valid[:, frames].any(axis=1))
@@ -130,6 +129,11 @@ def one_shape(
     return mean, transl + shift
 
 
+def _bridged(known: Bool[np.ndarray, "T"], fps: float) -> Between:
+    """For every frame, the known frames before and after it."""
+    return between(np.flatnonzero(known) / fps, np.arange(len(known)) / fps)
+
+
 def _filled(values: Float[np.ndarray, "H T K"], seen: Bool[np.ndarray, "H T"]) -> Float[np.ndarray, "H T K"]:
     """The values with those of the nearest seen frame where a hand is not seen."""
     frames = np.arange(values.shape[1])
@@ -154,78 +158,3 @@ def _oriented(mesh: Path, centre: bool, change: tuple[float, ...] | None) -> tup
     of_mesh = Tracked(format="", sides=(), centre_mesh=centre, mesh_to_object=to_object)
     loaded = object_of(mesh, of_mesh, mesh, 1.0)
     return loaded.vertices, orient_outward(loaded.vertices, loaded.faces)
-
-
-def _split_of(spec: DatasetSpec, key: str) -> str:
-    """The split whose keys have this one; what is in none is for training."""
-    return next((split for split, keys in spec.splits.items() if key in keys), "train")
-
-
-def ho3d(spec: DatasetSpec, source: Path) -> Iterator[Annotation]:
-    """train/<sequence>, by the letters that its name begins with; the hands of evaluation/ are not public."""
-    for path in sorted((source / "train").glob("*/meta")):
-        name = path.parent.name
-        yield Annotation(name, _split_of(spec, name.rstrip("0123456789")), path.parent)
-
-
-def dexycb(spec: DatasetSpec, source: Path) -> Iterator[Annotation]:
-    """<subject>/<sequence>: a protocol says, by the place of each among the sorted folders, what is in which split.
-
-    With a protocol that names cameras there is a recording for each of them, before that camera, else one in the world.
-
-    Raises InputError if a subject has not all its sequences: their places would be others.
-    """
-    facts: Any = spec.extra
-    for number, subject in enumerate(facts["subjects"]):
-        folders = sorted(path.parent for path in (source / subject).glob("*/meta.yml"))
-        if folders and len(folders) != facts["sequences"]:
-            raise bad_input(source / subject, "folders", f"{facts['sequences']} sequences", str(len(folders)))
-        for place, folder in enumerate(folders):
-            for split, rule in facts["protocol"].items():
-                wanted = (("subjects", number), ("of_each_grasp", place % 5), ("grasps", place // 5))
-                if not all(each in rule.get(key, [each]) for key, each in wanted):
-                    continue
-                if "cameras" not in rule:
-                    yield Annotation(f"{subject}_{folder.name}", split, folder)
-                for serial in (facts["cameras"][camera] for camera in rule.get("cameras", ())):
-                    yield Annotation(f"{subject}_{folder.name}_{serial}", split, folder / serial)
-
-
-def hocap(spec: DatasetSpec, source: Path) -> Iterator[Annotation]:
-    """subject_*/<sequence>, once for each object."""
-    for path in sorted(source.glob("subject_*/*/meta.yaml")):
-        folder = path.parent
-        for name in object_names(folder):
-            split = _split_of(spec, folder.parent.name)
-            yield Annotation(f"{folder.parent.name}_{folder.name}_{name}", split, folder, name)
-
-
-def h2o(spec: DatasetSpec, source: Path) -> Iterator[Annotation]:
-    """<subject>/<place>/<take>/cam4; copies of the view of the head alone are called <subject>_ego."""
-    for path in sorted(source.glob("subject*/*/*/cam4")):
-        subject, place, take = path.relative_to(source).parts[:3]
-        subject = subject.removesuffix("_ego")
-        yield Annotation(f"{subject}_{place}_{take}", _split_of(spec, f"{subject}/{place}"), path)
-
-
-def hoi4d(spec: DatasetSpec, source: Path) -> Iterator[Annotation]:
-    """handpose/refinehandpose_right/<seven folders>, of which the third is the category."""
-    root = source / "handpose" / "refinehandpose_right"
-    for path in sorted(root.glob("/".join("*" * 7))):
-        names = path.relative_to(root).parts
-        yield Annotation("_".join(names), _split_of(spec, names[2]), path)
-
-
-def contactpose(spec: DatasetSpec, source: Path) -> Iterator[Annotation]:
-    """full<participant>_<intent>/<object>: a split has objects or participants."""
-    for path in sorted(source.glob("full*_*/*/annotations.json")):
-        folder = path.parent
-        participant = folder.parent.name.removeprefix("full").partition("_")[0]
-        key = participant if spec.extra["split_by"] == "participant" else folder.name
-        yield Annotation(f"{folder.parent.name}_{folder.name}", _split_of(spec, key), folder)
-
-
-SETS: Mapping[str, Callable[[DatasetSpec, Path], Iterator[Annotation]]] = MappingProxyType(
-    {"ho3d": ho3d, "dexycb": dexycb, "hocap": hocap, "h2o": h2o, "hoi4d": hoi4d, "contactpose": contactpose}
-)
-"""How each set's recordings are found, by the first word of the name of its data sets."""

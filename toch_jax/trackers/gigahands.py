@@ -121,13 +121,18 @@ def _beside(where: Path, *names: str) -> Path:
     return list(where.resolve().parents)[:4][-1].joinpath(*names)
 
 
-def _object(where: Path, reading: Reading) -> Path | None:
-    """The only object's poses, or those of the one that `--object-key` names; None where there are none."""
-    if reading.object_poses is not None or not where.stem.isdigit():
-        return None
+def tracked_objects(where: Path) -> dict[str, Path]:
+    """The files of poses of the objects of a sequence, by the objects' names, where they lie beside the hands."""
+    if not where.stem.isdigit():
+        return {}
     clip = f"{where.resolve().parent.parent.name}_{int(where.stem):04d}"
     found = sorted(_beside(where, "object_poses").glob(f"*/*/{clip}/pose/optimized_pose.json"))
-    names = {path.parts[-4]: path for path in found}
+    return {path.parts[-4]: path for path in found}
+
+
+def _object(where: Path, reading: Reading) -> Path | None:
+    """The only object's poses, or those of the one that `--object-key` names; None where there are none."""
+    names = {} if reading.object_poses is not None else tracked_objects(where)
     if not names:
         return None
     name = reading.object_key or (next(iter(names)) if len(names) == 1 else None)

@@ -21,7 +21,7 @@ from toch_jax.hand.model import Side
 from toch_jax.trackers.detections import quaternion_vectors
 from toch_jax.trackers.frame_numbers import at_frames, frame_grid, frame_numbers, numbered
 from toch_jax.trackers.reading import Reading
-from toch_jax.trackers.source import Source, array, need
+from toch_jax.trackers.source import Source, array, need, open_source
 from toch_jax.trackers.tracked import Camera, ManoTrack, Tracked
 
 KEYS = {"raw_mano", "obj_transf", "mocap_frame_id_list"}
@@ -71,6 +71,14 @@ def read(source: Source, reading: Reading) -> Tracked:
         object_mesh=None if name is None else _mesh(where, name),
         said=() if name is None else (f"object {name}",),
     )
+
+
+def recorded_objects(path: Path) -> list[str]:
+    """The objects of a recording's file. Raises InputError."""
+    names = need(path, open_source(path).content, "obj_transf")
+    if not isinstance(names, dict):
+        raise bad_input(path, "obj_transf", "a record with a key for each object", type(names).__name__)
+    return list(map(str, names))
 
 
 def _hand(where: Path, rows: list[Any], start: str) -> dict[str, Float[np.ndarray, "N K"]]:
